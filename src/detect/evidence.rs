@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What detectors look at: everything readable about one mail, gathered once.
+
+use crate::detect::text::Text;
+use crate::document::Extract;
+use crate::mail::{Envelope, Mailbox};
+use crate::mime::Message;
+use crate::policy::people::People;
+use crate::policy::recipient::Recipient;
+
+/// How sure we are who the sender is (decision D18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SenderProof {
+    /// A login or certificate that the session saw proven.
+    Login,
+    /// Only MAIL FROM says so.
+    Claimed,
+}
+
+/// The sender: the first of login, certificate and MAIL FROM (decision D18).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// `None` for the null reverse-path.
+    pub mailbox: Option<Mailbox>,
+    pub proof: Option<SenderProof>,
+}
+
+/// One attachment that was opened, or could not be.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Index of the part in [`Message::parts`].
+    pub part: usize,
+    /// The part's place, such as `attachment:dossier.zip`.
+    pub place: String,
+    pub extract: Extract,
+}
+
+/// All that is known about one mail when detectors run. They add no facts from elsewhere.
+pub struct Evidence<'a> {
+    pub envelope: &'a Envelope,
+    pub sender: &'a Sender,
+    /// One for each envelope recipient, in its order; `None` for bare `postmaster`.
+    pub recipients: &'a [Recipient],
+    pub message: &'a Message,
+    /// Every readable text with its place, normalised once.
+    pub texts: &'a [Text],
+    pub opened: &'a [Opened],
+    pub people: &'a People,
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: EUPL-1.2
+pub mod cli;
+pub mod deliver;
+pub mod detect;
+pub mod document;
+pub mod listen;
+pub mod mail;
+pub mod mime;
+pub mod policy;
+pub mod smtp;
+pub mod store;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! A message as a tree of parts with its defects.
+
+use std::ops::Range;
+
+/// One header field of the message or of a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// As written.
+    pub name: String,
+    /// Unfolded, RFC 2047 words decoded, trimmed.
+    pub value: String,
+}
+
+/// What a part is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    Multipart,
+    /// Text shown to the reader as body (not sent as an attachment): charset decoded, HTML kept as HTML.
+    Text {
+        html: bool,
+        text: String,
+    },
+    /// Anything carried as a file: decoded bytes.
+    Attachment(Vec<u8>),
+    /// A nested message/rfc822: its header; its parts follow with this part as ancestor.
+    Message(Vec<Header>),
+}
+
+/// One part of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Numbers as in IMAP (`1`, `2.1`); the parts of a nested message continue its number.
+    pub path: String,
+    pub parent: Option<usize>,
+    /// How many nested messages stand around it; 0 for the message's own parts.
+    pub depth: usize,
+    pub name: Option<String>,
+    /// Lower case `type/subtype` as declared.
+    pub declared_type: String,
+    /// By content, lower case media type such as `application/pdf`; for text parts the declared one.
+    pub true_type: String,
+    /// Short name of the true type: `pdf`, `zip`, `docx`, `exe`, `png`, `ole`, `txt`, `html` …; empty where unknown.
+    pub extension: String,
+    pub headers: Vec<Header>,
+    pub body: Body,
+    /// Where the part (header and body, without the line end before the next boundary) stands in the
+    /// original bytes; `None` inside an encoded nested message, which can only be cut as a whole.
+    pub range: Option<Range<usize>>,
+}
+
+/// A deviation from the standards. Evidence, never an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    /// A short name such as `duplicate-header`, `missing-boundary`, `bad-encoding`, `folded-parameter`, `hidden-parts`.
+    pub kind: &'static str,
+    pub place: String,
+}
+
+/// A message, read once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    pub headers: Vec<Header>,
+    /// Depth first; index 0 is the root.
+    pub parts: Vec<Part>,
+    pub defects: Vec<Defect>,
+    /// A budget was exceeded (which one): the parts listed are not all there are (decision D17).
+    pub exceeded: Option<&'static str>,
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Who a recipient is: the class, and the evidence beside it.
+
+use serde::Serialize;
+
+use crate::mail::Mailbox;
+
+/// The contract's five classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    Own,
+    Partner,
+    PrivateWebmail,
+    Disposable,
+    Other,
+}
+
+/// One recipient with its class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// `None` for bare `postmaster`, which is `own`.
+    pub mailbox: Option<Mailbox>,
+    pub class: Class,
+    /// The MX records point to a consumer mail host although the domain is on no list. Never decides alone.
+    pub consumer_hosted: bool,
+    /// The exception that names this recipient (decision D19): its list entry as written.
+    pub allowed_by: Option<String>,
+}
