@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What detectors look at: everything readable about one mail, gathered once.
 
+use crate::detect::people::People;
+use crate::detect::recipient::Recipient;
 use crate::detect::text::Text;
 use crate::document::Extract;
 use crate::mail::{Envelope, Mailbox};
 use crate::mime::Message;
-use crate::policy::people::People;
-use crate::policy::recipient::Recipient;
 
 /// How sure we are who the sender is (decision D18).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,6 +3,8 @@
 
 pub mod evidence;
 mod finding;
+pub mod people;
+pub mod recipient;
 pub mod text;
 
 pub use finding::{Finding, Kind};

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What we decide: recipient classes, rules, and the verdict on each copy.
 
-pub mod people;
-pub mod recipient;
 pub mod verdict;
