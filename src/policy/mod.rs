@@ -2,3 +2,4 @@
 //! What we decide: recipient classes, rules, and the verdict on each copy.
 
 pub mod verdict;
+pub mod settle;
