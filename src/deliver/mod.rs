@@ -1,1 +1,67 @@
 // SPDX-License-Identifier: EUPL-1.2
+//! What we do with a mail once it is judged: send it on, and send what we owe people about it.
+//!
+//! What must not live here: the decision (that is `policy`), or anything durable (that is `store`).
+//!
+//! How it fails: a next hop that is away, lost or changed is an [`OnwardFault`], which the pipeline answers with a
+//! 4xx; nothing here turns a fault into silence.
+//!
+//! Standards: RFC 5321 §4.5.3.2 (time limits towards the next hop), RFC 2920 (pipelining), RFC 3207 (STARTTLS).
+
+use std::future::Future;
+
+use crate::mail::{Content, Mail, Reply, reply};
+
+pub mod connection;
+pub mod next_hop;
+pub mod relay;
+
+/// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop.
+///
+/// Called in the order `choose`, then `deliver`; or `abandon`.
+pub trait Onward: Send + 'static {
+    /// Narrows the transaction to these recipients (indices into the envelope). Nothing is kept before this
+    /// succeeded (decision D2).
+    fn choose(&mut self, mail: &Mail, copies: &[usize]) -> impl Future<Output = Result<(), OnwardFault>> + Send;
+
+    /// Hands over the content for the recipients chosen; the answer is the next hop's own to the final dot.
+    fn deliver(
+        &mut self,
+        mail: &Mail,
+        copies: &[usize],
+        content: &Content,
+    ) -> impl Future<Output = Result<Reply, OnwardFault>> + Send;
+
+    /// Ends the transaction without content.
+    fn abandon(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Why a mail could not go on. Always the next hop's doing, always answered with a 4xx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OnwardFault {
+    #[error("the next hop cannot be reached")]
+    Away,
+    #[error("the next hop offers less than we promised our client")]
+    Changed,
+    #[error("the next hop answered a recipient otherwise the second time")]
+    AnswersChanged,
+    #[error("the next hop was lost before it had the message")]
+    Lost,
+    /// The message was on its way: it may have arrived (decision D3).
+    #[error("the next hop was lost while it took the message")]
+    MaybeDuplicate,
+    #[error("the next hop sent what is no SMTP reply")]
+    Gibberish,
+}
+
+impl OnwardFault {
+    /// What the client hears.
+    pub fn reply(self) -> Reply {
+        match self {
+            OnwardFault::Away => reply::NEXT_HOP_AWAY.reply(),
+            OnwardFault::Changed => reply::NEXT_HOP_CHANGED.reply(),
+            OnwardFault::AnswersChanged => reply::NEXT_HOP_ANSWERS_CHANGED.reply(),
+            OnwardFault::Lost | OnwardFault::MaybeDuplicate | OnwardFault::Gibberish => reply::NEXT_HOP_LOST.reply(),
+        }
+    }
+}

@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn domains_are_normalised_and_compared_by_label() {
         assert_eq!(Domain::parse("Finances.GOUV.example.").unwrap().as_str(), "finances.gouv.example");
-        assert_eq!(Domain::parse("préfecture.example").unwrap().as_str(), "xn--prfecture-b4a.example");
+        assert_eq!(Domain::parse("préfecture.example").unwrap().as_str(), "xn--prfecture-c4a.example");
         assert!(Domain::parse("a.orange.fr").unwrap().is_within("orange.fr"));
         assert!(!Domain::parse("notorange.fr").unwrap().is_within("orange.fr"));
         assert_eq!(Domain::parse("[IPv6:::1]").unwrap().as_str(), "[IPv6:::1]");
