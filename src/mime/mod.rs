@@ -1,5 +1,21 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A message as a tree of parts with its defects.
+//! A message as a tree of parts with its defects: read once, original bytes untouched.
+//!
+//! What must not live here: opinions about what was found (`detect`), and the insides of documents (`document`).
+//!
+//! How it fails: it does not. A deviation is a [`Defect`], a budget exceeded is [`Message::exceeded`] (decision D17).
+//!
+//! Standards: RFC 5322, 2045 to 2047, 2231; mail-parser does the grammar, the evasions it leaves open are closed in
+//! `parse.rs` and `hidden.rs`.
+
+mod cut;
+pub mod filetype;
+mod header;
+mod hidden;
+mod parse;
+
+pub use cut::{cut, is_signed_or_encrypted, trace_free};
+pub use parse::{Budget, parse};
 
 use std::ops::Range;
 
@@ -66,4 +82,32 @@ pub struct Message {
     pub defects: Vec<Defect>,
     /// A budget was exceeded (which one): the parts listed are not all there are (decision D17).
     pub exceeded: Option<&'static str>,
+}
+
+impl Message {
+    /// The first header field of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header::first(&self.headers, name)
+    }
+
+    /// The place of a part in the contract's words: `body`, `attachment:NAME`, `attachment:dossier.eml/annexe.pdf`.
+    pub fn place(&self, part: usize) -> String {
+        let Some(this) = self.parts.get(part) else { return "body".into() };
+        let mut path = Vec::new();
+        let mut at = Some(part);
+        while let Some(part) = at.and_then(|i| self.parts.get(i)) {
+            match &part.body {
+                Body::Message(_) => path.push(part.name.as_deref().unwrap_or("message")),
+                Body::Attachment(_) => path.push(part.name.as_deref().unwrap_or("unnamed")),
+                Body::Text { .. } if part.depth > 0 => path.push("body"),
+                _ => {}
+            }
+            at = part.parent;
+        }
+        path.reverse();
+        match &this.body {
+            Body::Text { .. } | Body::Multipart if path.is_empty() => "body".into(),
+            _ => format!("attachment:{}", path.join("/")),
+        }
+    }
 }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Files that stand where no attachment is expected: pasted in the text, in a data: URI, uuencoded.
+
+use memchr::memmem;
+
+use super::filetype::{FileType, sniff};
+
+/// A file found inside a text.
+pub struct Pasted {
+    /// `base64`, `uu:NAME`, `data`.
+    pub how: String,
+    pub name: Option<String>,
+    pub bytes: Vec<u8>,
+    pub file_type: FileType,
+}
+
+/// At most this many are taken out of one text.
+const MOST: usize = 16;
+/// A run of base64 shorter than this is a token or a key, not a file.
+const LEAST_BASE64: usize = 300;
+
+/// Looks for files in a text. Costs one scan where there are none.
+pub fn files_in(text: &str) -> Vec<Pasted> {
+    let mut found = Vec::new();
+    uuencoded(text, &mut found);
+    data_uris(text, &mut found);
+    base64_blocks(text, &mut found);
+    found.truncate(MOST);
+    found
+}
+
+/// `begin 644 name` … `end` (POSIX uuencode).
+fn uuencoded(text: &str, found: &mut Vec<Pasted>) {
+    let mut rest = text;
+    while let Some(at) = memmem::find(rest.as_bytes(), b"begin ") {
+        let at_line_start = at == 0 || rest.as_bytes()[at - 1] == b'\n';
+        let block = &rest[at + 6..];
+        rest = block;
+        let mut lines = block.lines();
+        let Some((mode, name)) = lines.next().and_then(|head| head.split_once(' ')) else { continue };
+        if !at_line_start || mode.len() > 4 || mode.len() < 3 || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        for line in lines {
+            if line == "end" || !uu_line(line.as_bytes(), &mut bytes) {
+                break;
+            }
+        }
+        if !bytes.is_empty() && found.len() < MOST {
+            let file_type = sniff(&bytes);
+            let name = name.trim().to_owned();
+            found.push(Pasted { how: format!("uu:{name}"), name: Some(name), bytes, file_type });
+        }
+    }
+}
+
+/// One line: a length, then groups of four characters for three octets. False where it is no such line.
+fn uu_line(line: &[u8], out: &mut Vec<u8>) -> bool {
+    let value = |b: u8| (32..=96).contains(&b).then(|| (b - 32) & 63);
+    let Some((length, groups)) = line.split_first() else { return true };
+    let Some(length) = value(*length) else { return false };
+    let start = out.len();
+    for group in groups.chunks(4) {
+        let mut word = 0u32;
+        for i in 0..4 {
+            let Some(six) = value(group.get(i).copied().unwrap_or(b' ')) else { return false };
+            word = word << 6 | u32::from(six);
+        }
+        out.extend_from_slice(&word.to_be_bytes()[1..]);
+    }
+    out.truncate(start + usize::from(length));
+    true
+}
+
+/// RFC 2397.
+fn data_uris(text: &str, found: &mut Vec<Pasted>) {
+    let mut rest = text;
+    while let Some(at) = memmem::find(rest.as_bytes(), b";base64,") {
+        let head = &rest[rest[..at].rfind("data:").unwrap_or(at)..at];
+        rest = &rest[at + 8..];
+        let plausible = head.len() < 200 && head.starts_with("data:");
+        let run = base64_run(rest.as_bytes());
+        if plausible && run >= 40 && found.len() < MOST {
+            let bytes = lenient_base64(&rest.as_bytes()[..run]);
+            let file_type = sniff(&bytes);
+            // Small pictures in HTML mail are decoration that `document` has no use for either.
+            if !file_type.media_type.starts_with("image/") {
+                found.push(Pasted { how: "data".into(), name: None, bytes, file_type });
+            }
+        }
+    }
+}
+
+/// Bare base64: lines of it, or one long run, that decode to a file we know.
+fn base64_blocks(text: &str, found: &mut Vec<Pasted>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let line_end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
+        let line = bytes[at..line_end].trim_ascii();
+        let first_run = base64_run(line);
+        if first_run < 40 || first_run < line.len() {
+            at = line_end + 1;
+            continue;
+        }
+        let start = at;
+        let mut end = line_end;
+        let mut next = line_end + 1;
+        while next < bytes.len() {
+            let stop = memchr::memchr(b'\n', &bytes[next..]).map_or(bytes.len(), |i| next + i);
+            let line = bytes[next..stop].trim_ascii();
+            if line.is_empty() || base64_run(line) < line.len() {
+                break;
+            }
+            end = stop;
+            next = stop + 1;
+        }
+        if end - start >= LEAST_BASE64 && found.len() < MOST {
+            let decoded = lenient_base64(&bytes[start..end]);
+            let file_type = sniff(&decoded);
+            if !matches!(file_type.extension, "" | "txt" | "pgp") {
+                found.push(Pasted { how: "base64".into(), name: None, bytes: decoded, file_type });
+            }
+        }
+        at = next.max(line_end + 1);
+    }
+}
+
+fn base64_run(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_')))
+        .unwrap_or(bytes.len())
+}
+
+/// Decodes what can be decoded and passes over everything else, as mail programs do (RFC 2045 §6.8).
+pub fn lenient_base64(input: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(input.len() / 4 * 3);
+    let mut word = 0u32;
+    let mut have = 0;
+    for byte in input {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            b'=' => {
+                have = flush(word, have, &mut out);
+                word = 0;
+                continue;
+            }
+            _ => continue,
+        };
+        word = word << 6 | u32::from(six);
+        have += 1;
+        if have == 4 {
+            out.extend_from_slice(&word.to_be_bytes()[1..]);
+            word = 0;
+            have = 0;
+        }
+    }
+    flush(word, have, &mut out);
+    out
+}
+
+fn flush(word: u32, have: u32, out: &mut Vec<u8>) -> u32 {
+    match have {
+        2 => out.push((word >> 4) as u8),
+        3 => out.extend_from_slice(&[(word >> 10) as u8, (word >> 2) as u8]),
+        _ => {}
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+
+    #[test]
+    fn files_in_texts_are_found_and_plain_texts_hold_none() {
+        let pdf = [b"%PDF-1.4 ".as_slice(), &[b'x'; 400]].concat();
+        let encoded = base64::engine::general_purpose::STANDARD.encode(&pdf);
+        let lines: Vec<&str> = encoded.as_bytes().chunks(76).map(|c| std::str::from_utf8(c).unwrap()).collect();
+        let pasted = files_in(&format!("Bonjour,\r\n\r\n{}\r\n\r\nmerci", lines.join("\r\n")));
+        assert_eq!((pasted.len(), pasted[0].file_type.extension), (1, "pdf"));
+        assert_eq!(pasted[0].bytes, pdf);
+        let uri = format!("<a href=\"data:application/pdf;base64,{encoded}\">x</a>");
+        assert_eq!(files_in(&uri)[0].how, "data");
+        let uu = "avant\nbegin 644 a.txt\n#0V%T\n`\nend\n";
+        assert_eq!(files_in(uu)[0].bytes, b"Cat");
+        assert_eq!(files_in(uu)[0].how, "uu:a.txt");
+        for plain in ["begin at nine", "une phrase", &"mot ".repeat(500), &"abcd".repeat(20)] {
+            assert!(files_in(plain).is_empty());
+        }
+    }
+
+    #[test]
+    fn lenient_means_noise_is_passed_over() {
+        assert_eq!(lenient_base64(b"SGVs\r\nbG8=!"), b"Hello");
+        assert_eq!(lenient_base64(b"SGVsbG8"), b"Hello");
+        assert_eq!(lenient_base64(b"===="), b"");
+    }
+}
