@@ -3,8 +3,10 @@
 
 pub mod evidence;
 mod finding;
+pub mod normal;
 pub mod people;
 pub mod recipient;
 pub mod text;
+mod zones;
 
 pub use finding::{Finding, Kind};

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One readable text, with its place and its normal form.
+//! Every readable text of a mail, with its place and its normal form, gathered once for all detectors.
+
+use super::evidence::Opened;
+use super::normal::normalise;
+use super::zones;
+use crate::document::Extract;
+use crate::mime::{Body, Message};
+
+/// Longest text read from one place, in bytes; a marking beyond the first megabytes of one text is not looked for.
+const LONGEST: usize = 4 << 20;
 
 /// A text that detectors read: part of the message or of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,4 +19,163 @@ pub struct Text {
     pub original: String,
     /// NFKC, zero-width characters removed, confusables folded, lower case, accents stripped.
     pub normal: String,
+}
+
+impl Text {
+    pub fn new(place: impl Into<String>, original: impl Into<String>) -> Text {
+        let mut original = original.into();
+        if original.len() > LONGEST {
+            let end = (0..=LONGEST).rev().find(|at| original.is_char_boundary(*at)).unwrap_or(0);
+            original.truncate(end);
+        }
+        let normal = normalise(&original);
+        Text { place: place.into(), original, normal }
+    }
+}
+
+/// All texts: subject, body by zones, nested messages, text attachments, and what documents gave.
+pub fn gather(message: &Message, opened: &[Opened]) -> Vec<Text> {
+    let mut texts = Vec::new();
+    for header in message.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("subject")) {
+        texts.push(Text::new("subject", header.value.as_str()));
+    }
+    let replied = texts.first().is_some_and(|subject: &Text| is_answer(&subject.normal));
+    let mut plain = String::new();
+    for (index, part) in message.parts.iter().enumerate() {
+        match &part.body {
+            Body::Text { html, text } if part.depth == 0 => own_body(*html, text, replied, &mut plain, &mut texts),
+            Body::Text { html, text } => texts.push(Text::new(message.place(index), visible(*html, text))),
+            Body::Message(headers) => {
+                let subject = headers.iter().find(|h| h.name.eq_ignore_ascii_case("subject"));
+                if let Some(subject) = subject {
+                    texts.push(Text::new(format!("{}/subject", message.place(index)), subject.value.as_str()));
+                }
+            }
+            Body::Attachment(bytes) => {
+                if let Some(name) = &part.name {
+                    let words = name.replace(['_', '.'], " ");
+                    texts.push(Text::new(format!("{}#name", message.place(index)), words));
+                }
+                if !opened.iter().any(|o| o.part == index) {
+                    attached_text(message.place(index), bytes, &part.extension, &mut texts);
+                }
+            }
+            Body::Multipart => {}
+        }
+    }
+    for document in opened {
+        of_extract(&document.place, &document.extract, &mut texts);
+    }
+    texts
+}
+
+fn is_answer(subject: &str) -> bool {
+    ["re:", "re :", "aw:", "antw:", "antw :", "rep:", "sv:", "رد:", "رد :"].iter().any(|p| subject.starts_with(p))
+}
+
+/// The body by zones; of a second version (HTML beside plain) only what it says more.
+fn own_body(html: bool, text: &str, replied: bool, known: &mut String, texts: &mut Vec<Text>) {
+    let original = visible(html, text);
+    if !known.is_empty() && html {
+        let extra: Vec<&str> = original.lines().filter(|line| !known.contains(&solid(line))).collect();
+        if !extra.is_empty() {
+            texts.push(Text::new("body#html", extra.join("\n")));
+        }
+        return;
+    }
+    known.push_str(&solid(&original));
+    if original.len() > LONGEST {
+        return texts.push(Text::new("body", original));
+    }
+    let lines: Vec<(&str, String)> = original.lines().map(|line| (line, normalise(line))).collect();
+    let runs = zones::split(&lines, replied);
+    if let [(zone, _)] = runs.as_slice() {
+        let place = zone.place();
+        return texts.push(Text::new(place, original));
+    }
+    for (zone, lines) in runs {
+        let joined = lines.join("\n");
+        if !joined.trim().is_empty() {
+            texts.push(Text::new(zone.place(), joined));
+        }
+    }
+}
+
+/// Without blanks: the same text, however it is wrapped.
+fn solid(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+fn visible(html: bool, text: &str) -> String {
+    if html { nanohtml2text::html2text(text) } else { text.to_owned() }
+}
+
+/// Text and HTML files stay in this process; everything else is opened by a worker.
+fn attached_text(place: String, bytes: &[u8], extension: &str, texts: &mut Vec<Text>) {
+    match extension {
+        "txt" | "csv" | "ics" | "vcf" | "xml" => texts.push(Text::new(place, decode(bytes))),
+        "html" => texts.push(Text::new(place, visible(true, &decode(bytes)))),
+        _ => {}
+    }
+}
+
+/// UTF-16 by its mark, UTF-8 where it is, windows-1252 else.
+fn decode(bytes: &[u8]) -> String {
+    match encoding_rs::Encoding::for_bom(bytes) {
+        Some((encoding, _)) => encoding.decode(bytes).0.into_owned(),
+        None => match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => encoding_rs::WINDOWS_1252.decode(bytes).0.into_owned(),
+        },
+    }
+}
+
+fn of_extract(place: &str, extract: &Extract, texts: &mut Vec<Text>) {
+    for segment in &extract.segments {
+        texts.push(Text::new(format!("{place}{}", segment.place), segment.text.as_str()));
+    }
+    for child in &extract.children {
+        let inner = format!("{place}/{}", child.name);
+        texts.push(Text::new(format!("{inner}#name"), child.name.replace(['_', '.'], " ")));
+        of_extract(&inner, child, texts);
+    }
+}
+
+/// Whether a part's content stays in this process instead of going to a worker.
+pub fn is_plain(extension: &str) -> bool {
+    matches!(extension, "txt" | "csv" | "ics" | "vcf" | "html")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mime::{Budget, parse};
+
+    fn places(raw: &str) -> Vec<(String, String)> {
+        let message = parse(raw.replace('\n', "\r\n").as_bytes(), &Budget::default());
+        gather(&message, &[]).into_iter().map(|t| (t.place, t.normal)).collect()
+    }
+
+    #[test]
+    fn both_versions_are_read_and_only_the_difference_twice() {
+        let mail = |html: &str| {
+            format!(
+                "Subject: Été\nContent-Type: multipart/alternative; boundary=a\n\n--a\n\nBonjour à tous\n--a\nContent-Type: text/html; charset=utf-8\n\n<p>{html}</p>\n--a--\n"
+            )
+        };
+        let same: Vec<String> = places(&mail("Bonjour à tous")).into_iter().map(|(p, _)| p).collect();
+        assert_eq!(same, ["subject", "body"]);
+        let more = places(&mail("Bonjour à tous</p><p style=\"display:none\">SECRET"));
+        assert_eq!(more[2].0, "body#html");
+        assert!(more[2].1.contains("secret"));
+    }
+
+    #[test]
+    fn attached_texts_and_names_have_their_place() {
+        let got = places(
+            "Content-Type: multipart/mixed; boundary=a\n\n--a\n\nvoir\n--a\nContent-Type: text/csv; name=liste_1.csv\n\na;b\n--a--\n",
+        );
+        assert_eq!(got[1], ("attachment:liste_1.csv#name".into(), "liste 1 csv".into()));
+        assert_eq!(got[2], ("attachment:liste_1.csv".into(), "a;b".into()));
+    }
 }

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The normal form in which all patterns are searched: one spelling for what a reader sees as the same.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Letters standing alone, one after the other, before they are read as one spaced-out word.
+const SPACED_OUT: usize = 6;
+
+/// Lower case, accents stripped, NFKD, invisible characters removed, look-alike letters folded to Latin, quotes and
+/// dashes of one kind, runs of blanks as one; line ends stay, as `\n`. Idempotent.
+pub fn normalise(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    if text.is_ascii() {
+        squeeze(text.bytes().map(|b| b.to_ascii_lowercase() as char), &mut out);
+    } else {
+        let folded: String = text
+            .nfkd()
+            .filter(|c| !is_invisible(*c))
+            .flat_map(char::to_lowercase)
+            .nfkd()
+            .filter(|c| !is_combining_mark(*c))
+            .collect();
+        let mut spelled = String::with_capacity(folded.len());
+        for c in folded.chars() {
+            spell(c, &mut spelled);
+        }
+        squeeze(latinised(&spelled).chars(), &mut out);
+    }
+    if has_spaced_letters(&out) { joined(&out, text) } else { out }
+}
+
+/// One blank for many, none around line ends.
+fn squeeze(chars: impl Iterator<Item = char>, out: &mut String) {
+    for c in chars {
+        match c {
+            '\n' => {
+                if out.ends_with(' ') {
+                    out.pop();
+                }
+                out.push('\n');
+            }
+            '\r' => {}
+            c if c == '\t' || c == ' ' || c == '\u{b}' || c == '\u{c}' || c == '\u{a0}' => {
+                if !out.is_empty() && !out.ends_with([' ', '\n']) {
+                    out.push(' ');
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    if out.ends_with(' ') {
+        out.pop();
+    }
+}
+
+/// What no reader sees: zero-width, bidirectional controls, soft hyphen, variation selectors, tags, tatweel.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0xad | 0x34f | 0x61c | 0x640 | 0x180b..=0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f
+            | 0xfe00..=0xfe0f | 0xfeff | 0xe0000..=0xe0fff | 0x115f | 0x1160 | 0x3164
+    )
+}
+
+/// Spellings that NFKD leaves apart.
+fn spell(c: char, out: &mut String) {
+    match c {
+        '’' | '‘' | '‛' | 'ʼ' | '`' | '´' => out.push('\''),
+        '“' | '”' | '„' | '«' | '»' => out.push('"'),
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => out.push('-'),
+        '\u{2028}' | '\u{2029}' | '\u{85}' => out.push('\n'),
+        'œ' => out.push_str("oe"),
+        'æ' => out.push_str("ae"),
+        'ß' => out.push_str("ss"),
+        'ø' => out.push('o'),
+        'ł' => out.push('l'),
+        'đ' | 'ð' => out.push('d'),
+        'ı' => out.push('i'),
+        // Arabic: forms that keyboards mix (alef maqsura, Persian yeh and kaf, hamza carriers).
+        'ى' | 'ی' => out.push('ي'),
+        'ک' => out.push('ك'),
+        'ٱ' => out.push('ا'),
+        // Arabic-Indic digits, both series.
+        '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => out.push((b'0' + (u32::from(c) & 0xf) as u8) as char),
+        c => out.push(c),
+    }
+}
+
+/// Cyrillic and Greek letters that look Latin, in words that otherwise are Latin or hold nothing else.
+fn latinised(text: &str) -> String {
+    if !text.chars().any(|c| look_alike(c).is_some()) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(|c: char| !c.is_alphabetic()) {
+        let mut letters = word.chars().filter(|c| c.is_alphabetic());
+        let fold = letters.all(|c| c.is_ascii() || look_alike(c).is_some());
+        if fold {
+            out.extend(word.chars().map(|c| look_alike(c).unwrap_or(c)));
+        } else {
+            out.push_str(word);
+        }
+    }
+    out
+}
+
+/// From the confusables of Unicode TS 39, lower case only.
+fn look_alike(c: char) -> Option<char> {
+    Some(match c {
+        'а' | 'α' => 'a',
+        'в' | 'β' => 'b',
+        'с' | 'ϲ' => 'c',
+        'ԁ' => 'd',
+        'е' | 'ε' | 'є' => 'e',
+        'һ' => 'h',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'к' | 'κ' => 'k',
+        'ӏ' => 'l',
+        'м' => 'm',
+        'н' => 'h',
+        'η' => 'n',
+        'о' | 'ο' | 'σ' => 'o',
+        'р' | 'ρ' => 'p',
+        'ԛ' => 'q',
+        'ѕ' => 's',
+        'т' | 'τ' => 't',
+        'υ' => 'u',
+        'ν' | 'ѵ' => 'v',
+        'ѡ' | 'ω' => 'w',
+        'х' | 'χ' => 'x',
+        'у' | 'γ' => 'y',
+        'ζ' => 'z',
+        _ => return None,
+    })
+}
+
+fn is_separator(b: u8) -> bool {
+    matches!(b, b' ' | b'.' | b'-' | b'_' | b'*')
+}
+
+/// Whether letters stand alone, one after the other: `d i f f u s i o n`.
+fn has_spaced_letters(text: &str) -> bool {
+    let mut run = 0;
+    for pair in text.as_bytes().chunks_exact(2) {
+        run = if pair[0].is_ascii_alphabetic() && is_separator(pair[1])
+            || pair[1].is_ascii_alphabetic() && is_separator(pair[0])
+        {
+            run + 1
+        } else {
+            0
+        };
+        if run >= SPACED_OUT - 2 {
+            return true;
+        }
+    }
+    false
+}
+
+/// Joins letters that stand alone. Two blanks in the original part words; so does a change of separator.
+fn joined(normal: &str, original: &str) -> String {
+    let mut out = String::with_capacity(normal.len());
+    let mut originals = original.lines();
+    for (n, line) in normal.split('\n').enumerate() {
+        if n > 0 {
+            out.push('\n');
+        }
+        let original = originals.next().unwrap_or("");
+        let gaps = original.contains("  ") || original.contains('\u{a0}') || original.contains('\t');
+        let wide = if gaps && has_spaced_letters(line) { word_gaps(original) } else { line.to_owned() };
+        join_line(&wide, &mut out);
+    }
+    out
+}
+
+/// The line with its wide gaps as `\u{1}`, so that joining keeps words apart.
+fn word_gaps(original: &str) -> String {
+    let line = original.replace(['\u{a0}', '\t'], "  ");
+    let mut marked = String::with_capacity(line.len());
+    for (n, word) in line.trim().split("  ").filter(|w| !w.trim().is_empty()).enumerate() {
+        if n > 0 {
+            marked.push('\u{1}');
+        }
+        marked.push_str(word.trim());
+    }
+    normalise_plain(&marked)
+}
+
+fn normalise_plain(text: &str) -> String {
+    text.nfkd().filter(|c| !is_invisible(*c) && !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+}
+
+fn join_line(line: &str, out: &mut String) {
+    let chars: Vec<char> = line.chars().collect();
+    let mut at = 0;
+    while at < chars.len() {
+        let end = lone_run(&chars, at);
+        if (end - at) / 2 + 1 >= SPACED_OUT {
+            out.extend(chars[at..end].iter().step_by(2));
+            at = end;
+        } else {
+            out.push(if chars[at] == '\u{1}' { ' ' } else { chars[at] });
+            at += 1;
+        }
+    }
+}
+
+/// End of a run letter, separator, letter … that begins at a word's start.
+fn lone_run(chars: &[char], at: usize) -> usize {
+    let letter = |i: usize| chars.get(i).is_some_and(|c| c.is_alphabetic());
+    let separator = |i: usize| chars.get(i).filter(|c| c.is_ascii() && is_separator(**c as u8)).copied();
+    if !letter(at) || (at > 0 && chars[at - 1].is_alphanumeric()) {
+        return at;
+    }
+    let Some(kind) = separator(at + 1) else { return at };
+    let mut end = at + 1;
+    while separator(end) == Some(kind) && letter(end + 1) && !chars.get(end + 2).is_some_and(|c| c.is_alphanumeric()) {
+        end += 2;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_the_same_is_the_same() {
+        let rows = [
+            ("Très  SECRET\tDéfense \r\n fin", "tres secret defense\nfin"),
+            ("DIFFUSION\u{200b} RESTR\u{ad}EINTE", "diffusion restreinte"),
+            ("ＤＩＦＦＵＳＩＯＮ restreinte", "diffusion restreinte"),
+            ("SЕСRЕT", "secret"),
+            ("Привет", "привет"),
+            ("l’œuvre – fin", "l'oeuvre - fin"),
+            ("سِرّي للغـاية", "سري للغاية"),
+            ("أحمد ١٢٣", "احمد 123"),
+            ("D I F F U S I O N   R E S T R E I N T E", "diffusion restreinte"),
+            ("S.E.C.R.E.T", "secret"),
+            ("a b c est court", "a b c est court"),
+            ("", ""),
+        ];
+        for (text, normal) in rows {
+            assert_eq!(normalise(text), normal, "{text:?}");
+            assert_eq!(normalise(normal), normal, "idempotent: {normal:?}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Who wrote which lines of a body: the sender, somebody quoted, somebody forwarded, a signature, a legal footer.
+
+/// A zone of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    Written,
+    Quoted,
+    Forwarded,
+    Signature,
+    Footer,
+}
+
+impl Zone {
+    /// The contract's place.
+    pub fn place(self) -> &'static str {
+        match self {
+            Zone::Written => "body",
+            Zone::Quoted => "body#quoted",
+            Zone::Forwarded => "body#forwarded",
+            Zone::Signature => "body#signature",
+            Zone::Footer => "body#footer",
+        }
+    }
+}
+
+/// Lines that mail programs put above forwarded content, normalised: fr, nl, en, de, ar, it, es.
+const FORWARD_LINES: &[&str] = &[
+    "forwarded message",
+    "message transfere",
+    "message reexpedie",
+    "message fait suivre",
+    "forwarded by",
+    "transfere par",
+    "reexpedie par",
+    "doorgestuurd bericht",
+    "doorgestuurd door",
+    "doorgezonden bericht",
+    "weitergeleitete nachricht",
+    "weitergeleitet von",
+    "ursprungliche nachricht weitergeleitet",
+    "begin forwarded message",
+    "debut du message reexpedie",
+    "debut du message transfere",
+    "begin doorgestuurd bericht",
+    "anfang der weitergeleiteten",
+    "رسالة معاد توجيهها",
+    "الرسالة المعاد توجيهها",
+    "رسالة محولة",
+    "messaggio inoltrato",
+    "mensaje reenviado",
+];
+
+/// Lines above an earlier mail that may be forwarded or answered: the subject tells which.
+const ORIGINAL_LINES: &[&str] = &[
+    "message d'origine",
+    "message original",
+    "original message",
+    "oorspronkelijk bericht",
+    "origineel bericht",
+    "ursprungliche nachricht",
+    "original-nachricht",
+    "original appointment",
+    "الرسالة الاصلية",
+    "رسالة اصلية",
+];
+
+/// What a header line of a quoted mail begins with: sender, date, addressee, subject.
+const HEADER_WORDS: [&[&str]; 4] = [
+    &["de", "from", "van", "von", "من", "expediteur", "afzender"],
+    &["envoye", "sent", "verzonden", "gesendet", "date", "datum", "التاريخ", "تاريخ", "ارسلت", "date d'envoi"],
+    &["a", "to", "aan", "an", "الى", "إلى", "pour", "destinataire", "cc"],
+    &["objet", "subject", "onderwerp", "betreff", "الموضوع", "sujet"],
+];
+
+/// Words that end the line above an answered mail.
+const WROTE: &[&str] = &["a ecrit", "wrote", "schreef", "schrieb", "كتب", "geschreven", "ha scritto", "escribio"];
+
+/// First words of the legal paragraph under a mail.
+const FOOTERS: &[&str] = &[
+    "ce message et ",
+    "ce message, ",
+    "ce message est ",
+    "ce courriel ",
+    "ce courrier electronique ",
+    "les informations contenues dans ce message",
+    "this message ",
+    "this e-mail ",
+    "this email ",
+    "the information in this",
+    "the information contained in this",
+    "dit bericht ",
+    "deze e-mail",
+    "de informatie in dit",
+    "de informatie verzonden",
+    "diese e-mail",
+    "diese nachricht",
+    "avertissement :",
+    "disclaimer",
+    "clause de confidentialite",
+    "avis de confidentialite",
+    "l'integrite de ce message",
+    "هذه الرسالة",
+];
+
+/// Splits a body into runs of lines of one zone. `lines` are pairs of the line as written and its normal form;
+/// `replied`: the subject says that this mail is an answer.
+pub fn split<'a>(lines: &[(&'a str, String)], replied: bool) -> Vec<(Zone, Vec<&'a str>)> {
+    let mut runs: Vec<(Zone, Vec<&'a str>)> = Vec::new();
+    let mut zone = Zone::Written;
+    for (n, (line, normal)) in lines.iter().enumerate() {
+        let text = normal.trim();
+        let ahead = &lines[n..];
+        if zone != Zone::Quoted && zone != Zone::Forwarded {
+            if is_banner(text, FORWARD_LINES) {
+                zone = Zone::Forwarded;
+            } else if is_banner(text, ORIGINAL_LINES) || is_header_block(ahead) {
+                zone = if replied { Zone::Quoted } else { Zone::Forwarded };
+            } else if is_attribution(ahead) && !next_is_angled(ahead) {
+                zone = Zone::Quoted;
+            } else if zone == Zone::Written && matches!(*line, "-- " | "--" | "—") {
+                zone = Zone::Signature;
+            } else if zone != Zone::Footer
+                && FOOTERS.iter().any(|f| text.starts_with(f))
+                && ahead.len() <= 15
+                && text.len() + following(ahead) > 80
+            {
+                zone = Zone::Footer;
+            }
+        }
+        let here = if text.starts_with('>') && zone != Zone::Forwarded { Zone::Quoted } else { zone };
+        match runs.last_mut() {
+            Some((last, lines)) if *last == here => lines.push(line),
+            _ => runs.push((here, vec![line])),
+        }
+    }
+    runs
+}
+
+fn following(lines: &[(&str, String)]) -> usize {
+    lines.iter().skip(1).take(3).map(|(_, n)| n.len()).sum()
+}
+
+/// A line of dashes around the words, or the words alone with a colon.
+fn is_banner(text: &str, words: &[&str]) -> bool {
+    let bare = text.trim_start_matches('>').trim_matches(|c: char| "-_=*:~ <".contains(c)).trim();
+    let framed = text.starts_with(['-', '_', '=', '*']) || text.ends_with(':') || bare.len() == text.len();
+    text.len() < 120
+        && framed
+        && words.iter().any(|w| bare.starts_with(w) || (text.starts_with(['-', '_']) && bare.contains(w)))
+}
+
+/// `De : … / Envoyé : … / À : … / Objet : …` within a few lines, the sender first.
+fn is_header_block(lines: &[(&str, String)]) -> bool {
+    let names = |(_, normal): &(&str, String)| {
+        let name = normal.trim_start_matches(['>', '*', ' ']).split_once(':')?.0.trim_matches(['*', ' ']).to_owned();
+        (name.len() <= 20).then_some(name)
+    };
+    let Some(first) = lines.first().and_then(names) else { return false };
+    if !HEADER_WORDS[0].contains(&first.as_str()) {
+        return false;
+    }
+    let mut seen = [false; 4];
+    for name in lines.iter().take(8).filter_map(names) {
+        for (kind, words) in HEADER_WORDS.iter().enumerate() {
+            seen[kind] |= words.contains(&name.as_str());
+        }
+    }
+    seen[0] && seen[3] && (seen[1] || seen[2]) || seen[0] && seen[1] && seen[2]
+}
+
+/// `Le 3 mai 2026 à 10:00, X a écrit :`, on one line or two.
+fn is_attribution(lines: &[(&str, String)]) -> bool {
+    let Some((_, first)) = lines.first() else { return false };
+    let ends = |text: &str| {
+        let text = text.trim_end_matches([':', ' ', '\u{a0}']);
+        WROTE.iter().any(|w| text.ends_with(w))
+    };
+    let two = || {
+        lines.get(1).is_some_and(|(_, second)| ends(second) && second.trim_end().ends_with(':') && second.len() < 120)
+    };
+    let starts = ["le ", "on ", "op ", "am ", "في ", "il ", "el ", ">"].iter().any(|s| first.starts_with(s))
+        && first.bytes().any(|b| b.is_ascii_digit());
+    first.len() < 300 && first.trim_end().ends_with(':') && ends(first)
+        || (starts && first.len() < 200 && two())
+        || (starts && first.contains("schrieb") && first.trim_end().ends_with(':'))
+        || (starts && first.contains("schreef") && first.trim_end().ends_with(':'))
+}
+
+/// An attribution above `>` lines quotes those lines and no more: what follows is the sender's again.
+fn next_is_angled(lines: &[(&str, String)]) -> bool {
+    lines.iter().skip(1).map(|(line, _)| line.trim()).filter(|l| !l.is_empty()).take(2).any(|l| l.starts_with('>'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::normal::normalise;
+
+    fn zones(text: &str, replied: bool) -> Vec<(&'static str, String)> {
+        let lines: Vec<(&str, String)> = text.lines().map(|l| (l, normalise(l))).collect();
+        split(&lines, replied).into_iter().map(|(z, l)| (z.place(), l.join("|"))).collect()
+    }
+
+    #[test]
+    fn forwards_of_real_programs_are_told_from_answers() {
+        for banner in [
+            "---------- Forwarded message ---------",
+            "-------- Message transféré --------",
+            "Début du message réexpédié :",
+            "-------- Doorgestuurd bericht --------",
+            "-------- Weitergeleitete Nachricht --------",
+            "----- Transféré par Jean Durand le 03/05/2026 -----",
+        ] {
+            let got = zones(&format!("pour info\n{banner}\ncontenu"), false);
+            assert_eq!(got[0], ("body", "pour info".to_owned()), "{banner}");
+            assert_eq!(got[1].0, "body#forwarded", "{banner}");
+        }
+        let outlook = "vu\nDe : A <a@b.fr>\nEnvoyé : lundi\nÀ : C\nObjet : x\n\ncontenu";
+        assert_eq!(zones(outlook, false)[1].0, "body#forwarded");
+        assert_eq!(zones(outlook, true)[1].0, "body#quoted");
+    }
+
+    #[test]
+    fn quotes_end_where_the_sender_writes_on() {
+        let text = "Bonjour\nLe 3 mai 2026 à 10:00, Jean a écrit :\n> question\n> suite\nréponse\n-- \nJean";
+        let got: Vec<&str> = zones(text, true).into_iter().map(|(z, _)| z).collect();
+        assert_eq!(got, ["body", "body#quoted", "body", "body#signature"]);
+        let unangled = "ok\nOn Mon, 3 May 2026, Jo wrote:\nquestion\nsuite";
+        assert_eq!(
+            zones(unangled, true)[1],
+            ("body#quoted", "On Mon, 3 May 2026, Jo wrote:|question|suite".to_owned())
+        );
+    }
+
+    #[test]
+    fn running_prose_is_written_by_the_sender() {
+        let text = "Il a écrit un rapport.\nDe plus : rien.\nCe message est court.";
+        assert_eq!(zones(text, false).len(), 1);
+        let footer = format!("Bonjour\n\nCe message et ses pièces jointes sont confidentiels. {}", "x ".repeat(60));
+        assert_eq!(zones(&footer, false)[1].0, "body#footer");
+    }
+}
