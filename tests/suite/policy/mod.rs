@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Policy: lists, rules, verdicts, and the shipped policy's meaning.
+
+mod faults;
+mod lists;
+mod memo;
+mod shipped;
+mod support;
+mod verdicts;
