@@ -239,6 +239,15 @@ impl DomainLists {
         all
     }
 
+    /// The domains of list `own`, without `*.`: for those who look for imitations.
+    pub fn own_domains(&self) -> Vec<String> {
+        let own = |hits: &&Vec<Hit>| hits.iter().any(|hit| (1u64 << hit.list) & OWN != 0);
+        let mut all: Vec<String> =
+            self.domains.iter().filter(|(_, hits)| own(hits)).map(|(domain, _)| domain.to_string()).collect();
+        all.sort();
+        all
+    }
+
     /// The recipient's class by the first list that answers, with the evidence beside it.
     /// `mx` are the hosts of the domain's MX records, where they were asked for and answered in time.
     pub fn classify(&self, path: &ForwardPath, mx: Option<&[String]>, instant: Timestamp) -> Recipient {

@@ -155,6 +155,8 @@ fn recipient_attributes(recipient: &RecipientFacts) -> HashMap<String, Restricte
         ("consumer_hosted".into(), flag(recipient.consumer_hosted)),
         ("agent".into(), flag(recipient.agent)),
         ("family".into(), flag(recipient.family)),
+        ("colleague".into(), flag(recipient.colleague)),
+        ("namesake".into(), flag(recipient.namesake)),
         ("lookalike".into(), flag(recipient.lookalike)),
         ("allowed".into(), flag(recipient.allowed)),
     ])

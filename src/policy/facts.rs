@@ -61,6 +61,8 @@ names! {
     LOOKALIKE = 37, "resource.lookalike";
     ALLOWED = 38, "resource.allowed";
     LISTS = 39, "resource.lists";
+    COLLEAGUE = 40, "resource.colleague";
+    NAMESAKE = 41, "resource.namesake";
 }
 
 /// The facts about sender and message: one value for all its copies. Facts that no rule mentions stay empty.
@@ -111,6 +113,8 @@ pub(crate) struct RecipientFacts {
     pub consumer_hosted: bool,
     pub agent: bool,
     pub family: bool,
+    pub colleague: bool,
+    pub namesake: bool,
     pub lookalike: bool,
     pub allowed: bool,
     /// Bits of the domain lists that name it.
@@ -271,7 +275,9 @@ pub(crate) struct Named<'a>(HashMap<&'a Mailbox, u8>);
 
 const NAMED_AGENT: u8 = 1;
 const NAMED_FAMILY: u8 = 2;
-const NAMED_LOOKALIKE: u8 = 4;
+const NAMED_COLLEAGUE: u8 = 4;
+const NAMED_NAMESAKE: u8 = 8;
+const NAMED_LOOKALIKE: u8 = 16;
 
 impl<'a> Named<'a> {
     pub(crate) fn gather(findings: &'a [Finding]) -> Named<'a> {
@@ -279,7 +285,11 @@ impl<'a> Named<'a> {
         for finding in findings {
             let flag = match finding.kind {
                 Kind::SelfForward => NAMED_AGENT,
-                Kind::Namesake => NAMED_FAMILY,
+                Kind::Namesake => match finding.value.as_deref() {
+                    Some("colleague") => NAMED_COLLEAGUE,
+                    Some("namesake") => NAMED_NAMESAKE,
+                    _ => NAMED_FAMILY,
+                },
                 Kind::Lookalike => NAMED_LOOKALIKE,
                 _ => continue,
             };
@@ -312,6 +322,8 @@ impl RecipientFacts {
             consumer_hosted: recipient.consumer_hosted && asks(CONSUMER_HOSTED),
             agent: flags & NAMED_AGENT != 0,
             family: flags & NAMED_FAMILY != 0,
+            colleague: flags & NAMED_COLLEAGUE != 0,
+            namesake: flags & NAMED_NAMESAKE != 0,
             lookalike: flags & NAMED_LOOKALIKE != 0,
             allowed,
             lists,
@@ -320,13 +332,15 @@ impl RecipientFacts {
 }
 
 /// The class a copy is judged by and reported with: a domain on no list is private webmail where its MX hosts are a
-/// consumer provider's **and** its name is an agent's (finding `self-forward`). MX alone never decides.
+/// consumer provider's **and** its name is an agent's or a relative's (findings `self-forward`, `namesake`). MX alone
+/// never decides.
 pub fn class_judged(recipient: &Recipient, findings: &[Finding]) -> Class {
     judged_as(recipient, Named::gather(findings).of(recipient))
 }
 
 fn judged_as(recipient: &Recipient, flags: u8) -> Class {
-    if recipient.class == Class::Other && recipient.consumer_hosted && flags & NAMED_AGENT != 0 {
+    const NAMED: u8 = NAMED_AGENT | NAMED_FAMILY | NAMED_COLLEAGUE;
+    if recipient.class == Class::Other && recipient.consumer_hosted && flags & NAMED != 0 {
         Class::PrivateWebmail
     } else {
         recipient.class

@@ -362,3 +362,46 @@ fn annotation(text: &str, span: &Range<usize>, name: &str) -> Range<usize> {
         None => head(text, span),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_facts_and_the_schema_name_the_same() {
+        let (schema, warnings) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+        assert_eq!(warnings.count(), 0);
+        drop(schema);
+        for (name, _) in NAMES {
+            let (_, attribute) = name.split_once('.').unwrap();
+            assert!(attribute == "lists" || SCHEMA.contains(&format!("{attribute}: ")), "{name}");
+        }
+        // The attributes of sender, recipient and message, counted: lists are parents, not an attribute.
+        let declared = SCHEMA.lines().filter(|line| line.starts_with("    ") && line.contains(": ")).count() - 3;
+        assert_eq!(declared, NAMES.len() - 1);
+    }
+
+    #[test]
+    fn mentioned_facts_are_seen_wherever_they_stand() {
+        let of = |condition: &str| {
+            let text = format!("forbid (principal, action, resource) when {{ {condition} }};");
+            mentions(PolicySet::from_str(&text).unwrap().policies().next().unwrap())
+        };
+        use super::super::facts::{LINKS, LISTS, PRIVATE, RANK, SENDER_UNIT};
+        assert_eq!(of("context.rank > 1 || (if context.private then true else false)"), RANK | PRIVATE);
+        assert_eq!(of("[context.rank].contains(1) && context.links.containsAny([\"x\"])"), RANK | LINKS);
+        assert_eq!(of("resource in Octroi::DomainList::\"x\""), LISTS);
+        assert_eq!(of("principal in Octroi::Unit::\"x\""), SENDER_UNIT);
+        assert_eq!(of("context == {}"), u64::MAX);
+        assert_eq!(of("context.unheard"), u64::MAX);
+    }
+
+    #[test]
+    fn statements_are_cut_as_cedar_numbers_them() {
+        let text =
+            "// a; b\n@id(\"x;\\\"y\") permit(principal, action, resource);\n\n forbid(principal,action,resource);";
+        let cut: Vec<&str> = statements(text).into_iter().map(|span| &text[span]).collect();
+        assert_eq!(cut.len(), 2);
+        assert!(cut[0].starts_with("@id") && cut[1].starts_with("forbid"), "{cut:?}");
+    }
+}

@@ -94,7 +94,9 @@ impl Asked {
             let about = |kind| Finding::new(kind, "envelope").recipient(first.as_ref().unwrap());
             self.findings.push(match kind {
                 "agent" => about(Kind::SelfForward),
-                "family" => about(Kind::Namesake),
+                "family" => about(Kind::Namesake).value("family"),
+                "colleague" => about(Kind::Namesake).value("colleague"),
+                "namesake" => about(Kind::Namesake).value("namesake"),
                 "lookalike" => about(Kind::Lookalike),
                 "marking" => Finding::new(Kind::Marking, place).value("fr/x").rank(value.parse().unwrap()),
                 "label" => Finding::new(Kind::SensitivityLabel, place).value("C").rank(value.parse().unwrap()),
