@@ -51,6 +51,8 @@ pub struct Question<'a> {
 #[derive(Debug)]
 pub(crate) struct Memo {
     answers: RwLock<Answers>,
+    /// Answers kept; beyond it all are forgotten, which costs an evaluation each.
+    pub(crate) most: usize,
     evaluator: Evaluator,
 }
 
@@ -68,12 +70,12 @@ struct Answer {
     observed: Option<Reasons>,
 }
 
-/// Answers kept; beyond it all are forgotten, which costs an evaluation each.
+/// Answers kept unless told otherwise: a few megabytes.
 const MOST_ANSWERS: usize = 8192;
 
 impl Memo {
     pub(crate) fn new() -> Memo {
-        Memo { answers: RwLock::default(), evaluator: Evaluator::new() }
+        Memo { answers: RwLock::default(), most: MOST_ANSWERS, evaluator: Evaluator::new() }
     }
 
     /// How many answers are remembered.
@@ -153,7 +155,7 @@ impl Policy {
         }
         if remember {
             let mut answers = self.memo.answers.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if answers.count + fresh.len() > MOST_ANSWERS {
+            if answers.count + fresh.len() > self.memo.most {
                 *answers = Answers::default();
             }
             answers.count += fresh.len();

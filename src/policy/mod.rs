@@ -113,6 +113,12 @@ impl Policy {
         Policy { mode, ..self }
     }
 
+    /// The same policy with another bound on the answers it remembers.
+    pub fn remembering(mut self, most: usize) -> Policy {
+        self.memo.most = most;
+        self
+    }
+
     /// A finding `lookalike` for each recipient whose domain imitates an own or partner domain.
     pub fn lookalikes(&self, recipients: &[Recipient]) -> Vec<Finding> {
         let outside = recipients.iter().filter(|recipient| facts::is_outside(recipient.class));
