@@ -13,6 +13,7 @@ use std::future::Future;
 use crate::mail::{Content, Mail, Reply, reply};
 
 pub mod connection;
+pub mod mx;
 pub mod next_hop;
 pub mod relay;
 

@@ -19,6 +19,8 @@ pub use parse::{Budget, parse};
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 /// One header field of the message or of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -38,7 +40,7 @@ pub enum Body {
         text: String,
     },
     /// Anything carried as a file: decoded bytes.
-    Attachment(Vec<u8>),
+    Attachment(Bytes),
     /// A nested message/rfc822: its header; its parts follow with this part as ancestor.
     Message(Vec<Header>),
 }

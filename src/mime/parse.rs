@@ -255,7 +255,7 @@ impl Reading<'_> {
             self.message.parts[index].body = Body::Message(nested);
             return;
         }
-        self.push(name, &declared, file, headers, Body::Attachment(bytes), range, &seat);
+        self.push(name, &declared, file, headers, Body::Attachment(bytes.into()), range, &seat);
     }
 
     /// A multipart in which no part was found: its first `--line` is tried as the boundary, and it is a defect that

@@ -1,5 +1,177 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What we decide: recipient classes, rules, and the verdict on each copy.
+//! What we decide: recipient classes, rules, facts offered to rules, and the verdict on each copy. A [`Policy`] is the
+//! folder an administration edits, read and checked as a whole; judging with it is a pure function of facts and instant.
+//!
+//! What must not live here: looking at content (that is `detect`), reading files or asking DNS (texts and MX hosts
+//! come in), settling mixed verdicts into one reply, and any default that is not written in a rule.
+//!
+//! How it fails: loading gives all [`Faults`] of all files at once, with place and remedy, and no policy. Judging
+//! never fails: a rule that cannot be evaluated is the reason `evaluation-error`, and the copy is held (decision D17).
+//!
+//! Standards: Cedar (strict validation) for rules; decisions D17 to D20, D23, D24 and D29; the contract's names.
 
-pub mod verdict;
+pub mod case;
+pub mod domains;
+mod evaluate;
+mod facts;
+pub mod fault;
+pub mod judge;
+mod lookalike;
+mod people;
+pub mod rules;
 pub mod settle;
+pub mod verdict;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use domains::DomainLists;
+pub use facts::{class_judged, class_word};
+pub use fault::{Fault, Faults};
+pub use judge::{Mode, Question};
+use rules::Rules;
+
+use crate::detect::people::People;
+use crate::detect::recipient::Recipient;
+use crate::detect::{Finding, Kind};
+use crate::mail::Domain;
+
+/// The folders of a policy that some room reads.
+pub const FOLDERS: [&str; 7] = ["rules", "domains", "units", "markings", "lists", "notices", "tests"];
+
+/// BLAKE3 over names and contents of all files: two policies with one version are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version(pub [u8; 32]);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Sixteen digits tell policies apart; the whole is in `Version`.
+        self.0.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A policy folder, read and checked. Reloading makes a new one; the old stays until the new is sound.
+#[derive(Debug)]
+pub struct Policy {
+    pub version: Version,
+    pub lists: DomainLists,
+    pub people: People,
+    pub rules: Rules,
+    pub mode: Mode,
+    memo: judge::Memo,
+}
+
+impl Policy {
+    /// Reads a policy from its files: path relative to the policy folder (with `/`), content. Folders that other rooms
+    /// read are left to them; a misspelt folder is a fault.
+    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Policy, Faults> {
+        let mut faults = misplaced(files);
+        let mut texts = Vec::new();
+        for (path, bytes) in files {
+            let ours = ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
+            match std::str::from_utf8(bytes) {
+                Ok(text) if ours => texts.push((path.as_str(), text)),
+                Err(error) if ours => {
+                    let line = bytes.iter().take(error.valid_up_to()).filter(|b| **b == b'\n').count() + 1;
+                    let message = format!("line {line} is not UTF-8");
+                    faults.push(Fault::of_file(path, message).help("save the file as UTF-8"));
+                }
+                _ => {}
+            }
+        }
+        let of = |folder: &'static str, end: &'static str| {
+            texts.iter().filter_map(move |(path, text)| {
+                let name = path.strip_prefix(folder)?.strip_suffix(end)?;
+                (!name.contains('/')).then_some((name, *path, *text))
+            })
+        };
+        let (mut lists, list_faults) = DomainLists::parse(of("domains/", ".list"));
+        faults.extend(list_faults);
+        let (people, people_faults) = match of("units/people", ".csv").next() {
+            Some((_, path, text)) => People::from_csv(path, text),
+            None => (People::default(), Vec::new()),
+        };
+        faults.extend(people_faults);
+        let rules = match Rules::parse(of("rules/", ".cedar").map(|(_, path, text)| (path, text))) {
+            Ok(rules) => Some(rules),
+            Err(more) => {
+                faults.extend(more);
+                None
+            }
+        };
+        lists.know(people.by_mail.keys().filter_map(|mail| Domain::parse(mail.rsplit_once('@')?.1).ok()));
+        match rules {
+            Some(rules) if faults.is_empty() => {
+                let (version, memo) = (version(files), judge::Memo::new());
+                Ok(Policy { version, lists, people, rules, mode: Mode::Enforce, memo })
+            }
+            _ => Err(Faults(faults)),
+        }
+    }
+
+    /// The same policy in another mode (decision D24).
+    pub fn in_mode(self, mode: Mode) -> Policy {
+        Policy { mode, ..self }
+    }
+
+    /// The same policy with another bound on the answers it remembers.
+    pub fn remembering(mut self, most: usize) -> Policy {
+        self.memo.most = most;
+        self
+    }
+
+    /// A finding `lookalike` for each recipient whose domain imitates an own or partner domain.
+    pub fn lookalikes(&self, recipients: &[Recipient]) -> Vec<Finding> {
+        let outside = recipients.iter().filter(|recipient| facts::is_outside(recipient.class));
+        outside
+            .filter_map(|recipient| {
+                let mailbox = recipient.mailbox.as_ref()?;
+                let imitated = self.lists.lookalike(mailbox.domain())?;
+                Some(Finding::new(Kind::Lookalike, "envelope").value(imitated).recipient(mailbox))
+            })
+            .collect()
+    }
+}
+
+/// Files that no room would read because of a misspelt name.
+fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    for path in files.keys() {
+        let fault = match path.split_once('/') {
+            Some((folder, _)) if !FOLDERS.contains(&folder) => {
+                let folder = format!("{folder}/");
+                if faults.iter().any(|fault| fault.path == folder) {
+                    continue;
+                }
+                fault::nearest(folder.trim_end_matches('/'), FOLDERS).map(|near| {
+                    Fault::of_file(&folder, "octroi reads no such folder").help(format!("did you mean `{near}/`?"))
+                })
+            }
+            Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
+            Some(("domains", name)) if !name.ends_with(".list") => ending(path, name, "list"),
+            _ => None,
+        };
+        faults.extend(fault);
+    }
+    faults
+}
+
+/// A file in a folder of ours that has another ending; hidden files and notes to readers are let be.
+fn ending(path: &str, name: &str, end: &str) -> Option<Fault> {
+    let harmless = name.starts_with('.') || name.ends_with('~') || name.ends_with(".md");
+    (!harmless).then(|| {
+        Fault::of_file(path, format!("only files ending in `.{end}` are read here"))
+            .help(format!("rename it to end in `.{end}`"))
+    })
+}
+
+fn version(files: &BTreeMap<String, Vec<u8>>) -> Version {
+    let mut hasher = blake3::Hasher::new();
+    for (path, bytes) in files {
+        for field in [path.as_bytes(), bytes] {
+            hasher.update(&(field.len() as u64).to_le_bytes());
+            hasher.update(field);
+        }
+    }
+    Version(*hasher.finalize().as_bytes())
+}

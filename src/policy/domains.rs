@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Domain lists: who is ours, who is a partner, which domains are private webmail, which hosts are services.
+//!
+//! An entry is `domain`, `*.domain` or `local@domain`, then `key=value` options. `*.domain` means the
+//! sub-domains. A plain `domain` means itself, and on lists of services (webmail, disposable, storage, transfer,
+//! messenger, social, meeting, consumer MX hosts) its sub-domains too: `orange.fr` covers `mel.orange.fr`.
+//! On every other list (own, partner, allowed, an administration's own) a plain `domain` is exactly itself,
+//! because there a sub-domain may belong to somebody else.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::fault::{Fault, Source, distance, source};
+use super::lookalike::Lookalikes;
+use crate::detect::recipient::{Class, Recipient};
+use crate::mail::{Domain, ForwardPath, Mailbox};
+
+/// The list of exceptions (decision D19).
+pub const ALLOWED: &str = "allowed";
+/// MX hosts of consumer mail providers: evidence, never a decision.
+pub const CONSUMER_MX: &str = "consumer-mx";
+/// Lists of services: their entries cover sub-domains.
+const SERVICES: [&str; 8] =
+    ["private-webmail", "disposable", "cloud-storage", "file-transfer", "messenger", "social", "meeting", CONSUMER_MX];
+/// The lists that always exist, in the order that fixes their bit.
+const FIXED: [&str; 11] = [
+    "own",
+    "partner",
+    "disposable",
+    "private-webmail",
+    ALLOWED,
+    CONSUMER_MX,
+    "cloud-storage",
+    "file-transfer",
+    "messenger",
+    "social",
+    "meeting",
+];
+const OWN: u64 = 1;
+const PARTNER: u64 = 1 << 1;
+const DISPOSABLE: u64 = 1 << 2;
+const WEBMAIL: u64 = 1 << 3;
+const ALLOWED_BIT: u64 = 1 << 4;
+const OPTIONS: [&str; 7] = ["owner", "reason", "until", "scope", "source", "date", "note"];
+
+/// One exception: who is let through, for whom, until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    /// The pattern as written.
+    pub pattern: String,
+    pub owner: String,
+    pub reason: String,
+    /// The last day it holds, in UTC.
+    pub until: Option<Date>,
+    /// Units (`sg/budget`) or senders (`name@domain`) it is for; empty: for everyone.
+    pub scope: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    list: u8,
+    itself: bool,
+    below: bool,
+    /// First instant at which the entry holds no more.
+    ends: Option<Timestamp>,
+    /// Index into `exceptions`.
+    exception: Option<u32>,
+}
+
+/// All lists, in one table.
+#[derive(Debug, Clone, Default)]
+pub struct DomainLists {
+    names: Vec<String>,
+    domains: HashMap<Box<str>, Vec<Hit>>,
+    /// Whole addresses, by lower-case key.
+    addresses: HashMap<Box<str>, Vec<Hit>>,
+    exceptions: Vec<Exception>,
+    lookalikes: Lookalikes,
+}
+
+impl DomainLists {
+    /// Reads lists from `(name, path, text)`. Entries without a fault are kept whatever else is wrong.
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> (DomainLists, Vec<Fault>) {
+        let mut lists = DomainLists { names: FIXED.map(String::from).to_vec(), ..DomainLists::default() };
+        let (mut faults, mut exceptions) = (Vec::new(), Vec::new());
+        for (name, path, text) in files {
+            let source = source(path, text);
+            let list_name = whole_list(name);
+            let known = lists.names.iter().position(|known| known == list_name);
+            let list = known.unwrap_or(lists.names.len());
+            if list >= 64 {
+                faults.push(Fault::of_file(path, "there are more than 64 domain lists").help("join some of them"));
+                continue;
+            }
+            if known.is_none() {
+                // A misspelt `partners.list` would silently make a partner of nobody.
+                if let Some(near) = FIXED.into_iter().find(|fixed| distance(name, fixed) <= 2) {
+                    faults.push(
+                        Fault::of_file(path, format!("`{name}` is no list that rules know"))
+                            .help(format!("did you mean `{near}.list`? a list of your own needs a name less alike")),
+                    );
+                    continue;
+                }
+                lists.names.push(name.to_owned());
+            }
+            let name = list_name;
+            for (line, span) in lines(text) {
+                match Entry::parse(line, span.start, &source) {
+                    Ok(None) => {}
+                    Ok(Some(entry)) => {
+                        if name == ALLOWED {
+                            exceptions.push((entry.clone(), source.clone()));
+                        }
+                        lists.add(list as u8, name, entry);
+                    }
+                    Err(fault) => faults.push(fault),
+                }
+            }
+        }
+        faults.extend(exceptions.iter().filter_map(|(entry, source)| lists.check_exception(entry, source)));
+        lists.lookalikes = lists.imitable();
+        (lists, faults)
+    }
+
+    fn add(&mut self, list: u8, name: &str, entry: Entry) {
+        let exception = (name == ALLOWED).then(|| {
+            self.exceptions.push(Exception {
+                pattern: entry.pattern.clone(),
+                owner: entry.option("owner").to_owned(),
+                reason: entry.option("reason").to_owned(),
+                until: entry.until,
+                scope: entry
+                    .option("scope")
+                    .split(',')
+                    .filter(|s| !s.is_empty())
+                    .map(|s| s.trim().to_owned())
+                    .collect(),
+            });
+            (self.exceptions.len() - 1) as u32
+        });
+        let ends = entry.until.and_then(|day| day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()).map(|z| z.timestamp());
+        let below = entry.wild || SERVICES.contains(&name);
+        let hit = Hit { list, itself: !entry.wild, below, ends, exception };
+        let table = if entry.is_address { &mut self.addresses } else { &mut self.domains };
+        table.entry(entry.key.into_boxed_str()).or_default().push(hit);
+    }
+
+    /// Decision D19: an exception has an owner and a reason; a whole webmail domain also a scope and an end.
+    fn check_exception(&self, entry: &Entry, source: &Source) -> Option<Fault> {
+        let whole_webmail = !entry.is_address
+            && Domain::parse(&entry.key).is_ok_and(|d| self.of_domain(&d, None) & (WEBMAIL | DISPOSABLE) != 0);
+        let missing = |name: &&&str| entry.option(name).is_empty();
+        let needed: &[&str] = if whole_webmail { &["owner", "reason", "scope", "until"] } else { &["owner", "reason"] };
+        let missing: Vec<&str> = needed.iter().filter(missing).copied().collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let what = if whole_webmail { "an exception for a whole webmail domain" } else { "an exception" };
+        Some(
+            Fault::at(source, entry.at..entry.at + entry.pattern.len(), format!("{what} needs {}", join(&missing)))
+                .help(r#"write it like: name@webmail.example owner=sg/budget reason="why" until=2027-03-31 scope=sg/budget"#),
+        )
+    }
+
+    /// The lists a domain stands on, as bits; entries that ended before `instant` count no more.
+    fn of_domain(&self, domain: &Domain, instant: Option<Timestamp>) -> u64 {
+        self.walk(domain, instant, |_| ())
+    }
+
+    /// The lists that name a mailbox: by its address, its domain or a parent of its domain.
+    pub(crate) fn bits(&self, mailbox: &Mailbox, instant: Timestamp) -> u64 {
+        self.of_domain(mailbox.domain(), Some(instant)) | self.of_address(mailbox, instant, |_| ())
+    }
+
+    fn of_address(&self, mailbox: &Mailbox, instant: Timestamp, mut exception: impl FnMut(u32)) -> u64 {
+        if self.addresses.is_empty() {
+            return 0;
+        }
+        let mut bits = 0;
+        for hit in self.addresses.get(mailbox.key().as_str()).into_iter().flatten() {
+            if hit.ends.is_none_or(|end| instant < end) {
+                bits |= 1 << hit.list;
+                hit.exception.into_iter().for_each(&mut exception);
+            }
+        }
+        bits
+    }
+
+    fn walk(&self, domain: &Domain, instant: Option<Timestamp>, mut exception: impl FnMut(u32)) -> u64 {
+        if domain.is_literal() {
+            return 0;
+        }
+        let (mut bits, mut rest, mut itself) = (0, domain.as_str(), true);
+        loop {
+            for hit in self.domains.get(rest).into_iter().flatten() {
+                let covers = if itself { hit.itself } else { hit.below };
+                let holds = instant.is_none_or(|now| hit.ends.is_none_or(|end| now < end));
+                if covers && holds {
+                    bits |= 1 << hit.list;
+                    hit.exception.into_iter().for_each(&mut exception);
+                }
+            }
+            match rest.split_once('.') {
+                Some((_, parent)) => (rest, itself) = (parent, false),
+                None => return bits,
+            }
+        }
+    }
+
+    /// Whether a domain or host stands on a list at an instant.
+    pub fn contains(&self, list: &str, domain: &Domain, instant: Timestamp) -> bool {
+        self.names
+            .iter()
+            .position(|name| name == list)
+            .is_some_and(|i| self.of_domain(domain, Some(instant)) & (1 << i) != 0)
+    }
+
+    /// The names of the lists in `bits`.
+    pub(crate) fn names(&self, bits: u64) -> impl Iterator<Item = &str> {
+        self.names.iter().enumerate().filter(move |(i, _)| bits & (1 << i) != 0).map(|(_, name)| name.as_str())
+    }
+
+    /// Service lists with the patterns on them, for detectors that look at the hosts of links:
+    /// each pattern covers itself and its sub-domains.
+    pub fn services(&self) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = self
+            .domains
+            .iter()
+            .flat_map(|(domain, hits)| hits.iter().map(move |hit| (domain, hit)))
+            .filter_map(|(domain, hit)| {
+                let name = &self.names[hit.list as usize]; // every hit's list was named when it was read
+                SERVICES[2..7].contains(&name.as_str()).then(|| (domain.to_string(), name.clone()))
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    /// The domains of list `own`, without `*.`: for those who look for imitations.
+    pub fn own_domains(&self) -> Vec<String> {
+        let own = |hits: &&Vec<Hit>| hits.iter().any(|hit| (1u64 << hit.list) & OWN != 0);
+        let mut all: Vec<String> =
+            self.domains.iter().filter(|(_, hits)| own(hits)).map(|(domain, _)| domain.to_string()).collect();
+        all.sort();
+        all
+    }
+
+    /// The recipient's class by the first list that answers, with the evidence beside it.
+    /// `mx` are the hosts of the domain's MX records, where they were asked for and answered in time.
+    pub fn classify(&self, path: &ForwardPath, mx: Option<&[String]>, instant: Timestamp) -> Recipient {
+        // RFC 5321 §4.5.1: every domain has a postmaster, and the bare one is the server's own.
+        let ForwardPath::Mailbox(mailbox) = path else {
+            return Recipient { mailbox: None, class: Class::Own, consumer_hosted: false, allowed_by: None };
+        };
+        let mut exception = None;
+        let mut see = |i: u32| exception = exception.or(Some(i));
+        let bits = self.of_address(mailbox, instant, &mut see) | self.walk(mailbox.domain(), Some(instant), &mut see);
+        let class = match bits {
+            b if b & OWN != 0 => Class::Own,
+            b if b & PARTNER != 0 => Class::Partner,
+            b if b & DISPOSABLE != 0 => Class::Disposable,
+            b if b & WEBMAIL != 0 => Class::PrivateWebmail,
+            _ => Class::Other,
+        };
+        Recipient {
+            mailbox: Some(mailbox.clone()),
+            class,
+            consumer_hosted: class == Class::Other && mx.is_some_and(|hosts| self.consumer_hosted(hosts, instant)),
+            allowed_by: exception
+                .filter(|_| bits & ALLOWED_BIT != 0)
+                .and_then(|i| self.exceptions.get(i as usize))
+                .map(|e| e.pattern.clone()),
+        }
+    }
+
+    /// Whether MX evidence could still tell something: only for domains on none of the four lists.
+    pub fn wants_mx(&self, path: &ForwardPath, instant: Timestamp) -> bool {
+        path.mailbox().is_some_and(|mailbox| {
+            !mailbox.domain().is_literal() && self.bits(mailbox, instant) & (OWN | PARTNER | DISPOSABLE | WEBMAIL) == 0
+        })
+    }
+
+    fn consumer_hosted(&self, hosts: &[String], instant: Timestamp) -> bool {
+        hosts.iter().any(|host| Domain::parse(host).is_ok_and(|host| self.contains(CONSUMER_MX, &host, instant)))
+    }
+
+    /// Whether the sender's address is one of the administration's.
+    pub fn is_own(&self, mailbox: &Mailbox, instant: Timestamp) -> bool {
+        self.bits(mailbox, instant) & OWN != 0
+    }
+
+    /// The exceptions, for reports of what ends soon.
+    pub fn exceptions(&self) -> &[Exception] {
+        &self.exceptions
+    }
+
+    /// The exceptions that name a mailbox at an instant.
+    pub(crate) fn exceptions_for(&self, mailbox: &Mailbox, instant: Timestamp) -> Vec<&Exception> {
+        let mut found = Vec::new();
+        let mut see = |i: u32| found.extend(self.exceptions.get(i as usize));
+        self.of_address(mailbox, instant, &mut see);
+        self.walk(mailbox.domain(), Some(instant), &mut see);
+        found
+    }
+
+    /// The own or partner domain that `domain` imitates, where it stands on neither list.
+    pub fn lookalike(&self, domain: &Domain) -> Option<String> {
+        if self.of_domain(domain, None) & (OWN | PARTNER) != 0 {
+            return None;
+        }
+        self.lookalikes.imitated(domain).map(str::to_owned)
+    }
+
+    /// Adds domains that are known to be in use, such as those of the agents' addresses.
+    pub(crate) fn know(&mut self, domains: impl IntoIterator<Item = Domain>) {
+        for domain in domains {
+            if self.of_domain(&domain, None) & (OWN | PARTNER) != 0 {
+                self.lookalikes.add(domain.as_str());
+            }
+        }
+    }
+
+    fn imitable(&self) -> Lookalikes {
+        let mut lookalikes = Lookalikes::default();
+        for (domain, hits) in &self.domains {
+            if hits.iter().any(|hit| (1u64 << hit.list) & (OWN | PARTNER) != 0) {
+                lookalikes.add(domain);
+            }
+        }
+        lookalikes
+    }
+}
+
+/// Long lists may stand in several files: `private-webmail-fr.list` adds to `private-webmail`.
+fn whole_list(name: &str) -> &str {
+    ["private-webmail", "disposable"]
+        .into_iter()
+        .find(|whole| name.strip_prefix(whole).is_some_and(|rest| rest.starts_with('-')))
+        .unwrap_or(name)
+}
+
+/// One line of a list.
+#[derive(Debug, Clone)]
+struct Entry {
+    /// As written.
+    pattern: String,
+    /// Where the pattern stands in the file.
+    at: usize,
+    /// The domain without `*.`, or the address in lower case.
+    key: String,
+    wild: bool,
+    is_address: bool,
+    until: Option<Date>,
+    options: Vec<(String, String)>,
+}
+
+impl Entry {
+    fn option(&self, name: &str) -> &str {
+        self.options.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Reads a line that begins at byte `start`; `None` for blank lines and comments.
+    fn parse(line: &str, start: usize, source: &Source) -> Result<Option<Entry>, Fault> {
+        let mut words = words(line, start, source)?.into_iter();
+        let Some((pattern, at)) = words.next() else { return Ok(None) };
+        let fault = |message: String| Fault::at(source, at..at + pattern.len(), message);
+        let (is_address, wild) = (pattern.contains('@'), pattern.starts_with("*."));
+        let key = if is_address {
+            Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is no address: {e}")))?.key()
+        } else {
+            let domain = pattern.strip_prefix("*.").unwrap_or(&pattern);
+            let domain = Domain::parse(domain).ok().filter(|d| !d.is_literal());
+            let domain = domain.ok_or_else(|| {
+                fault(format!("`{pattern}` is no domain"))
+                    .help("write `town.example`, `*.town.example` or `name@town.example`")
+            })?;
+            domain.as_str().to_owned()
+        };
+        let mut entry = Entry { pattern: pattern.clone(), at, key, wild, is_address, until: None, options: Vec::new() };
+        for (word, at) in words {
+            let fault = |message: String| Fault::at(source, at..at + word.len(), message);
+            let Some((key, value)) = word.split_once('=') else {
+                return Err(
+                    fault(format!("`{word}` is no option")).help("write options as `key=value`, comments after `#`")
+                );
+            };
+            if !OPTIONS.contains(&key) {
+                return Err(fault(format!("unknown option `{key}`")).nearest(key, OPTIONS));
+            }
+            let value = value.trim_matches('"');
+            if key == "until" {
+                let day = value.parse::<Date>().map_err(|_| {
+                    fault(format!("`{value}` is no date")).help("write the last day it holds, as `until=2027-03-31`")
+                })?;
+                entry.until = Some(day);
+            }
+            entry.options.push((key.to_owned(), value.to_owned()));
+        }
+        Ok(Some(entry))
+    }
+}
+
+/// Lines with their bytes.
+fn lines(text: &str) -> impl Iterator<Item = (&str, std::ops::Range<usize>)> {
+    let mut at = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let start = at;
+        at += line.len();
+        (line.trim_end_matches(['\r', '\n']), start..at)
+    })
+}
+
+/// Words of a line with their places; quotes hold words together, `#` ends the line outside of them.
+fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize)>, Fault> {
+    let (mut found, mut word, mut begin, mut quoted) = (Vec::new(), String::new(), 0, false);
+    // A byte order mark is what some editors put before the first line.
+    let marks = line.len() - line.trim_start_matches('\u{feff}').len();
+    for (i, c) in line.char_indices().skip_while(|(i, _)| *i < marks) {
+        if !quoted && (c.is_whitespace() || c == '#') {
+            if !word.is_empty() {
+                found.push((std::mem::take(&mut word), start + begin));
+            }
+            if c == '#' {
+                return Ok(found);
+            }
+            continue;
+        }
+        if word.is_empty() {
+            begin = i;
+        }
+        quoted ^= c == '"';
+        word.push(c);
+    }
+    if quoted {
+        return Err(Fault::at(source, start + begin..start + line.len(), "a quotation mark is not closed")
+            .help(r#"write `reason="in words"`"#));
+    }
+    if !word.is_empty() {
+        found.push((word, start + begin));
+    }
+    Ok(found)
+}
+
+fn join(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [first @ .., last] => {
+            format!("{} and `{last}`", first.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", "))
+        }
+    }
+}

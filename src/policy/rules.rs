@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Rules: Cedar texts, read, checked and named (decision D29).
+//!
+//! octroi adds the one `permit`. Every rule is a `forbid` with `@id`, `@disposition` and `@reason`, checked strictly
+//! against octroi's schema, so that a misspelt fact is an error at load and not a rule that never speaks.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::str::FromStr;
+
+use cedar_policy::{Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use miette::Diagnostic;
+
+use super::facts::NAMES;
+use super::fault::{Fault, Source, source};
+use super::verdict::Disposition;
+
+/// The schema, as written out for editors.
+pub const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
+/// The rule named where a rule could not be evaluated: the copy is held (decision D17).
+pub const EVALUATION_ERROR: &str = "evaluation-error";
+const PERMIT: &str = "@id(\"octroi\") permit (principal, action, resource);";
+const ANNOTATIONS: [&str; 7] = ["id", "disposition", "reason", "notice", "mode", "from", "until"];
+const DISPOSITIONS: [&str; 5] = ["notify", "strip", "quarantine", "defer", "reject"];
+
+/// One rule's annotations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    pub id: String,
+    pub disposition: Disposition,
+    pub reason: String,
+    pub notice: Option<String>,
+    /// `@mode("observe")`: recorded, not applied.
+    pub observe: bool,
+    /// First instant of its validity.
+    pub from: Option<Timestamp>,
+    /// First instant after its validity.
+    pub until: Option<Timestamp>,
+    /// The file it stands in.
+    pub path: String,
+}
+
+impl Rule {
+    pub fn is_in_force(&self, instant: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= instant) && self.until.is_none_or(|until| instant < until)
+    }
+}
+
+/// All rules, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub(crate) by_id: BTreeMap<String, Rule>,
+    pub(crate) set: PolicySet,
+    pub(crate) schema: Schema,
+    /// Facts that some rule mentions, as bits of [`NAMES`].
+    pub(crate) mentioned: u64,
+    /// The instants at which some rule begins or ends, sorted.
+    pub(crate) boundaries: Vec<Timestamp>,
+}
+
+impl Rules {
+    /// Reads rules from `(path, text)`. On faults, all faults of all files.
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Rules, Vec<Fault>> {
+        // The schema is a part of the program; a test reads it.
+        let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("octroi's own schema is sound");
+        let validator = Validator::new(schema.clone());
+        let mut set = PolicySet::from_str(PERMIT).expect("octroi's own permit is sound");
+        let (mut by_id, mut faults, mut mentioned) = (BTreeMap::<String, Rule>::new(), Vec::new(), 0);
+        for (path, text) in files {
+            let source = source(path, text);
+            let read = match PolicySet::from_str(text) {
+                Ok(read) => read,
+                Err(errors) => {
+                    faults.extend(errors.iter().map(|error| from_cedar(error, &source, 0..text.len())));
+                    continue;
+                }
+            };
+            let statements = statements(text);
+            let mut of_file = PolicySet::new();
+            for template in read.templates() {
+                let span = statement(&statements, template.id().as_ref(), text);
+                faults.push(
+                    Fault::at(&source, span, "a rule has no slots such as `?principal`")
+                        .help("name the unit or list itself"),
+                );
+            }
+            for policy in read.policies() {
+                let span = statement(&statements, policy.id().as_ref(), text);
+                let rule = match read_rule(policy, &source, span.clone(), &mut faults) {
+                    Some(rule) => rule,
+                    None => continue,
+                };
+                if let Some(first) = by_id.get(&rule.id) {
+                    let message = format!("a rule `{}` stands in {} already", rule.id, first.path);
+                    faults.push(
+                        Fault::at(&source, annotation(text, &span, "id"), message).help("give each rule its own id"),
+                    );
+                    continue;
+                }
+                let named = policy.new_id(PolicyId::new(&rule.id));
+                mentioned |= mentions(&named);
+                // Ids are distinct: checked against `by_id` just above, and the permit's is reserved.
+                if set.add(named.clone()).is_ok() && of_file.add(named).is_ok() {
+                    by_id.insert(rule.id.clone(), rule);
+                }
+            }
+            let result = validator.validate(&of_file, ValidationMode::Strict);
+            let whole = 0..text.len();
+            let errors = result.validation_errors().map(|error| from_cedar(error, &source, whole.clone()));
+            // A warning is a rule that can never speak, or letters that are not what they seem: not to be shipped.
+            let warnings = result.validation_warnings().map(|warning| from_cedar(warning, &source, whole.clone()));
+            faults.extend(errors.chain(warnings));
+        }
+        if !faults.is_empty() {
+            faults.sort_by(|a, b| {
+                (&a.path, a.span.as_ref().map(|s| s.start)).cmp(&(&b.path, b.span.as_ref().map(|s| s.start)))
+            });
+            return Err(faults);
+        }
+        let mut boundaries: Vec<Timestamp> = by_id.values().flat_map(|r| [r.from, r.until]).flatten().collect();
+        boundaries.sort();
+        boundaries.dedup();
+        Ok(Rules { by_id, set, schema, mentioned, boundaries })
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        self.by_id.get(id)
+    }
+
+    /// All rules, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.by_id.values()
+    }
+
+    /// Between two neighbouring boundaries the same rules are in force: the number of that window.
+    pub(crate) fn window(&self, instant: Timestamp) -> usize {
+        self.boundaries.partition_point(|boundary| *boundary <= instant)
+    }
+}
+
+/// Reads one rule's annotations; `None` where something is missing or wrong, with every fault said.
+fn read_rule(
+    policy: &cedar_policy::Policy,
+    source: &Source,
+    span: Range<usize>,
+    faults: &mut Vec<Fault>,
+) -> Option<Rule> {
+    let text = source.inner().as_str();
+    let before = faults.len();
+    let head = head(text, &span);
+    if policy.effect() == Effect::Permit {
+        faults.push(
+            Fault::at(source, head, "a rule only forbids: octroi itself permits what no rule speaks against")
+                .help("write `forbid`, and what should go free after `unless`"),
+        );
+        return None;
+    }
+    for (name, _) in policy.annotations().filter(|(name, _)| !ANNOTATIONS.contains(name)) {
+        let fault = Fault::at(source, annotation(text, &span, name), format!("unknown annotation `@{name}`"));
+        faults.push(fault.nearest(name, ANNOTATIONS));
+    }
+    let mut required = |name: &str, example: &str| match policy.annotation(name).map(str::trim) {
+        Some(value) if !value.is_empty() => value.to_owned(),
+        Some(_) => {
+            faults.push(Fault::at(source, annotation(text, &span, name), format!("`@{name}` is empty")).help(example));
+            String::new()
+        }
+        None => {
+            let near = policy.annotations().any(|(other, _)| super::fault::nearest(other, [name]).is_some());
+            // A misspelt annotation has been named already: once is enough.
+            if !near {
+                faults.push(Fault::at(source, head.clone(), format!("the rule has no `@{name}`")).help(example));
+            }
+            String::new()
+        }
+    };
+    let id = required("id", r#"write above it: @id("what-happens-where")"#);
+    let reason = required("reason", r#"write above it: @reason("in words a lawyer can read aloud")"#);
+    let disposition = required("disposition", r#"write above it: @disposition("quarantine")"#);
+    let wrong = |name: &str, message: String| Fault::at(source, annotation(text, &span, name), message);
+    if !id.is_empty() && !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        faults.push(wrong("id", format!("`{id}` is no rule id")).help("use small letters, digits and hyphens"));
+    }
+    if [EVALUATION_ERROR, "octroi"].contains(&id.as_str()) {
+        faults.push(wrong("id", format!("`{id}` is octroi's own id")).help("choose another"));
+    }
+    let known = Disposition::ALL.into_iter().find(|d| d.as_str() == disposition && *d != Disposition::Pass);
+    if known.is_none() && !disposition.is_empty() {
+        let fault = wrong("disposition", format!("`{disposition}` is no disposition"));
+        let all = format!("write one of {}", DISPOSITIONS.join(", "));
+        faults.push(match super::fault::nearest(&disposition, DISPOSITIONS) {
+            Some(_) => fault.nearest(&disposition, DISPOSITIONS),
+            None => fault.help(all),
+        });
+    }
+    let observe = match policy.annotation("mode") {
+        None | Some("enforce") => false,
+        Some("observe") => true,
+        Some(other) => {
+            faults.push(
+                wrong("mode", format!("`{other}` is no mode")).help(r#"write @mode("observe") or @mode("enforce")"#),
+            );
+            false
+        }
+    };
+    let mut instant = |name: &str, last_day: bool| {
+        let value = policy.annotation(name)?;
+        let read = read_instant(value, last_day);
+        if read.is_none() {
+            let message = format!("`{value}` is neither a day nor an instant");
+            faults.push(
+                wrong(name, message).help(format!(r#"write @{name}("2027-03-31") or @{name}("2027-03-31T08:00:00Z")"#)),
+            );
+        }
+        read
+    };
+    let (from, until) = (instant("from", false), instant("until", true));
+    if let (Some(from), Some(until)) = (from, until)
+        && until <= from
+    {
+        faults.push(wrong("until", "the rule ends before it begins".into()).help("exchange `@from` and `@until`"));
+    }
+    let notice = policy.annotation("notice").map(str::to_owned);
+    if notice.as_deref() == Some("") {
+        faults.push(wrong("notice", "`@notice` is empty".into()).help("name a text of notices/, or leave it out"));
+    }
+    if faults.len() > before {
+        return None;
+    }
+    Some(Rule { id, disposition: known?, reason, notice, observe, from, until, path: source.name().to_owned() })
+}
+
+/// A day (in UTC; as an end it counts whole) or an instant.
+fn read_instant(text: &str, last_day: bool) -> Option<Timestamp> {
+    if let Ok(day) = text.parse::<Date>()
+        && !text.contains(['T', ' '])
+    {
+        let day = if last_day { day.tomorrow().ok()? } else { day };
+        return Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    }
+    text.parse::<Timestamp>().ok()
+}
+
+/// A fault out of one of Cedar's, whose spans count from the file's beginning.
+fn from_cedar(error: &dyn Diagnostic, source: &Source, whole: Range<usize>) -> Fault {
+    let label = error.labels().and_then(|mut labels| labels.next());
+    let span = label.as_ref().map_or(whole, |label| label.offset()..label.offset() + label.len());
+    let expected = label.and_then(|label| label.label().map(str::to_owned));
+    let mut fault = Fault::at(source, span, error.to_string());
+    if let Some(help) = error.help().map(|help| help.to_string()).or(expected) {
+        fault = fault.help(help);
+    }
+    fault
+}
+
+/// Which facts a rule mentions, as bits of [`NAMES`]. Where the rule uses a whole entity or context in a way that this
+/// reading does not know, all of them.
+fn mentions(policy: &cedar_policy::Policy) -> u64 {
+    let Ok(json) = policy.to_json() else { return u64::MAX };
+    let mut bits = 0;
+    walk(&json, &mut bits);
+    let text = json.to_string();
+    for (entity, facts) in [
+        ("Octroi::DomainList", super::facts::LISTS),
+        ("Octroi::Unit", super::facts::SENDER_UNIT),
+        ("Octroi::Sender", super::facts::SENDER_ADDRESS),
+        ("Octroi::Recipient", super::facts::ADDRESS),
+    ] {
+        if text.contains(entity) {
+            bits |= facts;
+        }
+    }
+    bits
+}
+
+fn walk(json: &serde_json::Value, bits: &mut u64) {
+    match json {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                let variable = value.pointer("/left/Var").and_then(|v| v.as_str());
+                let attribute = value.get("attr").and_then(|v| v.as_str());
+                match (key.as_str(), variable, attribute) {
+                    ("." | "has", Some(variable), Some(attribute)) => {
+                        let name = format!("{variable}.{attribute}");
+                        *bits |= NAMES.iter().find(|(known, _)| *known == name).map_or(u64::MAX, |(_, bit)| *bit);
+                    }
+                    ("Var", ..) if value == "context" => *bits = u64::MAX,
+                    _ => walk(value, bits),
+                }
+            }
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| walk(value, bits)),
+        _ => {}
+    }
+}
+
+/// The bytes of each statement, first annotation to semicolon, in the order in which Cedar numbers them.
+fn statements(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let (mut found, mut start, mut at) = (Vec::new(), None, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'/' if bytes.get(at + 1) == Some(&b'/') => {
+                at += bytes[at..].iter().position(|b| *b == b'\n').unwrap_or(bytes.len() - at);
+                continue;
+            }
+            b'"' => {
+                start.get_or_insert(at);
+                at += 1;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+            }
+            b';' => found.extend(start.take().map(|start| start..at + 1)),
+            b if b.is_ascii_whitespace() => {}
+            _ => {
+                start.get_or_insert(at);
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+/// The statement that Cedar calls `policyN`.
+fn statement(statements: &[Range<usize>], id: &str, text: &str) -> Range<usize> {
+    let number = id.strip_prefix("policy").and_then(|n| n.parse::<usize>().ok());
+    number.and_then(|n| statements.get(n)).cloned().unwrap_or(0..text.len())
+}
+
+/// The word `forbid` or `permit` of a statement.
+fn head(text: &str, span: &Range<usize>) -> Range<usize> {
+    let inside = text.get(span.clone()).unwrap_or("");
+    let line = inside.split_inclusive('\n').scan(0, |at, line| {
+        let start = *at;
+        *at += line.len();
+        Some((start, line))
+    });
+    for (start, line) in line {
+        let shift = line.len() - line.trim_start().len();
+        if ["forbid", "permit"].iter().any(|word| line.trim_start().starts_with(word)) {
+            let from = span.start + start + shift;
+            return from..from + "forbid".len();
+        }
+    }
+    span.start..(span.start + 1).min(span.end)
+}
+
+/// The annotation `@name` of a statement, its value included.
+fn annotation(text: &str, span: &Range<usize>, name: &str) -> Range<usize> {
+    let inside = text.get(span.clone()).unwrap_or("");
+    let sign = format!("@{name}");
+    let follows = |at: usize| !inside[at + sign.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    match inside.match_indices(&sign).map(|(at, _)| at).find(|at| follows(*at)) {
+        Some(at) => {
+            let length = inside[at..].find(')').map_or(sign.len(), |end| end + 1);
+            span.start + at..span.start + at + length
+        }
+        None => head(text, span),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_facts_and_the_schema_name_the_same() {
+        let (schema, warnings) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+        assert_eq!(warnings.count(), 0);
+        drop(schema);
+        for (name, _) in NAMES {
+            let (_, attribute) = name.split_once('.').unwrap();
+            assert!(attribute == "lists" || SCHEMA.contains(&format!("{attribute}: ")), "{name}");
+        }
+        // The attributes of sender, recipient and message, counted: lists are parents, not an attribute.
+        let declared = SCHEMA.lines().filter(|line| line.starts_with("    ") && line.contains(": ")).count() - 3;
+        assert_eq!(declared, NAMES.len() - 1);
+    }
+
+    #[test]
+    fn mentioned_facts_are_seen_wherever_they_stand() {
+        let of = |condition: &str| {
+            let text = format!("forbid (principal, action, resource) when {{ {condition} }};");
+            mentions(PolicySet::from_str(&text).unwrap().policies().next().unwrap())
+        };
+        use super::super::facts::{LINKS, LISTS, PRIVATE, RANK, SENDER_UNIT};
+        assert_eq!(of("context.rank > 1 || (if context.private then true else false)"), RANK | PRIVATE);
+        assert_eq!(of("[context.rank].contains(1) && context.links.containsAny([\"x\"])"), RANK | LINKS);
+        assert_eq!(of("resource in Octroi::DomainList::\"x\""), LISTS);
+        assert_eq!(of("principal in Octroi::Unit::\"x\""), SENDER_UNIT);
+        assert_eq!(of("context == {}"), u64::MAX);
+        assert_eq!(of("context.unheard"), u64::MAX);
+    }
+
+    #[test]
+    fn statements_are_cut_as_cedar_numbers_them() {
+        let text =
+            "// a; b\n@id(\"x;\\\"y\") permit(principal, action, resource);\n\n forbid(principal,action,resource);";
+        let cut: Vec<&str> = statements(text).into_iter().map(|span| &text[span]).collect();
+        assert_eq!(cut.len(), 2);
+        assert!(cut[0].starts_with("@id") && cut[1].starts_with("forbid"), "{cut:?}");
+    }
+}
