@@ -1,1 +1,163 @@
 // SPDX-License-Identifier: EUPL-1.2
+//! What we keep: held copies, the outbox, the journal, the audit chain. The only room with SQL or blobs.
+//!
+//! What must not live here: any decision about mail, and any clock: every instant comes in as an argument. Sending
+//! is `deliver`'s; the store only remembers what is to be sent. No content, subject or excerpt stands unsealed.
+//!
+//! How it fails: with a [`StoreError`], which to a mail in progress is always `defer`. What returned `Ok` is on the
+//! disk (SQLite `synchronous=FULL`, order blob, directory, row). Only the journal of passed mail may lose: its
+//! channel is bounded, and what did not fit is counted.
+//!
+//! Standards: AES-256-GCM (NIST SP 800-38D) in the STREAM construction, BLAKE3; decisions D10 to D16, D20, D23, D25, D27.
+
+mod audit;
+mod blob;
+mod error;
+mod expiry;
+mod figures;
+mod find;
+mod journal;
+mod keep;
+mod key;
+mod outbox;
+mod quarantine;
+mod schema;
+mod seal;
+mod verbatim;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+use tokio::sync::{Mutex, Notify};
+
+pub use audit::{Anchor, AuditEntry, AuditReport};
+pub use error::StoreError;
+pub use expiry::Swept;
+pub use figures::Figures;
+pub use find::FindRow;
+pub use journal::{Entry, Journal};
+pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, retry_digest};
+pub use key::KeyFile;
+pub use outbox::{Cause, DueItem, ItemState, Kind, OutboxRow, RecipientOutcome, Report, ReportedRecipient, Work};
+pub use quarantine::{Actor, Change, Exported, Filter, HeldDetail, HeldRow, State};
+pub use verbatim::Verbatim;
+
+/// How long what is kept (decision D16; the law's figures are in `field.md`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    pub quarantine: Duration,
+    /// How long before a held copy expires it counts as expiring soon.
+    pub warning: Duration,
+    pub journal: Duration,
+    pub audit: Duration,
+    /// How long a repeated mail is known for one (decision D11).
+    pub retry_key: Duration,
+    /// How long the outbox tries (decision D16).
+    pub outbox: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention {
+            quarantine: 30 * DAY,
+            warning: 5 * DAY,
+            journal: 183 * DAY,
+            audit: 1096 * DAY,
+            retry_key: 7 * DAY,
+            outbox: 5 * DAY,
+        }
+    }
+}
+
+/// Where the store is and how it keeps.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The folder of sealed contents.
+    pub blobs: PathBuf,
+    /// The key-encryption key, outside the store.
+    pub key_file: PathBuf,
+    /// The name of this gateway among those that share the store.
+    pub node: String,
+    /// Bytes that held contents may take on the disk; warned at 80 %, no more holds at 95 % (decision D15).
+    pub quota: Option<u64>,
+    pub retention: Retention,
+}
+
+/// The store, open. Cheap to clone; the database closes when the last clone is gone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: String,
+    epoch: i64,
+    quota: Option<u64>,
+    retention: Retention,
+    blobs: blob::Blobs,
+    writer: writer::Writer,
+    ended: Mutex<Option<writer::Ended>>,
+    readers: SqlitePool,
+    /// Bytes of contents on the disk, for the quota.
+    used: AtomicU64,
+    /// Woken whenever something in the outbox may be due.
+    outbox: Notify,
+    audit_key: [u8; 32],
+    journal_keys: journal::Keys,
+    journal_dropped: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Opens the store, made where there is none: runs migrations, knows its key again, begins a new process epoch,
+    /// and clears what this node left pending before (decision D12).
+    pub async fn open(settings: Settings, now: Timestamp) -> Result<Store, StoreError> {
+        schema::open(settings, now).await
+    }
+
+    /// Finishes what was submitted and closes the database; later calls on any clone fail with `Closed`.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let ended = self.inner.ended.lock().await.take();
+        self.inner.writer.stop();
+        if let Some(ended) = ended {
+            ended.wait().await;
+        }
+        self.inner.readers.close().await;
+        Ok(())
+    }
+
+    /// The name of this gateway.
+    pub fn node(&self) -> &str {
+        &self.inner.node
+    }
+
+    /// Woken whenever something in the outbox may be due.
+    pub async fn outbox_changed(&self) {
+        self.inner.outbox.notified().await;
+    }
+}
+
+fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// Instants in our rows were written by [`micros`], so they are within range; a damaged one becomes the epoch.
+fn instant(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn later(at: Timestamp, by: Duration) -> i64 {
+    micros(at).saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
+}
+
+fn earlier(at: Timestamp, by: Duration) -> i64 {
+    micros(at).saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
+}

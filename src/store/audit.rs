@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The audit chain: every look, release, rejection and export, each entry MACed over the one before (decision D27).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection};
+
+use super::{Actor, Store, StoreError, earlier, instant, micros};
+
+/// Longest written ground that is kept, in characters.
+const GROUND: usize = 500;
+
+/// One entry. It holds ids and names of accounts, never content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    pub node: String,
+    pub seq: i64,
+    pub at: Timestamp,
+    pub actor: String,
+    /// `look`, `open`, `release`, `reject`, `export`, `expire`, `give-up`, `retry`, `refused-look`.
+    pub action: String,
+    /// The id of what it was done to.
+    pub object: String,
+    pub ground: String,
+}
+
+/// The head of one chain, to be kept elsewhere (syslog, a file): it proves that the tail was not cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    pub node: String,
+    pub seq: i64,
+    /// The last entry's MAC, in hexadecimal.
+    pub head: String,
+}
+
+impl std::fmt::Display for Anchor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "octroi-audit {} {} {}", self.node, self.seq, self.head)
+    }
+}
+
+impl std::str::FromStr for Anchor {
+    type Err = ();
+
+    /// Reads what `Display` wrote, also behind a log's own prefix.
+    fn from_str(line: &str) -> Result<Anchor, ()> {
+        let at = line.find("octroi-audit ").ok_or(())?;
+        let mut words = line.get(at..).ok_or(())?.split_ascii_whitespace().skip(1);
+        let mut word = || words.next().map(str::to_owned).ok_or(());
+        Ok(Anchor { node: word()?, seq: word()?.parse().map_err(|_| ())?, head: word()? })
+    }
+}
+
+/// What the verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    pub entries: u64,
+    /// The head of each chain.
+    pub heads: Vec<Anchor>,
+    /// The first place of each chain where it does not hold, in words.
+    pub broken: Vec<String>,
+    /// Whether anchors for every chain were given and found; if not, "tail not proven".
+    pub tail_proven: bool,
+}
+
+impl Store {
+    /// Recomputes every chain; `anchors` are heads noted elsewhere before.
+    pub async fn audit_verify(&self, anchors: &[Anchor]) -> Result<AuditReport, StoreError> {
+        let nodes: Vec<(String,)> =
+            sqlx::query_as("SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node")
+                .fetch_all(&self.inner.readers)
+                .await?;
+        let mut report = AuditReport { entries: 0, heads: Vec::new(), broken: Vec::new(), tail_proven: true };
+        for (node,) in nodes {
+            self.verify_chain(&node, anchors, &mut report).await?;
+        }
+        let unknown = anchors.iter().filter(|a| !report.heads.iter().any(|h| h.node == a.node));
+        let lost: Vec<String> = unknown.map(|a| format!("the chain of {} is gone", a.node)).collect();
+        report.broken.extend(lost);
+        Ok(report)
+    }
+
+    async fn verify_chain(&self, node: &str, anchors: &[Anchor], report: &mut AuditReport) -> Result<(), StoreError> {
+        let key = &self.inner.audit_key;
+        let mut c = self.inner.readers.acquire().await?;
+        let (mut seq, mut head) = checkpoint(&mut c, key, node).await?.unwrap_or_else(|| {
+            report.broken.push(format!("the checkpoint of {node} was changed"));
+            (0, [0; 32])
+        });
+        let wanted: Vec<&Anchor> = anchors.iter().filter(|a| a.node == node).collect();
+        let mut found = wanted.iter().filter(|a| a.seq <= seq).count();
+        let mut whole = true;
+        loop {
+            let page = sqlx::query("SELECT * FROM audit WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT 1000")
+                .bind(node)
+                .bind(seq)
+                .fetch_all(&mut *c)
+                .await?;
+            if page.is_empty() {
+                break;
+            }
+            for row in page {
+                let entry = entry(&row)?;
+                let kept: Vec<u8> = row.try_get("mac")?;
+                let mac = mac(key, &head, &entry);
+                if whole && (entry.seq != seq + 1 || kept != mac) {
+                    report.broken.push(format!("the chain of {node} breaks at entry {}", seq + 1));
+                    whole = false;
+                }
+                seq = entry.seq;
+                head = mac;
+                report.entries += 1;
+                found += wanted.iter().filter(|a| a.seq == seq && a.head == hex(&head)).count();
+            }
+        }
+        if found < wanted.len() {
+            report
+                .broken
+                .push(format!("the chain of {node} does not hold an anchor noted before: entries were cut or changed"));
+        }
+        report.tail_proven &= !wanted.is_empty() && found == wanted.len();
+        report.heads.push(Anchor { node: node.to_owned(), seq, head: hex(&head) });
+        Ok(())
+    }
+
+    /// This node's head, for the hourly note elsewhere.
+    pub async fn audit_head(&self) -> Result<Anchor, StoreError> {
+        let mut c = self.inner.readers.acquire().await?;
+        let (seq, head) = head(&mut c, &self.inner.audit_key, &self.inner.node).await?;
+        Ok(Anchor { node: self.inner.node.clone(), seq, head: hex(&head) })
+    }
+
+    /// The newest entries, newest first.
+    pub async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        sqlx::query("SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.inner.readers)
+            .await?
+            .iter()
+            .map(entry)
+            .collect()
+    }
+
+    pub(super) fn chain(&self) -> Chain {
+        Chain { node: self.inner.node.clone(), key: self.inner.audit_key }
+    }
+}
+
+/// What a write needs to add its own entry, inside its own transaction.
+#[derive(Clone)]
+pub(super) struct Chain {
+    node: String,
+    key: [u8; 32],
+}
+
+impl Chain {
+    pub async fn add(
+        &self,
+        c: &mut SqliteConnection,
+        at: Timestamp,
+        actor: &Actor,
+        action: &str,
+        object: &str,
+        ground: &str,
+    ) -> Result<(), StoreError> {
+        let (seq, previous) = head(c, &self.key, &self.node).await?;
+        let entry = AuditEntry {
+            node: self.node.clone(),
+            seq: seq + 1,
+            at,
+            actor: actor.name.clone(),
+            action: action.to_owned(),
+            object: object.to_owned(),
+            ground: ground.chars().take(GROUND).collect(),
+        };
+        sqlx::query(
+            "INSERT INTO audit (node, seq, at, actor, action, object, ground, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(&entry.node)
+        .bind(entry.seq)
+        .bind(micros(at))
+        .bind(&entry.actor)
+        .bind(&entry.action)
+        .bind(&entry.object)
+        .bind(&entry.ground)
+        .bind(mac(&self.key, &previous, &entry).as_slice())
+        .execute(c)
+        .await?;
+        Ok(())
+    }
+
+    /// Deletes entries older than `retention`; a signed checkpoint takes the place of the last one deleted.
+    pub async fn expire(
+        &self,
+        c: &mut SqliteConnection,
+        now: Timestamp,
+        retention: Duration,
+    ) -> Result<u64, StoreError> {
+        let last: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT seq, mac FROM audit WHERE node = $1 AND at < $2 ORDER BY seq DESC LIMIT 1")
+                .bind(&self.node)
+                .bind(earlier(now, retention))
+                .fetch_optional(&mut *c)
+                .await?;
+        let Some((seq, mac)) = last else { return Ok(0) };
+        let head = <[u8; 32]>::try_from(mac).map_err(|_| StoreError::Damaged { what: "an audit entry".into() })?;
+        sqlx::query(
+            "INSERT INTO audit_checkpoint (node, seq, head, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (node) \
+             DO UPDATE SET seq = excluded.seq, head = excluded.head, mac = excluded.mac",
+        )
+        .bind(&self.node)
+        .bind(seq)
+        .bind(head.as_slice())
+        .bind(checkpoint_mac(&self.key, &self.node, seq, &head).as_slice())
+        .execute(&mut *c)
+        .await?;
+        let gone = sqlx::query("DELETE FROM audit WHERE node = $1 AND seq <= $2").bind(&self.node).bind(seq);
+        Ok(gone.execute(c).await?.rows_affected())
+    }
+}
+
+/// The last entry's number and MAC: those of the checkpoint where no entry stands, zeros where nothing ever did.
+async fn head(c: &mut SqliteConnection, key: &[u8; 32], node: &str) -> Result<(i64, [u8; 32]), StoreError> {
+    let last: Option<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1")
+            .bind(node)
+            .fetch_optional(&mut *c)
+            .await?;
+    let damaged = || StoreError::Damaged { what: "the audit chain".into() };
+    match last {
+        Some((seq, mac)) => Ok((seq, mac.try_into().map_err(|_| damaged())?)),
+        None => checkpoint(c, key, node).await?.ok_or_else(damaged),
+    }
+}
+
+/// Where the chain begins; `None` where the checkpoint's own MAC does not hold.
+async fn checkpoint(
+    c: &mut SqliteConnection,
+    key: &[u8; 32],
+    node: &str,
+) -> Result<Option<(i64, [u8; 32])>, StoreError> {
+    let row: Option<(i64, Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT seq, head, mac FROM audit_checkpoint WHERE node = $1")
+            .bind(node)
+            .fetch_optional(c)
+            .await?;
+    let Some((seq, head, mac)) = row else { return Ok(Some((0, [0; 32]))) };
+    let Ok(head) = <[u8; 32]>::try_from(head) else { return Ok(None) };
+    Ok((mac == checkpoint_mac(key, node, seq, &head)).then_some((seq, head)))
+}
+
+fn checkpoint_mac(key: &[u8; 32], node: &str, seq: i64, head: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(b"checkpoint").update(&seq.to_be_bytes()).update(head).update(node.as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+/// Over the MAC before and every field, each with its length in front.
+fn mac(key: &[u8; 32], previous: &[u8; 32], entry: &AuditEntry) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(b"entry").update(previous).update(&entry.seq.to_be_bytes()).update(&micros(entry.at).to_be_bytes());
+    for text in [&entry.node, &entry.actor, &entry.action, &entry.object, &entry.ground] {
+        hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+fn entry(row: &sqlx::sqlite::SqliteRow) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        node: row.try_get("node")?,
+        seq: row.try_get("seq")?,
+        at: instant(row.try_get("at")?),
+        actor: row.try_get("actor")?,
+        action: row.try_get("action")?,
+        object: row.try_get("object")?,
+        ground: row.try_get("ground")?,
+    })
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*bytes).to_hex().to_string()
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Everything that can go wrong in the store, in words for the person who must mend it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the store could not do what was asked. Everything but `Unknown`, `Private` and `WrongState` is our own fault:
+/// the mail is deferred (decision D17).
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("the store at {path} cannot be opened: {why}")]
+    Open { path: PathBuf, why: String },
+    #[error("the key file {path} cannot be used: {why}")]
+    Key { path: PathBuf, why: String },
+    #[error("the key file {path} is not the key of this store: bring back the key file the store was made with")]
+    WrongKey { path: PathBuf },
+    #[error("{path} cannot be written or read: {why}")]
+    Blob { path: PathBuf, why: String },
+    #[error("the disk of the store is full: make room, mail is deferred until then")]
+    DiskFull,
+    #[error("the store is read-only: check the permissions and the mount of its folder")]
+    ReadOnly,
+    /// Decision D15: beyond 95 % of the quota nothing more is held.
+    #[error(
+        "the store's quota is used up ({used} of {quota} bytes): release or reject held mail, or raise `[store] quota`"
+    )]
+    QuotaUsed { used: u64, quota: u64 },
+    #[error("the store is damaged: {what}; restore it from a backup")]
+    Damaged { what: String },
+    /// The same mail is being decided in another transaction; nobody knows yet how that ends.
+    #[error("another attempt at the same mail is still under way")]
+    InFlight,
+    #[error("{changed} rows were confirmed instead of {expected}")]
+    Confirm { changed: u64, expected: u64 },
+    #[error("there is no held copy or outbox item {id}")]
+    Unknown { id: String },
+    /// Decision D20.
+    #[error("{id} is private mail: it can be released or rejected, never read")]
+    Private { id: String },
+    #[error("{id} is already {state}")]
+    WrongState { id: String, state: String },
+    #[error("the content of {id} is gone: its time was over and its key destroyed")]
+    Gone { id: String },
+    #[error("the store is closed")]
+    Closed,
+    #[error("the database of the store failed: {0}")]
+    Database(Arc<sqlx::Error>),
+}
+
+impl StoreError {
+    pub(super) fn open(path: &Path, why: impl ToString) -> StoreError {
+        StoreError::Open { path: path.to_owned(), why: why.to_string() }
+    }
+
+    pub(super) fn key(path: &Path, why: impl ToString) -> StoreError {
+        StoreError::Key { path: path.to_owned(), why: why.to_string() }
+    }
+
+    pub(super) fn unknown(id: &str) -> StoreError {
+        StoreError::Unknown { id: id.to_owned() }
+    }
+
+    /// A fault of the file system, told apart by what helps against it.
+    pub(super) fn file(path: &Path, error: &std::io::Error) -> StoreError {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
+            std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+            _ => StoreError::Blob { path: path.to_owned(), why: error.to_string() },
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> StoreError {
+        // The lower eight bits are the primary code: https://www.sqlite.org/rescode.html
+        let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok()).map(|code| code & 0xff);
+        match code {
+            Some(8) => StoreError::ReadOnly,
+            Some(11 | 26) => StoreError::Damaged { what: error.to_string() },
+            Some(13) => StoreError::DiskFull,
+            _ => StoreError::Database(Arc::new(error)),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Numbers for metrics and readiness.
+
+use std::sync::atomic::Ordering;
+
+use super::{Store, StoreError};
+
+/// A snapshot of the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Copies waiting for a decision.
+    pub held: u64,
+    /// Copies and items written before the next hop had answered.
+    pub pending: u64,
+    /// Items still to be sent.
+    pub outbox: u64,
+    /// Bytes of sealed contents on the disk.
+    pub bytes: u64,
+    pub quota: Option<u64>,
+    /// Whether 80 % of the quota is used (decision D15).
+    pub quota_warning: bool,
+    /// Whether 95 % is used: holds are refused.
+    pub quota_reached: bool,
+    /// Journal rows that did not fit the channel, since the start.
+    pub journal_dropped: u64,
+    /// Commits since the start; each is one fsync for all that waited.
+    pub commits: u64,
+}
+
+impl Store {
+    /// Counts; also the proof for readiness that the database answers.
+    pub async fn figures(&self) -> Result<Figures, StoreError> {
+        let (held, pending, waiting, outbox): (i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM held WHERE state = 'held'), (SELECT COUNT(*) FROM held WHERE state = 'pending'), \
+             (SELECT COUNT(*) FROM outbox WHERE state = 'pending'), (SELECT COUNT(*) FROM outbox WHERE state = 'ready')",
+        )
+        .fetch_one(&self.inner.readers)
+        .await?;
+        let bytes = self.inner.used.load(Ordering::Relaxed);
+        let quota = self.inner.quota;
+        Ok(Figures {
+            held: held.cast_unsigned(),
+            pending: (pending + waiting).cast_unsigned(),
+            outbox: outbox.cast_unsigned(),
+            bytes,
+            quota,
+            quota_warning: quota.is_some_and(|q| bytes > q / 100 * 80),
+            quota_reached: quota.is_some_and(|q| bytes > q / 100 * 95),
+            journal_dropped: self.inner.journal_dropped.load(Ordering::Relaxed),
+            commits: self.inner.writer.commits.load(Ordering::Relaxed),
+        })
+    }
+}

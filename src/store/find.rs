@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! `octroi find`: what became of a mail, one row a recipient, over journal, quarantine and outbox (decision D24).
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::keep::bare_message_id;
+use super::verbatim::address_key;
+use super::{State, Store, StoreError, instant};
+
+/// Rows that one answer holds at most, the newest.
+const LIMIT: i64 = 500;
+
+/// What became of one recipient of one mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindRow {
+    pub mail: String,
+    pub time: Timestamp,
+    pub queue_id: Option<String>,
+    pub message_id: Option<String>,
+    /// Empty for the null reverse-path; absent for private held mail.
+    pub sender: Option<String>,
+    pub recipient: String,
+    pub disposition: String,
+    pub observed: Option<String>,
+    pub rules: Vec<String>,
+    pub copy: Option<String>,
+    /// Where the held copy stands now.
+    pub state: Option<State>,
+    /// The outbox item for this recipient, in words: `ready`, `sent`, `failed`, with its last reply.
+    pub outbox: Option<String>,
+    /// The next hop's reply when the mail came by.
+    pub reply: Option<String>,
+    pub maybe_duplicate: bool,
+}
+
+impl Store {
+    /// Everything known under a Message-ID (with or without brackets), the client's queue id, our id, or an address.
+    pub async fn find(&self, query: &str) -> Result<Vec<FindRow>, StoreError> {
+        let text = bare_message_id(query);
+        let hash = self.inner.journal_keys.hash(&text);
+        let rows = sqlx::query(
+            "SELECT * FROM journal WHERE mail = $1 OR queue_id = $1 OR message_id = $1 OR sender_hash = $2 \
+             OR recipient_hash = $2 OR copy = $1 ORDER BY at DESC, id DESC LIMIT $3",
+        )
+        .bind(&text)
+        .bind(&hash)
+        .bind(LIMIT)
+        .fetch_all(&self.inner.readers)
+        .await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push(self.journaled(row).await?);
+        }
+        let known: HashSet<String> = found.iter().filter_map(|row| row.copy.clone()).collect();
+        for row in self.held_unjournaled(&text).await? {
+            if row.copy.as_ref().is_none_or(|copy| !known.contains(copy)) {
+                found.push(row);
+            }
+        }
+        found.sort_by(|a, b| b.time.cmp(&a.time));
+        Ok(found)
+    }
+
+    async fn journaled(&self, row: &SqliteRow) -> Result<FindRow, StoreError> {
+        let mail: String = row.try_get("mail")?;
+        let sealed: Vec<u8> = row.try_get("addresses")?;
+        let (sender, recipient) = self
+            .inner
+            .journal_keys
+            .open(&mail, &sealed)
+            .ok_or_else(|| StoreError::Damaged { what: "a journal row's addresses".into() })?;
+        let copy: Option<String> = row.try_get("copy")?;
+        let rules: String = row.try_get("rules")?;
+        let state = self.state_of(copy.as_deref()).await?;
+        Ok(FindRow {
+            time: instant(row.try_get("at")?),
+            queue_id: row.try_get("queue_id")?,
+            message_id: row.try_get("message_id")?,
+            sender: Some(sender),
+            disposition: row.try_get("disposition")?,
+            observed: row.try_get("observed")?,
+            rules: serde_json::from_str(&rules).unwrap_or_default(),
+            state,
+            outbox: self.outbox_of(&mail, copy.as_deref(), &recipient).await?,
+            reply: row.try_get("reply")?,
+            maybe_duplicate: row.try_get("maybe_duplicate")?,
+            copy,
+            recipient,
+            mail,
+        })
+    }
+
+    /// Held copies whose journal row is not there (yet, or lost): they are never invisible.
+    async fn held_unjournaled(&self, text: &str) -> Result<Vec<FindRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT held.*, mail.sender, mail.private, mail.queue_id, mail.message_id FROM held \
+             JOIN mail ON mail.id = held.mail WHERE held.state <> 'pending' AND (mail.id = $1 OR mail.queue_id = $1 \
+             OR mail.message_id = $1 OR held.id = $1 OR held.address = $2 OR (mail.sender = $2 AND NOT mail.private)) \
+             ORDER BY held.held_at DESC LIMIT $3",
+        )
+        .bind(text)
+        .bind(address_key(text))
+        .bind(LIMIT)
+        .fetch_all(&self.inner.readers)
+        .await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (mail, copy): (String, String) = (row.try_get("mail")?, row.try_get("id")?);
+            let recipient: String = row.try_get("recipient")?;
+            let (sender, state, rules): (String, String, String) =
+                (row.try_get("sender")?, row.try_get("state")?, row.try_get("rules")?);
+            found.push(FindRow {
+                time: instant(row.try_get("held_at")?),
+                queue_id: row.try_get("queue_id")?,
+                message_id: row.try_get("message_id")?,
+                sender: (!row.try_get::<bool, _>("private")?).then_some(sender),
+                disposition: "quarantine".into(),
+                observed: None,
+                rules: serde_json::from_str(&rules).unwrap_or_default(),
+                state: State::parse(&state),
+                outbox: self.outbox_of(&mail, Some(&copy), &recipient).await?,
+                reply: None,
+                maybe_duplicate: false,
+                copy: Some(copy),
+                recipient,
+                mail,
+            });
+        }
+        Ok(found)
+    }
+
+    async fn state_of(&self, copy: Option<&str>) -> Result<Option<State>, StoreError> {
+        let Some(copy) = copy else { return Ok(None) };
+        let state: Option<(String,)> = sqlx::query_as("SELECT state FROM held WHERE id = $1")
+            .bind(copy)
+            .fetch_optional(&self.inner.readers)
+            .await?;
+        Ok(state.and_then(|(state,)| State::parse(&state)))
+    }
+
+    async fn outbox_of(&self, mail: &str, copy: Option<&str>, recipient: &str) -> Result<Option<String>, StoreError> {
+        let row: Option<(String, String, Option<String>)> = sqlx::query_as(
+            "SELECT outbox.kind, CASE WHEN r.state = 'open' THEN outbox.state ELSE r.state END, \
+             COALESCE(r.reply, outbox.last_reply) FROM outbox JOIN outbox_recipient r ON r.item = outbox.id \
+             WHERE (outbox.copy = $1 OR (outbox.mail = $2 AND r.address = $3)) ORDER BY outbox.created DESC LIMIT 1",
+        )
+        .bind(copy)
+        .bind(mail)
+        .bind(address_key(recipient))
+        .fetch_optional(&self.inner.readers)
+        .await?;
+        Ok(row.map(|(kind, state, reply)| match reply {
+            Some(reply) => format!("{kind} {state}: {reply}"),
+            None => format!("{kind} {state}"),
+        }))
+    }
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The desk: list, show, open, release, reject, export one held copy. Every look leaves a trace; private mail shows
+//! its date, rule and recipient and nothing else (decision D20).
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::audit::Chain;
+use super::outbox::{Cause, Kind, NewItem, Report, ReportedRecipient, queue_report};
+use super::verbatim::address_key;
+use super::{Store, StoreError, instant, micros};
+
+/// Who acts. There is no act without a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    pub name: String,
+}
+
+/// Where a held copy stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Written before the next hop had answered; nobody sees it yet.
+    Pending,
+    Held,
+    Released,
+    Rejected,
+    Expired,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Held => "held",
+            State::Released => "released",
+            State::Rejected => "rejected",
+            State::Expired => "expired",
+        }
+    }
+
+    /// Reads the word; `None` where it is none.
+    pub fn parse(text: &str) -> Option<State> {
+        [State::Pending, State::Held, State::Released, State::Rejected, State::Expired]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// Whether an act changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Done,
+    /// It had been done before.
+    Already,
+}
+
+/// Which copies to list; what is `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub state: Option<State>,
+    pub recipient: Option<String>,
+    pub sender: Option<String>,
+    pub rule: Option<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// The id of the last copy of the page before.
+    pub after: Option<String>,
+    /// At most this many; 0 is 100, and no page is longer than 1000.
+    pub limit: u32,
+}
+
+/// One line of the list. For private mail all but date, rule, recipient and state is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldRow {
+    pub id: String,
+    pub recipient: String,
+    pub sender: Option<String>,
+    pub held_at: Timestamp,
+    pub rules: Vec<String>,
+    pub reasons: Vec<String>,
+    pub kinds: Vec<String>,
+    pub rank: Option<u8>,
+    pub state: State,
+    pub expires: Timestamp,
+    pub private: bool,
+    pub size: Option<u64>,
+}
+
+/// What a reviewer sees before opening the content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldDetail {
+    #[serde(flatten)]
+    pub row: HeldRow,
+    pub subject: Option<String>,
+    /// The findings with their excerpts.
+    pub findings: Option<serde_json::Value>,
+    pub message_id: Option<String>,
+    pub client: Option<String>,
+    pub login: Option<String>,
+    pub queue_id: Option<String>,
+}
+
+/// One copy for use elsewhere.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    pub id: String,
+    /// All that followed `MAIL FROM:` and `RCPT TO:`.
+    pub reverse_path: String,
+    pub recipient: String,
+    pub received: Timestamp,
+    pub content: Bytes,
+}
+
+impl Store {
+    /// Held copies, newest first. Copies still pending are listed only where asked for.
+    pub async fn list(&self, filter: &Filter) -> Result<Vec<HeldRow>, StoreError> {
+        let limit = if filter.limit == 0 { 100 } else { filter.limit.min(1000) };
+        // Private mail is not found by its sender, or the filter would tell what the list hides.
+        let sql = "SELECT held.*, mail.sender, mail.private, blob.size FROM held JOIN mail ON mail.id = held.mail \
+             JOIN blob ON blob.name = mail.blob \
+             WHERE (held.state = $1 OR ($1 IS NULL AND held.state <> 'pending')) \
+             AND ($2 IS NULL OR held.address = $2) AND ($3 IS NULL OR (mail.sender = $3 AND NOT mail.private)) \
+             AND ($4 IS NULL OR held.rules LIKE '%' || $4 || '%') \
+             AND ($5 IS NULL OR held.held_at >= $5) AND ($6 IS NULL OR held.held_at < $6) \
+             AND ($7 IS NULL OR held.held_at < (SELECT held_at FROM held WHERE id = $7) \
+               OR (held.held_at = (SELECT held_at FROM held WHERE id = $7) AND held.id < $7)) \
+             ORDER BY held.held_at DESC, held.id DESC LIMIT $8";
+        let rows = sqlx::query(sql)
+            .bind(filter.state.map(State::as_str))
+            .bind(filter.recipient.as_deref().map(address_key))
+            .bind(filter.sender.as_deref().map(address_key))
+            .bind(filter.rule.as_deref().map(|rule| format!("\"{rule}\"")))
+            .bind(filter.since.map(micros))
+            .bind(filter.until.map(micros))
+            .bind(&filter.after)
+            .bind(i64::from(limit))
+            .fetch_all(&self.inner.readers)
+            .await?;
+        rows.iter().map(held_row).collect()
+    }
+
+    /// One copy's facts; a look, so it is audited first.
+    pub async fn show(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<HeldDetail, StoreError> {
+        let row = self.held(id).await?;
+        self.note(now, actor, "look", id, "").await?;
+        let shown = held_row(&row)?;
+        if shown.private {
+            let (subject, findings) = (None, None);
+            return Ok(HeldDetail {
+                row: shown,
+                subject,
+                findings,
+                message_id: None,
+                client: None,
+                login: None,
+                queue_id: None,
+            });
+        }
+        let (blob, wrapped): (String, Vec<u8>) = (row.try_get("blob")?, row.try_get("wrapped")?);
+        let open = |purpose: &str, sealed: Option<Vec<u8>>| match sealed {
+            // Metadata goes with the content: once the key is destroyed there is nothing to show.
+            Some(sealed) if !wrapped.is_empty() => {
+                self.inner.blobs.open_text(&blob, &wrapped, purpose, &sealed).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let findings = open(id, row.try_get("findings")?)?;
+        Ok(HeldDetail {
+            subject: open("subject", row.try_get("subject")?)?,
+            findings: findings.and_then(|text| serde_json::from_str(&text).ok()),
+            message_id: row.try_get("message_id")?,
+            client: row.try_get("client")?,
+            login: row.try_get("login")?,
+            queue_id: row.try_get("queue_id")?,
+            row: shown,
+        })
+    }
+
+    /// The message itself, for a reviewer with a ground. The audit has it on disk before a byte is read.
+    pub async fn open_content(
+        &self,
+        id: &str,
+        actor: &Actor,
+        ground: &str,
+        now: Timestamp,
+    ) -> Result<Bytes, StoreError> {
+        Ok(self.content(id, actor, "open", ground, now).await?.content)
+    }
+
+    /// Message and envelope, for use elsewhere.
+    pub async fn export(&self, id: &str, actor: &Actor, ground: &str, now: Timestamp) -> Result<Exported, StoreError> {
+        self.content(id, actor, "export", ground, now).await
+    }
+
+    /// Sends the copy on: into the outbox in the same commit. Only this copy, to this recipient (decision D10).
+    pub async fn release(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
+        let change = self.decide(id, actor, now, State::Released, "release").await?;
+        self.inner.outbox.notify_one();
+        Ok(change)
+    }
+
+    /// Refuses the copy for good; the sender gets a failure report (decision D16).
+    pub async fn reject(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
+        let change = self.decide(id, actor, now, State::Rejected, "reject").await?;
+        self.inner.outbox.notify_one();
+        Ok(change)
+    }
+
+    async fn decide(
+        &self,
+        id: &str,
+        actor: &Actor,
+        now: Timestamp,
+        to: State,
+        action: &'static str,
+    ) -> Result<Change, StoreError> {
+        let decide = Decide {
+            id: id.to_owned(),
+            actor: actor.clone(),
+            now,
+            to,
+            action,
+            chain: self.chain(),
+            owner: (self.inner.node.clone(), self.inner.epoch),
+        };
+        self.inner.writer.run(move |c| Box::pin(async move { decide.write(c).await })).await
+    }
+
+    async fn content(
+        &self,
+        id: &str,
+        actor: &Actor,
+        action: &str,
+        ground: &str,
+        now: Timestamp,
+    ) -> Result<Exported, StoreError> {
+        let row = self.held(id).await?;
+        if row.try_get::<bool, _>("private")? {
+            self.note(now, actor, "refused-look", id, ground).await?;
+            return Err(StoreError::Private { id: id.to_owned() });
+        }
+        self.note(now, actor, action, id, ground).await?;
+        let blob: String = row.try_get("blob")?;
+        let content = self.blob_content(&blob).await.map_err(|e| match e {
+            StoreError::Gone { .. } => StoreError::Gone { id: id.to_owned() },
+            other => other,
+        })?;
+        Ok(Exported {
+            id: id.to_owned(),
+            reverse_path: row.try_get("reverse_path")?,
+            recipient: row.try_get("verbatim")?,
+            received: instant(row.try_get("received")?),
+            content,
+        })
+    }
+
+    async fn held(&self, id: &str) -> Result<SqliteRow, StoreError> {
+        sqlx::query(HELD).bind(id).fetch_optional(&self.inner.readers).await?.ok_or_else(|| StoreError::unknown(id))
+    }
+
+    /// An audit entry of its own, durable when this returns.
+    pub(super) async fn note(
+        &self,
+        now: Timestamp,
+        actor: &Actor,
+        action: &str,
+        object: &str,
+        ground: &str,
+    ) -> Result<(), StoreError> {
+        let (chain, actor) = (self.chain(), actor.clone());
+        let [action, object, ground] = [action, object, ground].map(str::to_owned);
+        self.inner
+            .writer
+            .run(move |c| Box::pin(async move { chain.add(c, now, &actor, &action, &object, &ground).await }))
+            .await
+    }
+}
+
+const HELD: &str = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, \
+    mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
+    FROM held JOIN mail ON mail.id = held.mail JOIN blob ON blob.name = mail.blob \
+    WHERE held.id = $1 AND held.state <> 'pending'";
+
+/// One reviewer's (or the calendar's) decision on one copy.
+pub(super) struct Decide {
+    pub id: String,
+    pub actor: Actor,
+    pub now: Timestamp,
+    pub to: State,
+    pub action: &'static str,
+    pub chain: Chain,
+    pub owner: (String, i64),
+}
+
+impl Decide {
+    pub async fn write(self, c: &mut SqliteConnection) -> Result<Change, StoreError> {
+        let row = sqlx::query(HELD)
+            .bind(&self.id)
+            .fetch_optional(&mut *c)
+            .await?
+            .ok_or_else(|| StoreError::unknown(&self.id))?;
+        let state: String = row.try_get("state")?;
+        if state == self.to.as_str() {
+            return Ok(Change::Already);
+        }
+        if state != State::Held.as_str() {
+            return Err(StoreError::WrongState { id: self.id, state });
+        }
+        let changed = sqlx::query("UPDATE held SET state = $1, decided_at = $2 WHERE id = $3 AND state = 'held'")
+            .bind(self.to.as_str())
+            .bind(micros(self.now))
+            .bind(&self.id)
+            .execute(&mut *c)
+            .await?
+            .rows_affected();
+        if changed != 1 {
+            return Err(StoreError::Confirm { changed, expected: 1 });
+        }
+        let blob: String = row.try_get("blob")?;
+        match self.to {
+            State::Released => self.queue_release(c, &row, &blob).await?,
+            _ => self.queue_report(c, &row, &blob).await?,
+        }
+        self.chain.add(c, self.now, &self.actor, self.action, &self.id, "").await?;
+        super::expiry::free_unneeded(c, &blob, self.now).await?;
+        Ok(Change::Done)
+    }
+
+    async fn queue_release(&self, c: &mut SqliteConnection, row: &SqliteRow, blob: &str) -> Result<(), StoreError> {
+        let item = NewItem {
+            id: &format!("{}-release", self.id),
+            mail: row.try_get("mail")?,
+            copy: Some(&self.id),
+            kind: Kind::Release,
+            reverse_path: row.try_get("reverse_path")?,
+            origin: row.try_get("reverse_path")?,
+            recipients: &[row.try_get("verbatim")?],
+            blob,
+            report: None,
+            private: row.try_get("private")?,
+            pending: false,
+            created: micros(self.now),
+            next_attempt: micros(self.now),
+            owner: (&self.owner.0, self.owner.1),
+        };
+        item.insert(c).await
+    }
+
+    async fn queue_report(&self, c: &mut SqliteConnection, row: &SqliteRow, blob: &str) -> Result<(), StoreError> {
+        let report = Report {
+            cause: if self.to == State::Expired { Cause::Expired } else { Cause::Rejected },
+            mail: row.try_get("mail")?,
+            reverse_path: row.try_get("reverse_path")?,
+            received: instant(row.try_get("received")?),
+            private: row.try_get("private")?,
+            recipients: vec![ReportedRecipient { verbatim: row.try_get("verbatim")?, reply: None }],
+        };
+        let id = format!("{}-{}", self.id, self.to.as_str());
+        queue_report(c, &id, Some(&self.id), blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
+        Ok(())
+    }
+}
+
+fn held_row(row: &SqliteRow) -> Result<HeldRow, StoreError> {
+    let private: bool = row.try_get("private")?;
+    let list = |name: &str| -> Result<Vec<String>, StoreError> {
+        let text: String = row.try_get(name)?;
+        serde_json::from_str(&text).map_err(|e| StoreError::Damaged { what: format!("a held copy's {name}: {e}") })
+    };
+    let state: String = row.try_get("state")?;
+    let sender: String = row.try_get("sender")?;
+    let size: i64 = row.try_get("size")?;
+    let rank: Option<i64> = row.try_get("max_rank")?;
+    Ok(HeldRow {
+        id: row.try_get("id")?,
+        recipient: row.try_get("recipient")?,
+        sender: (!private).then_some(sender),
+        held_at: instant(row.try_get("held_at")?),
+        rules: list("rules")?,
+        reasons: if private { Vec::new() } else { list("reasons")? },
+        kinds: if private { Vec::new() } else { list("kinds")? },
+        rank: rank.filter(|_| !private).and_then(|rank| u8::try_from(rank).ok()),
+        state: State::parse(&state).ok_or(StoreError::Damaged { what: format!("a held copy is {state}") })?,
+        expires: instant(row.try_get("expires")?),
+        private,
+        size: (!private).then_some(size.cast_unsigned()),
+    })
+}
