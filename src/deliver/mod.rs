@@ -16,6 +16,7 @@ pub mod connection;
 pub mod mx;
 pub mod next_hop;
 pub mod relay;
+pub mod settings;
 
 /// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop.
 ///

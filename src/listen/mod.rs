@@ -1,1 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
+//! How the world reaches us: sockets, TLS, timeouts, limits; the control socket, health and metrics pages, the log.
+//!
+//! What must not live here: the grammar of a protocol (that is `smtp`), decisions about a mail (that is `pipeline`),
+//! SQL. A driver moves bytes and events, nothing more.
+//!
+//! How it fails: a connection fails alone. Each error ends its own connection and is logged; none ends the process.
+//!
+//! Standards: RFC 5321 §4.5.3 (limits, timeouts), RFC 3207 (STARTTLS); Prometheus text format 0.0.4 for `/metrics`.
+
+pub mod control;
+pub mod http;
+pub mod log;
+pub mod metrics;
+pub mod settings;

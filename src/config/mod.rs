@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What the operator sets: text and environment become checked settings, each room's own type.
+//!
+//! What must not live here: any use of a setting. Rooms get their values from `app`; none of them reads a file or
+//! the environment for itself.
+//!
+//! How it fails: as [`Faults`], all of them at once, each with file, line, column and what to write instead. Nothing
+//! starts with half of its settings.
+//!
+//! Standards: TOML 1.0; `contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains them.
+
+mod build;
+pub mod fault;
+pub mod keys;
+mod read;
+mod values;
+mod verify;
+mod words;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::deliver::settings::{Hop, NextHop};
+use crate::listen::control::Accounts;
+use crate::listen::log;
+use crate::listen::settings::Door;
+use crate::mail::Mailbox;
+
+pub use fault::{Fault, Faults, draw};
+
+/// Everything the operator has set, checked and completed. Paths are relative to the working folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub smtp: Door,
+    pub next_hop: NextHop,
+    /// Where released mail goes; the next hop where unset (decision D10).
+    pub release: Option<Hop>,
+    pub store: Store,
+    pub retention: Retention,
+    /// Where desk, `/healthz`, `/readyz` (and `/metrics`, unless it has its own address) are served.
+    pub web: Option<SocketAddr>,
+    pub metrics: Option<SocketAddr>,
+    pub policies: Policies,
+    /// The `From:` of notices and DSNs; `postmaster@` our name where unset.
+    pub notices_from: Option<Mailbox>,
+    pub dns: Dns,
+    pub log: log::Settings,
+    pub limits: Limits,
+    pub cli: Cli,
+}
+
+/// What we keep and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The folder of encrypted blobs.
+    pub blobs: PathBuf,
+    /// The file with the key that wraps the blobs' keys (decision D14).
+    pub key: PathBuf,
+    /// Bytes of blobs at most: warning at 80 %, deferral at 95 % (decision D15).
+    pub quota: u64,
+}
+
+/// How long what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    pub quarantine: Duration,
+    /// How long before its expiry a held copy is announced.
+    pub warning: Duration,
+    pub journal: Duration,
+    pub audit: Duration,
+    /// How long delivery from the outbox is tried before a failure DSN (decision D16).
+    pub outbox: Duration,
+}
+
+/// Whether verdicts bind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Enforce,
+    /// Everything is recorded, nothing is held (decision D24).
+    Observe,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policies {
+    pub path: PathBuf,
+    pub mode: Mode,
+    /// The last day of observing, UTC; set whenever the mode is observe.
+    pub until: Option<jiff::civil::Date>,
+}
+
+impl Policies {
+    /// The mode at an instant: observing ends by itself after its last day.
+    pub fn mode_at(&self, now: jiff::Timestamp) -> Mode {
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        match (self.mode, self.until) {
+            (Mode::Observe, Some(until)) if today <= until => Mode::Observe,
+            _ => Mode::Enforce,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dns {
+    /// The resolver to ask; the system's where unset.
+    pub server: Option<SocketAddr>,
+    /// JSON file: domain → list of MX hosts, asked before any resolver.
+    pub fixed: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of message content in flight at most, over all sessions; beyond it 452.
+    pub memory: u64,
+    /// From the final dot to the verdict (decision D4).
+    pub inspection: Duration,
+    /// Worker processes that open documents.
+    pub workers: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cli {
+    pub socket: PathBuf,
+    pub accounts: Accounts,
+}
+
+/// Settings as they were loaded, with what else is to be said about them.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub settings: Settings,
+    /// What works but deserves a second look.
+    pub warnings: Vec<Fault>,
+    /// Where they came from; `None` for the built-in defaults.
+    pub file: Option<PathBuf>,
+    places: verify::Places,
+}
+
+impl Loaded {
+    /// Looks at what the settings point to: certificates, keys, folders, users. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// Every missing or unreadable thing, each at the line that names it.
+    pub fn verify(&self) -> Result<(), Faults> {
+        verify::verify(&self.settings, &self.places)
+    }
+}
+
+/// The file that is used where none is named: `octroi.toml`, else `/etc/octroi/octroi.toml`, else none.
+pub fn default_file() -> Option<PathBuf> {
+    ["octroi.toml", "/etc/octroi/octroi.toml"].into_iter().map(PathBuf::from).find(|path| path.exists())
+}
+
+/// Loads the named file, else the default one, else the built-in defaults; the environment overrides each.
+///
+/// # Errors
+/// A file that cannot be read, or every fault in it and in the environment.
+pub fn load(named: Option<&Path>) -> Result<Loaded, Faults> {
+    let file = named.map(Path::to_owned).or_else(default_file);
+    let text = match &file {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| Faults::unreadable(path.clone(), &error))?,
+        None => String::new(),
+    };
+    // A variable that is no UTF-8 is not ours or is a fault of another kind of value; it is read with replacement.
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .filter(|(name, _)| name.starts_with("OCTROI_"))
+        .collect();
+    let name = file.clone().unwrap_or_else(|| PathBuf::from("built-in defaults"));
+    let environment = environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut loaded = parse(&text, &name, environment)?;
+    loaded.file = file;
+    Ok(loaded)
+}
+
+/// Reads settings from a text. Relative paths in it start at the folder of `name`.
+///
+/// # Errors
+/// Every fault of the text and the environment at once.
+pub fn parse<'e>(
+    text: &str,
+    name: &Path,
+    environment: impl Iterator<Item = (&'e str, &'e str)>,
+) -> Result<Loaded, Faults> {
+    let source = fault::Source::new(name, text);
+    let mut faults = Vec::new();
+    let values = values::collect(text, &source, environment, &mut faults);
+    build::build(values, source, name.parent().unwrap_or(Path::new("")), faults)
+}

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! One text → one value: durations, sizes, addresses, networks, paths, choices.
+//!
+//! Every `Err` is the end of the sentence `KEY: …`: it says what is wrong, and where it can, what to write.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::words::{listing, nearest};
+use crate::deliver::settings::{Hop, OutwardTlsMode};
+use crate::listen::log;
+use crate::listen::settings::{BareNewline, BeforeUs, InwardTlsMode};
+use crate::mail::{Domain, Mailbox};
+
+/// A value that can be read from one text of the settings.
+pub trait Setting: Sized {
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+impl Setting for String {
+    fn read(text: &str) -> Result<String, String> {
+        if text.trim().is_empty() { Err("is empty".into()) } else { Ok(text.to_owned()) }
+    }
+}
+
+/// A number from 1 upwards.
+impl Setting for usize {
+    fn read(text: &str) -> Result<usize, String> {
+        match text.trim().replace('_', "").parse::<usize>() {
+            Ok(0) => Err("must be at least 1".into()),
+            Ok(number) if number <= 10_000_000 => Ok(number),
+            Ok(_) => Err(format!("{text} is more than 10000000")),
+            Err(_) => Err(format!("\"{text}\" is no whole number")),
+        }
+    }
+}
+
+/// A length of time with its unit. A day has 24 hours.
+impl Setting for Duration {
+    fn read(text: &str) -> Result<Duration, String> {
+        let (number, unit) = number_and_unit(text);
+        let seconds: u64 = match unit {
+            "ms" | "s" => 1,
+            "m" | "min" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            "" if number.is_empty() => return Err("is empty; write a number and a unit: \"45s\"".into()),
+            "" => return Err(format!("\"{text}\" has no unit; write \"{number}s\", \"{number}min\" or \"{number}h\"")),
+            other => {
+                let known = "ms, s, min, h or d";
+                return Err(if number.is_empty() {
+                    format!("\"{text}\" is no length of time; write a number and a unit ({known}): \"45s\"")
+                } else {
+                    format!("\"{other}\" is no unit of time; known are {known}")
+                });
+            }
+        };
+        let number = whole(number).ok_or_else(|| format!("\"{text}\": write a whole number before the unit"))?;
+        let length = if unit == "ms" {
+            Some(Duration::from_millis(number))
+        } else {
+            number.checked_mul(seconds).map(Duration::from_secs)
+        };
+        // A hundred years: what is longer is a slip, and would overflow arithmetic with instants.
+        let length = length.filter(|length| length.as_secs() <= 36_525 * 86_400);
+        match length {
+            Some(Duration::ZERO) => Err("must be longer than nothing".into()),
+            Some(length) => Ok(length),
+            None => Err(format!("\"{text}\" is more than 100 years")),
+        }
+    }
+}
+
+/// Bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteSize(pub u64);
+
+impl Setting for ByteSize {
+    fn read(text: &str) -> Result<ByteSize, String> {
+        let (number, unit) = number_and_unit(text);
+        let shift = match unit {
+            "" if number.is_empty() => return Err("is empty; write a number and a unit: \"50 MiB\"".into()),
+            "" | "B" => 0,
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            "TiB" => 40,
+            other => return Err(wrong_size(text, number, other)),
+        };
+        let number = whole(number).ok_or_else(|| format!("\"{text}\": write a whole number before the unit"))?;
+        match number.checked_mul(1 << shift).filter(|bytes| *bytes <= i64::MAX as u64) {
+            Some(0) => Err("must be more than nothing".into()),
+            Some(bytes) => Ok(ByteSize(bytes)),
+            None => Err(format!("\"{text}\" is more than this machine can count")),
+        }
+    }
+}
+
+fn wrong_size(text: &str, number: &str, unit: &str) -> String {
+    let meant = match unit.to_ascii_lowercase().as_str() {
+        "k" | "kb" | "kib" | "ko" | "kio" => "KiB",
+        "m" | "mb" | "mib" | "mo" | "mio" => "MiB",
+        "g" | "gb" | "gib" | "go" | "gio" => "GiB",
+        "t" | "tb" | "tib" | "to" | "tio" => "TiB",
+        _ if number.is_empty() => return format!("\"{text}\" is no size; write a number and a unit: \"50 MiB\""),
+        _ => return format!("\"{unit}\" is no unit of size; known are B, KiB, MiB, GiB and TiB"),
+    };
+    format!("\"{unit}\" is no unit of size; write \"{number} {meant}\"")
+}
+
+fn number_and_unit(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '_' || c == '.' || c == ',' || c == '-'));
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    (number, unit.trim())
+}
+
+fn whole(number: &str) -> Option<u64> {
+    number.replace('_', "").parse().ok()
+}
+
+/// An address to listen on: a number and a port, no name.
+impl Setting for SocketAddr {
+    fn read(text: &str) -> Result<SocketAddr, String> {
+        let text = text.trim();
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return if address.port() == 0 { Err(format!("\"{text}\" has no port")) } else { Ok(address) };
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Err(match address {
+                IpAddr::V4(_) => format!("\"{text}\" has no port; write \"{text}:10025\""),
+                IpAddr::V6(_) => format!("\"{text}\" has no port; write \"[{text}]:10025\""),
+            });
+        }
+        match text.rsplit_once(':') {
+            Some(("localhost", port)) => Err(format!("\"{text}\" is a name; write \"127.0.0.1:{port}\"")),
+            Some(("" | "*", port)) => {
+                Err(format!("\"{text}\" names no address; write \"0.0.0.0:{port}\" or \"[::]:{port}\" for all of them"))
+            }
+            _ => Err(format!("\"{text}\" is no address and port; write \"127.0.0.1:10025\" or \"[::1]:10025\"")),
+        }
+    }
+}
+
+/// `host:port`, `lmtp:host:port` or `lmtp:/path`.
+impl Setting for Hop {
+    fn read(text: &str) -> Result<Hop, String> {
+        let text = text.trim();
+        if let Some(place) = text.strip_prefix("lmtp:") {
+            if place.starts_with('/') {
+                return Ok(Hop::LmtpUnix(PathBuf::from(place)));
+            }
+            let (host, port) = host_and_port(place)?;
+            return Ok(Hop::LmtpTcp { host, port });
+        }
+        let (host, port) = host_and_port(text.strip_prefix("smtp:").unwrap_or(text))?;
+        Ok(Hop::Smtp { host, port })
+    }
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let wrong =
+        || format!("\"{text}\" is no host and port; write \"relay.example.org:25\" or \"lmtp:/path/to/socket\"");
+    if let Ok(address) = text.parse::<SocketAddr>()
+        && address.port() != 0
+    {
+        return Ok((address.ip().to_string(), address.port()));
+    }
+    if text.parse::<IpAddr>().is_ok() || !text.contains(':') {
+        let host = if text.contains(':') { format!("[{text}]") } else { text.to_owned() };
+        return Err(format!("\"{text}\" has no port; write \"{host}:25\""));
+    }
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+    let host = Domain::parse(host).ok().filter(|host| !host.is_literal()).ok_or_else(wrong)?;
+    Ok((host.as_str().to_owned(), port))
+}
+
+/// A network, or one address.
+impl Setting for IpNet {
+    fn read(text: &str) -> Result<IpNet, String> {
+        let text = text.trim();
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(IpNet::from(address));
+        }
+        let network: IpNet =
+            text.parse().map_err(|_| format!("\"{text}\" is no network; write \"10.20.0.0/16\" or \"10.20.0.5\""))?;
+        if network.addr() != network.network() {
+            return Err(format!("\"{text}\" has bits set behind its prefix; write \"{}\"", network.trunc()));
+        }
+        Ok(network)
+    }
+}
+
+impl Setting for Domain {
+    fn read(text: &str) -> Result<Domain, String> {
+        let text = text.trim();
+        Domain::parse(text).map_err(|_| format!("\"{text}\" is no domain; write \"agency.example.org\""))
+    }
+}
+
+impl Setting for Mailbox {
+    fn read(text: &str) -> Result<Mailbox, String> {
+        let text = text.trim();
+        Mailbox::parse(text).map_err(|error| format!("\"{text}\": {error}; write \"postmaster@example.org\""))
+    }
+}
+
+impl Setting for PathBuf {
+    fn read(text: &str) -> Result<PathBuf, String> {
+        if text.trim().is_empty() { Err("is empty; write the path of a file".into()) } else { Ok(text.into()) }
+    }
+}
+
+impl Setting for jiff::civil::Date {
+    fn read(text: &str) -> Result<jiff::civil::Date, String> {
+        text.trim().parse().map_err(|_| format!("\"{text}\" is no date; write year-month-day: \"2027-03-31\""))
+    }
+}
+
+/// A path behind `file:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileUrl(pub PathBuf);
+
+impl Setting for FileUrl {
+    fn read(text: &str) -> Result<FileUrl, String> {
+        path_behind("file:", text, "\"file:\" and a path").map(FileUrl)
+    }
+}
+
+/// A path behind `sqlite:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteUrl(pub PathBuf);
+
+impl Setting for SqliteUrl {
+    fn read(text: &str) -> Result<SqliteUrl, String> {
+        path_behind("sqlite:", text, "\"sqlite:\" and a path").map(SqliteUrl)
+    }
+}
+
+fn path_behind(scheme: &str, text: &str, expected: &str) -> Result<PathBuf, String> {
+    let text = text.trim();
+    let Some(path) = text.strip_prefix(scheme) else {
+        return Err(match text.split_once(':') {
+            Some((other, _)) if !other.contains('/') => {
+                format!("\"{other}:\" is not supported in this version; write {expected}")
+            }
+            _ => format!("\"{text}\" does not say what it is; write \"{scheme}{text}\""),
+        });
+    };
+    // `file:///var/lib/x` and `file:/var/lib/x` are the same (RFC 8089 §2).
+    let path = path.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(path);
+    if path.is_empty() || path.starts_with("//") || path == ":memory:" {
+        return Err(format!("\"{text}\" names no path; write {expected}"));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// Where a page is served, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page(pub Option<SocketAddr>);
+
+impl Setting for Page {
+    fn read(text: &str) -> Result<Page, String> {
+        if text.trim() == "off" {
+            return Ok(Page(None));
+        }
+        SocketAddr::read(text).map(|address| Page(Some(address)))
+    }
+}
+
+/// One of a few words.
+fn choice<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
+    if let Some((_, value)) = known.iter().find(|(word, _)| *word == text) {
+        return Ok(*value);
+    }
+    let words = || known.iter().map(|(word, _)| *word);
+    Err(match nearest(text, words()) {
+        Some(word) => format!("\"{text}\" is not known; did you mean \"{word}\"? Known are {}", listing(words())),
+        None => format!("\"{text}\" is not known; write {}", listing(words())),
+    })
+}
+
+impl Setting for BeforeUs {
+    fn read(text: &str) -> Result<BeforeUs, String> {
+        choice(text, &[("queue", BeforeUs::Queue), ("submission", BeforeUs::Submission)])
+    }
+}
+
+impl Setting for BareNewline {
+    fn read(text: &str) -> Result<BareNewline, String> {
+        choice(text, &[("refuse", BareNewline::Refuse), ("pass", BareNewline::Pass)])
+    }
+}
+
+impl Setting for InwardTlsMode {
+    fn read(text: &str) -> Result<InwardTlsMode, String> {
+        use InwardTlsMode::*;
+        choice(text, &[("off", Off), ("opportunistic", Opportunistic), ("required", Required)])
+    }
+}
+
+impl Setting for OutwardTlsMode {
+    fn read(text: &str) -> Result<OutwardTlsMode, String> {
+        use OutwardTlsMode::*;
+        choice(text, &[("off", Off), ("opportunistic", Opportunistic), ("required", Required), ("verified", Verified)])
+    }
+}
+
+impl Setting for super::Mode {
+    fn read(text: &str) -> Result<super::Mode, String> {
+        choice(text, &[("enforce", super::Mode::Enforce), ("observe", super::Mode::Observe)])
+    }
+}
+
+impl Setting for log::Format {
+    fn read(text: &str) -> Result<log::Format, String> {
+        choice(text, &[("human", log::Format::Human), ("json", log::Format::Json)])
+    }
+}
+
+impl Setting for log::Target {
+    fn read(text: &str) -> Result<log::Target, String> {
+        choice(text, &[("stderr", log::Target::Stderr), ("stdout", log::Target::Stdout)])
+    }
+}
+
+impl Setting for log::Level {
+    fn read(text: &str) -> Result<log::Level, String> {
+        log::Level::parse(text).map_err(|_| {
+            format!("\"{text}\" is no level; write error, warn, info, debug or trace, or \"info,octroi::smtp=debug\"")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_whole_number_and_a_known_unit() {
+        for (text, seconds) in [("45s", 45), ("5 min", 300), ("2m", 120), ("24h", 86_400), ("30d", 2_592_000)] {
+            assert_eq!(Duration::read(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(Duration::read("250ms"), Ok(Duration::from_millis(250)));
+        for (wrong, says) in [
+            ("", "is empty; write a number and a unit: \"45s\""),
+            ("45", "\"45\" has no unit; write \"45s\", \"45min\" or \"45h\""),
+            ("soon", "\"soon\" is no length of time; write a number and a unit (ms, s, min, h or d): \"45s\""),
+            ("3 fortnights", "\"fortnights\" is no unit of time; known are ms, s, min, h or d"),
+            ("1.5h", "\"1.5h\": write a whole number before the unit"),
+            ("-3s", "\"-3s\": write a whole number before the unit"),
+            ("0s", "must be longer than nothing"),
+            ("99999999d", "\"99999999d\" is more than 100 years"),
+            ("99999999999999999999d", "\"99999999999999999999d\": write a whole number before the unit"),
+        ] {
+            assert_eq!(Duration::read(wrong), Err(says.into()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_binary_and_say_so() {
+        for (text, bytes) in
+            [("1024", 1024), ("7 B", 7), ("50 MiB", 50 << 20), ("512KiB", 512 << 10), ("1TiB", 1 << 40)]
+        {
+            assert_eq!(ByteSize::read(text), Ok(ByteSize(bytes)), "{text}");
+        }
+        for (wrong, says) in [
+            ("", "is empty; write a number and a unit: \"50 MiB\""),
+            ("50 MB", "\"MB\" is no unit of size; write \"50 MiB\""),
+            ("50Mo", "\"Mo\" is no unit of size; write \"50 MiB\""),
+            ("50 parsecs", "\"parsecs\" is no unit of size; known are B, KiB, MiB, GiB and TiB"),
+            ("big", "\"big\" is no size; write a number and a unit: \"50 MiB\""),
+            ("1.5 GiB", "\"1.5 GiB\": write a whole number before the unit"),
+            ("0 MiB", "must be more than nothing"),
+            ("9000000 TiB", "\"9000000 TiB\" is more than this machine can count"),
+        ] {
+            assert_eq!(ByteSize::read(wrong), Err(says.into()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_to_listen_on_are_numbers() {
+        assert!(SocketAddr::read("[::1]:25").is_ok());
+        for (wrong, says) in [
+            ("127.0.0.1", "write \"127.0.0.1:10025\""),
+            ("::1", "write \"[::1]:10025\""),
+            ("localhost:25", "write \"127.0.0.1:25\""),
+            (":25", "write \"0.0.0.0:25\""),
+            ("127.0.0.1:0", "has no port"),
+            ("127.0.0.1:99999", "is no address and port"),
+        ] {
+            assert!(SocketAddr::read(wrong).unwrap_err().contains(says), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn next_hops_are_smtp_or_lmtp() {
+        for text in ["relay.example.org:25", "127.0.0.1:10026", "[::1]:25", "lmtp:/run/lmtp", "lmtp:[::1]:24"] {
+            assert_eq!(Hop::read(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Hop::read("smtp:a.example:25"), Ok(Hop::Smtp { host: "a.example".into(), port: 25 }));
+        for wrong in ["relay.example.org", "::1", "a b:25", "a:0", "a:x", "lmtp:a", "", "http://a/b"] {
+            assert!(Hop::read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn networks_have_nothing_behind_their_prefix() {
+        assert_eq!(IpNet::read("::1").unwrap().to_string(), "::1/128");
+        assert!(IpNet::read("10.1.2.3/16").unwrap_err().contains("write \"10.1.0.0/16\""));
+        assert!(IpNet::read("everyone").is_err());
+    }
+
+    #[test]
+    fn stores_that_do_not_exist_yet_are_named() {
+        assert_eq!(SqliteUrl::read("sqlite:///var/x.db"), Ok(SqliteUrl("/var/x.db".into())));
+        assert_eq!(SqliteUrl::read("sqlite:var/x.db"), Ok(SqliteUrl("var/x.db".into())));
+        assert!(SqliteUrl::read("postgres://db/octroi").unwrap_err().contains("\"postgres:\" is not supported"));
+        assert!(SqliteUrl::read("var/x.db").unwrap_err().contains("write \"sqlite:var/x.db\""));
+        assert!(SqliteUrl::read("sqlite:").is_err() && SqliteUrl::read("sqlite::memory:").is_err());
+        assert!(FileUrl::read("s3://bucket").unwrap_err().contains("\"s3:\" is not supported"));
+    }
+
+    #[test]
+    fn a_wrong_choice_learns_the_right_ones() {
+        let says = OutwardTlsMode::read("verify").unwrap_err();
+        assert!(says.contains("did you mean \"verified\"?"), "{says}");
+        assert!(BeforeUs::read("mta").unwrap_err().contains("write queue or submission"));
+    }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! File and environment → one flat table of texts, each with its place. Unknown keys end here.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{Fault, Place, Source};
+use super::keys::{self, Key, Shape};
+use super::words::{listing, nearest};
+
+/// One text, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Item {
+    pub text: String,
+    pub place: Place,
+}
+
+/// What is set for one key.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The whole value.
+    pub place: Place,
+    pub items: Vec<Item>,
+}
+
+/// One row of `[cli.accounts]`, unread.
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    pub user: Item,
+    pub account: Option<Item>,
+    pub role: Option<Item>,
+}
+
+/// All that is set.
+#[derive(Debug, Default)]
+pub struct Values {
+    pub entries: BTreeMap<&'static str, Entry>,
+    pub accounts: Vec<AccountRow>,
+}
+
+/// Reads the file's text and the environment; the environment wins.
+pub fn collect<'e>(
+    text: &str,
+    source: &Source,
+    environment: impl Iterator<Item = (&'e str, &'e str)>,
+    faults: &mut Vec<Fault>,
+) -> Values {
+    let mut walk = Walk { source, faults, values: Values::default() };
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let broken = !errors.is_empty();
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let help = "text stands in quotes, lists in brackets: key = \"text\", key = [\"one\", \"two\"]";
+        walk.fault(span, format!("this is no TOML: {}", error.message().trim()), help);
+    }
+    // A file that is no TOML is not looked into: what recovery makes of it would only hide the one real fault.
+    if !broken {
+        walk.section("", document.get_ref());
+    }
+    for (name, value) in environment {
+        walk.variable(name, value);
+    }
+    walk.values
+}
+
+struct Walk<'a> {
+    source: &'a Source,
+    faults: &'a mut Vec<Fault>,
+    values: Values,
+}
+
+impl Walk<'_> {
+    fn fault(&mut self, span: Range<usize>, text: impl Into<String>, help: impl Into<String>) {
+        self.faults.push(Fault::new(&Place::File(span), Some(self.source), text, help));
+    }
+
+    fn section(&mut self, path: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let full = join(path, name.get_ref());
+            match (keys::find(&full), value.get_ref()) {
+                (Some(key), DeValue::Table(table)) if key.shape == Shape::Accounts => self.accounts(table),
+                (Some(key), _) => self.value(key, value),
+                (None, DeValue::Table(table)) if keys::is_section(&full) => self.section(&full, table),
+                (None, _) if keys::is_section(&full) => {
+                    let text = format!("\"{full}\" is a section, not a value");
+                    let first = keys::below(&full).next().unwrap_or("key");
+                    self.fault(value.span(), text, format!("write [{full}] on a line of its own, then {first} = …"));
+                }
+                (None, value) => {
+                    let help = unknown_help(path, name.get_ref());
+                    let text = match (path, value) {
+                        ("", DeValue::Table(_)) => format!("unknown section [{}]", name.get_ref()),
+                        ("", _) => format!("\"{}\" stands in no section", name.get_ref()),
+                        _ => format!("unknown key \"{}\" in [{path}]", name.get_ref()),
+                    };
+                    self.fault(name.span(), text, help);
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, key: &'static Key, value: &Spanned<DeValue<'_>>) {
+        let place = Place::File(value.span());
+        let items = match value.get_ref() {
+            DeValue::Array(elements) if key.shape == Shape::Many => {
+                let mut items = Vec::new();
+                for element in elements {
+                    match scalar(element) {
+                        Some(item) => items.push(item),
+                        None => self.wrong_shape(key, element.span(), "each element of this list is a text"),
+                    }
+                }
+                items
+            }
+            DeValue::Array(_) => return self.wrong_shape(key, value.span(), "takes one value, not a list"),
+            DeValue::Table(_) => return self.wrong_shape(key, value.span(), "is a key, not a section"),
+            _ if key.shape == Shape::Accounts => {
+                return self.wrong_shape(key, value.span(), "is a table of users");
+            }
+            // One value where a list is wanted is a list of one.
+            _ => scalar(value).into_iter().collect(),
+        };
+        self.values.entries.insert(key.path, Entry { place, items });
+    }
+
+    fn wrong_shape(&mut self, key: &Key, span: Range<usize>, what: &str) {
+        self.fault(span, format!("{}: {what}", key.path), format!("write {}", key.example));
+    }
+
+    fn accounts(&mut self, table: &DeTable<'_>) {
+        let example = "write root = { account = \"a.martin\", role = \"reviewer\" }";
+        for (user, row) in table {
+            let user = Item { text: user.get_ref().to_string(), place: Place::File(user.span()) };
+            let DeValue::Table(fields) = row.get_ref() else {
+                self.fault(row.span(), "cli.accounts: a user has an account and a role", example);
+                continue;
+            };
+            let mut wanted = AccountRow { user, account: None, role: None };
+            for (name, value) in fields {
+                let field = match name.get_ref().as_ref() {
+                    "account" => &mut wanted.account,
+                    "role" => &mut wanted.role,
+                    other => {
+                        let text = format!("unknown key \"{other}\" in [cli.accounts]");
+                        self.fault(name.span(), text, example);
+                        continue;
+                    }
+                };
+                *field = scalar(value);
+            }
+            self.values.accounts.push(wanted);
+        }
+    }
+
+    /// `OCTROI_SECTION__KEY`. Names without a double underscore are not settings: where a service is called
+    /// octroi, Kubernetes sets `OCTROI_SERVICE_HOST` and kin by itself.
+    fn variable(&mut self, name: &str, value: &str) {
+        let Some(path) = name.strip_prefix("OCTROI_").filter(|path| path.contains("__")) else { return };
+        let path = path.to_lowercase().replace("__", ".");
+        let place = Place::Environment(name.to_owned());
+        let Some(key) = keys::find(&path) else {
+            let (section, last) = path.rsplit_once('.').unwrap_or(("", &path));
+            let help = match nearest(&path, keys::all().iter().map(|key| key.path)) {
+                Some(near) => format!("did you mean {}?", variable_name(near)),
+                None => unknown_help(section, last),
+            };
+            self.faults.push(Fault::new(&place, None, "no such setting", help));
+            return;
+        };
+        let texts = match key.shape {
+            Shape::One => Ok(vec![value.to_owned()]),
+            Shape::Many => list(value),
+            Shape::Accounts => return self.accounts_variable(&place, value),
+        };
+        match texts {
+            Ok(texts) => {
+                let items = texts.into_iter().map(|text| Item { text, place: place.clone() }).collect();
+                self.values.entries.insert(key.path, Entry { place, items });
+            }
+            Err(error) => {
+                let help = "write items with commas between them, or a JSON list of texts: [\"one\", \"two\"]";
+                self.faults.push(Fault::new(&place, None, format!("this is no list: {error}"), help));
+            }
+        }
+    }
+
+    fn accounts_variable(&mut self, place: &Place, value: &str) {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Row {
+            account: String,
+            role: String,
+        }
+        match serde_json::from_str::<BTreeMap<String, Row>>(value) {
+            Ok(rows) => {
+                let item = |text| Item { text, place: place.clone() };
+                self.values.accounts = rows
+                    .into_iter()
+                    .map(|(user, row)| AccountRow {
+                        user: item(user),
+                        account: Some(item(row.account)),
+                        role: Some(item(row.role)),
+                    })
+                    .collect();
+            }
+            Err(error) => {
+                let help = r#"write {"root": {"account": "a.martin", "role": "reviewer"}}"#;
+                self.faults.push(Fault::new(place, None, format!("this is no table of accounts: {error}"), help));
+            }
+        }
+    }
+}
+
+/// The name of a key in the environment.
+pub fn variable_name(path: &str) -> String {
+    format!("OCTROI_{}", path.replace('.', "__").to_uppercase())
+}
+
+fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
+}
+
+/// Numbers and booleans become texts, so that every value is read in one way.
+fn scalar(value: &Spanned<DeValue<'_>>) -> Option<Item> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(truth) => truth.to_string(),
+        DeValue::Datetime(date) => date.to_string(),
+        DeValue::Array(_) | DeValue::Table(_) => return None,
+    };
+    Some(Item { text, place: Place::File(value.span()) })
+}
+
+fn list(value: &str) -> Result<Vec<String>, serde_json::Error> {
+    if value.trim_start().starts_with('[') && value.contains('"') {
+        return serde_json::from_str(value);
+    }
+    Ok(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
+/// What to say about an unknown name: the nearest known one beside it, the section it belongs to, or all there are.
+fn unknown_help(section: &str, name: &str) -> String {
+    if let Some(near) = nearest(name, keys::below(section)) {
+        let full = join(section, near);
+        return match keys::find(&full) {
+            Some(key) => format!("did you mean \"{near}\"? For example: {}", key.example),
+            None => format!("did you mean [{full}]?"),
+        };
+    }
+    if let Some(key) = keys::all().iter().find(|key| key.name() == name || key.path == name) {
+        return format!("\"{}\" belongs into [{}]: {}", key.name(), key.section(), key.example);
+    }
+    let known = listing(keys::below(section));
+    if section.is_empty() { format!("known sections are {known}") } else { format!("known here are {known}") }
+}

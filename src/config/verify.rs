@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What the settings point to: does it exist, can it be used? Nothing is left behind.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use super::Settings;
+use super::fault::{Fault, Faults, Place, Source};
+use super::values::Entry;
+use crate::listen::settings::InwardTlsMode;
+
+/// Where each key was set.
+#[derive(Debug, Clone)]
+pub struct Places {
+    entries: BTreeMap<&'static str, Place>,
+    source: Source,
+}
+
+impl Places {
+    pub fn new(entries: BTreeMap<&'static str, Entry>, source: Source) -> Places {
+        Places { entries: entries.into_iter().map(|(path, entry)| (path, entry.place)).collect(), source }
+    }
+}
+
+/// Looks at everything the settings name.
+pub fn verify(settings: &Settings, places: &Places) -> Result<(), Faults> {
+    let mut visit = Visit { places, faults: Vec::new() };
+    visit.certificates(settings);
+    visit.store(settings);
+    visit.policies(settings);
+    if let Some(path) = &settings.dns.fixed {
+        visit.readable("dns.static", path, "a JSON file: {\"example.org\": [\"mx.example.org\"]}");
+    }
+    visit.accounts(settings);
+    if visit.faults.is_empty() { Ok(()) } else { Err(Faults(visit.faults)) }
+}
+
+struct Visit<'a> {
+    places: &'a Places,
+    faults: Vec<Fault>,
+}
+
+impl Visit<'_> {
+    fn fault(&mut self, path: &str, text: String, help: impl Into<String>) {
+        let place = self.places.entries.get(path).unwrap_or(&Place::Default);
+        self.faults.push(Fault::new(place, Some(&self.places.source), format!("{path}: {text}"), help));
+    }
+
+    /// The file's text, up to 1 MiB: more than any certificate bundle that is meant for one server.
+    fn readable(&mut self, key: &str, path: &Path, expected: &str) -> Option<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = std::fs::File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut content));
+        match read {
+            Ok(_) => Some(content),
+            Err(error) => {
+                let text = format!("cannot read {}: {}", path.display(), plain(&error));
+                let help = match error.kind() {
+                    std::io::ErrorKind::PermissionDenied => "let the user octroi runs as read it".to_owned(),
+                    _ => format!("put there {expected}, or correct the path"),
+                };
+                self.fault(key, text, help);
+                None
+            }
+        }
+    }
+
+    fn certificates(&mut self, settings: &Settings) {
+        let tls = &settings.smtp.tls;
+        if tls.mode != InwardTlsMode::Off {
+            self.pem("smtp.tls.certificate", tls.certificate.as_deref(), "CERTIFICATE", "our certificate in PEM");
+            self.pem("smtp.tls.key", tls.key.as_deref(), "PRIVATE KEY", "our private key in PEM");
+        }
+        let authorities = "the authorities' certificates in PEM";
+        self.pem("smtp.client_certs", settings.smtp.client_certs.as_deref(), "CERTIFICATE", authorities);
+        self.pem("smtp.upstream_tls.ca", settings.next_hop.tls.ca.as_deref(), "CERTIFICATE", authorities);
+    }
+
+    fn pem(&mut self, key: &str, path: Option<&Path>, what: &str, expected: &str) {
+        let Some(path) = path else { return };
+        let Some(content) = self.readable(key, path, expected) else { return };
+        // RFC 7468 §2: `-----BEGIN label-----`; keys are `PRIVATE KEY`, `RSA PRIVATE KEY`, `EC PRIVATE KEY`.
+        let text = String::from_utf8_lossy(&content);
+        let mut labels = text.lines().filter_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
+        if !labels.any(|label| label.ends_with(what) && !label.starts_with("ENCRYPTED")) {
+            let text = format!("{} holds no {}", path.display(), what.to_lowercase());
+            self.fault(key, text, format!("put there {expected}: a block that begins with -----BEGIN {what}-----"));
+        }
+    }
+
+    fn store(&mut self, settings: &Settings) {
+        let store = &settings.store;
+        let database = store.database.parent().unwrap_or(Path::new(""));
+        if self.writable("store.url", database) && store.database.is_dir() {
+            let text = format!("{} is a folder, not a database", store.database.display());
+            self.fault("store.url", text, "name a file: url = \"sqlite:var/octroi.db\"");
+        }
+        if store.blobs.exists() && !store.blobs.is_dir() {
+            let text = format!("{} is a file; blobs live in a folder", store.blobs.display());
+            self.fault("store.blobs", text, "name a folder: blobs = \"file:var/blobs\"");
+        } else {
+            self.writable("store.blobs", &store.blobs);
+        }
+        if store.key.exists() {
+            self.readable("store.key", &store.key, "the key this store was made with");
+        } else if store.database.exists() {
+            // Decision D14: a new key would not open what the old one closed.
+            let text = format!("the store exists, but its key {} does not", store.key.display());
+            self.fault("store.key", text, "put the key back from your backup; without it held mail cannot be opened");
+        }
+        let socket = settings.cli.socket.parent().unwrap_or(Path::new(""));
+        if settings.store.database.parent() != Some(socket) {
+            self.writable("cli.socket", socket);
+        }
+    }
+
+    /// Whether we could write into a folder, or make it where it is missing.
+    fn writable(&mut self, key: &str, folder: &Path) -> bool {
+        let mut existing = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        while !existing.exists() {
+            existing = match existing.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+        }
+        let what = if existing == folder || folder.as_os_str().is_empty() {
+            format!("cannot write into {}", existing.display())
+        } else {
+            format!("cannot make {}", folder.display())
+        };
+        if !existing.is_dir() {
+            self.fault(key, format!("{what}: {} is no folder", existing.display()), "name another place");
+            return false;
+        }
+        // The honest question is an attempt: permission bits say nothing of read-only file systems and ACLs.
+        let probe = existing.join(format!(".octroi-check-{}", std::process::id()));
+        let attempt = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
+        match attempt {
+            Ok(_) => {
+                // A probe that cannot be removed again is empty and harmless.
+                let _ = std::fs::remove_file(&probe);
+                true
+            }
+            Err(error) => {
+                let help = "give the folder to the user octroi runs as, or name another place";
+                self.fault(key, format!("{what}: {}", plain(&error)), help);
+                false
+            }
+        }
+    }
+
+    fn policies(&mut self, settings: &Settings) {
+        let path = &settings.policies.path;
+        if !path.is_dir() {
+            let state = if path.exists() { "is no folder" } else { "does not exist" };
+            let help =
+                "path = \"/etc/octroi/policies\": the folder with rules/, domains/ and notices/ that came with octroi";
+            self.fault("policies.path", format!("{} {state}", path.display()), help);
+        }
+    }
+
+    fn accounts(&mut self, settings: &Settings) {
+        if let Err(unknown) = settings.cli.accounts.resolve(&crate::listen::control::system_users()) {
+            for name in unknown {
+                let text = format!("this system knows no user \"{name}\"");
+                self.fault("cli.accounts", text, "write the user's number instead of the name (id -u NAME shows it)");
+            }
+        }
+    }
+}
+
+/// The system's words without its number.
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "it does not exist".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The command line's side of the control socket: one blocking question, one answer.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Answer, Refusal, Request};
+
+/// Bytes of an answer line: the longest list.
+const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
+/// Bytes of an exported message.
+const MESSAGE_LIMIT: u64 = 1024 * 1024 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("no gateway answers at {}; start it with `octroi serve`, or name its settings with --config", .0.display())]
+    Away(PathBuf),
+    #[error("this user may not use the control socket {}: {}", .0.display(), .1)]
+    Closed(PathBuf, io::Error),
+    #[error("the gateway at {} stopped answering: {}", .0.display(), .1)]
+    Broken(PathBuf, io::Error),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// Asks the gateway behind a socket; the second value holds the bytes of an exported message.
+///
+/// # Errors
+/// No gateway, a broken conversation, or its refusal.
+pub fn ask(socket: &Path, request: &Request) -> Result<(Answer, Vec<u8>), AskError> {
+    let stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => AskError::Closed(socket.to_owned(), error),
+        _ => AskError::Away(socket.to_owned()),
+    })?;
+    match converse(stream, request) {
+        Ok((Answer::Refused(refusal), _)) => Err(refusal.into()),
+        Ok(answered) => Ok(answered),
+        Err(error) => Err(AskError::Broken(socket.to_owned(), error)),
+    }
+}
+
+fn converse(mut stream: UnixStream, request: &Request) -> io::Result<(Answer, Vec<u8>)> {
+    // A release waits for the store only; a minute is far beyond that.
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(60)))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut reader = BufReader::new(stream);
+    let mut line = Vec::new();
+    reader.by_ref().take(ANSWER_LIMIT).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let answer = serde_json::from_slice(&line)?;
+    let mut content = Vec::new();
+    if let Answer::Message { bytes } = answer {
+        reader.take(bytes.min(MESSAGE_LIMIT)).read_to_end(&mut content)?;
+        if content.len() as u64 != bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok((answer, content))
+}

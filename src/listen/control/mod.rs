@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The control socket: how `octroi quarantine`, `find`, `outbox` and `audit` ask the running gateway (decision D25).
+//!
+//! One connection is one request: a JSON line asks, a JSON line answers; the bytes of an exported message follow
+//! their answer. Who asks is known by the peer's user id, never by what it says.
+
+mod accounts;
+mod client;
+mod server;
+
+use std::future::Future;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use accounts::{Account, Accounts, Asker, Directory, Role, User, system_users};
+pub use client::{AskError, ask};
+pub use server::{bind, serve};
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Request {
+    List(HeldQuery),
+    Show { id: String },
+    Release { id: String, reason: String },
+    Reject { id: String, reason: String },
+    Export { id: String },
+    Find { what: String },
+    OutboxList,
+    OutboxRetry { id: Option<String> },
+    AuditVerify { anchor: Option<String> },
+}
+
+/// Which copies to list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldQuery {
+    /// `None`: every state.
+    pub state: Option<State>,
+    pub limit: usize,
+}
+
+/// The state of a held copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Pending,
+    Held,
+    Released,
+    Rejected,
+    Expired,
+}
+
+impl State {
+    pub const ALL: [State; 5] = [State::Pending, State::Held, State::Released, State::Rejected, State::Expired];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Held => "held",
+            State::Released => "released",
+            State::Rejected => "rejected",
+            State::Expired => "expired",
+        }
+    }
+}
+
+/// What is answered. The bytes of a message follow the line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    Held(Vec<Held>),
+    /// In place of a list, for those who may know how much is held but not what.
+    Counts(Counts),
+    Shown(Box<Shown>),
+    Done(Done),
+    Message {
+        bytes: u64,
+    },
+    Found(Vec<Found>),
+    Outbox(Vec<OutboxRow>),
+    Retried {
+        rows: u64,
+    },
+    Audit(AuditReport),
+    Refused(Refusal),
+}
+
+/// One held copy; the names are the contract's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub id: String,
+    pub recipient: String,
+    /// Empty for the null reverse-path.
+    pub sender: String,
+    pub held_at: Timestamp,
+    pub rules: Vec<String>,
+    pub state: State,
+}
+
+/// How many copies are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub pending: u64,
+    pub held: u64,
+    pub released: u64,
+    pub rejected: u64,
+    pub expired: u64,
+    pub outbox: u64,
+}
+
+/// One held copy with its grounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    #[serde(flatten)]
+    pub held: Held,
+    /// The mail's id in log and journal.
+    pub mail: String,
+    /// Bytes of the message.
+    pub size: u64,
+    /// Private mail is held unreadable: neither subject nor excerpts are given (decision D20).
+    pub private: bool,
+    pub subject: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    pub reasons: Vec<ShownReason>,
+    pub findings: Vec<ShownFinding>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownReason {
+    pub rule: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownFinding {
+    pub kind: String,
+    pub value: String,
+    #[serde(rename = "where")]
+    pub place: String,
+    pub excerpt: Option<String>,
+}
+
+/// What a decision led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub id: String,
+    pub state: State,
+    /// What else is to be known: "a second approval is needed", "was released before".
+    pub note: Option<String>,
+}
+
+/// What became of one recipient's copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub id: String,
+    /// The queue id of the MTA before us.
+    pub queue_id: Option<String>,
+    pub message_id: Option<String>,
+    pub received: Timestamp,
+    pub sender: String,
+    pub recipient: String,
+    pub disposition: String,
+    pub rules: Vec<String>,
+    /// The next hop's reply, verbatim.
+    pub reply: Option<String>,
+    /// The state of the held copy, where one was held.
+    pub state: Option<State>,
+}
+
+/// One mail of our own waiting to leave: a release, a DSN, a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxRow {
+    pub id: String,
+    pub kind: String,
+    pub sender: String,
+    pub recipient: String,
+    pub since: Timestamp,
+    pub attempts: u32,
+    pub next_attempt: Option<Timestamp>,
+    pub last_reply: Option<String>,
+}
+
+/// The state of the audit chain (decision D27).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditReport {
+    pub entries: u64,
+    pub sound: bool,
+    /// The first entry that does not fit its predecessor.
+    pub broken_at: Option<u64>,
+    /// Whether an anchor outside the store proved that no entries are missing at the end.
+    pub tail_proven: bool,
+}
+
+/// Why an answer is not given. The texts are for the person who asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    #[error("there is nothing called {0}")]
+    NotFound(String),
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The thing is not in a state for this: already released, expired.
+    #[error("{0}")]
+    NotNow(String),
+    /// The store or something behind it is away.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0}")]
+    BadRequest(String),
+}
+
+type Answered<T> = Result<T, Refusal>;
+
+/// What stands behind the socket. Whoever implements it may trust that the asker's role allows the deed;
+/// scope, four eyes, private mail and the audit entry are its own duty.
+pub trait Desk: Send + Sync + 'static {
+    fn counts(&self) -> impl Future<Output = Answered<Counts>> + Send;
+    fn list(&self, asker: &Asker, query: &HeldQuery) -> impl Future<Output = Answered<Vec<Held>>> + Send;
+    fn show(&self, asker: &Asker, id: &str) -> impl Future<Output = Answered<Shown>> + Send;
+    fn release(&self, asker: &Asker, id: &str, reason: &str) -> impl Future<Output = Answered<Done>> + Send;
+    fn reject(&self, asker: &Asker, id: &str, reason: &str) -> impl Future<Output = Answered<Done>> + Send;
+    /// The message exactly as it was held.
+    fn export(&self, asker: &Asker, id: &str) -> impl Future<Output = Answered<Bytes>> + Send;
+    /// By Message-ID, the queue id before us, our id, or an address.
+    fn find(&self, asker: &Asker, what: &str) -> impl Future<Output = Answered<Vec<Found>>> + Send;
+    fn outbox_list(&self, asker: &Asker) -> impl Future<Output = Answered<Vec<OutboxRow>>> + Send;
+    /// Tries one row, or all, now; gives how many rows that were.
+    fn outbox_retry(&self, asker: &Asker, id: Option<&str>) -> impl Future<Output = Answered<u64>> + Send;
+    fn audit_verify(&self, asker: &Asker, anchor: Option<&str>) -> impl Future<Output = Answered<AuditReport>> + Send;
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The log: one writer thread, human lines or JSON lines, and the one line a recipient of decision D24.
+//!
+//! Lines are appended to one bounded buffer; a thread of its own writes it out. Nobody who handles mail ever waits for
+//! a terminal or a pipe: when the buffer is full, lines are dropped and counted.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::mail::{ForwardPath, MailId, ReversePath};
+use crate::policy::verdict::Disposition;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Stderr,
+    Stdout,
+}
+
+/// Which events are written: `info`, or directives as `info,octroi::smtp=debug`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level(String);
+
+impl Level {
+    /// # Errors
+    /// A text that is no list of directives; a lone word must be a level.
+    pub fn parse(text: &str) -> Result<Level, String> {
+        let lone = !text.contains(['=', ',']);
+        if lone && text.parse::<LevelFilter>().is_err() {
+            return Err(format!("\"{text}\" is no level"));
+        }
+        EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+        Ok(Level(text.to_owned()))
+    }
+
+    fn filter(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub format: Format,
+    pub level: Level,
+    pub target: Target,
+}
+
+/// What became of one recipient's copy. Everything in it may be hostile: it is bounded and escaped here.
+#[derive(Debug, Clone, Copy)]
+pub struct RecipientLine<'a> {
+    pub at: Timestamp,
+    pub id: &'a MailId,
+    /// The queue id of the MTA before us.
+    pub queue_id: Option<&'a str>,
+    pub message_id: Option<&'a str>,
+    pub sender: &'a ReversePath,
+    pub recipient: &'a ForwardPath,
+    pub disposition: Disposition,
+    /// The rule that decided.
+    pub rule: Option<&'a str>,
+    /// The next hop's reply, or ours, as one line.
+    pub reply: &'a str,
+}
+
+/// Bytes that may wait for the writer.
+const BUFFER: usize = 4 * 1024 * 1024;
+/// How long lines gather before they are written together: one wake-up for many lines.
+const GATHER: Duration = Duration::from_millis(20);
+/// Characters of one value in a recipient's line.
+const VALUE_LIMIT: usize = 512;
+
+/// The handle everyone writes through.
+#[derive(Clone)]
+pub struct Log {
+    sink: Arc<Sink>,
+    format: Format,
+    writes_recipients: bool,
+}
+
+/// Flushes the log and ends its thread when it goes.
+pub struct Guard {
+    sink: Arc<Sink>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts the writer thread and makes the log the process's own for `tracing`.
+///
+/// # Errors
+/// The thread cannot be started, or a log was installed before.
+pub fn install(settings: &Settings, colour: bool) -> io::Result<(Log, Guard)> {
+    let out: Box<dyn Write + Send> = match settings.target {
+        Target::Stderr => Box::new(io::stderr()),
+        Target::Stdout => Box::new(io::stdout()),
+    };
+    let (log, guard) = start(settings, out)?;
+    log.subscriber(settings, colour).try_init().map_err(io::Error::other)?;
+    Ok((log, guard))
+}
+
+/// Starts the writer thread towards any output.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn start(settings: &Settings, mut out: Box<dyn Write + Send>) -> io::Result<(Log, Guard)> {
+    let sink = Arc::new(Sink::default());
+    let theirs = sink.clone();
+    let thread = std::thread::Builder::new().name("log".into()).spawn(move || theirs.write_out(&mut out))?;
+    let filter = settings.level.filter();
+    let writes_recipients = filter.max_level_hint().is_none_or(|hint| hint >= LevelFilter::INFO);
+    let log = Log { sink: sink.clone(), format: settings.format, writes_recipients };
+    Ok((log, Guard { sink, thread: Some(thread) }))
+}
+
+impl Log {
+    /// Writes the one line a recipient. Costs one formatting into the shared buffer and no allocation.
+    pub fn recipient_line(&self, line: &RecipientLine<'_>) {
+        if self.writes_recipients {
+            self.sink.append(|out| match self.format {
+                Format::Human => human(line, out),
+                Format::Json => json(line, out),
+            });
+        }
+    }
+
+    /// Lines lost because the output was slower than we.
+    pub fn dropped(&self) -> u64 {
+        self.sink.dropped.load(Ordering::Relaxed)
+    }
+
+    /// The subscriber for `tracing` events, which share buffer and writer with the recipients' lines.
+    pub fn subscriber(&self, settings: &Settings, colour: bool) -> Box<dyn tracing::Subscriber + Send + Sync> {
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(settings.level.filter())
+            .with_writer(Lines(self.sink.clone()))
+            .with_ansi(colour && settings.format == Format::Human);
+        match settings.format {
+            Format::Human => Box::new(builder.finish()),
+            Format::Json => Box::new(builder.json().flatten_event(true).finish()),
+        }
+    }
+}
+
+fn human(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{:.3}  INFO recipient id={}", line.at, Shown(line.id));
+    let _ = write!(out, " queue={}", Shown(line.queue_id.unwrap_or("-")));
+    let _ = write!(out, " message-id={}", Shown(line.message_id.unwrap_or("-")));
+    let _ = write!(out, " from=<{}> to=<{}>", Shown(line.sender), Shown(line.recipient));
+    let _ = write!(out, " disposition={} rule={}", line.disposition.as_str(), Shown(line.rule.unwrap_or("-")));
+    let _ = writeln!(out, " reply=\"{}\"", Quoted(line.reply));
+}
+
+/// The names `timestamp`, `level` and `target` are those of `tracing`'s JSON lines.
+fn json(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
+    let _ = write!(out, r#"{{"timestamp":"{:.6}","level":"INFO","target":"octroi::recipient""#, line.at);
+    let _ = write!(out, r#","id":"{}""#, Quoted(line.id));
+    for (name, value) in [("queue_id", line.queue_id), ("message_id", line.message_id), ("rule", line.rule)] {
+        if let Some(value) = value {
+            let _ = write!(out, r#","{name}":"{}""#, Quoted(value));
+        }
+    }
+    let _ = write!(out, r#","sender":"{}","recipient":"{}""#, Quoted(line.sender), Quoted(line.recipient));
+    let _ = writeln!(out, r#","disposition":"{}","reply":"{}"}}"#, line.disposition.as_str(), Quoted(line.reply));
+}
+
+/// A bounded value inside quotes: `"`, `\` and control characters are escaped as in JSON (RFC 8259 §7).
+struct Quoted<T>(T);
+
+impl<T: Display> Display for Quoted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Write::write_fmt(&mut Escape { out: f, left: VALUE_LIMIT, spaces: false }, format_args!("{}", self.0))
+    }
+}
+
+/// A bounded value outside quotes: as [`Quoted`], and blanks are escaped, so that fields stay apart.
+struct Shown<T>(T);
+
+impl<T: Display> Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Write::write_fmt(&mut Escape { out: f, left: VALUE_LIMIT, spaces: true }, format_args!("{}", self.0))
+    }
+}
+
+struct Escape<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    left: usize,
+    spaces: bool,
+}
+
+impl fmt::Write for Escape<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let plain = |b: u8| (0x21..0x7f).contains(&b) && b != b'"' && b != b'\\';
+        // Nearly every value is plain: it goes out in one piece.
+        if text.len() <= self.left && text.bytes().all(|b| plain(b) || (b == b' ' && !self.spaces)) {
+            self.left -= text.len();
+            return self.out.write_str(text);
+        }
+        for c in text.chars() {
+            if self.left == 0 {
+                return Ok(());
+            }
+            self.left -= 1;
+            match c {
+                '"' => self.out.write_str("\\\"")?,
+                '\\' => self.out.write_str("\\\\")?,
+                ' ' if self.spaces => self.out.write_str("\\u0020")?,
+                // Direction marks and line separators can make a line look like another one.
+                c if c.is_control()
+                    || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+                {
+                    write!(self.out, "\\u{:04x}", u32::from(c))?;
+                }
+                c => self.out.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Sink {
+    buffer: Mutex<Buffer>,
+    wake: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Sink {
+    /// A panic elsewhere while the lock was held leaves at worst half a line.
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut buffer = self.lock();
+        if buffer.bytes.len() >= BUFFER {
+            drop(buffer);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let was_empty = buffer.bytes.is_empty();
+        write(&mut buffer.bytes);
+        drop(buffer);
+        if was_empty {
+            self.wake.notify_one();
+        }
+    }
+
+    fn write_out(&self, out: &mut dyn Write) {
+        let mut lines = Vec::new();
+        let mut told = 0;
+        loop {
+            let mut buffer = self.lock();
+            while buffer.bytes.is_empty() && !buffer.closed {
+                buffer = self.wake.wait(buffer).unwrap_or_else(PoisonError::into_inner);
+            }
+            if !buffer.closed {
+                // The close wakes us early.
+                let gathered = self.wake.wait_timeout_while(buffer, GATHER, |buffer| !buffer.closed);
+                buffer = gathered.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            std::mem::swap(&mut lines, &mut buffer.bytes);
+            let closed = buffer.closed;
+            drop(buffer);
+            // Nobody can be told that the log cannot be written; mail goes on.
+            let _ = out.write_all(&lines);
+            lines.clear();
+            let dropped = self.dropped.load(Ordering::Relaxed);
+            if dropped > told {
+                let _ = writeln!(out, "octroi: {} log lines were dropped, the output is too slow", dropped - told);
+                told = dropped;
+            }
+            let _ = out.flush();
+            if closed {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.sink.lock().closed = true;
+        self.sink.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has nothing left to flush.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// `tracing`'s way into the sink: it hands over one whole line at a time.
+struct Lines(Arc<Sink>);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(&self.0)
+    }
+}
+
+struct Line<'a>(&'a Sink);
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(|out| out.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(format: Format, level: &str) -> Settings {
+        Settings { format, level: Level::parse(level).unwrap(), target: Target::Stderr }
+    }
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(settings: &Settings, write: impl FnOnce(&Log)) -> String {
+        let page = Page::default();
+        let (log, guard) = start(settings, Box::new(page.clone())).unwrap();
+        write(&log);
+        drop(guard);
+        let bytes = page.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn line(log: &Log, message_id: &str) {
+        log.recipient_line(&RecipientLine {
+            at: "2026-03-02T08:15:00.123456Z".parse().unwrap(),
+            id: &MailId("01J9".into()),
+            queue_id: Some("4XyZ"),
+            message_id: Some(message_id),
+            sender: &ReversePath::parse("clerk@town.example").unwrap(),
+            recipient: &ForwardPath::parse("b@gmail.com").unwrap(),
+            disposition: Disposition::Quarantine,
+            rule: Some("marking-leaves-house"),
+            reply: "250 2.0.0 accepted as 01J9",
+        });
+    }
+
+    #[test]
+    fn the_human_line_has_every_field_of_d24() {
+        let text = written(&settings(Format::Human, "info"), |log| line(log, "<a@b>"));
+        assert_eq!(
+            text,
+            "2026-03-02T08:15:00.123Z  INFO recipient id=01J9 queue=4XyZ message-id=<a@b> from=<clerk@town.example> \
+             to=<b@gmail.com> disposition=quarantine rule=marking-leaves-house reply=\"250 2.0.0 accepted as 01J9\"\n"
+        );
+    }
+
+    #[test]
+    fn the_json_line_is_json_whatever_the_mail_says() {
+        let hostile = "<\"}\\\r\n{\"level\":\"ERROR\" \u{202e}é@b>";
+        let text = written(&settings(Format::Json, "info"), |log| line(log, hostile));
+        assert_eq!(text.lines().count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["message_id"], hostile);
+        assert_eq!(value["recipient"], "b@gmail.com");
+        assert_eq!(value["disposition"], "quarantine");
+        assert_eq!(value["timestamp"], "2026-03-02T08:15:00.123456Z");
+    }
+
+    #[test]
+    fn a_hostile_value_cannot_forge_a_field_or_fill_the_log() {
+        let text = written(&settings(Format::Human, "info"), |log| line(log, "<a b\nto=<x>"));
+        assert!(text.contains("message-id=<a\\u0020b\\u000ato=<x> "), "{text}");
+        let long = "x".repeat(100_000);
+        let text = written(&settings(Format::Human, "info"), |log| line(log, &long));
+        assert!(text.len() < 1000);
+    }
+
+    #[test]
+    fn events_and_recipients_share_one_output() {
+        for format in [Format::Human, Format::Json] {
+            let settings = settings(format, "info");
+            let text = written(&settings, |log| {
+                tracing::subscriber::with_default(log.subscriber(&settings, false), || {
+                    tracing::info!(hop = "relay", "ready");
+                    tracing::debug!("unseen");
+                });
+                line(log, "<a@b>");
+            });
+            assert_eq!(text.lines().count(), 2, "{text}");
+            assert!(text.lines().next().unwrap().contains("ready"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_level_above_info_silences_recipients() {
+        assert_eq!(written(&settings(Format::Human, "warn"), |log| line(log, "<a@b>")), "");
+        assert!(Level::parse("loud").is_err());
+        assert!(Level::parse("info,octroi::smtp=debug").is_ok());
+    }
+
+    #[test]
+    fn a_full_buffer_drops_and_counts() {
+        let sink = Sink::default();
+        let block = vec![b'x'; BUFFER];
+        sink.append(|out| out.extend_from_slice(&block));
+        sink.append(|out| out.push(b'y'));
+        assert_eq!(sink.dropped.load(Ordering::Relaxed), 1);
+        assert_eq!(sink.lock().bytes.len(), BUFFER);
+    }
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What we count, and how Prometheus reads it. One `Metrics` is built by `app` and handed down.
+
+use std::fmt::{self, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::detect::recipient::Class;
+use crate::policy::verdict::Disposition;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    pub fn add(&self, n: i64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+    pub fn set(&self, n: i64) {
+        self.0.store(n, Relaxed);
+    }
+    pub fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Bounds of the buckets in microseconds: from a cached verdict to the deadline of decision D4.
+const BUCKETS: [u64; 14] =
+    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000, 5_000_000, 15_000_000, 45_000_000];
+
+/// How long something took.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; BUCKETS.len()],
+    count: AtomicU64,
+    sum_us: AtomicU64,
+}
+
+impl Histogram {
+    pub fn observe(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let at = BUCKETS.partition_point(|bound| *bound < us);
+        if let Some(bucket) = self.buckets.get(at) {
+            bucket.fetch_add(1, Relaxed);
+        }
+        self.count.fetch_add(1, Relaxed);
+        self.sum_us.fetch_add(us, Relaxed);
+    }
+}
+
+/// How a next hop failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HopError {
+    /// No connection, or no greeting.
+    Connect,
+    Tls,
+    /// The connection was lost inside a transaction.
+    Lost,
+    TimedOut,
+    /// It answered 4xx.
+    Deferred,
+    /// It answered 5xx.
+    Refused,
+}
+
+const HOP_ERRORS: [&str; 6] = ["connect", "tls", "lost", "timed-out", "deferred", "refused"];
+const CLASSES: [(Class, &str); 5] = [
+    (Class::Own, "own"),
+    (Class::Partner, "partner"),
+    (Class::PrivateWebmail, "private-webmail"),
+    (Class::Disposable, "disposable"),
+    (Class::Other, "other"),
+];
+
+/// Everything we count.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    mails: [Counter; 6],
+    recipients: [[Counter; 5]; 6],
+    hop_errors: [Counter; 6],
+    /// Bytes of message content received.
+    pub bytes: Counter,
+    pub sessions: Counter,
+    pub sessions_open: Gauge,
+    /// Bytes of message content in memory now.
+    pub content_in_flight: Gauge,
+    /// Times a mail was refused because that memory was used up.
+    pub memory_refusals: Counter,
+    /// From the final dot to the verdict.
+    pub inspection: Histogram,
+    /// Copies in the quarantine now.
+    pub held: Gauge,
+    /// Mails in the outbox now.
+    pub outbox: Gauge,
+    pub journal_dropped: Counter,
+    pub log_dropped: Counter,
+    /// Documents whose worker crashed or ran over its budget.
+    pub worker_kills: Counter,
+    pub reloads: Counter,
+    pub reloads_refused: Counter,
+    /// 1 while the whole policy only observes (decision D24).
+    pub observing: Gauge,
+    policy_version: Mutex<String>,
+}
+
+impl Metrics {
+    /// Counts one mail by its strongest disposition.
+    pub fn mail(&self, disposition: Disposition) {
+        self.mails[disposition as usize].add(1); // six dispositions, six counters
+    }
+
+    /// Counts one recipient's copy.
+    pub fn recipient(&self, disposition: Disposition, class: Class) {
+        self.recipients[disposition as usize][class as usize].add(1); // six by five, as the enums
+    }
+
+    pub fn hop_error(&self, error: HopError) {
+        self.hop_errors[error as usize].add(1); // six errors, six counters
+    }
+
+    /// Names the policy in force, as label of `octroi_policy_info`.
+    pub fn set_policy_version(&self, version: &str) {
+        let mut current = self.policy_version.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        version.clone_into(&mut current);
+    }
+
+    /// The page in Prometheus' text format 0.0.4.
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(8192);
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        head(out, "octroi_mails_total", "counter", "Mails by their strongest disposition.")?;
+        for (disposition, counter) in Disposition::ALL.iter().zip(&self.mails) {
+            writeln!(out, "octroi_mails_total{{disposition=\"{}\"}} {}", disposition.as_str(), counter.get())?;
+        }
+        head(out, "octroi_recipients_total", "counter", "Copies by disposition and recipient class.")?;
+        for (disposition, row) in Disposition::ALL.iter().zip(&self.recipients) {
+            for ((_, class), counter) in CLASSES.iter().zip(row) {
+                let labels = format_args!("disposition=\"{}\",class=\"{class}\"", disposition.as_str());
+                writeln!(out, "octroi_recipients_total{{{labels}}} {}", counter.get())?;
+            }
+        }
+        head(out, "octroi_next_hop_errors_total", "counter", "Failures of the next hop by kind.")?;
+        for (kind, counter) in HOP_ERRORS.iter().zip(&self.hop_errors) {
+            writeln!(out, "octroi_next_hop_errors_total{{kind=\"{kind}\"}} {}", counter.get())?;
+        }
+        for (name, help, counter) in [
+            ("octroi_content_bytes_total", "Bytes of message content received.", &self.bytes),
+            ("octroi_sessions_total", "SMTP sessions opened.", &self.sessions),
+            ("octroi_memory_refusals_total", "Mails refused for want of memory.", &self.memory_refusals),
+            ("octroi_journal_dropped_total", "Journal entries lost.", &self.journal_dropped),
+            ("octroi_log_dropped_total", "Log lines lost.", &self.log_dropped),
+            ("octroi_worker_kills_total", "Document workers that crashed or overran.", &self.worker_kills),
+            ("octroi_reloads_total", "Reloads of settings and policies.", &self.reloads),
+            ("octroi_reloads_refused_total", "Reloads refused for faults.", &self.reloads_refused),
+        ] {
+            head(out, name, "counter", help)?;
+            writeln!(out, "{name} {}", counter.get())?;
+        }
+        for (name, help, gauge) in [
+            ("octroi_sessions_open", "SMTP sessions open now.", &self.sessions_open),
+            ("octroi_content_in_flight_bytes", "Bytes of message content in memory now.", &self.content_in_flight),
+            ("octroi_held", "Copies in the quarantine now.", &self.held),
+            ("octroi_outbox", "Mails in the outbox now.", &self.outbox),
+            ("octroi_observing", "1 while the whole policy only observes.", &self.observing),
+        ] {
+            head(out, name, "gauge", help)?;
+            writeln!(out, "{name} {}", gauge.get())?;
+        }
+        self.write_inspection(out)?;
+        let version = self.policy_version.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        head(out, "octroi_policy_info", "gauge", "The policy in force.")?;
+        writeln!(out, "octroi_policy_info{{version=\"{}\"}} 1", escape(&version))?;
+        head(out, "octroi_build_info", "gauge", "The version running.")?;
+        writeln!(out, "octroi_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn write_inspection(&self, out: &mut String) -> fmt::Result {
+        let name = "octroi_inspection_seconds";
+        head(out, name, "histogram", "From the final dot to the verdict.")?;
+        let mut below = 0;
+        for (bound, bucket) in BUCKETS.iter().zip(&self.inspection.buckets) {
+            below += bucket.load(Relaxed);
+            #[allow(clippy::cast_precision_loss)] // bounds are small
+            let seconds = *bound as f64 / 1e6;
+            writeln!(out, "{name}_bucket{{le=\"{seconds}\"}} {below}")?;
+        }
+        // A reader between two additions may see a bucket before the count; Prometheus wants +Inf to be the largest.
+        let count = self.inspection.count.load(Relaxed).max(below);
+        let sum = Duration::from_micros(self.inspection.sum_us.load(Relaxed)).as_secs_f64();
+        writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}")
+    }
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+fn escape(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_land_under_their_own_labels() {
+        for (at, disposition) in Disposition::ALL.into_iter().enumerate() {
+            assert_eq!(disposition as usize, at);
+        }
+        for (at, (class, _)) in CLASSES.into_iter().enumerate() {
+            assert_eq!(class as usize, at);
+        }
+        let metrics = Metrics::default();
+        metrics.mail(Disposition::Quarantine);
+        metrics.recipient(Disposition::Quarantine, Class::PrivateWebmail);
+        metrics.recipient(Disposition::Pass, Class::Own);
+        metrics.hop_error(HopError::TimedOut);
+        metrics.set_policy_version("a\"b");
+        metrics.sessions_open.add(2);
+        metrics.sessions_open.add(-1);
+        let page = metrics.render();
+        for line in [
+            "octroi_mails_total{disposition=\"quarantine\"} 1",
+            "octroi_recipients_total{disposition=\"quarantine\",class=\"private-webmail\"} 1",
+            "octroi_recipients_total{disposition=\"pass\",class=\"own\"} 1",
+            "octroi_recipients_total{disposition=\"pass\",class=\"other\"} 0",
+            "octroi_next_hop_errors_total{kind=\"timed-out\"} 1",
+            "octroi_policy_info{version=\"a\\\"b\"} 1",
+            "octroi_sessions_open 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+        }
+    }
+
+    #[test]
+    fn a_histogram_is_cumulative_and_complete() {
+        let metrics = Metrics::default();
+        for us in [50, 51, 100, 60_000_000] {
+            metrics.inspection.observe(Duration::from_micros(us));
+        }
+        let page = metrics.render();
+        assert!(page.contains("octroi_inspection_seconds_bucket{le=\"0.00005\"} 1\n"), "{page}");
+        assert!(page.contains("octroi_inspection_seconds_bucket{le=\"0.0001\"} 3\n"));
+        assert!(page.contains("octroi_inspection_seconds_bucket{le=\"45\"} 3\n"));
+        assert!(page.contains("octroi_inspection_seconds_bucket{le=\"+Inf\"} 4\n"));
+        assert!(page.contains("octroi_inspection_seconds_count 4\n"));
+        assert!(page.contains("octroi_inspection_seconds_sum 60.000201\n"));
+    }
+
+    #[test]
+    fn every_sample_follows_its_type() {
+        let page = Metrics::default().render();
+        let mut typed = String::new();
+        for line in page.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                typed = rest.split(' ').next().unwrap().to_owned();
+            } else if !line.starts_with('#') {
+                assert!(line.starts_with(&typed), "{line} stands under {typed}");
+                let value = line.rsplit(' ').next().unwrap();
+                assert!(value.parse::<f64>().is_ok(), "{line}");
+            }
+        }
+    }
+}
