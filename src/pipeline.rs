@@ -1,1 +1,192 @@
 // SPDX-License-Identifier: EUPL-1.2
+//! The one path of every mail, through either door: read, gather, inspect, judge, act, record.
+//!
+//! What must not live here: sockets and protocols (`listen`, `deliver`), SQL (`store`), or any opinion (`policy`).
+//!
+//! How it fails: a [`Fault`] is ours and becomes a 4xx in one place; a 2xx is answered only when every copy is
+//! onward or durable (RFC 5321 §6.1; promises 1 and 2 of the architecture).
+//!
+//! Standards: RFC 5321 §4.1.1.4 (one reply for all recipients), decisions D1, D2, D4, D11, D12 and D17.
+
+mod act;
+mod gather;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
+
+use crate::deliver::Onward;
+use crate::deliver::mx::MxResolver;
+use crate::detect::evidence::{Evidence, Opened, Sender};
+use crate::detect::recipient::Recipient;
+use crate::detect::text::Text;
+use crate::detect::{Detectors, Finding};
+use crate::mail::{Client, Envelope, Mail, Reply, reply};
+use crate::mime::{self, Message};
+use crate::policy::verdict::{Disposition, Verdicts};
+use crate::policy::{Policy, Question};
+use crate::store::{Journal, Store, StoreError};
+use crate::worker::{WorkerFault, Workers};
+
+/// Policies as loaded, with the detectors built from their words and lists. Replaced as a whole at a reload.
+pub struct House {
+    pub policy: Policy,
+    pub detectors: Detectors,
+}
+
+/// What opens and looks: enough to judge a mail, nothing to act with (`scan`, `test`).
+pub struct Examiner {
+    pub house: ArcSwap<House>,
+    pub mx: MxResolver,
+    pub workers: Workers,
+    pub budget: mime::Budget,
+    /// From the final dot to the verdict (decision D4).
+    pub patience: Duration,
+}
+
+/// The whole path.
+pub struct Pipeline {
+    pub examiner: Examiner,
+    pub store: Store,
+    pub journal: Journal,
+    /// Our name in failure reports.
+    pub hostname: String,
+    /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
+    pub under_way: TaskTracker,
+}
+
+/// Ours: nothing a client, a mail or a next hop did.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Worker(#[from] WorkerFault),
+    #[error("the task of a transaction died")]
+    Task,
+}
+
+impl Fault {
+    /// The one place where a fault of ours becomes a reply: never a silent pass (promise 2).
+    fn into_reply(self) -> Reply {
+        tracing::error!(fault = %self, "mail deferred");
+        reply::OUR_FAULT.reply()
+    }
+}
+
+/// Everything known about one mail once it is judged.
+pub struct Examined {
+    pub message: Message,
+    pub sender: Sender,
+    pub recipients: Vec<Recipient>,
+    pub opened: Vec<Opened>,
+    pub findings: Vec<Finding>,
+    pub verdicts: Verdicts,
+    pub policy: String,
+}
+
+/// What became of one recipient's copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copy {
+    /// The id under which it is held.
+    pub held: Option<String>,
+}
+
+/// How a transaction ended.
+pub struct Outcome {
+    /// What the client hears.
+    pub reply: Reply,
+    /// One for each recipient of the envelope.
+    pub copies: Vec<Copy>,
+    /// The next hop may have the message although it did not say so (decision D3).
+    pub maybe_duplicate: bool,
+}
+
+impl Outcome {
+    fn nothing(reply: Reply, mail: &Mail) -> Outcome {
+        Outcome { reply, copies: vec![Copy::default(); mail.envelope.recipients.len()], maybe_duplicate: false }
+    }
+}
+
+/// A mail that has gone the whole path, for the log line and the counters.
+pub struct Processed {
+    pub mail: Mail,
+    pub examined: Option<Examined>,
+    pub outcome: Outcome,
+}
+
+impl Pipeline {
+    /// Takes one mail the whole way. The onward road comes back for the next transaction.
+    pub async fn process<O: Onward>(self: &Arc<Self>, mail: Mail, onward: O) -> (Processed, O) {
+        let examined = self.examiner.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
+        match examined {
+            Ok(examined) => {
+                let (mail, examined, outcome, onward) = self.act(mail, examined, onward).await;
+                self.record(&mail, &examined, &outcome);
+                (Processed { mail, examined: Some(examined), outcome }, onward)
+            }
+            Err(fault) => {
+                let mut onward = onward;
+                onward.abandon().await;
+                let outcome = Outcome::nothing(fault.into_reply(), &mail);
+                (Processed { mail, examined: None, outcome }, onward)
+            }
+        }
+    }
+}
+
+impl Examiner {
+    /// Reads, gathers, inspects and judges. Pure but for the look-ups of MX hosts and the opening of documents.
+    pub async fn examine(
+        &self,
+        envelope: &Envelope,
+        client: &Client,
+        content: &[u8],
+        instant: Timestamp,
+    ) -> Result<Examined, Fault> {
+        let house = self.house.load_full();
+        let message = mime::parse(content, &self.budget); // never fails: a defect is evidence
+        let sender = gather::sender(envelope, client);
+        let recipients = self.classify(&house.policy, envelope, instant).await;
+        let opened = self.open_documents(&message).await?;
+        let texts: Vec<Text> = crate::detect::text::gather(&message, &opened);
+        let evidence = Evidence {
+            envelope,
+            sender: &sender,
+            recipients: &recipients,
+            message: &message,
+            texts: &texts,
+            opened: &opened,
+            people: &house.policy.people,
+        };
+        let mut findings = house.detectors.inspect(&evidence); // facts, no opinions
+        findings.extend(house.policy.lookalikes(&recipients));
+        let verdicts = house.policy.judge(&Question {
+            sender: &sender,
+            recipients: &recipients,
+            findings: &findings,
+            opened: &opened,
+            size: content.len() as u64,
+            sealed: mime::is_signed_or_encrypted(&message),
+            instant,
+        }); // one per recipient
+        let policy = house.policy.version.to_string();
+        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy })
+    }
+}
+
+impl Examined {
+    /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
+    pub fn is_private(&self) -> bool {
+        self.findings.iter().any(|f| f.kind == crate::detect::Kind::PrivateCorrespondence)
+    }
+
+    /// The disposition of the whole, as `scan` prints it.
+    pub fn strongest(&self) -> Disposition {
+        self.verdicts.strongest()
+    }
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Acting on verdicts: pass on, hold, strip, refuse, so that nothing is lost and no copy goes where it must not.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{Copy, Examined, Fault, Outcome, Pipeline};
+use crate::deliver::dsn::{self, Stamp};
+use crate::deliver::{Onward, OnwardFault};
+use crate::mail::{Mail, Reply, ReversePath, reply};
+use crate::mime::{self, Part};
+use crate::policy::settle::{Plan, Settlement, settle};
+use crate::policy::verdict::Verdict;
+use crate::store::{
+    Cause, HeldCopy, Keeping, Kept, Kind, OutboxContent, OutboxItem, Report, ReportedRecipient, retry_digest,
+};
+
+impl Pipeline {
+    pub(super) async fn act<O: Onward>(
+        self: &Arc<Self>,
+        mail: Mail,
+        examined: Examined,
+        mut onward: O,
+    ) -> (Mail, Examined, Outcome, O) {
+        match settle(&examined.verdicts, self.bounces_reach(&mail)) {
+            Settlement::Nothing(reply) => {
+                onward.abandon().await;
+                let outcome = Outcome::nothing(reply, &mail);
+                (mail, examined, outcome, onward)
+            }
+            Settlement::Each(plan) if !plan.keeps() => {
+                let outcome = pass_on(&mail, &plan, &mut onward).await;
+                (mail, examined, outcome, onward)
+            }
+            // From the first durable write on, neither client nor drain may interrupt (decision D12).
+            Settlement::Each(plan) => self.clone().keep_apart(mail, examined, plan, onward).await,
+        }
+    }
+
+    /// Whether a failure report would reach one of ours (decision D1 c).
+    fn bounces_reach(&self, mail: &Mail) -> bool {
+        match &mail.envelope.reverse_path {
+            ReversePath::Null => false,
+            ReversePath::Mailbox(sender) => self.examiner.house.load().policy.lists.is_own(sender, mail.received),
+        }
+    }
+
+    async fn keep_apart<O: Onward>(
+        self: Arc<Self>,
+        mail: Mail,
+        examined: Examined,
+        plan: Plan,
+        onward: O,
+    ) -> (Mail, Examined, Outcome, O) {
+        let shared = Arc::new((mail, examined));
+        let theirs = shared.clone();
+        let this = self.clone();
+        let task = self.under_way.spawn(async move {
+            let (mail, examined) = &*theirs;
+            let mut onward = onward;
+            let outcome = match this.keep_and_deliver(mail, examined, &plan, &mut onward).await {
+                Ok(outcome) => outcome,
+                Err(fault) => {
+                    onward.abandon().await;
+                    Outcome::nothing(fault.into_reply(), mail)
+                }
+            };
+            (outcome, onward)
+        });
+        // The task neither panics by itself nor is aborted by anybody; were it so, the runtime is going down and
+        // resuming the panic closes this one connection without a 2xx.
+        let (outcome, onward) = match task.await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let (mail, examined) = Arc::try_unwrap(shared).unwrap_or_else(|_| unreachable!("the task has ended"));
+        (mail, examined, outcome, onward)
+    }
+
+    /// Quarantine first, next hop second, confirm third (promise 1; decisions D2 and D12).
+    async fn keep_and_deliver(
+        &self,
+        mail: &Mail,
+        examined: &Examined,
+        plan: &Plan,
+        onward: &mut impl Onward,
+    ) -> Result<Outcome, Fault> {
+        if plan.onward.is_empty() {
+            onward.abandon().await;
+        } else if let Err(fault) = onward.choose(mail, &plan.onward).await {
+            return Ok(lost(fault, mail));
+        }
+        let keeping = self.keeping(mail, examined, plan);
+        if plan.onward.is_empty() {
+            let kept = self.store.keep(&keeping).await?;
+            checkpoint("kept");
+            return Ok(held(mail, plan, &kept, None));
+        }
+        let prepared = self.store.prepare(&keeping).await?;
+        checkpoint("pending");
+        let kept = prepared.kept.clone();
+        match onward.deliver(mail, &plan.onward, &mail.content).await {
+            Ok(answer) if answer.is_positive() => {
+                checkpoint("delivered");
+                self.store.confirm(prepared).await?;
+                checkpoint("confirmed");
+                Ok(held(mail, plan, &kept, Some(answer)))
+            }
+            Ok(refused) => {
+                self.store.withdraw(prepared).await?;
+                Ok(Outcome::nothing(refused, mail))
+            }
+            Err(fault) => {
+                self.store.withdraw(prepared).await?;
+                Ok(lost(fault, mail))
+            }
+        }
+    }
+
+    fn keeping<'a>(&self, mail: &'a Mail, examined: &Examined, plan: &Plan) -> Keeping<'a> {
+        let private = examined.is_private();
+        let held = plan.held.iter().map(|index| held_copy(examined, *index)).collect();
+        let mut outbox: Vec<OutboxItem> =
+            plan.stripped.iter().map(|group| stripped(mail, examined, &group.parts, &group.copies)).collect();
+        if !plan.refused.is_empty() {
+            outbox.push(self.failure(mail, private, &plan.refused));
+        }
+        Keeping {
+            mail,
+            retry_digest: retry_digest(&mail.content),
+            message_id: examined.message.header("message-id").map(str::to_owned),
+            subject: examined.message.header("subject").filter(|_| !private).map(str::to_owned),
+            private,
+            held,
+            outbox,
+        }
+    }
+
+    /// The report that tells the sender which copies were refused (RFC 3464).
+    fn failure(&self, mail: &Mail, private: bool, refused: &[usize]) -> OutboxItem {
+        let line = |index: &usize| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
+        let recipients = refused
+            .iter()
+            .filter_map(line)
+            .map(|verbatim| ReportedRecipient { verbatim, reply: Some(reply::REFUSED_BY_POLICY.reply().to_string()) })
+            .collect();
+        let report = Report {
+            cause: Cause::Refused,
+            mail: mail.id.to_string(),
+            reverse_path: mail.envelope.verbatim.clone(),
+            received: mail.received,
+            private,
+            recipients,
+        };
+        let message_id = format!("refused-{}@{}", mail.id, self.hostname);
+        let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
+        let bytes = dsn::compose(&report, &mail.content, &stamp);
+        OutboxItem {
+            kind: Kind::Failure,
+            reverse_path: "<>".into(),
+            recipients: vec![format!("<{}>", mail.envelope.reverse_path)],
+            content: OutboxContent::Own(Bytes::from(bytes)),
+            not_before: mail.received,
+        }
+    }
+}
+
+/// The common case: the transaction at the next hop stands as the client made it.
+async fn pass_on(mail: &Mail, plan: &Plan, onward: &mut impl Onward) -> Outcome {
+    if let Err(fault) = onward.choose(mail, &plan.onward).await {
+        return lost(fault, mail);
+    }
+    match onward.deliver(mail, &plan.onward, &mail.content).await {
+        Ok(answer) => Outcome::nothing(with_our_id(answer, mail), mail),
+        Err(fault) => lost(fault, mail),
+    }
+}
+
+/// The next hop's text goes back verbatim with our id (decision D24).
+fn with_our_id(mut answer: Reply, mail: &Mail) -> Reply {
+    if answer.code == 250
+        && let Some(line) = answer.lines.last_mut()
+    {
+        line.push_str(" (octroi ");
+        line.push_str(&mail.id.0);
+        line.push(')');
+    }
+    answer
+}
+
+fn lost(fault: OnwardFault, mail: &Mail) -> Outcome {
+    tracing::warn!(%fault, id = %mail.id, "not passed on");
+    Outcome { maybe_duplicate: fault == OnwardFault::MaybeDuplicate, ..Outcome::nothing(fault.reply(), mail) }
+}
+
+fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome {
+    let mut copies = vec![Copy::default(); mail.envelope.recipients.len()];
+    for (index, copy) in plan.held.iter().zip(&kept.copies) {
+        copies[*index].held = Some(copy.id.clone()); // the plan's indices are the envelope's
+    }
+    let reply = match answer {
+        Some(answer) => with_our_id(answer, mail),
+        None => reply::ACCEPTED.with(format_args!("accepted as {}", kept.mail)),
+    };
+    Outcome { reply, copies, maybe_duplicate: false }
+}
+
+fn held_copy(examined: &Examined, index: usize) -> HeldCopy {
+    let verdict = examined.verdicts.0.get(index).map(|j| &j.verdict);
+    let because = verdict.and_then(Verdict::because);
+    let concerns = |f: &&crate::detect::Finding| {
+        let recipient = examined.recipients.get(index).and_then(|r| r.mailbox.as_ref());
+        f.recipient.is_none() || f.recipient.as_ref() == recipient
+    };
+    let findings: Vec<_> = examined.findings.iter().filter(concerns).collect();
+    let mut kinds: Vec<String> = findings.iter().map(|f| f.kind.as_str().to_owned()).collect();
+    kinds.sort();
+    kinds.dedup();
+    HeldCopy {
+        recipient: index,
+        rules: because.map(|b| b.rules().map(str::to_owned).collect()).unwrap_or_default(),
+        reasons: because.map(|b| b.iter().map(|r| r.text.clone()).collect()).unwrap_or_default(),
+        // Findings are plain data: serialising them cannot fail.
+        findings_json: serde_json::to_string(&findings).unwrap_or_else(|_| "[]".into()),
+        kinds,
+        rank: findings.iter().filter_map(|f| f.rank).max(),
+    }
+}
+
+fn stripped(mail: &Mail, examined: &Examined, parts: &[usize], copies: &[usize]) -> OutboxItem {
+    let note = |part: &Part| replacement(part, mail, mail.received);
+    let content = mime::cut(&mail.content, &examined.message, parts, note);
+    let line = |index: &usize| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
+    OutboxItem {
+        kind: Kind::Stripped,
+        reverse_path: mail.envelope.verbatim.clone(),
+        recipients: copies.iter().filter_map(line).collect(),
+        content: OutboxContent::Own(Bytes::from(content)),
+        not_before: mail.received,
+    }
+}
+
+/// The short text part that stands where a part was: what, why and the reference, nothing of the content.
+fn replacement(part: &Part, mail: &Mail, at: Timestamp) -> Vec<u8> {
+    let kind = if part.extension.is_empty() { "file" } else { &part.extension };
+    format!(
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\
+         Une pièce jointe ({kind}) n'a pas été transmise, selon les règles de l'administration expéditrice.\r\n\
+         An attachment ({kind}) was not passed on, by the rules of the sending administration.\r\n\
+         Référence / reference: {} ({at:.0})",
+        mail.id
+    )
+    .into_bytes()
+}
+
+/// A named point of the transaction, where the crash tests end the process. Free in production builds.
+#[inline]
+fn checkpoint(_name: &str) {
+    #[cfg(debug_assertions)]
+    if std::env::var_os("OCTROI_CRASH_AT").is_some_and(|at| at == _name) {
+        std::process::abort();
+    }
+}

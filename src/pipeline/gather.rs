@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What must be asked elsewhere before a mail can be inspected: MX hosts and the insides of documents.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Examiner, Fault};
+use crate::detect::evidence::{Opened, Sender, SenderProof};
+use crate::detect::recipient::Recipient;
+use crate::detect::text;
+use crate::document::{Extract, Fault as Unread};
+use crate::mail::{Client, Envelope, Mailbox};
+use crate::mime::{Body, Message};
+use crate::policy::Policy;
+
+/// The first of login and MAIL FROM that names somebody (decision D18).
+pub fn sender(envelope: &Envelope, client: &Client) -> Sender {
+    let login = client.login.as_deref().and_then(|login| Mailbox::parse(login).ok());
+    match (login, envelope.reverse_path.mailbox()) {
+        (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login) },
+        (None, Some(claimed)) => Sender { mailbox: Some(claimed.clone()), proof: Some(SenderProof::Claimed) },
+        (None, None) => Sender { mailbox: None, proof: None },
+    }
+}
+
+impl Examiner {
+    /// The class of each recipient; MX hosts are asked only where they could be evidence.
+    pub(super) async fn classify(&self, policy: &Policy, envelope: &Envelope, instant: Timestamp) -> Vec<Recipient> {
+        let mut recipients = Vec::with_capacity(envelope.recipients.len());
+        for recipient in &envelope.recipients {
+            let hosts = match recipient.path.mailbox() {
+                Some(mailbox) if policy.lists.wants_mx(&recipient.path, instant) => {
+                    self.mx.hosts(mailbox.domain()).await
+                }
+                _ => None,
+            };
+            recipients.push(policy.lists.classify(&recipient.path, hosts.as_deref(), instant));
+        }
+        recipients
+    }
+
+    /// Opens every attachment that is no plain text, in workers, side by side. What takes too long is a finding, not
+    /// a delay (decision D4); only a worker that cannot be had is our fault (decision D17).
+    pub(super) async fn open_documents(&self, message: &Message) -> Result<Vec<Opened>, Fault> {
+        let mut opened = Vec::new();
+        let mut waiting = JoinSet::new();
+        let deadline = Instant::now() + self.patience;
+        let mut passwords = None;
+        for (part, this) in message.parts.iter().enumerate() {
+            let Body::Attachment(bytes) = &this.body else { continue };
+            if text::is_plain(&this.extension) || bytes.is_empty() {
+                continue;
+            }
+            let name = this.name.clone().unwrap_or_default();
+            let passwords = passwords.get_or_insert_with(|| passwords_in(message)).clone();
+            let (workers, bytes) = (self.workers.clone(), bytes.clone());
+            waiting.spawn(async move {
+                let size = bytes.len() as u64;
+                let extract = match timeout_at(deadline, workers.open(&name, bytes, passwords)).await {
+                    Ok(extract) => extract?,
+                    Err(_) => Arc::new(Extract { name, size, fault: Some(Unread::Budget), ..Extract::default() }),
+                };
+                Ok::<_, Fault>((part, extract))
+            });
+        }
+        while let Some(done) = waiting.join_next().await {
+            let (part, extract) = done.map_err(|_| Fault::Task)??;
+            opened.push(Opened { part, place: message.place(part), extract });
+        }
+        opened.sort_by_key(|o| o.part);
+        Ok(opened)
+    }
+}
+
+/// Words that announce a password, in normal form.
+const ANNOUNCE: [&str; 9] =
+    ["mot de passe", "mdp", "password", "wachtwoord", "passwort", "kennwort", "code d'ouverture", "كلمة السر", "كلمة المرور"];
+/// Passwords tried on one document at most.
+const MOST_PASSWORDS: usize = 12;
+
+/// What the message itself may give away as the password of its attachment.
+fn passwords_in(message: &Message) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for part in &message.parts {
+        let Body::Text { text, .. } = &part.body else { continue };
+        for line in text.lines().take(2_000) {
+            let lower = line.to_lowercase();
+            if !ANNOUNCE.iter().any(|word| lower.contains(word)) {
+                continue;
+            }
+            let words = line.split(|c: char| c.is_whitespace() || "«»\"<>()".contains(c));
+            for word in words.map(|w| w.trim_matches([',', ';', ':', '.', '\''])) {
+                let plausible = (4..=64).contains(&word.chars().count())
+                    && (word.chars().any(|c| c.is_ascii_digit()) || word.chars().any(|c| c.is_uppercase() || "!?#@_-".contains(c)));
+                if plausible && found.len() < MOST_PASSWORDS && !found.iter().any(|f| f == word) {
+                    found.push(word.to_owned());
+                }
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Recording: one journal row a recipient, never waiting, never content (decisions D23 and D24).
+
+use super::{Examined, Outcome, Pipeline};
+use crate::mail::Mail;
+use crate::policy::class_word;
+use crate::policy::verdict::{Disposition, Verdict};
+use crate::store::Entry;
+
+impl Pipeline {
+    /// Too late to refuse: what does not fit is counted as lost by the journal itself.
+    pub(super) fn record(&self, mail: &Mail, examined: &Examined, outcome: &Outcome) {
+        let client = mail.client.address.map(|a| a.to_string());
+        let message_id = examined.message.header("message-id").map(str::to_owned);
+        let sender = mail.envelope.reverse_path.to_string();
+        let reply = outcome.reply.to_string();
+        let facts = facts(examined);
+        for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
+            let Some(judgement) = examined.verdicts.0.get(index) else { continue };
+            let because = judgement.verdict.because();
+            self.journal.record(Entry {
+                mail: mail.id.to_string(),
+                time: mail.received,
+                client: client.clone(),
+                queue_id: mail.client.queue_id.clone(),
+                message_id: message_id.clone(),
+                sender: sender.clone(),
+                recipient: recipient.path.to_string(),
+                class: examined.recipients.get(index).map(|r| class_word(r.class)).unwrap_or_default().to_owned(),
+                disposition: became(&judgement.verdict, outcome).to_owned(),
+                observed: judgement.observed.as_ref().map(|o| o.first().disposition.as_str().to_owned()),
+                rules: because
+                    .into_iter()
+                    .chain(judgement.observed.as_ref())
+                    .flat_map(|b| b.rules())
+                    .map(str::to_owned)
+                    .collect(),
+                copy: outcome.copies.get(index).and_then(|c| c.held.clone()),
+                reply: Some(reply.clone()),
+                size: mail.content.len() as u64,
+                facts: facts.clone(),
+                policy: examined.policy.clone(),
+                maybe_duplicate: outcome.maybe_duplicate,
+            });
+        }
+    }
+}
+
+/// What happened, which a 4xx or 5xx of the next hop may have made weaker or stronger than the verdict.
+pub fn became(verdict: &Verdict, outcome: &Outcome) -> &'static str {
+    if outcome.reply.is_transient() {
+        return Disposition::Defer.as_str();
+    }
+    if outcome.reply.is_permanent() {
+        return Disposition::Reject.as_str();
+    }
+    verdict.disposition().as_str()
+}
+
+/// Kinds, values and counts: never a place, an excerpt or an address.
+fn facts(examined: &Examined) -> String {
+    if examined.findings.is_empty() {
+        return "[]".into();
+    }
+    let facts: Vec<_> = examined.findings.iter().map(|f| (f.kind, &f.value, f.rank, f.count)).collect();
+    serde_json::to_string(&facts).unwrap_or_else(|_| "[]".into())
+}
