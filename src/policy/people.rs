@@ -14,7 +14,7 @@ impl People {
     /// Reads the table, separated by commas or semicolons. Rows without a fault are kept whatever else is wrong.
     pub fn from_csv(path: &str, text: &str) -> (People, Vec<Fault>) {
         let source = source(path, text);
-        let mut people = People { by_mail: HashMap::new() };
+        let mut by_mail = HashMap::new();
         let mut faults = Vec::new();
         let plain = text.strip_prefix('\u{feff}').unwrap_or(text);
         let shift = text.len() - plain.len();
@@ -31,16 +31,16 @@ impl People {
             Ok(headers) => columns(headers, head, shift, &source, &mut faults),
             Err(error) => {
                 faults.push(Fault::at(&source, shift..shift + head.len(), format!("cannot be read: {error}")));
-                return (people, faults);
+                return (people_of(by_mail), faults);
             }
         };
         if columns.is_empty() && faults.is_empty() {
-            return (people, faults); // an empty file: no people
+            return (people_of(by_mail), faults); // an empty file: no people
         }
         let Some(mail) = columns.iter().position(|c| *c == Some("mail")) else {
             let fault = Fault::at(&source, shift..shift + head.len(), "the first line names no column `mail`");
             faults.push(fault.help(format!("begin the file with: {}", COLUMNS.join(","))));
-            return (people, faults);
+            return (people_of(by_mail), faults);
         };
         for row in reader.records() {
             let row = match row {
@@ -55,7 +55,7 @@ impl People {
             let address = row.get(mail).unwrap_or("");
             match Mailbox::parse(address) {
                 Ok(mailbox) => {
-                    if people.by_mail.insert(mailbox.key(), person(&row, &columns, &mailbox)).is_some() {
+                    if by_mail.insert(mailbox.key(), person(&row, &columns, &mailbox)).is_some() {
                         faults.push(Fault::at(&source, line(text, at), format!("`{address}` stands here twice")));
                     }
                 }
@@ -65,8 +65,12 @@ impl People {
                 }
             }
         }
-        (people, faults)
+        (people_of(by_mail), faults)
     }
+}
+
+fn people_of(by_mail: HashMap<String, Person>) -> People {
+    People { by_mail }
 }
 
 /// The known name of each column; an unknown name is a fault.
