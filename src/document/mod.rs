@@ -1,18 +1,51 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Text, properties and labels out of attachments, within a budget of bytes, depth and time.
+//! Text, properties and labels out of attachments, within a budget of bytes, depth, files and text: one file per format.
 //!
-//! What must not live here: opinions (that is `detect`), processes and limits (that is `worker`).
+//! What must not live here: opinions (that is `detect`), processes and limits of the machine (that is `worker`).
 //!
 //! How it fails: it does not. What cannot be read is a [`Fault`] in the extract, which becomes the finding
-//! `uninspectable` or `encrypted` (decision D17).
+//! `uninspectable` or `encrypted` (decision D17); what was read before the fault is kept. Libraries below may still
+//! abort or hang on hostile input, so [`open`] is called in a worker process only.
+//!
+//! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), MS-CFB, MS-OXMSG, MS-OXTNEF, RTF 1.9.
+
+mod budget;
+mod eml;
+mod kind;
+mod lzfu;
+mod msg;
+mod odf;
+mod ole;
+mod ooxml;
+mod pack;
+mod paragraphs;
+mod properties;
+mod property_set;
+mod pdf;
+mod pdf_text;
+mod rar;
+mod rtf;
+mod sevenz;
+mod sheet;
+mod tar;
+mod text;
+mod tnef;
+mod xml;
+mod zip;
+
+pub use budget::Budget;
+pub use kind::kind_of;
 
 use serde::{Deserialize, Serialize};
 
 /// A piece of text with its place inside the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
-    /// `#body`, `#header`, `#footer`, `#notes1`, `#sheet:Name`, `#page2`, `#comment`, `#metadata`, `#hidden` …
+    /// `#body`, `#header`, `#footer`, `#textbox`, `#footnotes`, `#comment`, `#deleted`, `#sheet1`, `#sheets` (their
+    /// names), `#slide2`, `#notes2`, `#page3`, `#form`, `#alt`, `#link`, `#metadata`, `#hidden` …; in a nested message
+    /// `/subject`, `/body`, `/header:NAME`.
     pub place: String,
+    /// One paragraph, cell row or heading a line; cells of a row are parted by tabs.
     pub text: String,
 }
 
@@ -36,10 +69,128 @@ pub struct Extract {
     /// Bytes, uncompressed.
     pub size: u64,
     pub segments: Vec<Segment>,
-    /// Document properties by name: `title`, `MSIP_Label_…_Name`, `keywords` …
+    /// Document properties by name: `title`, `MSIP_Label_…_Name`, `keywords` … Our own observations are
+    /// `hidden-sheet`, `image-only`, `irregular`, `password-found`, `polyglot`.
     pub properties: Vec<(String, String)>,
     pub fault: Option<Fault>,
-    /// The container's type where it is encrypted: `zip`, `7z`, `pdf`, `ooxml`, `ole`, `odf`.
+    /// The container's type where it is encrypted: `zip`, `7z`, `rar`, `pdf`, `ooxml`, `ole`, `odf`. With a known
+    /// password it was opened all the same, and `fault` is `None`.
     pub encrypted: Option<String>,
     pub children: Vec<Extract>,
+}
+
+/// Reads one file and everything inside it. `name` is only repeated in the result, the content decides what it is.
+/// `passwords` are tried, in order, on what is encrypted.
+pub fn open(name: &str, bytes: &[u8], budget: &mut Budget, passwords: &[String]) -> Extract {
+    let kind = kind_of(bytes);
+    let mut extract =
+        Extract { name: name.to_owned(), kind: kind.to_owned(), size: bytes.len() as u64, ..Extract::default() };
+    if let Err(fault) = budget.enter() {
+        extract.fault = Some(fault);
+        return extract;
+    }
+    if let Err(fault) = read(kind, bytes, &mut extract, budget, passwords) {
+        extract.fault.get_or_insert(fault);
+    }
+    // A file that is also a zip (a picture, a program, a PDF with an archive behind it) is read as both.
+    if !kind::is_zipped(kind) && kind != "ole" && zip::ends_as_zip(bytes) {
+        extract.properties.push(("polyglot".into(), "zip".into()));
+        if let Err(fault) = zip::read(bytes, &mut extract, budget, passwords) {
+            extract.fault.get_or_insert(fault);
+        }
+    }
+    budget.leave();
+    extract
+}
+
+fn read(
+    kind: &str,
+    bytes: &[u8],
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    match kind {
+        "docx" | "xlsx" | "pptx" => ooxml::read(bytes, extract, budget, passwords),
+        "odt" | "ods" | "odp" => odf::read(bytes, extract, budget, passwords),
+        "zip" => zip::read(bytes, extract, budget, passwords),
+        "7z" => sevenz::read(bytes, extract, budget, passwords),
+        "rar" => rar::read(bytes, extract, budget),
+        "tar" => tar::read(bytes, extract, budget, passwords),
+        "gz" | "bz2" | "xz" | "zst" => pack::read(kind, bytes, extract, budget, passwords),
+        "pdf" => pdf::read(bytes, extract, budget, passwords),
+        "rtf" => rtf::read(bytes, extract, budget, passwords),
+        "tnef" => tnef::read(bytes, extract, budget, passwords),
+        "msg" => msg::read(bytes, extract, budget, passwords),
+        "doc" | "xls" | "ppt" | "ooxml" | "ole" => ole::read(kind, bytes, extract, budget, passwords),
+        "eml" => eml::read(bytes, extract, budget, passwords),
+        "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(kind, bytes, extract, budget),
+        "cab" | "iso" => Err(Fault::Broken), // known containers that we do not open: said, not silent
+        _ => Ok(()),
+    }
+}
+
+impl Extract {
+    /// The files that could not be read, outermost first: path inside this file (empty for itself) and why.
+    pub fn faults(&self) -> Vec<(String, Fault)> {
+        let mut found = Vec::new();
+        self.walk("", &mut |path, extract| {
+            if let Some(fault) = extract.fault {
+                found.push((path.to_owned(), fault));
+            }
+        });
+        found
+    }
+
+    /// Visits this extract and all below it, with the path of names that leads there.
+    pub fn walk<'a>(&'a self, path: &str, visit: &mut dyn FnMut(&str, &'a Extract)) {
+        visit(path, self);
+        for child in &self.children {
+            let below = if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
+            child.walk(&below, visit);
+        }
+    }
+
+    /// Adds text at a place, within the budget; blank text is left out.
+    fn say(&mut self, place: &str, text: String, budget: &mut Budget) -> Result<(), Fault> {
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let (text, fault) = budget.text(text);
+        match self.segments.iter_mut().find(|segment| segment.place == place) {
+            Some(segment) => {
+                if !segment.text.ends_with('\n') {
+                    segment.text.push('\n');
+                }
+                segment.text.push_str(&text);
+            }
+            None => self.segments.push(Segment { place: place.to_owned(), text }),
+        }
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Adds a property (at most 2,000 a file, 4,000 characters a value).
+    fn property(&mut self, name: impl Into<String>, value: &str) {
+        let value = value.trim();
+        if !value.is_empty() && self.properties.len() < 2_000 {
+            self.properties.push((name.into(), value.chars().take(4_000).collect()));
+        }
+    }
+
+    /// Opens a file found inside. The child keeps its own faults.
+    fn child(&mut self, name: &str, bytes: &[u8], budget: &mut Budget, passwords: &[String]) {
+        let child = open(name, bytes, budget, passwords);
+        self.children.push(child);
+    }
+
+    /// Notes a file inside that cannot be read.
+    fn closed(&mut self, name: &str, size: u64, fault: Fault, container: Option<&str>) {
+        self.children.push(Extract {
+            name: name.to_owned(),
+            size,
+            fault: Some(fault),
+            encrypted: container.filter(|_| fault == Fault::Encrypted).map(str::to_owned),
+            ..Extract::default()
+        });
+    }
 }

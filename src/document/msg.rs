@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Outlook messages (MS-OXMSG): subject, bodies, people, headers, attachments and attached messages.
+
+use std::io::Cursor;
+
+use super::property_set::le32;
+use super::{Budget, Extract, Fault, lzfu, ole, open, text};
+
+type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
+
+/// Message properties that are text: property id (MS-OXPROPS), place.
+const TEXTS: &[(u16, &str)] = &[
+    (0x0037, "/subject"),
+    (0x1000, "/body"),
+    (0x0C1A, "/header:From"),
+    (0x5D01, "/header:From"),
+    (0x0C1F, "/header:From"),
+    (0x0E04, "/header:To"),
+    (0x0E03, "/header:Cc"),
+    (0x007D, "/header"),
+];
+
+pub(super) fn read(
+    bytes: &[u8],
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(|_| Fault::Broken)?;
+    message(&mut file, "", extract, budget, passwords)
+}
+
+/// Reads the message stored under `storage` (empty for the file's own).
+fn message(
+    file: &mut File<'_>,
+    storage: &str,
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    for (id, place) in TEXTS {
+        if let Some(value) = string(file, storage, *id, budget)? {
+            extract.say(place, value, budget)?;
+        }
+    }
+    if let Some(html) = binary(file, storage, 0x1013, budget)? {
+        extract.say("/body:html", nanohtml2text::html2text(&text::decode(&html)), budget)?;
+    } else if let Some(html) = string(file, storage, 0x1013, budget)? {
+        extract.say("/body:html", nanohtml2text::html2text(&html), budget)?;
+    }
+    if let Some(packed) = binary(file, storage, 0x1009, budget)?
+        && let Some(rtf) = lzfu::unpack(&packed, budget.bytes as usize)
+    {
+        budget.spend(rtf.len())?;
+        extract.child("body.rtf", &rtf, budget, passwords);
+    }
+    if let Some(level) = sensitivity(file, storage, budget)? {
+        extract.property("sensitivity", level);
+    }
+    let below: Vec<String> = match file.read_storage(if storage.is_empty() { "/" } else { storage }) {
+        Ok(entries) => entries
+            .filter(|entry| entry.is_storage())
+            .map(|entry| entry.path().to_string_lossy().into_owned())
+            .collect(),
+        Err(_) => return Err(Fault::Broken),
+    };
+    for path in below {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if name.starts_with("__recip_version1.0_") {
+            for id in [0x3001, 0x39FE, 0x3003] {
+                if let Some(value) = string(file, &path, id, budget)? {
+                    extract.say("/header:To", value, budget)?;
+                }
+            }
+        } else if name.starts_with("__attach_version1.0_") {
+            attachment(file, &path, extract, budget, passwords)?;
+        }
+    }
+    Ok(())
+}
+
+fn attachment(
+    file: &mut File<'_>,
+    path: &str,
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    let mut name = None;
+    for id in [0x3707, 0x3704, 0x3001] {
+        if name.is_none() {
+            name = string(file, path, id, budget)?;
+        }
+    }
+    let name = name.unwrap_or_else(|| "attachment".to_owned());
+    if let Some(content) = binary(file, path, 0x3701, budget)? {
+        extract.children.push(open(&name, &content, budget, passwords));
+        return Ok(());
+    }
+    let inner = format!("{path}/__substg1.0_3701000D");
+    if file.is_storage(&inner) {
+        let mut child = Extract { name, kind: "msg".into(), ..Extract::default() };
+        child.fault = match budget.enter() {
+            Ok(()) => {
+                let outcome = message(file, &inner, &mut child, budget, passwords);
+                budget.leave();
+                outcome.err()
+            }
+            Err(fault) => Some(fault),
+        };
+        extract.children.push(child);
+    }
+    Ok(())
+}
+
+/// A string property: UTF-16 (`001F`) or in the message's code page (`001E`).
+fn string(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> Result<Option<String>, Fault> {
+    let wide = format!("{storage}/__substg1.0_{id:04X}001F");
+    if file.is_stream(&wide) {
+        let raw = ole::stream(file, &wide, budget)?;
+        return Ok(Some(encoding_rs::UTF_16LE.decode_without_bom_handling(&raw).0.into_owned()));
+    }
+    let narrow = format!("{storage}/__substg1.0_{id:04X}001E");
+    if file.is_stream(&narrow) {
+        return Ok(Some(text::decode(&ole::stream(file, &narrow, budget)?)));
+    }
+    Ok(None)
+}
+
+fn binary(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> Result<Option<Vec<u8>>, Fault> {
+    let path = format!("{storage}/__substg1.0_{id:04X}0102");
+    if file.is_stream(&path) { ole::stream(file, &path, budget).map(Some) } else { Ok(None) }
+}
+
+/// PidTagSensitivity (0x0036): in the table of fixed-size properties, 16 bytes each.
+fn sensitivity(file: &mut File<'_>, storage: &str, budget: &mut Budget) -> Result<Option<&'static str>, Fault> {
+    let path = format!("{storage}/__properties_version1.0");
+    if !file.is_stream(&path) {
+        return Ok(None);
+    }
+    let table = ole::stream(file, &path, budget)?;
+    let header = if storage.is_empty() { 32 } else { 24 };
+    let rows = table.get(header..).unwrap_or_default().chunks_exact(16);
+    let value = rows.into_iter().find(|row| le32(row, 0) == Some(0x0036_0003)).and_then(|row| le32(row, 8));
+    Ok(match value {
+        Some(1) => Some("personal"),
+        Some(2) => Some("private"),
+        Some(3) => Some("company-confidential"),
+        _ => None,
+    })
+}

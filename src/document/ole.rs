@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Compound files (MS-CFB): legacy Word, Excel and PowerPoint, encrypted OOXML, embedded objects.
+
+use std::io::{Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use office_oxide::DocumentFormat;
+use office_oxide::doc::SubDocumentKind;
+
+use super::property_set::{self, le16, le32};
+use super::{Budget, Extract, Fault, kind_of, text};
+
+type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
+
+pub(super) fn read(
+    kind: &str,
+    bytes: &[u8],
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    let Ok(mut file) = cfb::CompoundFile::open(Cursor::new(bytes)) else {
+        extract.say("#body", strings(bytes), budget)?;
+        return Err(Fault::Broken);
+    };
+    if let Some(container) = encryption(kind, &mut file, budget) {
+        extract.encrypted = Some(container.into());
+        return Err(Fault::Encrypted);
+    }
+    describe(&mut file, extract, budget)?;
+    let mut outcome = Ok(());
+    if matches!(kind, "doc" | "xls" | "ppt") {
+        outcome = body(kind, bytes, extract, budget);
+        if outcome == Err(Fault::Broken) {
+            // Better raw strings than silence; the fault stays.
+            extract.say("#body", strings(bytes), budget)?;
+        }
+    }
+    objects(&mut file, extract, budget, passwords)?;
+    outcome
+}
+
+/// One stream, paid from the budget.
+pub(super) fn stream(file: &mut File<'_>, path: &str, budget: &mut Budget) -> Result<Vec<u8>, Fault> {
+    let mut stream = file.open_stream(path).map_err(|_| Fault::Broken)?;
+    let (bytes, fault) = budget.inflate(&mut stream);
+    fault.map_or(Ok(bytes), Err)
+}
+
+/// The container's name where the content is encrypted.
+fn encryption(kind: &str, file: &mut File<'_>, budget: &mut Budget) -> Option<&'static str> {
+    let mut head = |path: &str, length: u64| {
+        let mut bytes = Vec::new();
+        let _ = file.open_stream(path).ok()?.take(length).read_to_end(&mut bytes);
+        Some(bytes)
+    };
+    match kind {
+        "ooxml" => Some("ooxml"),
+        // MS-DOC §2.5.1: fEncrypted is bit 8 of the flags at offset 10.
+        "doc" => (le16(&head("WordDocument", 12)?, 10)? & 0x0100 != 0).then_some("ole"),
+        "ppt" => file.exists("EncryptedSummary").then_some("ole"),
+        "xls" => {
+            let book = head("Workbook", 4096).or_else(|| head("Book", 4096))?;
+            budget.spend(book.len()).ok()?;
+            let mut at = 0;
+            // MS-XLS §2.4.117: FilePass among the first records.
+            while let (Some(record), Some(length)) = (le16(&book, at), le16(&book, at + 2)) {
+                match record {
+                    0x002F => return Some("ole"),
+                    0x000A => return None,
+                    _ => at += 4 + usize::from(length),
+                }
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+/// Properties of both summary streams.
+fn describe(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+    for path in ["\u{5}SummaryInformation", "\u{5}DocumentSummaryInformation"] {
+        if !file.is_stream(path) {
+            continue;
+        }
+        for (name, value) in property_set::read(&stream(file, path, budget)?) {
+            let is_name = matches!(name.as_str(), "author" | "lastModifiedBy") || name.starts_with("MSIP_Label");
+            if !is_name && value.chars().any(char::is_alphabetic) {
+                extract.say("#metadata", value.clone(), budget)?;
+            }
+            extract.property(name, &value);
+        }
+    }
+    Ok(())
+}
+
+/// Text by the library. It may panic on damaged files; that is the file's fault.
+fn body(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+    let format = match kind {
+        "doc" => DocumentFormat::Doc,
+        "xls" => DocumentFormat::Xls,
+        _ => DocumentFormat::Ppt,
+    };
+    let owned = bytes.to_vec();
+    let read = catch_unwind(AssertUnwindSafe(move || {
+        let document = office_oxide::Document::from_reader(Cursor::new(owned), format).ok()?;
+        let mut texts = Vec::new();
+        for part in document.as_doc().map(|doc| doc.subdocuments()).unwrap_or_default() {
+            texts.push((place(part.kind), part.text.clone()));
+        }
+        texts.push(("#body", document.plain_text()));
+        Some(texts)
+    }));
+    let texts = read.ok().flatten().ok_or(Fault::Broken)?;
+    texts.into_iter().try_for_each(|(place, text)| extract.say(place, text, budget))
+}
+
+fn place(kind: SubDocumentKind) -> &'static str {
+    match kind {
+        SubDocumentKind::Footnotes => "#footnotes",
+        SubDocumentKind::HeadersFooters => "#header",
+        SubDocumentKind::Endnotes => "#endnotes",
+        SubDocumentKind::TextBoxes | SubDocumentKind::HeaderTextBoxes => "#textbox",
+        _ => "#comment",
+    }
+}
+
+/// Files embedded as objects, wherever they hang.
+fn objects(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget, passwords: &[String]) -> Result<(), Fault> {
+    let paths: Vec<String> = file
+        .walk()
+        .filter(|entry| entry.is_stream())
+        .take(5_000)
+        .map(|entry| entry.path().to_string_lossy().into_owned())
+        .collect();
+    for path in paths {
+        let (storage, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        let is_inner = !storage.is_empty();
+        match name {
+            "\u{1}Ole10Native" => {
+                let bytes = stream(file, &path, budget)?;
+                let (name, content) = native(bytes.get(4..).unwrap_or_default());
+                extract.child(&name.unwrap_or_else(|| "object".into()), content, budget, passwords);
+            }
+            "Package" | "CONTENTS" | "EmbeddedOdf" => {
+                let bytes = stream(file, &path, budget)?;
+                extract.child(name, &bytes, budget, passwords);
+            }
+            // A legacy document inside another: its text as strings.
+            "WordDocument" | "Workbook" | "Book" | "PowerPoint Document" if is_inner => {
+                let bytes = stream(file, &path, budget)?;
+                extract.say("#embedded", strings(&bytes), budget)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// An OLE 1 object of RTF (MS-OLEDS §2.2.5): the name and bytes inside; the whole where it is none.
+pub(super) fn object(bytes: &[u8]) -> (Option<String>, &[u8]) {
+    let parse = || {
+        let mut at = 8;
+        for _ in 0..3 {
+            at = at + 4 + le32(bytes, at)? as usize;
+        }
+        let length = le32(bytes, at)? as usize;
+        let content = bytes.get(at + 4..)?;
+        Some(content.get(..length).unwrap_or(content))
+    };
+    match parse() {
+        Some(content) if kind_of(content).is_empty() => native(content),
+        Some(content) => (None, content),
+        None => (None, bytes),
+    }
+}
+
+/// `Package` data: a flag, label, path, two numbers, temporary path, length, content.
+fn native(bytes: &[u8]) -> (Option<String>, &[u8]) {
+    let parse = || {
+        let rest = bytes.get(2..)?;
+        let (label, rest) = split_zero(rest)?;
+        let (_, rest) = split_zero(rest)?;
+        let length = le32(rest, 4)? as usize;
+        let rest = rest.get(8 + length..)?;
+        let size = le32(rest, 0)? as usize;
+        Some((text::decode(label), rest.get(4..)?.get(..size)?))
+    };
+    parse().map_or((None, bytes), |(name, content)| (Some(name), content))
+}
+
+fn split_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(0, bytes)?;
+    Some((bytes.get(..end)?, bytes.get(end + 1..)?))
+}
+
+/// Runs of text in binary: 8-bit and UTF-16, at least six characters, a run a line.
+pub(super) fn strings(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for run in bytes.split(|b| !(matches!(b, 9 | 32..=126) || *b >= 0xC0)) {
+        if run.len() >= 6 {
+            text.push_str(&encoding_rs::WINDOWS_1252.decode_without_bom_handling(run).0);
+            text.push('\n');
+        }
+    }
+    let mut run = String::new();
+    for start in [0, 1] {
+        for pair in bytes.get(start..).unwrap_or_default().chunks_exact(2) {
+            let unit = u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.last().copied().unwrap_or(0)]);
+            match char::from_u32(u32::from(unit)) {
+                Some(c) if matches!(unit, 9 | 32..=0x24F | 0x600..=0x6FF | 0x2010..=0x20AC) => run.push(c),
+                _ => end_run(&mut run, &mut text),
+            }
+        }
+        end_run(&mut run, &mut text);
+    }
+    text
+}
+
+fn end_run(run: &mut String, text: &mut String) {
+    if run.chars().count() >= 6 {
+        text.push_str(run);
+        text.push('\n');
+    }
+    run.clear();
+}

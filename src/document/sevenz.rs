@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! 7z archives. Encryption may cover the contents, or the list of names too.
+
+use std::io::Cursor;
+
+use sevenz_rust2::{ArchiveReader, Error, Password};
+
+use super::{Budget, Extract, Fault};
+
+pub(super) fn read(
+    bytes: &[u8],
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    let none = std::iter::once(None);
+    for password in none.chain(passwords.iter().map(Some)) {
+        let before = extract.children.len();
+        let attempt = attempt(bytes, password.map(String::as_str), extract, budget, passwords);
+        match attempt {
+            Ok(()) => {
+                if password.is_some() {
+                    extract.property("password-found", "7z");
+                }
+                return Ok(());
+            }
+            Err(Fault::Encrypted) => {
+                extract.encrypted = Some("7z".into());
+                extract.children.truncate(before);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    names(bytes, extract);
+    Err(Fault::Encrypted)
+}
+
+fn attempt(
+    bytes: &[u8],
+    password: Option<&str>,
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    let key = password.map_or_else(Password::empty, Password::new);
+    let mut reader = ArchiveReader::new(Cursor::new(bytes), key).map_err(|error| fault_of(&error, password))?;
+    reader.set_thread_count(1);
+    let mut stopped = None;
+    let outcome = reader.for_each_entries(|entry, source| {
+        if entry.is_directory() {
+            return Ok(true);
+        }
+        if budget.files == 0 {
+            stopped = Some(Fault::Budget);
+            return Ok(false);
+        }
+        let (content, fault) = inflate(budget, source)?;
+        extract.child(entry.name(), &content, budget, passwords);
+        stopped = fault;
+        Ok(fault.is_none())
+    });
+    match (outcome, stopped) {
+        (_, Some(fault)) => Err(fault),
+        (Err(error), None) => Err(fault_of(&error, password)),
+        (Ok(()), None) => Ok(()),
+    }
+}
+
+/// As [`Budget::inflate`], but keeps the library's error: it tells a wrong password from damage.
+fn inflate(budget: &mut Budget, source: &mut dyn std::io::Read) -> Result<(Vec<u8>, Option<Fault>), Error> {
+    struct Kept<'a>(&'a mut dyn std::io::Read, Option<std::io::Error>);
+    impl std::io::Read for Kept<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0.read(buffer).or_else(|error| {
+                self.1 = Some(error);
+                Ok(0)
+            })
+        }
+    }
+    let mut kept = Kept(source, None);
+    let (content, fault) = budget.inflate(&mut kept);
+    match kept.1 {
+        Some(error) => Err(error.into()),
+        None => Ok((content, fault)),
+    }
+}
+
+/// With a password any failure may be the password's; 7z stores no check of it.
+fn fault_of(error: &Error, password: Option<&str>) -> Fault {
+    match error {
+        Error::PasswordRequired | Error::MaybeBadPassword(_) => Fault::Encrypted,
+        Error::MaxMemLimited { .. } => Fault::Budget,
+        Error::Io(cause, _) if is_password_trouble(cause) => Fault::Encrypted,
+        _ if password.is_some() => Fault::Encrypted,
+        _ => Fault::Broken,
+    }
+}
+
+fn is_password_trouble(cause: &std::io::Error) -> bool {
+    cause
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+        .is_some_and(|inner| matches!(inner, Error::PasswordRequired | Error::MaybeBadPassword(_)))
+}
+
+/// Where only the contents are encrypted, the names can still be told.
+fn names(bytes: &[u8], extract: &mut Extract) {
+    let Ok(archive) = sevenz_rust2::Archive::read(&mut Cursor::new(bytes), &Password::empty()) else {
+        return;
+    };
+    for entry in archive.files.iter().filter(|entry| !entry.is_directory()).take(5_000) {
+        extract.closed(entry.name(), entry.size(), Fault::Encrypted, Some("7z"));
+    }
+}

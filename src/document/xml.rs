@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Reading XML leniently: decoded text, local names, entities resolved, nothing expanded, nothing fetched.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::{Fault, text};
+
+/// One step through a document. Names are local: prefixes are the author's choice.
+pub(super) enum Node<'a> {
+    Start(Element<'a>),
+    End(&'a str),
+    /// Character data; entities arrive as texts of their own.
+    Text(&'a str),
+}
+
+pub(super) struct Element<'a> {
+    start: &'a BytesStart<'a>,
+    pub name: &'a str,
+}
+
+impl Element<'_> {
+    /// The value of the first attribute with this local name, entities resolved.
+    pub fn attribute(&self, local: &str) -> Option<String> {
+        self.attributes().find(|(name, _)| name == local).map(|(_, value)| value)
+    }
+
+    /// All attributes: local name and value.
+    pub fn attributes(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        let mut attributes = self.start.html_attributes();
+        attributes.with_checks(false);
+        attributes.flatten().map(|attribute| {
+            let name = attribute.key.local_name();
+            (name.as_ref().to_owned(), unescape(&attribute.value))
+        })
+    }
+}
+
+/// Decodes a part: UTF-16 by mark or by its zeros, a declared charset, else UTF-8.
+pub(super) fn decode(bytes: &[u8]) -> String {
+    let head = String::from_utf8_lossy(bytes.get(..120).unwrap_or(bytes));
+    let declared = head
+        .split_once("encoding=")
+        .and_then(|(_, rest)| rest.get(1..)?.split(['"', '\'']).next())
+        .and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
+        .filter(|encoding| encoding.is_ascii_compatible());
+    match declared {
+        Some(encoding) => encoding.decode(bytes).0.into_owned(),
+        None => text::decode(bytes),
+    }
+}
+
+/// Walks a document. An error in the form ends the walk; what was visited stays visited.
+pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), Fault> {
+    let mut reader = Reader::from_str(xml);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    config.allow_dangling_amp = true;
+    loop {
+        match reader.read_event().map_err(|_| Fault::Broken)? {
+            Event::Start(start) => {
+                let local = start.local_name();
+                visit(Node::Start(Element { start: &start, name: local.as_ref() }));
+            }
+            Event::Empty(start) => {
+                let local = start.local_name();
+                visit(Node::Start(Element { start: &start, name: local.as_ref() }));
+                visit(Node::End(local.as_ref()));
+            }
+            Event::End(end) => visit(Node::End(end.local_name().as_ref())),
+            Event::Text(content) => visit(Node::Text(&content)),
+            Event::CData(content) => visit(Node::Text(&content)),
+            Event::GeneralRef(name) => {
+                if let Some(c) = entity(&name) {
+                    visit(Node::Text(c.encode_utf8(&mut [0; 4])));
+                }
+            }
+            Event::Eof => return Ok(()),
+            // Entities declared in a DTD are not expanded: no office program does.
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+        }
+    }
+}
+
+/// The predefined entities and character references; `None` for others.
+fn entity(name: &str) -> Option<char> {
+    if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+            None => number.parse().ok()?,
+        };
+        return char::from_u32(code);
+    }
+    Some(match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        "nbsp" => '\u{a0}',
+        _ => return None,
+    })
+}
+
+fn unescape(value: &str) -> String {
+    let mut plain = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        match after.split_once(';').and_then(|(name, next)| Some((entity(name)?, next))) {
+            Some((c, next)) => {
+                plain.push(c);
+                rest = next;
+            }
+            None => {
+                plain.push('&');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(xml: &str) -> String {
+        let mut all = String::new();
+        let _ = walk(xml, &mut |node| {
+            if let Node::Text(text) = node {
+                all.push_str(text);
+            }
+        });
+        all
+    }
+
+    #[test]
+    fn entities_are_resolved_and_not_expanded() {
+        assert_eq!(texts("<a>&#233;t&#xe9; &amp; &lol;x</a>"), "été & x");
+        assert_eq!(unescape("a&amp;b&#233;&"), "a&bé&");
+    }
+
+    #[test]
+    fn sixteen_bit_parts_are_decoded() {
+        let wide: Vec<u8> =
+            "<?xml version=\"1.0\" encoding=\"UTF-16\"?><a>é</a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(texts(&decode(&wide)), "é");
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Zip archives (PKWARE APPNOTE): every member is opened in turn; encrypted ones with each known password.
+
+use std::io::{Cursor, Read};
+
+use ::zip::ZipArchive;
+use ::zip::result::ZipError;
+
+use super::{Budget, Extract, Fault};
+
+/// One member, read or not.
+pub(super) struct Member {
+    pub name: String,
+    pub bytes: Vec<u8>,
+    pub fault: Option<Fault>,
+    pub encrypted: bool,
+    /// As the archive claims.
+    pub size: u64,
+}
+
+pub(super) fn read(
+    bytes: &[u8],
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    let outcome = members(bytes, budget, passwords, &mut |member, budget| {
+        if member.encrypted {
+            extract.encrypted = Some("zip".into());
+        }
+        match member.fault {
+            Some(fault) if member.bytes.is_empty() => {
+                extract.closed(&member.name, member.size, fault, Some("zip"));
+                if fault == Fault::Encrypted {
+                    extract.fault = Some(fault);
+                }
+            }
+            fault => {
+                extract.child(&member.name, &member.bytes, budget, passwords);
+                if let (Some(fault), Some(child)) = (fault, extract.children.last_mut()) {
+                    child.fault.get_or_insert(fault);
+                }
+            }
+        }
+    });
+    match outcome {
+        Ok(irregular) => {
+            irregular.iter().for_each(|what| extract.property("irregular", what));
+            Ok(())
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether an end-of-central-directory record (APPNOTE §4.3.16) stands near the end.
+pub(super) fn ends_as_zip(bytes: &[u8]) -> bool {
+    let tail = bytes.get(bytes.len().saturating_sub(22 + 65_535)..).unwrap_or(bytes);
+    memchr::memmem::rfind(tail, b"PK\x05\x06").is_some() && memchr::memmem::find(bytes, b"PK\x01\x02").is_some()
+}
+
+/// Reads the members one by one. The result names oddities of the archive's form.
+pub(super) fn members(
+    bytes: &[u8],
+    budget: &mut Budget,
+    passwords: &[String],
+    each: &mut dyn FnMut(Member, &mut Budget),
+) -> Result<Vec<&'static str>, Fault> {
+    let Ok(mut archive) = ZipArchive::new(Cursor::new(bytes)) else {
+        return stream(bytes, budget, each);
+    };
+    let mut irregular = Vec::new();
+    if archive.has_overlapping_files().unwrap_or(true) {
+        irregular.push("overlapping members");
+    }
+    if archive.has_duplicate_names() {
+        irregular.push("duplicate names");
+    }
+    let headers = memchr::memmem::find_iter(bytes, b"PK\x01\x02").count();
+    if archive.len() > budget.files as usize {
+        irregular.push("too many members");
+    }
+    for index in 0..archive.len() {
+        if budget.files == 0 || budget.bytes == 0 {
+            return Err(Fault::Budget);
+        }
+        if let Some(member) = member(&mut archive, index, budget, passwords) {
+            each(member, budget);
+        }
+    }
+    // A directory that lists fewer members than it has entries hides some from us, not from every program.
+    if headers > archive.len() && archive.has_duplicate_names() {
+        irregular.push("unlisted members");
+    }
+    Ok(irregular)
+}
+
+fn member(
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    index: usize,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Option<Member> {
+    let known = archive.name_for_index(index).and_then(Result::ok).map(|name| name.into_owned());
+    let (name, encrypted, size) = match archive.by_index_raw(index) {
+        Ok(raw) if raw.is_dir() => return None,
+        Ok(raw) => (member_name(raw.name_raw(), known.as_deref()), raw.encrypted(), raw.size()),
+        Err(_) => {
+            let name = known.unwrap_or_else(|| format!("member {index}"));
+            return Some(Member { name, bytes: Vec::new(), fault: Some(Fault::Broken), encrypted: false, size: 0 });
+        }
+    };
+    let mut member = Member { name, bytes: Vec::new(), fault: None, encrypted, size };
+    if !encrypted {
+        match archive.by_index(index) {
+            Ok(mut file) => (member.bytes, member.fault) = budget.inflate(&mut file),
+            Err(_) => member.fault = Some(Fault::Broken),
+        }
+        return Some(member);
+    }
+    member.fault = Some(Fault::Encrypted);
+    for password in passwords {
+        match archive.by_index_decrypt(index, password.as_bytes()) {
+            Ok(mut file) => {
+                let (bytes, fault) = budget.inflate(&mut file);
+                // ZipCrypto lets one wrong password in 256 through; the checksum then says so.
+                if fault != Some(Fault::Broken) {
+                    (member.bytes, member.fault) = (bytes, fault);
+                    break;
+                }
+            }
+            Err(ZipError::InvalidPassword) => {}
+            Err(_) => member.fault = Some(Fault::Broken),
+        }
+    }
+    Some(member)
+}
+
+/// Names without the UTF-8 flag are CP437 by the standard and windows-1252 or UTF-8 in real life.
+fn member_name(raw: &[u8], decoded: Option<&str>) -> String {
+    match (std::str::from_utf8(raw), decoded) {
+        (Ok(name), _) => name.to_owned(),
+        (Err(_), Some(name)) => name.to_owned(),
+        (Err(_), None) => String::from_utf8_lossy(raw).into_owned(),
+    }
+}
+
+/// No usable directory: local headers, as far as they lead.
+fn stream(
+    bytes: &[u8],
+    budget: &mut Budget,
+    each: &mut dyn FnMut(Member, &mut Budget),
+) -> Result<Vec<&'static str>, Fault> {
+    let mut rest = bytes;
+    while let Ok(Some(mut file)) = ::zip::read::read_zipfile_from_stream(&mut rest) {
+        if budget.files == 0 || budget.bytes == 0 {
+            return Err(Fault::Budget);
+        }
+        let name = member_name(file.name_raw(), file.name().ok().as_deref());
+        let (size, encrypted) = (file.size(), file.encrypted());
+        let (bytes, fault) = budget.inflate(&mut file as &mut dyn Read);
+        drop(file);
+        budget.files -= 1;
+        each(Member { name, bytes, fault, encrypted, size }, budget);
+        if fault.is_some() {
+            break;
+        }
+    }
+    Err(Fault::Broken)
+}

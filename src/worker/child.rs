@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The worker's side: read a file from stdin, open it, write the extract to stdout, again.
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use super::frame::{HEAD, Request, head, lengths};
+use super::sandbox;
+use crate::document::{self, Budget};
+
+/// Stack of the reading thread: parsers recurse over nested structures.
+const STACK: usize = 64 << 20;
+
+/// Runs a worker until its stdin closes. The command line calls this before anything else when its first argument is
+/// `worker`; nothing was opened, no thread was started.
+pub fn child_main() -> ExitCode {
+    // A panic is this document's end, never a half-read answer: the parent sees the pipe close.
+    std::panic::set_hook(Box::new(|_| {}));
+    sandbox::limits();
+    let reader = std::thread::Builder::new().stack_size(STACK).spawn(|| {
+        sandbox::enclose();
+        serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())
+    });
+    match reader.map(std::thread::JoinHandle::join) {
+        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn serve(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
+    loop {
+        let mut start = [0; HEAD];
+        match input.read_exact(&mut start) {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
+            outcome => outcome?,
+        }
+        let (json, raw) = lengths(start);
+        // The parent is trusted: these are lengths of what it holds in memory itself.
+        let mut request = vec![0; json as usize];
+        input.read_exact(&mut request)?;
+        let mut bytes = vec![0; raw as usize];
+        input.read_exact(&mut bytes)?;
+        let request: Request = serde_json::from_slice(&request)?;
+        let extract = document::open(&request.name, &bytes, &mut Budget::default(), &request.passwords);
+        let answer = serde_json::to_vec(&extract)?;
+        output.write_all(&head(answer.len(), 0))?;
+        output.write_all(&answer)?;
+        output.flush()?;
+    }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The pool: who is free, who is killed, what a death means.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::frame::{ANSWER, HEAD, Request, head, lengths};
+use super::memory::{Hash, Memory};
+use crate::document::{Extract, Fault, kind_of};
+
+/// How the pool works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Worker processes at most.
+    pub count: usize,
+    /// Time for one file, from its first byte in the pipe to the answer's last.
+    pub deadline: Duration,
+    /// Time a request waits for a free worker.
+    pub patience: Duration,
+    /// Documents after which a worker is replaced.
+    pub documents: u32,
+    /// Bytes of extracts remembered.
+    pub cache: usize,
+    /// The executable that becomes a worker when called with the argument `worker`.
+    pub executable: PathBuf,
+}
+
+impl Settings {
+    /// A worker for each core, 10 s a file, 20 s of waiting (both tries and the wait stay under the 45 s of decision
+    /// D4), 500 documents a worker, 64 MB of extracts.
+    pub fn new(executable: PathBuf) -> Settings {
+        Settings {
+            count: std::thread::available_parallelism().map_or(2, usize::from),
+            deadline: Duration::from_secs(10),
+            patience: Duration::from_secs(20),
+            documents: 500,
+            cache: 64 << 20,
+            executable,
+        }
+    }
+}
+
+/// Our fault: the mail is deferred (decision D17).
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerFault {
+    #[error("cannot start a worker process: {0}")]
+    Start(#[source] std::io::Error),
+    #[error("no worker became free in time")]
+    Busy,
+}
+
+/// The pool. Dropping it kills its processes.
+pub struct Workers {
+    settings: Settings,
+    free: Semaphore,
+    idle: Mutex<Vec<Worker>>,
+    memory: Mutex<Memory>,
+    /// Files being read: who asks for the same waits for the same answer.
+    reading: Mutex<HashMap<Hash, Arc<OnceCell<Arc<Extract>>>>>,
+}
+
+struct Worker {
+    // Held so that it is killed on drop.
+    _process: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+    read: u32,
+}
+
+/// How an attempt at a file ended without an answer.
+enum Death {
+    /// The worker ended or answered nonsense.
+    Crashed,
+    /// The deadline passed.
+    Overrun,
+}
+
+impl Workers {
+    pub fn new(settings: Settings) -> Workers {
+        Workers {
+            free: Semaphore::new(settings.count.max(1)),
+            idle: Mutex::new(Vec::new()),
+            memory: Mutex::new(Memory::default()),
+            reading: Mutex::new(HashMap::new()),
+            settings,
+        }
+    }
+
+    /// Opens one file. `name` is only repeated in the extract; `passwords` are tried on what is encrypted.
+    /// Identical files are read once: the result may carry another name (of an earlier mail) and is named anew then.
+    pub async fn open(&self, name: &str, bytes: Bytes, passwords: Vec<String>) -> Result<Arc<Extract>, WorkerFault> {
+        let hash = hash(&bytes, &passwords);
+        if let Some(known) = lock(&self.memory).extract(&hash) {
+            return Ok(named(known, name));
+        }
+        if let Some(fault) = lock(&self.memory).bad(&hash) {
+            return Ok(Arc::new(failed(name, &bytes, fault)));
+        }
+        let cell = Arc::clone(lock(&self.reading).entry(hash).or_default());
+        let outcome = cell.get_or_try_init(|| self.read(name, &bytes, passwords, hash)).await.cloned();
+        // Whoever came for the same file holds the cell itself; newcomers find the memory.
+        lock(&self.reading).remove(&hash);
+        outcome.map(|extract| named(extract, name))
+    }
+
+    /// Two workers may die on a file; then it is the file's fault.
+    async fn read(
+        &self,
+        name: &str,
+        bytes: &Bytes,
+        passwords: Vec<String>,
+        hash: Hash,
+    ) -> Result<Arc<Extract>, WorkerFault> {
+        let permit = tokio::time::timeout(self.settings.patience, self.free.acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return Err(WorkerFault::Busy) };
+        let request = Request { name: name.to_owned(), passwords };
+        let used = lock(&self.idle).pop();
+        let first = match used {
+            Some(worker) => worker,
+            None => self.start()?,
+        };
+        let mut death = match self.attempt(first, &request, bytes).await {
+            Ok(extract) => return Ok(self.remember(hash, extract)),
+            Err(death) => death,
+        };
+        // The first may have been worn by what it read before: the second is fresh.
+        match self.attempt(self.start()?, &request, bytes).await {
+            Ok(extract) => return Ok(self.remember(hash, extract)),
+            Err(second) => death = if matches!(second, Death::Overrun) { second } else { death },
+        }
+        let fault = match death {
+            Death::Crashed => Fault::Crashed,
+            Death::Overrun => Fault::Budget,
+        };
+        lock(&self.memory).condemn(hash, fault);
+        Ok(Arc::new(failed(name, bytes, fault)))
+    }
+
+    fn remember(&self, hash: Hash, extract: Extract) -> Arc<Extract> {
+        let extract = Arc::new(extract);
+        lock(&self.memory).keep(hash, &extract, self.settings.cache);
+        extract
+    }
+
+    /// One try. A worker that answered returns to the pool unless it has served its time; one that did not is killed
+    /// by being dropped.
+    async fn attempt(&self, mut worker: Worker, request: &Request, bytes: &[u8]) -> Result<Extract, Death> {
+        let talk = tokio::time::timeout(self.settings.deadline, worker.ask(request, bytes)).await;
+        let extract = talk.map_err(|_| Death::Overrun)?.map_err(|_| Death::Crashed)?;
+        worker.read += 1;
+        if worker.read < self.settings.documents {
+            lock(&self.idle).push(worker);
+        }
+        Ok(extract)
+    }
+
+    fn start(&self) -> Result<Worker, WorkerFault> {
+        let mut process = Command::new(&self.settings.executable)
+            .arg("worker")
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(WorkerFault::Start)?;
+        match (process.stdin.take(), process.stdout.take()) {
+            (Some(input), Some(output)) => Ok(Worker { _process: process, input, output, read: 0 }),
+            _ => Err(WorkerFault::Start(std::io::Error::other("no pipes"))),
+        }
+    }
+}
+
+impl Worker {
+    async fn ask(&mut self, request: &Request, bytes: &[u8]) -> std::io::Result<Extract> {
+        let json = serde_json::to_vec(request)?;
+        self.input.write_all(&head(json.len(), bytes.len())).await?;
+        self.input.write_all(&json).await?;
+        self.input.write_all(bytes).await?;
+        self.input.flush().await?;
+        let mut start = [0; HEAD];
+        self.output.read_exact(&mut start).await?;
+        let (length, _) = lengths(start);
+        // The worker has read hostile bytes: its answer is not believed either.
+        if length > ANSWER {
+            return Err(std::io::Error::other("an answer longer than any extract"));
+        }
+        let mut answer = Vec::new();
+        (&mut self.output).take(length).read_to_end(&mut answer).await?;
+        if answer.len() as u64 != length {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+}
+
+/// A file is known by its bytes and by the passwords tried on it.
+fn hash(bytes: &[u8], passwords: &[String]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    for password in passwords {
+        hasher.update(&(password.len() as u64).to_le_bytes());
+        hasher.update(password.as_bytes());
+    }
+    hasher.update(&u64::MAX.to_le_bytes());
+    hasher.update(bytes);
+    *hasher.finalize().as_bytes()
+}
+
+fn named(extract: Arc<Extract>, name: &str) -> Arc<Extract> {
+    if extract.name == name {
+        return extract;
+    }
+    Arc::new(Extract { name: name.to_owned(), ..Extract::clone(&extract) })
+}
+
+fn failed(name: &str, bytes: &[u8], fault: Fault) -> Extract {
+    // Only the first bytes are looked at here: the file has proved to be hostile.
+    let kind = kind_of(bytes.get(..64).unwrap_or(bytes)).to_owned();
+    Extract { name: name.to_owned(), kind, size: bytes.len() as u64, fault: Some(fault), ..Extract::default() }
+}
+
+/// A poisoned lock only means that some task panicked between two whole states of a table.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
