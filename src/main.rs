@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! argv → cli → exit code.
+//! octroi: arguments to the command line, its answer to the exit code.
 
-use std::process::ExitCode;
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
+    // A worker is this program again, before anything else has happened in it.
     if std::env::args_os().nth(1).is_some_and(|first| first == "worker") {
         return octroi::worker::child_main();
     }
-    ExitCode::SUCCESS
+    octroi::cli::main(std::env::args_os())
 }

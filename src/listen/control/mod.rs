@@ -23,14 +23,31 @@ pub use server::{bind, serve};
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Request {
     List(HeldQuery),
-    Show { id: String },
-    Release { id: String, reason: String },
-    Reject { id: String, reason: String },
-    Export { id: String },
-    Find { what: String },
+    Show {
+        id: String,
+    },
+    Release {
+        id: String,
+        reason: String,
+    },
+    Reject {
+        id: String,
+        reason: String,
+    },
+    Export {
+        id: String,
+    },
+    Find {
+        what: String,
+    },
     OutboxList,
-    OutboxRetry { id: Option<String> },
-    AuditVerify { anchor: Option<String> },
+    OutboxRetry {
+        id: Option<String>,
+    },
+    /// `anchor` is the text of a head sealed outside the store.
+    AuditVerify {
+        anchor: Option<String>,
+    },
 }
 
 /// Which copies to list, newest first.
@@ -228,5 +245,6 @@ pub trait Desk: Send + Sync + 'static {
     fn outbox_list(&self, asker: &Asker) -> impl Future<Output = Answered<Vec<OutboxRow>>> + Send;
     /// Tries one row, or all, now; gives how many rows that were.
     fn outbox_retry(&self, asker: &Asker, id: Option<&str>) -> impl Future<Output = Answered<u64>> + Send;
+    /// `anchor` is the text of a head sealed outside the store.
     fn audit_verify(&self, asker: &Asker, anchor: Option<&str>) -> impl Future<Output = Answered<AuditReport>> + Send;
 }

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! `octroi find`: what became of a mail, one line a recipient (decision D24).
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{ask_gateway, print, unexpected};
+use crate::listen::control::{Answer, Found, Request};
+
+/// Says what became of a mail, one line a recipient; exit code 1 where nothing is known of it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  octroi find '<20260302.8@town.example>'\n  octroi find clerk@town.example --json")]
+pub struct Args {
+    /// A Message-ID, a queue id of your mail server, octroi's own id, or an address
+    #[arg(value_name = "MESSAGE-ID|QUEUE-ID|ADDRESS")]
+    what: String,
+    /// One JSON object a recipient
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let what = args.what.trim().to_owned();
+    let rows = match ask_gateway(config, &Request::Find { what })?.0 {
+        Answer::Found(rows) => rows,
+        other => return Err(unexpected(&other)),
+    };
+    if rows.is_empty() {
+        print::error(format_args!("nothing is known of {}", print::harmless(&args.what)));
+        return Ok(ExitCode::FAILURE);
+    }
+    if args.json {
+        print::json_lines(&rows)?;
+    } else {
+        let head = ["RECEIVED", "ID", "QUEUE", "SENDER", "RECIPIENT", "WHAT", "RULE", "REPLY"];
+        print::table(&head, &rows.iter().map(row).collect::<Vec<_>>())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(found: &Found) -> Vec<String> {
+    let what = match found.state {
+        Some(state) => format!("{}, now {}", found.disposition, state.as_str()),
+        None => found.disposition.clone(),
+    };
+    vec![
+        format!("{:.0}", found.received),
+        found.id.clone(),
+        found.queue_id.clone().unwrap_or_else(|| "-".into()),
+        if found.sender.is_empty() { "<>".into() } else { found.sender.clone() },
+        found.recipient.clone(),
+        what,
+        found.rules.first().cloned().unwrap_or_else(|| "-".into()),
+        found.reply.clone().unwrap_or_else(|| "-".into()),
+    ]
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! `octroi outbox`: mail of our own that waits to leave: releases, failure notices, notices to agents.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::quarantine::counted;
+use super::{ask_gateway, print, unexpected};
+use crate::listen::control::{Answer, OutboxRow, Request};
+
+/// Lists and retries mail of the gateway's own: releases, failure notices, notices to agents
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  octroi outbox list")]
+pub struct Args {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Lists what waits, with the last reply of the next hop
+    #[command(after_help = "Example:\n  octroi outbox list --json")]
+    List {
+        /// One JSON object a mail
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tries one mail, or all of them, now
+    #[command(after_help = "Example:\n  octroi outbox retry")]
+    Retry { id: Option<String> },
+}
+
+pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+    match &args.deed {
+        Deed::List { json } => match ask_gateway(config, &Request::OutboxList)?.0 {
+            Answer::Outbox(rows) if *json => print::json_lines(&rows)?,
+            Answer::Outbox(rows) => {
+                let head = ["ID", "KIND", "SINCE", "RECIPIENT", "TRIES", "NEXT", "LAST REPLY"];
+                print::table(&head, &rows.iter().map(row).collect::<Vec<_>>())?;
+            }
+            Answer::Counts(counts) if *json => print::error(counted(&counts)),
+            Answer::Counts(counts) => print::line(counted(&counts))?,
+            other => return Err(unexpected(&other)),
+        },
+        Deed::Retry { id } => match ask_gateway(config, &Request::OutboxRetry { id: id.clone() })?.0 {
+            Answer::Retried { rows: 1 } => print::line("1 mail is tried now")?,
+            Answer::Retried { rows } => print::line(format_args!("{rows} mails are tried now"))?,
+            other => return Err(unexpected(&other)),
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(row: &OutboxRow) -> Vec<String> {
+    vec![
+        row.id.clone(),
+        row.kind.clone(),
+        format!("{:.0}", row.since),
+        row.recipient.clone(),
+        row.attempts.to_string(),
+        row.next_attempt.map_or_else(|| "-".into(), |at| format!("{at:.0}")),
+        row.last_reply.clone().unwrap_or_else(|| "-".into()),
+    ]
+}

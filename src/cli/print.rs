@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Printing: data to standard output, sentences to standard error, colour only where somebody looks.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::config::{Fault, Faults, draw};
+
+/// Whether standard error may be coloured.
+pub fn colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A sentence on standard error. That it cannot be written can be told to nobody.
+pub fn error(text: impl Display) {
+    let _ = writeln!(io::stderr(), "octroi: {text}");
+}
+
+pub fn faults(faults: &Faults) {
+    let _ = io::stderr().write_all(faults.draw(colour()).as_bytes());
+}
+
+pub fn warnings(warnings: &[Fault]) {
+    let _ = io::stderr().write_all(draw(warnings, colour()).as_bytes());
+}
+
+/// One JSON object a line.
+pub fn json_lines<T: Serialize>(rows: &[T]) -> io::Result<()> {
+    let mut out = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut out, row)?;
+        out.push(b'\n');
+    }
+    bytes(&out)
+}
+
+pub fn line(text: impl Display) -> io::Result<()> {
+    bytes(format!("{text}\n").as_bytes())
+}
+
+pub fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Columns as wide as their widest cell; the last one is as long as it likes.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    bytes(lay_out(head, rows).as_bytes())
+}
+
+fn lay_out(head: &[&str], rows: &[Vec<String>]) -> String {
+    let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
+    let rows: Vec<Vec<String>> =
+        std::iter::once(&head).chain(rows).map(|row| row.iter().map(|cell| harmless(cell)).collect()).collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
+    let widths: Vec<usize> = (0..head.len()).map(|column| width(column).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Text from a mail as it may be shown on a terminal: control characters and direction marks are taken away.
+pub fn harmless(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether the one who reads our output has gone.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_terminals_are_safe() {
+        let rows = vec![vec!["1".into(), "é@x".into(), "a".into()], vec!["22".into(), "\u{1b}[2J".into(), "b".into()]];
+        assert_eq!(lay_out(&["id", "to", "why"], &rows), "id  to    why\n1   é@x   a\n22  \u{fffd}[2J  b\n");
+    }
+}
