@@ -42,7 +42,7 @@ pub struct House {
 pub struct Examiner {
     pub house: ArcSwap<House>,
     pub mx: MxResolver,
-    pub workers: Workers,
+    pub workers: Arc<Workers>,
     pub budget: mime::Budget,
     /// From the final dot to the verdict (decision D4).
     pub patience: Duration,

@@ -3,6 +3,8 @@
 
 use crate::detect::people::People;
 use crate::detect::recipient::Recipient;
+use std::sync::Arc;
+
 use crate::detect::text::Text;
 use crate::document::Extract;
 use crate::mail::{Envelope, Mailbox};
@@ -32,7 +34,7 @@ pub struct Opened {
     pub part: usize,
     /// The part's place, such as `attachment:dossier.zip`.
     pub place: String,
-    pub extract: Extract,
+    pub extract: Arc<Extract>,
 }
 
 /// All that is known about one mail when detectors run. They add no facts from elsewhere.

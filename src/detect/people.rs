@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use crate::detect::names::letters;
+
 /// One agent. Every field but `mail` may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
@@ -19,4 +21,36 @@ pub struct Person {
 #[derive(Debug, Clone, Default)]
 pub struct People {
     pub by_mail: HashMap<String, Person>,
+    /// Given name and surname run together, either order, to the addresses of those called so.
+    by_name: HashMap<String, Vec<String>>,
+}
+
+impl People {
+    pub fn new(persons: impl IntoIterator<Item = Person>) -> People {
+        let mut people = People::default();
+        for person in persons {
+            let mail = person.mail.to_lowercase();
+            let given = letters(&person.given);
+            for surname in [&person.surname, &person.birth_name] {
+                let surname = letters(surname);
+                if given.len() >= 2 && surname.len() >= 2 {
+                    for name in [format!("{given}{surname}"), format!("{surname}{given}")] {
+                        people.by_name.entry(name).or_default().push(mail.clone());
+                    }
+                }
+            }
+            people.by_mail.insert(mail, person);
+        }
+        people
+    }
+
+    /// The person of that address.
+    pub fn at(&self, mail: &str) -> Option<&Person> {
+        self.by_mail.get(mail)
+    }
+
+    /// Addresses of the agents whose full name, run together, is `letters`.
+    pub fn called(&self, letters: &str) -> &[String] {
+        self.by_name.get(letters).map_or(&[], Vec::as_slice)
+    }
 }

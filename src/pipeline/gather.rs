@@ -76,8 +76,17 @@ impl Examiner {
 }
 
 /// Words that announce a password, in normal form.
-const ANNOUNCE: [&str; 9] =
-    ["mot de passe", "mdp", "password", "wachtwoord", "passwort", "kennwort", "code d'ouverture", "كلمة السر", "كلمة المرور"];
+const ANNOUNCE: [&str; 9] = [
+    "mot de passe",
+    "mdp",
+    "password",
+    "wachtwoord",
+    "passwort",
+    "kennwort",
+    "code d'ouverture",
+    "كلمة السر",
+    "كلمة المرور",
+];
 /// Passwords tried on one document at most.
 const MOST_PASSWORDS: usize = 12;
 
@@ -94,7 +103,8 @@ fn passwords_in(message: &Message) -> Vec<String> {
             let words = line.split(|c: char| c.is_whitespace() || "«»\"<>()".contains(c));
             for word in words.map(|w| w.trim_matches([',', ';', ':', '.', '\''])) {
                 let plausible = (4..=64).contains(&word.chars().count())
-                    && (word.chars().any(|c| c.is_ascii_digit()) || word.chars().any(|c| c.is_uppercase() || "!?#@_-".contains(c)));
+                    && (word.chars().any(|c| c.is_ascii_digit())
+                        || word.chars().any(|c| c.is_uppercase() || "!?#@_-".contains(c)));
                 if plausible && found.len() < MOST_PASSWORDS && !found.iter().any(|f| f == word) {
                     found.push(word.to_owned());
                 }

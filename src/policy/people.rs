@@ -70,7 +70,7 @@ impl People {
 }
 
 fn people_of(by_mail: HashMap<String, Person>) -> People {
-    People { by_mail }
+    People::new(by_mail.into_values())
 }
 
 /// The known name of each column; an unknown name is a fault.

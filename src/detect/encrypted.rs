@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Containers that only their reader can open: archives and documents under a password, S/MIME, OpenPGP.
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::Look;
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    for (place, extract) in look.files() {
+        if let Some(container) = &extract.encrypted {
+            findings.push(Finding::new(Kind::Encrypted, place).value(container.as_str()));
+        }
+    }
+    for part in &look.evidence.message.parts {
+        let content_type = part.headers.iter().find(|header| header.name.eq_ignore_ascii_case("Content-Type"));
+        let parameters = content_type.map(|header| header.value.to_lowercase()).unwrap_or_default();
+        let place = || match &part.name {
+            Some(name) => format!("attachment:{name}"),
+            None => "body".to_owned(),
+        };
+        // RFC 8551 §3.2.2: a pkcs7-mime part is signed, compressed or only certificates where its smime-type says so.
+        let pkcs7 = matches!(part.declared_type.as_str(), "application/pkcs7-mime" | "application/x-pkcs7-mime");
+        let open = ["signed-data", "certs-only", "compressed-data"].iter().any(|kind| parameters.contains(kind));
+        if pkcs7 && !open {
+            findings.push(Finding::new(Kind::Encrypted, place()).value("smime"));
+        }
+        // RFC 3156 §4.
+        if part.declared_type == "multipart/encrypted" {
+            findings.push(Finding::new(Kind::Encrypted, "body").value("pgp"));
+        }
+        if matches!(part.extension.as_str(), "pgp" | "gpg") && part.declared_type != "application/pgp-encrypted" {
+            findings.push(Finding::new(Kind::Encrypted, place()).value("pgp"));
+        }
+    }
+    // RFC 9580 §6.2.1: the armour of a message pasted in the text.
+    for (_, text) in look.body_texts().filter(|(_, text)| text.original.contains("-----BEGIN PGP MESSAGE-----")) {
+        findings.push(Finding::new(Kind::Encrypted, text.place.as_str()).value("pgp"));
+    }
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Forwards: a message passed on inside the text, as an attachment, by resending, or by a machine.
+//!
+//! A reply that quotes is no forward. The two look alike in Outlook; what tells them apart is who wrote the quoted
+//! message: a reply goes back to its author, a forward goes to somebody else.
+
+use std::sync::LazyLock;
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::{self, Look, excerpt};
+use crate::detect::names::fold;
+use crate::detect::triggers::Topic;
+use crate::mail::ReversePath;
+use crate::mime::{Body, Part};
+
+/// Wording that only a forward carries, by program: Outlook, Thunderbird, Apple Mail, Gmail, Notes, Zimbra, SOGo,
+/// Roundcube, mobile mail; fr, nl, en, de, ar. Folded before comparison.
+const SAYS_FORWARD: &[&str] = &[
+    "message transféré",
+    "message transmis",
+    "message réexpédié",
+    "e-mail transféré",
+    "courriel transféré",
+    "courrier transféré",
+    "mail transféré",
+    "transféré par",
+    "transmis par",
+    "réacheminé par",
+    "faire suivre par",
+    "forwarded message",
+    "forwarded mail",
+    "forwarded by",
+    "fwd message",
+    "doorgestuurd bericht",
+    "doorgestuurde bericht",
+    "doorgestuurd door",
+    "doorgezonden bericht",
+    "weitergeleitete nachricht",
+    "weitergeleitete e-mail",
+    "weitergeleiteten nachricht",
+    "weitergeleitet von",
+    "رسالة معاد توجيهها",
+    "الرسالة المعاد توجيهها",
+    "رسالة محولة",
+    "رسالة معاد إرسالها",
+];
+/// Wording that stands over a quoted message in forwards and replies alike.
+const SAYS_ORIGINAL: &[&str] = &[
+    "message d'origine",
+    "message original",
+    "message initial",
+    "original message",
+    "oorspronkelijk bericht",
+    "origineel bericht",
+    "ursprüngliche nachricht",
+    "original-nachricht",
+    "originalnachricht",
+    "الرسالة الأصلية",
+];
+/// Names of the first line of a quoted header block, with their author.
+const FROM: &[&str] = &["de", "from", "van", "von", "من", "expediteur", "afzender", "absender", "sender"];
+const SUBJECT: &[&str] = &["objet", "subject", "onderwerp", "betreff", "الموضوع", "sujet"];
+const OTHERS: &[&str] = &[
+    "date",
+    "envoye",
+    "envoye le",
+    "sent",
+    "verzonden",
+    "datum",
+    "gesendet",
+    "التاريخ",
+    "تاريخ الإرسال",
+    "a",
+    "to",
+    "aan",
+    "an",
+    "إلى",
+    "الى",
+    "cc",
+    "kopie",
+    "نسخة",
+    "pour",
+    "destinataire",
+    "reply-to",
+    "repondre a",
+    "date d'envoi",
+    "tijd",
+    "envoyé",
+    "date et heure",
+    "تم الإرسال",
+    "importance",
+    "bcc",
+    "cci",
+];
+
+/// What makes a text worth reading for quoted messages.
+pub const TRIGGERS: &[&str] = &[
+    "transféré",
+    "message transmis",
+    "transmis par",
+    "réexpédié",
+    "réacheminé",
+    "faire suivre par",
+    "forwarded",
+    "fwd message",
+    "doorgestuurd",
+    "doorgezonden",
+    "weitergeleitet",
+    "معاد توجيهها",
+    "رسالة محولة",
+    "المعاد توجيهها",
+    "معاد إرسالها",
+    "message d'origine",
+    "message original",
+    "message initial",
+    "original message",
+    "oorspronkelijk bericht",
+    "origineel bericht",
+    "ursprüngliche nachricht",
+    "original-nachricht",
+    "originalnachricht",
+    "الرسالة الأصلية",
+    "objet :",
+    "objet:",
+    "objet\u{20}\u{20}:",
+    "subject:",
+    "onderwerp:",
+    "betreff:",
+    "الموضوع:",
+    "الموضوع :",
+    "sujet :",
+    "sujet:",
+];
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    if let Some((place, line)) = inline(look) {
+        findings.push(Finding::new(Kind::Forward, place).value("inline").excerpt(excerpt(&line)));
+    }
+    for part in &look.evidence.message.parts {
+        if is_attached_message(look, part) {
+            let place = format!("attachment:{}", part.name.as_deref().unwrap_or("message"));
+            findings.push(Finding::new(Kind::Forward, place).value("attached"));
+        }
+    }
+    for (place, extract) in look.files() {
+        // Messages inside archives, and messages sent as mere files.
+        if extract.kind == "eml" || extract.kind == "msg" {
+            findings.push(Finding::new(Kind::Forward, place).value("attached"));
+        }
+    }
+    for name in ["Resent-From", "Resent-To", "Resent-Sender", "Resent-Date"] {
+        if let Some(value) = look.header(name) {
+            findings
+                .push(Finding::new(Kind::Forward, format!("header:{name}")).value("resent").excerpt(excerpt(value)));
+            break;
+        }
+    }
+    if let Some((name, value)) = automatic(look) {
+        findings.push(Finding::new(Kind::Forward, format!("header:{name}")).value("automatic").excerpt(excerpt(value)));
+    }
+}
+
+/// A quoted message that this mail passes on: its place and first line.
+fn inline(look: &Look<'_>) -> Option<(String, String)> {
+    let subject = look.evidence.texts.iter().find(|text| text.place == "subject");
+    let subject = look::subject(subject.map_or("", |text| text.original.as_str()));
+    let mut original = None;
+    for (index, text) in look.body_texts() {
+        if !look.has_hit(index, Topic::Forward) {
+            continue;
+        }
+        let lines: Vec<&str> = text.original.lines().collect();
+        let place = if text.place == "body#forwarded" { "body" } else { text.place.as_str() };
+        for (at, line) in lines.iter().enumerate().take(5000) {
+            let folded = fold(line.trim());
+            // What the correspondent had quoted or forwarded to us is not our forward.
+            if folded.starts_with('>') || folded.is_empty() || folded.len() > 400 {
+                continue;
+            }
+            let block = || Block::read(&lines[at + 1..]);
+            let banner = is_banner(&folded);
+            if says(&folded, &WORDINGS.forward) && (banner || block().is_some()) {
+                let answered = subject.replied
+                    && (text.place == "body#quoted" || block().is_some_and(|block| block.answers(look)));
+                if !answered {
+                    return Some((place.to_owned(), (*line).to_owned()));
+                }
+            }
+            if says(&folded, &WORDINGS.original) && banner {
+                original.get_or_insert((place.to_owned(), (*line).to_owned(), block()));
+            } else if field(&folded, &WORDINGS.from).is_some()
+                && let Some(block) = Block::read(&lines[at..])
+            {
+                original.get_or_insert((place.to_owned(), (*line).to_owned(), Some(block)));
+            }
+        }
+    }
+    let (place, line, block) = original?;
+    let to_author = block.is_some_and(|block| block.answers(look));
+    let forwards = if subject.forwarded { !to_author } else { !subject.replied && !to_author && !answers_thread(look) };
+    forwards.then_some((place, line))
+}
+
+/// An answer whose subject lost its prefix. Outlook's forwards carry In-Reply-To as well, beside their Thread-Topic.
+fn answers_thread(look: &Look<'_>) -> bool {
+    look.header("In-Reply-To").is_some() && look.header("Thread-Topic").is_none()
+}
+
+/// A line of dashes, "Begin forwarded message:", or otherwise nothing but the wording.
+fn is_banner(folded: &str) -> bool {
+    let dashed =
+        folded.starts_with("--") || folded.starts_with("__") || folded.starts_with("==") || folded.starts_with("**");
+    let short = folded.split_whitespace().count() <= 8;
+    let colon = folded.ends_with(':') || folded.ends_with('-') || folded.ends_with('_') || folded.ends_with('*');
+    dashed && folded.len() < 160 || short && colon || folded.split_whitespace().count() <= 3
+}
+
+fn says(folded: &str, wordings: &[String]) -> bool {
+    wordings.iter().any(|wording| folded.contains(wording.as_str()))
+}
+
+fn folded(wordings: &[&str]) -> Vec<String> {
+    wordings.iter().map(|wording| fold(wording)).collect()
+}
+
+/// The wordings in the form of comparison, made once.
+struct Wordings {
+    forward: Vec<String>,
+    original: Vec<String>,
+    from: Vec<String>,
+    subject: Vec<String>,
+    others: Vec<String>,
+}
+
+static WORDINGS: LazyLock<Wordings> = LazyLock::new(|| Wordings {
+    forward: folded(SAYS_FORWARD),
+    original: folded(SAYS_ORIGINAL),
+    from: folded(FROM),
+    subject: folded(SUBJECT),
+    others: folded(OTHERS),
+});
+
+/// The value of a line `name: value` with one of these names.
+fn field<'a>(folded: &'a str, names: &[String]) -> Option<&'a str> {
+    let (name, value) = folded.split_once([':', '：'])?;
+    let name = name.trim().trim_matches(['*', '_', '|']).trim();
+    names.iter().any(|known| known == name).then(|| value.trim())
+}
+
+/// The header block over a quoted message.
+struct Block {
+    /// The line that names the author, folded.
+    from: String,
+}
+
+impl Block {
+    /// Reads a block that begins within the first three filled lines: an author, and a subject or two other fields.
+    fn read(lines: &[&str]) -> Option<Block> {
+        let mut from = None;
+        let (mut subject, mut others) = (false, 0);
+        let filled = lines.iter().take(24).map(|line| fold(line.trim())).filter(|line| !line.is_empty());
+        for (nth, line) in filled.take(12).enumerate() {
+            let line = line.trim_start_matches(['>', ' ', '*', '|']);
+            if let Some(value) = field(line, &WORDINGS.from) {
+                from.get_or_insert(value.to_owned());
+            } else if field(line, &WORDINGS.subject).is_some() {
+                subject = true;
+            } else if field(line, &WORDINGS.others).is_some() {
+                others += 1;
+            } else if from.is_none() && nth >= 3 {
+                return None;
+            } else if subject || nth > 9 {
+                break;
+            }
+        }
+        let from = from?;
+        (subject || others >= 2).then_some(Block { from })
+    }
+
+    /// Whether the mail goes back to the author of the quoted message.
+    fn answers(&self, look: &Look<'_>) -> bool {
+        let recipients = look.evidence.recipients.iter().filter_map(|recipient| recipient.mailbox.as_ref());
+        let mut recipients = recipients.map(|mailbox| fold(&mailbox.key()));
+        if self.from.contains('@') {
+            return recipients.any(|key| self.from.contains(key.as_str()));
+        }
+        // Outlook often writes only the name: compare with the names in To and with local parts.
+        let words: Vec<&str> =
+            self.from.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 2).collect();
+        let to = look.headers("To").chain(look.headers("Cc")).map(fold).collect::<Vec<_>>();
+        !words.is_empty() && to.iter().any(|to| words.iter().all(|word| to.contains(word)))
+    }
+}
+
+/// A message sent along that is neither a report of delivery nor a receipt.
+fn is_attached_message(look: &Look<'_>, part: &Part) -> bool {
+    let parts = &look.evidence.message.parts;
+    let in_report = part
+        .parent
+        .and_then(|parent| parts.get(parent))
+        .is_some_and(|parent| parent.declared_type == "multipart/report");
+    // A digest of a list is a collection, not a forward.
+    let in_digest =
+        part.parent.and_then(|parent| parts.get(parent)).is_some_and(|p| p.declared_type == "multipart/digest");
+    let message = matches!(part.body, Body::Message(_))
+        || part.declared_type == "message/rfc822"
+        || part.declared_type == "message/global";
+    let only_root = part.parent.is_none() && parts.len() == 1;
+    message && part.depth == 0 && !in_report && !in_digest && !only_root
+}
+
+/// The header that shows a machine passed the mail on. An automatic answer is none.
+fn automatic<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
+    let auto = look.header("Auto-Submitted").unwrap_or("").to_ascii_lowercase();
+    if let Some(value) = look.header("X-MS-Exchange-Organization-AutoForwarded")
+        && value.trim().eq_ignore_ascii_case("true")
+    {
+        return Some(("X-MS-Exchange-Organization-AutoForwarded", value));
+    }
+    if auto.starts_with("auto-forwarded") {
+        return Some(("Auto-Submitted", look.header("Auto-Submitted").unwrap_or_default()));
+    }
+    // RFC 3834 §5.2: an answer, whatever else its header says.
+    if auto.starts_with("auto-replied") {
+        return None;
+    }
+    const NAMES: &[&str] = &[
+        "X-Forwarded-For",
+        "X-Forwarded-To",
+        "X-Autoforward",
+        "X-Auto-Forward",
+        "X-Autoforwarded",
+        "X-Forwarded-By",
+        "X-Gmail-Forwarded",
+        "X-Zimbra-Forwarded",
+        "X-Sieve-Redirected-From",
+        "X-Sieve",
+        "X-Original-Recipient",
+        "X-MS-Exchange-Inbox-Rules-Loop",
+        "X-MS-Exchange-ForwardingLoop",
+        "X-Redirected-By",
+    ];
+    for name in NAMES {
+        let Some(value) = look.header(name) else { continue };
+        // Dovecot and Cyrus stamp every delivery with the engine's name; only a redirect names the mailbox.
+        let plain_sieve = *name == "X-Sieve" && !value.to_ascii_lowercase().contains("redirect");
+        let proxy = !value.contains('@') && *name == "X-Forwarded-For";
+        if !plain_sieve && !proxy && !value.trim().is_empty() {
+            return Some((name, value));
+        }
+    }
+    redirected(look)
+}
+
+/// An inbound mail that our side sent on: the envelope's sender is a rewritten foreigner, or the mail was once
+/// delivered to somebody who is not its recipient.
+fn redirected<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
+    let delivered = look.header("Delivered-To")?;
+    let elsewhere = look
+        .evidence
+        .recipients
+        .iter()
+        .filter_map(|recipient| recipient.mailbox.as_ref())
+        .all(|mailbox| !delivered.to_lowercase().contains(&mailbox.key()));
+    let rewritten = match &look.evidence.envelope.reverse_path {
+        ReversePath::Null => false,
+        path => path.mailbox().is_some_and(|mailbox| {
+            let local = mailbox.local().to_ascii_lowercase();
+            local.starts_with("srs0=")
+                || local.starts_with("srs1=")
+                || look.header("From").is_some_and(|from| !from.to_lowercase().contains(&mailbox.key()))
+        }),
+    };
+    (elsewhere && rewritten).then_some(("Delivered-To", delivered))
+}

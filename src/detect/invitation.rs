@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Meeting invitations: iCalendar parts and files (RFC 5545, RFC 6047).
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::Look;
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    for part in &look.evidence.message.parts {
+        let named = part.name.as_deref().is_some_and(|name| name.to_lowercase().ends_with(".ics"));
+        if part.declared_type == "text/calendar" || part.declared_type == "application/ics" || named {
+            let place = format!("attachment:{}", part.name.as_deref().unwrap_or("invite.ics"));
+            findings.push(Finding::new(Kind::Invitation, place));
+        }
+    }
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Links that share something through a consumer service: the host decides the kind, the path whether it shares.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::{self, Look, is_body};
+use crate::detect::sharing;
+use crate::mime::Body;
+
+/// The five kinds of service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkKind {
+    CloudStorage,
+    FileTransfer,
+    Messenger,
+    Social,
+    Meeting,
+}
+
+impl LinkKind {
+    /// The contract's value, and the name of the domain list.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LinkKind::CloudStorage => "cloud-storage",
+            LinkKind::FileTransfer => "file-transfer",
+            LinkKind::Messenger => "messenger",
+            LinkKind::Social => "social",
+            LinkKind::Meeting => "meeting",
+        }
+    }
+}
+
+/// Which hosts offer which service: the five link lists of `policies/domains/`.
+#[derive(Debug, Default, Clone)]
+pub struct LinkHosts {
+    hosts: HashMap<String, LinkKind>,
+}
+
+impl LinkHosts {
+    /// Entries as the lists hold them, `domain` or `*.domain`; either covers what stands below it, because
+    /// services put tenants and regions before their name (`us02web.zoom.us`).
+    pub fn new(entries: impl IntoIterator<Item = (String, LinkKind)>) -> LinkHosts {
+        let hosts = entries
+            .into_iter()
+            .map(|(entry, kind)| (entry.trim_start_matches("*.").trim_end_matches('.').to_lowercase(), kind));
+        LinkHosts { hosts: hosts.collect() }
+    }
+
+    /// The kind of the entry nearest to `host`, compared by label.
+    pub fn kind_of(&self, host: &str) -> Option<LinkKind> {
+        let mut rest = host;
+        loop {
+            if let Some(kind) = self.hosts.get(rest) {
+                return Some(*kind);
+            }
+            rest = rest.split_once('.')?.1;
+        }
+    }
+}
+
+/// Redirects followed inside one address: a safe link around a search engine's link around the matter.
+const REDIRECTS: usize = 4;
+/// The longest address looked at, in bytes, and how many per text.
+const LONGEST: usize = 4096;
+const MOST: usize = 2000;
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    let hosts = &look.tables.links;
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut told: HashSet<(LinkKind, String, String)> = HashSet::new();
+    let mut tell = |url: &str, place: &str| {
+        if let Some((kind, host)) = sharing_link(hosts, url)
+            && told.insert((kind, host, place.to_owned()))
+        {
+            findings.push(Finding::new(Kind::Link, place).value(kind.as_str()).excerpt(look::excerpt(url)));
+        }
+    };
+    for text in look.evidence.texts {
+        for url in urls(&text.original) {
+            if is_body(&text.place) {
+                seen.insert(url.to_owned());
+            }
+            // What a person sees as body is body, whichever alternative showed it.
+            let place = if text.place == "body#html" { "body" } else { text.place.as_str() };
+            tell(url, place);
+        }
+    }
+    for part in &look.evidence.message.parts {
+        let Body::Text { html: true, text } = &part.body else { continue };
+        for (url, quoted) in hrefs(text) {
+            if !seen.contains(&url) {
+                let place = match (part.depth, quoted) {
+                    (0, false) => "body",
+                    (0, true) => "body#quoted",
+                    _ => "attachment:message",
+                };
+                tell(&url, place);
+            }
+        }
+    }
+}
+
+/// The kind and host of the service, where the address shares something through one.
+fn sharing_link(hosts: &LinkHosts, url: &str) -> Option<(LinkKind, String)> {
+    let mut url = url.to_owned();
+    for _ in 0..REDIRECTS {
+        let address = Address::read(&url)?;
+        if let Some(kind) = hosts.kind_of(&address.host)
+            && sharing::shares(kind, &address.host, &address.rest)
+        {
+            return Some((kind, address.host));
+        }
+        url = inner(&address)?;
+    }
+    None
+}
+
+struct Address {
+    /// Lower case, A-labels.
+    host: String,
+    /// Path, query and fragment, beginning with `/`, `?` or `#`.
+    rest: String,
+}
+
+impl Address {
+    /// Reads an address as a browser would: user information dropped, escapes in the host undone, port ignored.
+    fn read(url: &str) -> Option<Address> {
+        let url = url.trim_start();
+        let after = match url.find("://") {
+            Some(at) => &url[at + 3..],
+            None => url.strip_prefix("//").unwrap_or(url),
+        };
+        let end = after.find(['/', '?', '#', '\\']).unwrap_or(after.len());
+        let (authority, rest) = after.split_at(end);
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        let host = host.split(':').next().unwrap_or(host);
+        let host = decode(host);
+        let host = host.trim_end_matches('.');
+        if host.len() > 253 || !host.contains('.') {
+            return None;
+        }
+        let host = if host.is_ascii() { host.to_ascii_lowercase() } else { idna::domain_to_ascii(host).ok()? };
+        let sound = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        sound.then(|| Address { host, rest: rest.replace('\\', "/") })
+    }
+}
+
+/// The address inside a redirect or a rewritten link.
+fn inner(address: &Address) -> Option<String> {
+    // Proofpoint's second form writes "-" for "%" and "_" for "/".
+    if address.host == "urldefense.proofpoint.com" && address.rest.starts_with("/v2/") {
+        let value = parameter(&address.rest, "u")?;
+        return Some(decode(&value.replace('-', "%").replace('_', "/")));
+    }
+    if let Some(at) = address.rest.find("/v3/__") {
+        let target = &address.rest[at + 6..];
+        return Some(target.split("__;").next().unwrap_or(target).to_owned());
+    }
+    let query = address.rest.split_once('?')?.1;
+    query.split(['&', ';', '#']).take(64).find_map(|pair| {
+        let value = decode(pair.split_once('=')?.1);
+        let lower = value.get(..8).unwrap_or("").to_ascii_lowercase();
+        (lower.starts_with("http://") || lower.starts_with("https://")).then_some(value)
+    })
+}
+
+fn parameter<'a>(rest: &'a str, name: &str) -> Option<&'a str> {
+    let query = rest.split_once('?')?.1;
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Undoes `%41`; what is no escape stays.
+fn decode(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], hex(at + 1), hex(at + 2)) {
+            // Two hexadecimal digits are at most 255.
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (byte, ..) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Every word that holds a slash and may be an address, with or without its scheme.
+fn urls(text: &str) -> impl Iterator<Item = &str> {
+    let bytes = text.as_bytes();
+    let ends = |b: &u8| b.is_ascii_whitespace() || b"<>\"`|{}".contains(b);
+    let mut done = 0;
+    memchr::memchr_iter(b'/', bytes)
+        .filter_map(move |slash| {
+            if slash < done {
+                return None;
+            }
+            let from = slash.saturating_sub(300).max(done);
+            let start = bytes[from..slash].iter().rposition(ends).map_or(from, |i| from + i + 1);
+            let end = bytes[slash..]
+                .iter()
+                .take(LONGEST)
+                .position(ends)
+                .map_or(bytes.len().min(slash + LONGEST), |i| slash + i);
+            done = end;
+            trim(text.get(start..end)?)
+        })
+        .take(MOST)
+}
+
+/// The address inside a word: `(https://x/y),` and `lien:https://x/y` lose their surroundings.
+fn trim(word: &str) -> Option<&str> {
+    let word = match word.find("://") {
+        Some(at) => {
+            let scheme = word[..at].rfind(|c: char| !c.is_ascii_alphabetic()).map_or(0, |i| i + 1);
+            // The byte found is one of a character that may be longer than one byte.
+            word.get(scheme..).or_else(|| word.get(at..))?
+        }
+        None => {
+            let host = word.split('/').next().unwrap_or(word);
+            if !host.contains('.') {
+                return None;
+            }
+            word.trim_start_matches(|c: char| !c.is_alphanumeric())
+        }
+    };
+    let word = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '\'', '»', '”', '’', '*']);
+    (word.len() > 4).then_some(word)
+}
+
+/// Marks of quoted matter in the HTML of mail programs: what follows them is the correspondent's.
+const QUOTED: &[&str] =
+    &["<blockquote", "gmail_quote", "divrplyfwdmsg", "appendonsend", "moz-cite-prefix", "yahoo_quoted"];
+
+/// The targets of links and frames, and whether they stand in quoted matter.
+fn hrefs(html: &str) -> Vec<(String, bool)> {
+    let lower = html.to_ascii_lowercase();
+    let quoted_from = QUOTED.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(usize::MAX);
+    let mut found = Vec::new();
+    for attribute in ["href", "action"] {
+        for (at, _) in lower.match_indices(attribute).take(MOST) {
+            let Some(value) = html[at + attribute.len()..].trim_start().strip_prefix('=').map(str::trim_start) else {
+                continue;
+            };
+            let value = match value.chars().next() {
+                Some(quote @ ('"' | '\'')) => value[1..].split(quote).next().unwrap_or(""),
+                _ => value.split([' ', '>', '\t', '\r', '\n']).next().unwrap_or(""),
+            };
+            if value.contains('/') && value.len() <= LONGEST {
+                found.push((
+                    value.replace("&amp;", "&").replace(['\r', '\n', '\t'], "").trim().to_owned(),
+                    at > quoted_from,
+                ));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts() -> LinkHosts {
+        let rows = [
+            ("drive.google.com", LinkKind::CloudStorage),
+            ("dropbox.com", LinkKind::CloudStorage),
+            ("wetransfer.com", LinkKind::FileTransfer),
+            ("wa.me", LinkKind::Messenger),
+            ("zoom.us", LinkKind::Meeting),
+        ];
+        LinkHosts::new(rows.map(|(host, kind)| (host.to_owned(), kind)))
+    }
+
+    fn kind(url: &str) -> Option<&'static str> {
+        sharing_link(&hosts(), url).map(|(kind, _)| kind.as_str())
+    }
+
+    #[test]
+    fn the_host_that_answers_decides() {
+        assert_eq!(kind("https://www.dropbox.com/s/abc/x.pdf"), Some("cloud-storage"));
+        assert_eq!(kind("https://us02web.zoom.us/j/98765432100"), Some("meeting"));
+        assert_eq!(kind("wa.me/33639980000"), Some("messenger"));
+        assert_eq!(kind("https://dropbox.printer.example/s/abc"), None);
+        assert_eq!(kind("https://notdropbox.com/s/abc"), None);
+        assert_eq!(kind("https://www.dropbox.com@evil.example/s/abc"), None);
+        assert_eq!(kind("https://evil.example@www.dropbox.com/s/abc"), Some("cloud-storage"));
+        assert_eq!(kind("https://drive%2Egoogle%2Ecom/file/d/1AbC/view"), Some("cloud-storage"));
+        assert_eq!(kind("https://www.dropbox.com/"), None);
+    }
+
+    #[test]
+    fn redirects_are_followed_on_paper() {
+        let safe = "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fwe.tl%2F&data=x";
+        assert_eq!(kind(safe), None);
+        let safe = "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fdrive.google.com%2Fdrive%2Ffolders%2F1Zz&data=x";
+        assert_eq!(kind(safe), Some("cloud-storage"));
+        assert_eq!(
+            kind("https://www.google.com/url?sa=t&q=https://wetransfer.com/downloads/0a1b2c3d4e"),
+            Some("file-transfer")
+        );
+        assert_eq!(kind("https://urldefense.com/v3/__https://www.dropbox.com/s/abc/x__;!!x"), Some("cloud-storage"));
+        assert_eq!(
+            kind("https://urldefense.proofpoint.com/v2/url?u=https-3A__www.dropbox.com_s_abc&d=x"),
+            Some("cloud-storage")
+        );
+    }
+
+    #[test]
+    fn addresses_are_found_with_and_without_scheme() {
+        let text = "Voir (https://www.dropbox.com/s/a/b), ou wa.me/33639980000. Le 12/03/2026 ; et/ou.";
+        assert_eq!(urls(text).collect::<Vec<_>>(), ["https://www.dropbox.com/s/a/b", "wa.me/33639980000"]);
+    }
+
+    #[test]
+    fn a_link_hides_behind_its_words() {
+        let html = "<p>Sur <a class=x HREF='https://wetransfer.com/downloads/0a1b'>notre serveur</a></p><blockquote><a href=https://wa.me/336>x</a>";
+        assert_eq!(
+            hrefs(html),
+            [("https://wetransfer.com/downloads/0a1b".to_owned(), false), ("https://wa.me/336".to_owned(), true)]
+        );
+    }
+}

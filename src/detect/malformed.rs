@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Defects of the message's form: information, never a reason to hold on its own.
+
+use std::collections::BTreeSet;
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::Look;
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    let mut told = BTreeSet::new();
+    for defect in &look.evidence.message.defects {
+        if told.insert(defect.kind) {
+            findings.push(Finding::new(Kind::Malformed, defect.place.as_str()).value(defect.kind));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Markings of classification and protection, where they stand as markings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::{self, Look, is_body};
+use crate::detect::stance::{self, Line, Mark, Zone};
+use crate::detect::text::Text;
+use crate::detect::triggers::Topic;
+use crate::detect::vocabulary::{Markings, Strength};
+
+/// Lines at the head and at the foot of a text where a mark is at home.
+const EDGE: usize = 5;
+/// Distinct levels in one text beyond which it is about classification.
+const ABOUT: usize = 3;
+/// Header fields in which people or programs write a marking as free text.
+const HEADERS: &[&str] = &["Keywords", "Comments", "X-Marking", "X-Classification-Marking"];
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    let markings = &look.tables.markings;
+    for (index, text) in look.evidence.texts.iter().enumerate() {
+        if text.place == "subject" {
+            let bare = look::subject(&text.normal).bare;
+            let original = look::subject(&text.original).bare;
+            let line = Line { normal: bare, original: Some(original), zone: Zone::Subject, edge: true };
+            let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, original.to_owned())).collect();
+            report(look, text, marks, findings);
+        } else {
+            let marks = in_text(look, index, text);
+            report(look, text, marks, findings);
+        }
+    }
+    for name in HEADERS {
+        for value in look.headers(name) {
+            let normal = crate::detect::names::fold(value);
+            let line = Line { normal: &normal, original: Some(value), zone: Zone::Margin, edge: true };
+            let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, value.to_owned())).collect();
+            let text = Text { place: format!("header:{name}"), original: value.to_owned(), normal };
+            report(look, &text, marks, findings);
+        }
+    }
+}
+
+/// The marks of one text, each with its line as written.
+fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
+    let markings = &look.tables.markings;
+    let zone = zone(&text.place);
+    let triggered = look.has_hit(index, Topic::Marking);
+    if !triggered && zone != Zone::Margin && !text.normal.lines().any(stance::may_be_spaced_out) {
+        return Vec::new();
+    }
+    let normal: Vec<&str> = text.normal.lines().collect();
+    let original: Vec<&str> = text.original.lines().collect();
+    let paired = normal.len() == original.len();
+    let filled: Vec<usize> = (0..normal.len()).filter(|&i| !normal[i].trim().is_empty()).collect();
+    let ends: BTreeSet<usize> = text_lines(look, index, Topic::Marking, &text.normal);
+    let mut marks = Vec::new();
+    for (nth, &i) in filled.iter().enumerate() {
+        let spaced = stance::may_be_spaced_out(normal[i]);
+        // A mark may be broken over two lines, or have its letters apart; short lines are looked at for that.
+        let near = ends.contains(&i) || nth + 1 < filled.len() && ends.contains(&filled[nth + 1]);
+        if !near && !spaced && !(triggered && normal[i].len() < 48) && zone != Zone::Margin {
+            continue;
+        }
+        let edge = zone == Zone::Margin || nth < EDGE || nth + EDGE >= filled.len();
+        let written = if paired { Some(original[i]) } else { None };
+        let found = cells(normal[i], written)
+            .into_iter()
+            .flat_map(|(normal, original)| {
+                let line = Line { normal, original, zone, edge };
+                stance::marks(markings, &line)
+                    .into_iter()
+                    .map(move |mark| (mark, original.unwrap_or(normal).to_owned()))
+            })
+            .collect::<Vec<_>>();
+        if found.is_empty() && nth + 1 < filled.len() {
+            marks.extend(over_two_lines(markings, &normal, &original, paired, (i, filled[nth + 1]), zone));
+        }
+        marks.extend(found);
+    }
+    without_definitions(look, text, zone, marks)
+}
+
+/// The lines on which hits end.
+fn text_lines(look: &Look<'_>, index: usize, topic: Topic, normal: &str) -> BTreeSet<usize> {
+    let mut lines = BTreeSet::new();
+    let (mut line, mut at) = (0, 0);
+    for hit in look.hits(index, topic) {
+        // A hit ends behind its last letter; the letter itself names the line.
+        let end = hit.saturating_sub(1).max(at);
+        line += memchr::memchr_iter(b'\n', &normal.as_bytes()[at..end.min(normal.len())]).count();
+        at = end.min(normal.len());
+        lines.insert(line);
+    }
+    lines
+}
+
+/// A row of a table is as many lines as it has cells.
+fn cells<'a>(normal: &'a str, original: Option<&'a str>) -> Vec<(&'a str, Option<&'a str>)> {
+    let parts: Vec<&str> = normal.split('\t').collect();
+    if parts.len() < 2 {
+        return vec![(normal, original)];
+    }
+    let written: Option<Vec<&str>> =
+        original.map(|line| line.split('\t').collect()).filter(|w: &Vec<&str>| w.len() == parts.len());
+    // The whole row as well: "Classification <tab> SECRET" is a label and its value.
+    let mut all = vec![(normal, original)];
+    all.extend(parts.iter().enumerate().map(|(i, part)| (*part, written.as_ref().map(|w| w[i]))));
+    all
+}
+
+/// `DIFFUSION` above `RESTREINTE`: two short lines that only together are a mark.
+fn over_two_lines(
+    markings: &Markings,
+    normal: &[&str],
+    original: &[&str],
+    paired: bool,
+    lines: (usize, usize),
+    zone: Zone,
+) -> Vec<(Mark, String)> {
+    let (first, second) = lines;
+    if normal[first].len() + normal[second].len() > 64 || second - first > 2 {
+        return Vec::new();
+    }
+    let joined = format!("{} {}", normal[first].trim(), normal[second].trim());
+    let written = paired.then(|| format!("{} {}", original[first].trim(), original[second].trim()));
+    let line = Line { normal: &joined, original: written.as_deref(), zone, edge: false };
+    let excerpt = written.clone().unwrap_or_else(|| joined.clone());
+    // Only a wording that spans the break is news: what one line holds alone was judged alone.
+    let one = |line: &str| stance::marks(markings, &Line { normal: line, original: None, zone, edge: false }).len();
+    if one(normal[first]) + one(normal[second]) > 0 {
+        return Vec::new();
+    }
+    stance::marks(markings, &line).into_iter().filter(|mark| mark.alone).map(|mark| (mark, excerpt.clone())).collect()
+}
+
+fn zone(place: &str) -> Zone {
+    if is_body(place) {
+        return Zone::Body;
+    }
+    let Some((_, tail)) = place.split_once('#') else { return Zone::Body };
+    let margin = ["header", "footer", "watermark", "textbox", "metadata", "label", "name", "comment", "property"];
+    if margin.iter().any(|word| tail.contains(word)) { Zone::Margin } else { Zone::Body }
+}
+
+/// A text that explains three levels is about classification: then only a mark in the margin, or alone at the very
+/// head or foot of the text, counts. Lists of two levels are definitions too.
+fn without_definitions(look: &Look<'_>, text: &Text, zone: Zone, marks: Vec<(Mark, String)>) -> Vec<(Mark, String)> {
+    if marks.is_empty() || zone == Zone::Margin {
+        return marks;
+    }
+    let markings = &look.tables.markings;
+    let level = |mark: &Mark| mark.phrases.first().map(|&phrase| markings.phrases[phrase].level);
+    let listed: BTreeSet<_> =
+        marks.iter().filter(|(mark, _)| mark.bullet).filter_map(|(mark, _)| level(mark)).collect();
+    let standing: BTreeSet<_> = marks
+        .iter()
+        .filter_map(|(mark, _)| level(mark))
+        .filter(|&level| !markings.levels[level].caveat && markings.levels[level].rank >= 2)
+        .collect();
+    let about = standing.len() >= ABOUT;
+    let (head, foot) = (first_line(&text.original), last_line(&text.original));
+    marks
+        .into_iter()
+        .filter(|(mark, line)| {
+            let at_end = line.trim() == head || line.trim() == foot;
+            !(mark.bullet && listed.len() >= 2) && (!about || mark.alone && at_end)
+        })
+        .collect()
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("")
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("")
+}
+
+/// One finding a level and place. Rank 0 restricts nothing and is not worth a word.
+fn report(look: &Look<'_>, text: &Text, marks: Vec<(Mark, String)>, findings: &mut Vec<Finding>) {
+    if marks.is_empty() {
+        return;
+    }
+    let markings = &look.tables.markings;
+    let mut levels: BTreeMap<usize, String> = BTreeMap::new();
+    for (mark, line) in &marks {
+        levels.entry(claim(look, text, &mark.phrases)).or_insert_with(|| look::excerpt(line));
+    }
+    for (level, line) in levels {
+        let level = &markings.levels[level];
+        if level.rank > 0 {
+            findings.push(
+                Finding::new(Kind::Marking, text.place.as_str())
+                    .value(level.value.as_str())
+                    .rank(level.rank)
+                    .excerpt(line),
+            );
+        }
+    }
+}
+
+/// Which of several vocabularies a shared word belongs to: the one the text names, else the sender's own, else the
+/// first as the files are ordered.
+fn claim(look: &Look<'_>, text: &Text, phrases: &[usize]) -> usize {
+    let markings = &look.tables.markings;
+    let level = |phrase: usize| markings.phrases[phrase].level;
+    let first = phrases.first().copied().map_or(0, level);
+    if phrases.len() < 2 {
+        return first;
+    }
+    let scheme = |phrase: usize| &markings.schemes[markings.levels[level(phrase)].scheme];
+    let specific = phrases.iter().copied().filter(|&phrase| markings.phrases[phrase].strength == Strength::Specific);
+    let cited = phrases
+        .iter()
+        .copied()
+        .find(|&phrase| scheme(phrase).evidence.iter().any(|words| text.normal.contains(words.as_str())));
+    let sender = look.evidence.sender.mailbox.as_ref().map(|mailbox| mailbox.domain().as_str().to_owned());
+    let labels: Vec<&str> = sender.as_deref().unwrap_or("").split('.').collect();
+    let home = phrases
+        .iter()
+        .copied()
+        .filter_map(|phrase| {
+            // The nearer to the root of the domain name, the stronger the claim.
+            let at = labels.iter().rposition(|label| scheme(phrase).home.iter().any(|home| home == label))?;
+            Some((at, phrase))
+        })
+        .max_by_key(|(at, _)| *at)
+        .map(|(_, phrase)| phrase);
+    cited.or(home).or(specific.into_iter().next()).map_or(first, level)
+}

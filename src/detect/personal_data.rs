@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Identifiers of persons in texts and documents, counted by distinct valid value and file.
+//!
+//! A strong check digit and a shape of its own prove a number (NIR, IBAN, a dotted national number). A weak one
+//! (BSN: one in eleven passes) needs the identifier's name nearby, or a column of numbers that all pass.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::identifiers as check;
+use crate::detect::look::{Look, file_of};
+
+/// Distinct values kept per kind and file: beyond it the exact number changes nothing.
+const MOST: usize = 200_000;
+/// How far before a number its name may stand, in bytes.
+const NEAR: usize = 80;
+/// A column of numbers: so many that all pass a weak check that chance is out of the question.
+const COLUMN: usize = 8;
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    let mut values: BTreeMap<(&str, &'static str), BTreeSet<String>> = BTreeMap::new();
+    for text in look.evidence.texts {
+        if digits(&text.normal) < 6 {
+            continue;
+        }
+        let mut add = |kind: &'static str, value: String| {
+            let known = values.entry((file_of(&text.place), kind)).or_default();
+            if known.len() < MOST {
+                known.insert(value);
+            }
+        };
+        in_text(&text.normal, &mut add);
+        if text.original.contains("<<") {
+            for line in text.original.lines().map(str::trim).filter(|line| check::is_mrz(line)) {
+                add("mrz", line.to_owned());
+            }
+        }
+    }
+    for ((place, kind), values) in values {
+        // The cap above keeps the count far below u32's.
+        findings.push(Finding::new(Kind::PersonalData, place).value(kind).count(values.len() as u32));
+    }
+}
+
+/// Digits in a text; a loop the compiler turns into vector code, for the many texts that have none.
+fn digits(text: &str) -> usize {
+    text.as_bytes().iter().map(|byte| usize::from(byte.is_ascii_digit())).sum()
+}
+
+struct Patterns {
+    nir: Regex,
+    nir_short: Regex,
+    bsn: Regex,
+    nrn_dotted: Regex,
+    nrn_plain: Regex,
+    cin: Regex,
+    iban: Regex,
+    card: Regex,
+    phone: Regex,
+}
+
+/// Expressions written by us compile, as the test below shows; one that did not would find nothing.
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
+    let build = |pattern: &str| Regex::new(pattern).ok();
+    Some(Patterns {
+        nir: build(
+            r"[1-478][ .\t-]?\d\d[ .\t-]?\d\d[ .\t-]?(?:\d\d|2[ab])[ .\t-]?\d{3}[ .\t-]?\d{3}[ ./|\t-]{0,3}\d\d",
+        )?,
+        nir_short: build(r"[12][ .-]?\d\d[ .-]?\d\d[ .-]?(?:\d\d|2[ab])[ .-]?\d{3}[ .-]?\d{3}")?,
+        bsn: build(r"\d{9}|\d{4}[. ]\d\d[. ]\d{3}|\d{3}[. -]\d{3}[. -]\d{3}")?,
+        nrn_dotted: build(r"\d\d[. /]\d\d[. /]\d\d ?[- ./] ?\d{3} ?[. -] ?\d\d")?,
+        nrn_plain: build(r"\d{11}|\d{6}[- ]\d{3}[- .]?\d\d")?,
+        cin: build(r"[a-z]{1,2} ?\d{5,7}")?,
+        iban: build(r"[a-z]{2}\d\d(?:[ .-]?[a-z0-9]{1,4}){3,8}")?,
+        card: build(r"\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}|\d{15,16}")?,
+        phone: build(concat!(
+            // +33 6 39 98 00 00, 0033…, 06.39.98.00.00, (0)
+            r"(?:\+33|0033) ?(?:\(0\) ?)?[1-9](?:[ ./-]?\d\d){4}|0[1-9](?:[ ./-]?\d\d){4}",
+            // Belgium, the Netherlands, Morocco and neighbours, internationally written
+            r"|(?:\+|00)(?:32|31|212|49|41|352|44|213|216)[ ./-]?(?:\(0\) ?)?[1-9](?:[ ./-]?\d){7,10}",
+            // Belgium: 0470 12 34 56, 02 123 45 67, 081/12 34 56
+            r"|04[5-9]\d[ ./-]?\d\d[ ./-]?\d\d[ ./-]?\d\d|0[2-9]\d?[ ./-]\d{2,3}[ ./-]\d\d[ ./-]\d\d",
+            // the Netherlands: 06-12345678, 070 123 45 67, 0222-123456
+            r"|06[ -]?\d{8}|06[ -]\d{4}[ -]?\d{4}|06[ -]\d\d[ -]\d\d[ -]\d\d[ -]\d\d|0\d{2}[ -]\d{7}|0\d{3}[ -]\d{6}|0\d\d[ -]\d{3}[ -]\d\d[ -]\d\d",
+            // Morocco: 0661-23 45 67
+            r"|0[5-8]\d\d[ .-]\d\d[ .-]?\d\d[ .-]?\d\d",
+            // United Kingdom: 07700 900123, 020 7946 0958, 01632 960001
+            r"|07\d{3} ?\d{3} ?\d{3}|0\d{4} \d{3} ?\d{3}|02\d \d{4} ?\d{4}|01\d{2} \d{3} ?\d{4}"
+        ))?,
+    })
+});
+
+const BSN: &[&str] =
+    &["bsn", "burgerservicenummer", "burger service nummer", "sofinummer", "sofi-nummer", "sofi nr", "burgerservicenr"];
+const NRN: &[&str] = &[
+    "registre national",
+    "rijksregister",
+    "nationaal nummer",
+    "numero national",
+    "niss",
+    "insz",
+    "nrn",
+    "rrn",
+    "rijksreg",
+    "nationalregister",
+    "n. nat",
+    "no national",
+];
+const NIR: &[&str] = &["nir", "securite sociale", "n° ss", "no ss", "num secu", "numero secu", "insee", "assure"];
+const CIN: &[&str] = &[
+    "cin",
+    "cnie",
+    "cine",
+    "carte nationale",
+    "carte d'identite",
+    "البطاقة الوطنية",
+    "البطاقه الوطنيه",
+    "بطاقة التعريف",
+    "بطاقه التعريف",
+    "رقم البطاقة",
+    "رقم البطاقه",
+    "ب.ت.و",
+    "ب و ت",
+];
+const CARD: &[&str] = &[
+    "carte bancaire",
+    "carte bleue",
+    "carte de credit",
+    "visa",
+    "mastercard",
+    "credit card",
+    "debit card",
+    "creditcard",
+    "kreditkarte",
+    "bankkaart",
+    "cb :",
+    "n° de carte",
+    "pan",
+];
+
+/// Adds every valid identifier of one normalised text.
+fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
+    let Some(patterns) = PATTERNS.as_ref() else { return };
+    let mut taken = Taken::default();
+    for found in each(&patterns.iban, text, &taken).filter_map(|range| iban(text, range)).collect::<Vec<_>>() {
+        add("iban", compact(&text[found.clone()]));
+        taken.add(found);
+    }
+    for range in each(&patterns.nir, text, &taken)
+        .filter(|range| whole(text, range) && check::is_nir(&text[range.clone()]))
+        .collect::<Vec<_>>()
+    {
+        add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
+        taken.add(range);
+    }
+    let short =
+        each(&patterns.nir_short, text, &taken).filter(|range| whole(text, range) && named(text, range.start, NIR));
+    for range in short.collect::<Vec<_>>() {
+        let head = compact(&text[range.clone()]);
+        if head.get(3..5).and_then(|month| month.parse::<u8>().ok()).is_some_and(|month| (1..=12).contains(&month)) {
+            add("fr-nir", head);
+            taken.add(range);
+        }
+    }
+    for (pattern, strong) in [(&patterns.nrn_dotted, true), (&patterns.nrn_plain, false)] {
+        let found: Vec<_> = each(pattern, text, &taken).filter(|range| whole(text, range)).collect();
+        let valid: Vec<_> = found.iter().filter(|range| check::is_nrn(&text[(*range).clone()])).cloned().collect();
+        let column = valid.len() >= COLUMN && valid.len() * 10 >= found.len() * 9;
+        for range in valid {
+            if strong || column || named(text, range.start, NRN) {
+                add("be-nrn", compact(&text[range.clone()]));
+                taken.add(range);
+            }
+        }
+    }
+    let found: Vec<_> = each(&patterns.bsn, text, &taken).filter(|range| whole(text, range)).collect();
+    let valid: Vec<_> = found.iter().filter(|range| check::is_bsn(&text[(*range).clone()])).cloned().collect();
+    let column = valid.len() >= COLUMN && valid.len() * 10 >= found.len() * 9;
+    let headed = in_heading(text, BSN);
+    for range in valid {
+        if column || headed || named(text, range.start, BSN) {
+            add("nl-bsn", compact(&text[range.clone()]));
+            taken.add(range);
+        }
+    }
+    for range in each(&patterns.card, text, &taken)
+        .filter(|range| whole(text, range) && check::is_card(&text[range.clone()]))
+        .collect::<Vec<_>>()
+    {
+        let grouped = text[range.clone()].contains([' ', '-']);
+        if grouped || named(text, range.start, CARD) {
+            add("card", compact(&text[range.clone()]));
+            taken.add(range);
+        }
+    }
+    if CIN.iter().any(|name| text.contains(name)) {
+        let headed = in_heading(text, CIN);
+        for range in each(&patterns.cin, text, &taken).filter(|range| whole(text, range)).collect::<Vec<_>>() {
+            if headed || named(text, range.start, CIN) {
+                add("ma-cin", compact(&text[range.clone()]));
+                taken.add(range);
+            }
+        }
+    }
+    for range in each(&patterns.phone, text, &taken).filter(|range| whole(text, range)).collect::<Vec<_>>() {
+        add("phone", phone(&text[range]));
+    }
+}
+
+/// Stretches already recognised, in which no other kind is looked for.
+#[derive(Default)]
+struct Taken(Vec<Range<usize>>);
+
+impl Taken {
+    fn add(&mut self, range: Range<usize>) {
+        let at = self.0.partition_point(|known| known.start < range.start);
+        self.0.insert(at, range);
+    }
+
+    fn holds(&self, range: &Range<usize>) -> bool {
+        let at = self.0.partition_point(|known| known.start < range.end);
+        at.checked_sub(1).is_some_and(|before| self.0[before].end > range.start)
+    }
+}
+
+/// Matches outside what is taken. A match that ends in the middle of a longer number is looked at again from its
+/// second character, so that "12 1 89 09 35 …" does not hide the number behind a stray group.
+fn each<'a>(pattern: &'a Regex, text: &'a str, taken: &Taken) -> impl Iterator<Item = Range<usize>> + 'a {
+    let taken = Taken(taken.0.clone());
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let found = pattern.find_at(text, at)?.range();
+            if taken.holds(&found) || !whole(text, &found) {
+                // Patterns begin with an ASCII character, so the next byte is a boundary.
+                at = found.start + 1;
+                continue;
+            }
+            at = found.end;
+            return Some(found);
+        }
+    })
+}
+
+/// Neither digit nor letter touches the number, and it is no part of a longer run of groups.
+fn whole(text: &str, range: &Range<usize>) -> bool {
+    let before = text[..range.start].chars().next_back();
+    let after = text[range.end..].chars().next();
+    let free = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '@'));
+    let mut ahead = text[range.end..].chars();
+    let point = matches!((ahead.next(), ahead.next()), (Some('.' | ','), Some(c)) if c.is_ascii_digit());
+    let mut behind = text[..range.start].chars().rev();
+    let fraction =
+        matches!((behind.next(), behind.next()), (Some('.' | ',' | '-' | '/'), Some(c)) if c.is_ascii_alphanumeric());
+    let path = before == Some('/') && text[..range.start].ends_with("//");
+    free(before) && free(after) && !point && !fraction && !path
+}
+
+/// The identifier's name stands on the line before the number, or shortly before it.
+fn named(text: &str, at: usize, names: &[&str]) -> bool {
+    let mut from = at.saturating_sub(NEAR);
+    while !text.is_char_boundary(from) {
+        from -= 1;
+    }
+    let before = &text[from..at];
+    names.iter().any(|name| contains_word(before, name))
+}
+
+/// The name stands in a row of headings: one of the first lines, short cells.
+fn in_heading(text: &str, names: &[&str]) -> bool {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(6);
+    lines
+        .filter(|line| line.contains(['\t', ';', ',', '|']) || line.len() < 40)
+        .any(|line| names.iter().any(|name| contains_word(line, name)))
+}
+
+fn contains_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let free = |c: Option<char>| c.is_none_or(|c| !c.is_alphabetic());
+        free(text[..at].chars().next_back()) && free(text[at + word.len()..].chars().next())
+    })
+}
+
+/// The part of a candidate that is a whole IBAN: groups after it may have been swallowed.
+fn iban(text: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let country = text.get(range.start..range.start + 2)?;
+    let length = check::iban_length(country)?;
+    let mut taken = String::with_capacity(length);
+    for (at, c) in text[range.start..].char_indices().take(64) {
+        if c.is_ascii_alphanumeric() {
+            taken.push(c);
+        } else if !matches!(c, ' ' | '.' | '-') {
+            return None;
+        }
+        if taken.len() == length {
+            let end = range.start + at + 1;
+            let free = text[end..].chars().next().is_none_or(|c| !c.is_alphanumeric());
+            return (free && check::is_iban(&taken)).then_some(range.start..end);
+        }
+    }
+    None
+}
+
+fn compact(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// One form for one number: the country's prefix becomes the national 0.
+fn phone(text: &str) -> String {
+    let digits: String = text.replace("(0)", "").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    let digits = digits.strip_prefix("00").map(|rest| format!("+{rest}")).unwrap_or(digits);
+    for country in ["+33", "+32", "+31", "+212", "+44", "+49"] {
+        if let Some(rest) = digits.strip_prefix(country) {
+            return format!("0{rest}");
+        }
+    }
+    digits
+}
+
+/// Distinct e-mail addresses in a text that are none of `known`.
+pub fn addresses(text: &str, known: impl Fn(&str) -> bool) -> HashSet<&str> {
+    let bytes = text.as_bytes();
+    let local = |b: &u8| b.is_ascii_alphanumeric() || b"._%+-'&=!#$*/?^`{|}~".contains(b) || !b.is_ascii();
+    let domain = |b: &u8| b.is_ascii_alphanumeric() || b".-".contains(b) || !b.is_ascii();
+    memchr::memchr_iter(b'@', bytes)
+        .filter_map(|at| {
+            let start = bytes[..at].iter().rev().take(64).take_while(|b| local(b)).count();
+            let end = bytes[at + 1..].iter().take(255).take_while(|b| domain(b)).count();
+            let address = text.get(at - start..at + 1 + end)?;
+            let address = address.trim_matches(['.', '-', '\'', '=', '*', '/', '|']);
+            let (name, host) = address.split_once('@')?;
+            let last = host.rsplit('.').next().unwrap_or("");
+            let sound = !name.is_empty()
+                && host.contains('.')
+                && last.len() >= 2
+                && last.bytes().all(|b| b.is_ascii_alphabetic() || !b.is_ascii());
+            (sound && !known(address)).then_some(address)
+        })
+        .take(MOST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        in_text(text, &mut |kind, value| all.push((kind, value)));
+        all.sort();
+        all
+    }
+
+    fn kinds(text: &str) -> Vec<&'static str> {
+        found(text).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn the_patterns_compile() {
+        assert!(PATTERNS.is_some());
+    }
+
+    #[test]
+    fn numbers_beside_each_other_are_each_found() {
+        assert_eq!(kinds("aurele 2 75 11 75 038 164 56 06 39 98 77 48"), ["fr-nir", "phone"]);
+        assert_eq!(kinds("registre national : 77.04.24-588.46 pour la paie"), ["be-nrn"]);
+        assert_eq!(kinds("iban gb82 west 1234 5698 7654 32 merci"), ["iban"]);
+        assert_eq!(kinds("uw burgerservicenummer 926936748 staat op de aanslag"), ["nl-bsn"]);
+        assert_eq!(kinds("cin: jc252167"), ["ma-cin"]);
+    }
+
+    #[test]
+    fn what_only_looks_alike_is_left_alone() {
+        for text in [
+            "dossiers: 102297803, 148770300, 137805711, 529896853. graag voor vrijdag.",
+            "siret 999 123 456 00017, tva fr 40 999123456, code ape 1812z, marche 2026-dae-000218",
+            "colis n° 175028309328711, reference fr7899061765521883481748659, isbn 978-2-07-036822-8",
+            "numero d'entreprise be 0999.888.777, dossier 70.07.02-288.08",
+            "accuse n° 2026-55120938 du 18/03/2026, 1 240,50 euros, mandat 2026 00 118 4432",
+            "inkoopnummer 1123456789, kenmerk 123456781, ordernummer 400012345",
+            "https://zoom.us/j/98765432100 et ticket 88213",
+        ] {
+            assert_eq!(found(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn one_phone_written_twice_is_one() {
+        let phones: BTreeSet<_> = found("06 39 98 77 48, +33 6 39 98 77 48, 06.39.98.77.48").into_iter().collect();
+        assert_eq!(phones.len(), 1);
+        assert_eq!(kinds("0470 12 34 56 / 02 123 45 67 / 06-12345678 / 07700 900123 / 0661-234567"), ["phone"; 5]);
+    }
+
+    #[test]
+    fn addresses_are_counted_once() {
+        assert_eq!(addresses("a.b@c.example, <a.b@c.example>; x@y, d@e.example.", |_| false).len(), 2);
+    }
+}

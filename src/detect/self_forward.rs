@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Whose private mailbox a recipient is: the sender's own, a relative's, a namesake's, a colleague's, a stranger's.
+//!
+//! Precision comes first. A citizen may be called as the agent is; what is written to a citizen greets him, what
+//! one sends home does not. So weak likeness (an initial, a nickname) counts only where nobody is greeted.
+
+use crate::detect::evidence::Evidence;
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::Look;
+use crate::detect::names::{fold, givens, initials, is_common_surname, letters, skeleton, surnames};
+use crate::detect::recipient::{Class, Recipient};
+use crate::mail::Mailbox;
+
+/// Recipients examined: who sends to more private mailboxes than this is not sending home.
+const MOST: usize = 200;
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    let private = |recipient: &&Recipient| {
+        matches!(recipient.class, Class::PrivateWebmail | Class::Disposable) || recipient.consumer_hosted
+    };
+    let recipients: Vec<&Recipient> = look.evidence.recipients.iter().filter(private).take(MOST).collect();
+    if recipients.is_empty() {
+        return;
+    }
+    let sender = Names::of_sender(look);
+    let greets = greets(look.evidence);
+    for recipient in recipients {
+        let Some(mailbox) = &recipient.mailbox else { continue };
+        let place = || "envelope".to_owned();
+        match sender.compare(mailbox, recipient.consumer_hosted, greets) {
+            Likeness::Own(why) => {
+                findings.push(Finding::new(Kind::SelfForward, place()).excerpt(why).recipient(mailbox));
+            }
+            Likeness::Relative(why) => {
+                let value = if greets { "namesake" } else { "family" };
+                findings.push(Finding::new(Kind::Namesake, place()).value(value).excerpt(why).recipient(mailbox));
+            }
+            Likeness::None => {
+                if let Some(colleague) = colleague(look.evidence, mailbox) {
+                    let why = format!("called as {colleague}");
+                    findings
+                        .push(Finding::new(Kind::Namesake, place()).value("colleague").excerpt(why).recipient(mailbox));
+                }
+            }
+        }
+    }
+}
+
+/// The agent, other than the sender, whose whole name the local part is.
+fn colleague(evidence: &Evidence<'_>, mailbox: &Mailbox) -> Option<String> {
+    let sender = evidence.sender.mailbox.as_ref().map(Mailbox::key);
+    let local = fold(base(mailbox.local()));
+    let called = evidence.people.called(&letters(&local));
+    called.iter().find(|mail| Some(mail.as_str()) != sender.as_deref()).cloned()
+}
+
+/// Whether the text greets or addresses somebody formally: fr, nl, en, de, ar.
+fn greets(evidence: &Evidence<'_>) -> bool {
+    const FORMAL: &[&str] = &[
+        "madame",
+        "monsieur",
+        "mesdames",
+        "messieurs",
+        "maitre",
+        "docteur",
+        "geachte",
+        "mevrouw",
+        "meneer",
+        "dear",
+        "sehr geehrte",
+        "dear sir",
+        "السيد",
+        "سيدي",
+        "سيدتي",
+        "votre demande",
+        "votre dossier",
+        "uw aanvraag",
+        "uw verzoek",
+        "your application",
+        "your request",
+        "votre candidature",
+        "uw sollicitatie",
+        "ihr antrag",
+        "vos droits",
+        "votre situation",
+    ];
+    let Some(text) = evidence
+        .texts
+        .iter()
+        .find(|text| text.place == "body" && !text.normal.trim().is_empty())
+        .or_else(|| evidence.texts.iter().find(|text| text.place == "body#html"))
+    else {
+        return false;
+    };
+    // Greetings stand at the head; a forwarded letter further down greets the agent.
+    let head: Vec<&str> = text.normal.lines().map(str::trim).filter(|line| !line.is_empty()).take(4).collect();
+    let head = head
+        .iter()
+        .take_while(|line| !line.starts_with("--") && !line.starts_with("de :") && !line.starts_with("from:"));
+    head.into_iter().any(|line| {
+        let folded = fold(line);
+        FORMAL.iter().any(|word| {
+            folded.starts_with(word)
+                || folded.contains(&format!("bonjour {word}"))
+                || word.contains(' ') && folded.contains(word)
+        })
+    })
+}
+
+enum Likeness {
+    /// The sender's own, with the reason in words.
+    Own(String),
+    /// The sender's family name with somebody else's given name, or with none.
+    Relative(String),
+    None,
+}
+
+/// One reading of the sender's name.
+#[derive(Debug, Default)]
+struct Names {
+    /// Ways to write the given name; the first is the full one.
+    givens: Vec<String>,
+    initials: Vec<String>,
+    /// Ways to write surname and birth name.
+    surnames: Vec<String>,
+    /// Nickname of `people.csv`, as letters.
+    nickname: String,
+    /// The local part of the sender's address, as letters.
+    own_local: String,
+    /// Skeletons of given name and surname.
+    skeletons: Vec<(String, String)>,
+}
+
+impl Names {
+    fn of_sender(look: &Look<'_>) -> Names {
+        let mut all = Names::default();
+        let evidence = look.evidence;
+        let mailbox = evidence.sender.mailbox.as_ref().or(evidence.envelope.reverse_path.mailbox());
+        if let Some(mailbox) = mailbox {
+            let key = mailbox.key();
+            if let Some(person) = evidence.people.at(&key) {
+                all.add(&person.given, &person.surname, &person.nickname);
+                all.add(&person.given, &person.birth_name, &person.nickname);
+                if !person.birth_name.is_empty() {
+                    all.surname(&format!("{}-{}", person.surname, person.birth_name));
+                    all.surname(&format!("{}-{}", person.birth_name, person.surname));
+                }
+                all.nickname = letters(&person.nickname);
+            }
+            all.of_local(mailbox.local());
+        }
+        for header in ["From", "Resent-From", "Sender"] {
+            let value = look.header(header).unwrap_or("");
+            // A From that is somebody else's (a mail that was resent) says nothing about the sender.
+            let theirs = mailbox.is_some_and(|mailbox| value.to_lowercase().contains(&mailbox.key()));
+            if theirs || mailbox.is_none() {
+                all.of_display(value);
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, given: &str, surname: &str, nickname: &str) {
+        for form in givens(given, nickname) {
+            keep(&mut self.givens, form);
+        }
+        for form in initials(given) {
+            keep(&mut self.initials, form);
+        }
+        self.surname(surname);
+        let pair = (skeleton(given), skeleton(surname));
+        if pair.0.len() >= 2 && pair.1.len() >= 3 {
+            self.skeletons.push(pair);
+        }
+    }
+
+    fn surname(&mut self, surname: &str) {
+        for form in surnames(surname).into_iter().filter(|form| form.chars().count() >= 2) {
+            keep(&mut self.surnames, form);
+        }
+    }
+
+    /// `given.surname`, `g.surname`, `given_surname`: the usual shapes of official addresses.
+    fn of_local(&mut self, local: &str) {
+        let local = base(local);
+        self.own_local = letters(local);
+        let Some((given, surname)) = local.split_once(['.', '_']) else { return };
+        let surname = surname.replace(['.', '_'], " ");
+        if ["info", "contact", "service", "secretariat", "ne", "no", "noreply", "direction"].contains(&given) {
+            return;
+        }
+        if given.chars().filter(|c| c.is_alphabetic()).count() > 2 {
+            self.add(given, &surname, "");
+        } else {
+            for form in initials(given) {
+                keep(&mut self.initials, form);
+            }
+            self.surname(&surname);
+        }
+    }
+
+    /// `Given SURNAME (unit) <…>` or `SURNAME, Given`.
+    fn of_display(&mut self, header: &str) {
+        let display = header.split('<').next().unwrap_or("");
+        let display = display.split(['(', '[', '|']).next().unwrap_or("").trim().trim_matches('"').trim();
+        if display.is_empty() || display.contains('@') || display.len() > 120 {
+            return;
+        }
+        if let Some((surname, given)) = display.split_once(',') {
+            return self.add(given.trim(), surname.trim(), "");
+        }
+        let words: Vec<&str> = display.split_whitespace().collect();
+        // "DURAND Marie": capitals are the surname.
+        let capital = |word: &&&str| {
+            word.chars().count() > 1 && word.chars().any(char::is_alphabetic) && !word.chars().any(char::is_lowercase)
+        };
+        let (upper, mixed): (Vec<&&str>, Vec<&&str>) = words.iter().partition(|word| capital(word));
+        let join = |words: &[&&str]| words.iter().map(|word| **word).collect::<Vec<_>>().join(" ");
+        if !upper.is_empty() && !mixed.is_empty() && mixed.len() <= 2 {
+            self.add(&join(&mixed), &join(&upper), "");
+        } else if let Some((given, surname)) = words.split_first().filter(|(_, surname)| !surname.is_empty()) {
+            self.add(given, &surname.join(" "), "");
+        }
+    }
+
+    fn compare(&self, mailbox: &Mailbox, vanity: bool, greets: bool) -> Likeness {
+        let local = fold(base(mailbox.local()));
+        let joined = letters(&local);
+        let tokens: Vec<&str> = local.split(|c: char| !c.is_alphabetic()).filter(|token| !token.is_empty()).collect();
+        if joined.is_empty() {
+            return Likeness::None;
+        }
+        if let Some(why) = self.whole_name(&joined, &tokens) {
+            return Likeness::Own(why);
+        }
+        if vanity && let Some(likeness) = self.vanity(mailbox, &joined, &tokens) {
+            return likeness;
+        }
+        if !self.nickname.is_empty() && self.nickname.chars().count() >= 4 && joined == self.nickname {
+            return Likeness::Own(format!("nickname {}", self.nickname));
+        }
+        if let Some((why, common)) = self.with_initial(&joined, &tokens)
+            && !greets
+            && (!common || self.own_local == joined)
+        {
+            return Likeness::Own(why);
+        }
+        self.relative(&joined, &tokens)
+    }
+
+    /// Given name and surname, in either order, joined or apart, whole or shortened, with anything beside them.
+    fn whole_name(&self, joined: &str, tokens: &[&str]) -> Option<String> {
+        for surname in &self.surnames {
+            for given in self.givens.iter().filter(|given| given.chars().count() >= 2) {
+                let why = || Some(format!("given name {given} and surname {surname}"));
+                let long = given.chars().count() + surname.chars().count() >= 7;
+                if joined == format!("{given}{surname}") || joined == format!("{surname}{given}") {
+                    return why();
+                }
+                if long && (holds(tokens, given) && holds(tokens, surname)) {
+                    return why();
+                }
+                if long
+                    && surname.chars().count() >= 4
+                    && (joined.contains(&format!("{given}{surname}")) || joined.contains(&format!("{surname}{given}")))
+                {
+                    return why();
+                }
+                // The provider's limit or haste cut the surname: "helene.lemar".
+                if given.chars().count() >= 3
+                    && let Some(rest) = joined.strip_prefix(given.as_str())
+                    && rest.chars().count() >= 4
+                    && surname.starts_with(rest)
+                {
+                    return why();
+                }
+                if joined.chars().count() >= 10 && one_edit(joined, &format!("{given}{surname}")) {
+                    return why();
+                }
+            }
+        }
+        let whole = tokens.len() >= 2;
+        self.skeletons.iter().find_map(|(given, surname)| {
+            let sounds: Vec<String> = tokens.iter().map(|token| skeleton(token)).collect();
+            let (rest, first) = (sounds.get(1..)?.concat(), sounds.first()?);
+            let last = sounds.last()?;
+            let front = sounds[..sounds.len() - 1].concat();
+            let agree = whole && (first == given && rest == *surname || last == given && front == *surname);
+            agree.then(|| "the sound of given name and surname".to_owned())
+        })
+    }
+
+    /// Initial and surname; also whether the surname is too common to mean anything.
+    fn with_initial(&self, joined: &str, tokens: &[&str]) -> Option<(String, bool)> {
+        for surname in self.surnames.iter().filter(|surname| surname.chars().count() >= 3) {
+            let why =
+                |initial: &str| Some((format!("initial {initial} and surname {surname}"), is_common_surname(surname)));
+            for initial in &self.initials {
+                if joined == format!("{initial}{surname}") || joined == format!("{surname}{initial}") {
+                    return why(initial);
+                }
+                let apart = holds(tokens, surname) && tokens.contains(&initial.as_str());
+                // "d.koopmans.prive": the rest says what the mailbox is for.
+                if apart {
+                    return why(initial);
+                }
+                // Middle initials: "b.k.kervadoux".
+                if let Some(front) = joined.strip_suffix(surname.as_str())
+                    && front.chars().count() <= 3
+                    && front.starts_with(initial.as_str())
+                    && tokens.len() > 1
+                {
+                    return why(initial);
+                }
+            }
+        }
+        None
+    }
+
+    /// A domain of one's own that holds the surname.
+    fn vanity(&self, mailbox: &Mailbox, joined: &str, tokens: &[&str]) -> Option<Likeness> {
+        let domain = fold(&mailbox.domain().to_unicode());
+        let domain = letters(domain.rsplit_once('.').map_or(domain.as_str(), |(front, _)| front));
+        let surname =
+            self.surnames.iter().find(|surname| surname.chars().count() >= 4 && domain.contains(surname.as_str()))?;
+        let why = format!("domain of the name {surname}");
+        let own = self.givens.iter().any(|given| joined == given || holds(tokens, given))
+            || self.initials.iter().any(|initial| joined == initial)
+            || self.surnames.iter().any(|surname| joined == surname)
+            || ["me", "moi", "ik", "mail", "post", "contact", "info", "hello", "mailbox", "ich", "mij"]
+                .contains(&joined)
+                && domain.chars().count() <= surname.chars().count() + 4;
+        Some(if own { Likeness::Own(why) } else { Likeness::Relative(why) })
+    }
+
+    fn relative(&self, joined: &str, tokens: &[&str]) -> Likeness {
+        for surname in
+            self.surnames.iter().filter(|surname| surname.chars().count() >= 4 && !is_common_surname(surname))
+        {
+            let apart = holds(tokens, surname);
+            let glued = surname.chars().count() >= 6
+                && (joined.ends_with(surname.as_str()) || joined.starts_with(surname.as_str()));
+            if apart || glued {
+                return Likeness::Relative(format!("surname {surname}"));
+            }
+        }
+        Likeness::None
+    }
+}
+
+fn keep(forms: &mut Vec<String>, form: String) {
+    if !form.is_empty() && !forms.contains(&form) {
+        forms.push(form);
+    }
+}
+
+/// Whether the tokens hold a name, written as one token or as several in a row.
+fn holds(tokens: &[&str], name: &str) -> bool {
+    (0..tokens.len()).any(|from| {
+        let mut rest = name;
+        for token in &tokens[from..] {
+            match rest.strip_prefix(token) {
+                Some("") => return true,
+                Some(left) => rest = left,
+                None => return false,
+            }
+        }
+        false
+    })
+}
+
+/// The local part without what a provider ignores: `+tag`, and digits are dropped with the other non-letters.
+fn base(local: &str) -> &str {
+    local.split('+').next().unwrap_or(local)
+}
+
+/// Whether one letter added, dropped or changed makes them equal.
+fn one_edit(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > 1 || a == b {
+        return a == b;
+    }
+    let same = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    match a.len().cmp(&b.len()) {
+        std::cmp::Ordering::Equal => a[same + 1..] == b[same + 1..],
+        std::cmp::Ordering::Less => a[same..] == b[same + 1..],
+        std::cmp::Ordering::Greater => a[same + 1..] == b[same..],
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! MAIL FROM, From and login that disagree (decision D18).
+
+use crate::detect::evidence::SenderProof;
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::{Look, excerpt};
+use crate::mail::{Mailbox, ReversePath};
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    let reverse_path = match &look.evidence.envelope.reverse_path {
+        // A null reverse-path names nobody who could disagree (RFC 5321 §4.5.5).
+        ReversePath::Null => return,
+        path => match path.mailbox() {
+            Some(mailbox) => plain(mailbox),
+            None => return,
+        },
+    };
+    if let Some(from) = look.header("From") {
+        let lower = from.to_lowercase();
+        if lower.contains('@') && !lower.contains(&reverse_path) {
+            findings.push(Finding::new(Kind::SenderMismatch, "header:From").value("from").excerpt(excerpt(from)));
+        }
+    }
+    let sender = look.evidence.sender;
+    if sender.proof == Some(SenderProof::Login)
+        && let Some(login) = &sender.mailbox
+        && login.key() != reverse_path
+    {
+        findings.push(Finding::new(Kind::SenderMismatch, "envelope").value("login"));
+    }
+}
+
+/// The address behind what relays and lists do to it: BATV (`prvs=tag=local`), SRS
+/// (`SRS0=hash=time=domain=local`) and VERP (`local+rcpt=domain@…`).
+fn plain(mailbox: &Mailbox) -> String {
+    let local = mailbox.local().to_lowercase();
+    let domain = mailbox.domain().as_str();
+    if let Some(rest) = local.strip_prefix("prvs=") {
+        let local = rest.split_once('=').map_or(rest, |(_, local)| local);
+        return format!("{local}@{domain}");
+    }
+    if local.starts_with("srs0") || local.starts_with("srs1") {
+        let mut parts = local.rsplitn(3, '=');
+        if let (Some(local), Some(domain)) = (parts.next(), parts.next()) {
+            return format!("{local}@{domain}");
+        }
+    }
+    if let Some((list, recipient)) = local.split_once('+')
+        && recipient.contains('=')
+    {
+        return format!("{list}@{domain}");
+    }
+    format!("{local}@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rewritten_senders_are_read_through() {
+        for (written, meant) in [
+            ("prvs=0123abcd=anne@town.example", "anne@town.example"),
+            ("SRS0=HHH=TT=town.example=anne@relay.example", "anne@town.example"),
+            ("lettre+bob=web.example@town.example", "lettre@town.example"),
+            ("Anne@Town.example", "anne@town.example"),
+            ("anne+dossier@town.example", "anne+dossier@town.example"),
+        ] {
+            let mailbox = Mailbox::parse(written).expect("a sample address");
+            assert_eq!(plain(&mailbox), meant);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Whether an address of a known service shares something, or only names the service.
+//!
+//! The paths are those the services' own "share", "invite" and "join" buttons produce, as seen in 2025 and 2026.
+
+use crate::detect::link::LinkKind;
+
+/// Path beginnings that share, per service. `*` is one segment of at least four characters; a path that goes on
+/// after a beginning still matches.
+const PATHS: &[(&str, &[&str])] = &[
+    // cloud storage
+    (
+        "drive.google.com",
+        &["/file/", "/drive/folders/", "/drive/u/", "/open", "/uc", "/folderview", "/folders/", "/a/"],
+    ),
+    (
+        "docs.google.com",
+        &["/document/", "/spreadsheets/", "/presentation/", "/forms/", "/file/", "/drawings/", "/uc", "/open"],
+    ),
+    ("photos.google.com", &["/share/", "/album/"]),
+    ("photos.app.goo.gl", &["/*"]),
+    ("dropbox.com", &["/s/", "/sh/", "/scl/", "/t/", "/l/", "/request/", "/transfer/", "/paper/", "/sc/"]),
+    ("db.tt", &["/"]),
+    (
+        "onedrive.live.com",
+        &["/?", "/redir", "/edit", "/embed", "/view", "/personal/", "/survey", "/download", "/:", "/picker"],
+    ),
+    ("1drv.ms", &["/"]),
+    ("sharepoint.com", &["/:", "/personal/", "/sites/", "/_layouts/", "/r/"]),
+    (
+        "icloud.com",
+        &["/iclouddrive/", "/photos/#", "/sharedalbum/", "/pages/", "/numbers/", "/keynote/", "/attachment", "/notes/"],
+    ),
+    ("share.icloud.com", &["/"]),
+    ("mega.nz", &["/folder/", "/file/", "/#", "/fm/", "/collection/"]),
+    ("mega.io", &["/folder/", "/file/"]),
+    ("box.com", &["/s/", "/v/", "/file/", "/folder/", "/shared/"]),
+    ("pcloud.link", &["/"]),
+    ("pcloud.com", &["/publink/", "/#page=publink"]),
+    ("disk.yandex.ru", &["/d/", "/i/"]),
+    ("yadi.sk", &["/"]),
+    ("kdrive.infomaniak.com", &["/app/share/", "/app/drive/", "/app/collaborate/"]),
+    // file transfer
+    ("wetransfer.com", &["/downloads/", "/t/", "/previews/"]),
+    ("we.tl", &["/t-", "/*"]),
+    ("swisstransfer.com", &["/d/"]),
+    ("smash.gg", &["/*"]),
+    ("fromsmash.com", &["/*"]),
+    ("transfernow.net", &["/dl/", "/fr/bld", "/en/bld"]),
+    ("grosfichiers.com", &["/*"]),
+    ("filemail.com", &["/d/", "/t/"]),
+    ("send.vis.ee", &["/download/"]),
+    ("transfert.free.fr", &["/*"]),
+    ("dl.free.fr", &["/"]),
+    ("1fichier.com", &["/?", "/dir/"]),
+    ("mediafire.com", &["/file/", "/folder/", "/view/", "/?", "/download/"]),
+    // messengers
+    ("wa.me", &["/"]),
+    ("whatsapp.com", &["/channel/", "/send"]),
+    ("chat.whatsapp.com", &["/*"]),
+    ("api.whatsapp.com", &["/send"]),
+    ("web.whatsapp.com", &["/send", "/accept"]),
+    ("t.me", &["/"]),
+    ("telegram.me", &["/"]),
+    ("telegram.dog", &["/"]),
+    ("signal.me", &["/#"]),
+    ("signal.group", &["/#"]),
+    ("signal.art", &["/addstickers"]),
+    ("m.me", &["/"]),
+    ("messenger.com", &["/t/", "/g/"]),
+    ("discord.gg", &["/"]),
+    ("discord.com", &["/invite/", "/channels/"]),
+    ("join.skype.com", &["/"]),
+    ("viber.click", &["/"]),
+    ("line.me", &["/r/", "/ti/"]),
+    ("threema.id", &["/"]),
+    ("slack.com", &["/archives/", "/shared_invite/", "/t/"]),
+    // meetings
+    (
+        "teams.microsoft.com",
+        &[
+            "/l/meetup-join/",
+            "/l/meeting/",
+            "/meet/",
+            "/_#/meet",
+            "/_#/l/meetup-join/",
+            "/dl/launcher",
+            "/v2/?meetingjoin",
+        ],
+    ),
+    ("teams.live.com", &["/meet/", "/l/"]),
+    ("zoom.us", &["/j/", "/my/", "/w/", "/s/", "/wc/", "/meeting/", "/webinar/", "/rec/"]),
+    ("zoom.com", &["/j/", "/my/", "/w/"]),
+    ("zoomgov.com", &["/j/", "/my/", "/w/"]),
+    ("webex.com", &["/meet/", "/join/", "/m/", "/webappng/sites/", "/wbxmjs/", "/weblink/", "/j.php", "/mw3300/"]),
+    ("gotomeet.me", &["/"]),
+    ("gotomeeting.com", &["/join/"]),
+    ("meet.goto.com", &["/"]),
+];
+
+/// First words of paths that lead to a service's own pages, not to something shared.
+const HOUSE: &[&str] = &[
+    "about",
+    "accessibility",
+    "account",
+    "accounts",
+    "apps",
+    "app-store",
+    "blog",
+    "business",
+    "careers",
+    "contact",
+    "cookies",
+    "copyright",
+    "developers",
+    "download",
+    "downloads",
+    "en",
+    "en-gb",
+    "en-us",
+    "entreprise",
+    "explore",
+    "faq",
+    "features",
+    "fr",
+    "fr-fr",
+    "gdpr",
+    "guide",
+    "help",
+    "home",
+    "index.html",
+    "index.php",
+    "jobs",
+    "legal",
+    "login",
+    "logout",
+    "nl",
+    "nl-nl",
+    "news",
+    "plans",
+    "policies",
+    "press",
+    "pricing",
+    "privacy",
+    "register",
+    "security",
+    "settings",
+    "share.php",
+    "sharer.php",
+    "sharer",
+    "signin",
+    "signup",
+    "status",
+    "support",
+    "tarifs",
+    "terms",
+    "tos",
+    "intent",
+    "hashtag",
+    "search",
+    "aide",
+    "cgu",
+    "mentions-legales",
+    "favicon.ico",
+    "static",
+    "assets",
+];
+
+/// Whether `rest` (path, query, fragment) of an address on `host` shares something.
+pub fn shares(kind: LinkKind, host: &str, rest: &str) -> bool {
+    let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+    let lower = rest.to_lowercase();
+    // The nearest row speaks for the host.
+    let row = PATHS
+        .iter()
+        .filter(|(service, _)| host == *service || host.strip_suffix(service).is_some_and(|front| front.ends_with('.')))
+        .max_by_key(|(service, _)| service.len());
+    match row {
+        Some((_, beginnings)) => beginnings.iter().any(|beginning| begins(&lower, beginning)),
+        None if kind == LinkKind::Meeting && host.starts_with("meet.google.") => is_meet_code(&lower),
+        None => {
+            let first = lower[1..].split(['/', '?', '#']).next().unwrap_or("");
+            first.len() >= 2 && !HOUSE.contains(&first)
+        }
+    }
+}
+
+fn begins(path: &str, beginning: &str) -> bool {
+    if let Some(front) = beginning.strip_suffix('*') {
+        let segment = path.strip_prefix(front).unwrap_or("").split(['/', '?', '#']).next().unwrap_or("");
+        return segment.len() >= 4 && !HOUSE.contains(&segment);
+    }
+    if beginning == "/" {
+        let first = path[1..].split(['/', '?', '#']).next().unwrap_or("");
+        return !first.is_empty() && !HOUSE.contains(&first) || path.contains('?') || path.contains('#');
+    }
+    // Services put language and user before the word: /fr/downloads/…, /u/0/…, /s/…
+    path.starts_with(beginning)
+        || path
+            .split_once(beginning)
+            .is_some_and(|(front, _)| front.matches('/').count() <= 2 && front.len() <= 12 && beginning.len() > 3)
+}
+
+/// `abc-defg-hij`, or a nickname under /lookup/.
+fn is_meet_code(path: &str) -> bool {
+    let code = path[1..].split(['/', '?', '#']).next().unwrap_or("");
+    code == "lookup" || code.len() == 12 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_told_from_a_shop_window() {
+        let cases = [
+            (LinkKind::CloudStorage, "drive.google.com", "/file/d/1QqWwEe/view", true),
+            (LinkKind::CloudStorage, "www.dropbox.com", "/scl/fo/9x8y7z/AbC?rlkey=1", true),
+            (LinkKind::CloudStorage, "www.dropbox.com", "/features/cloud-storage", false),
+            (LinkKind::CloudStorage, "onedrive.live.com", "/?id=root", true),
+            (LinkKind::CloudStorage, "contoso-my.sharepoint.com", "/:w:/g/personal/x", true),
+            (LinkKind::FileTransfer, "wetransfer.com", "/", false),
+            (LinkKind::FileTransfer, "we.tl", "/t-AbCdEf1234", true),
+            (LinkKind::Messenger, "wa.me", "/33639980000", true),
+            (LinkKind::Messenger, "t.me", "", false),
+            (LinkKind::Messenger, "signal.group", "/#CjQKIA", true),
+            (LinkKind::Meeting, "teams.microsoft.com", "/l/meetup-join/19%3a", true),
+            (LinkKind::Meeting, "zoom.us", "/pricing", false),
+            (LinkKind::Meeting, "meet.google.com", "/abc-defg-hij", true),
+            (LinkKind::Meeting, "meet.google.com", "/about", false),
+            (LinkKind::Meeting, "visio.numerique.gouv.fr", "/abcdefghij", true),
+            (LinkKind::Social, "www.tiktok.com", "/@cabinet/video/72", true),
+            (LinkKind::Social, "www.facebook.com", "/sharer.php?u=x", false),
+            (LinkKind::Social, "www.facebook.com", "/privacy/policy", false),
+        ];
+        for (kind, host, rest, expected) in cases {
+            assert_eq!(shares(kind, host, rest), expected, "{host}{rest}");
+        }
+    }
+}

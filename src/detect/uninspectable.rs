@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What could not be read (decision D17): the silence of a detector must not be mistaken for a clean file.
+
+use crate::detect::finding::{Finding, Kind};
+use crate::detect::look::Look;
+use crate::document::Fault;
+
+pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+    for (place, extract) in look.files() {
+        let value = match extract.fault {
+            None => continue,
+            Some(Fault::Encrypted) => "encrypted",
+            Some(Fault::Broken) => "broken",
+            Some(Fault::Budget) => "budget",
+            Some(Fault::Crashed) => "crashed",
+        };
+        findings.push(Finding::new(Kind::Uninspectable, place).value(value));
+    }
+    if let Some(budget) = look.evidence.message.exceeded {
+        findings.push(Finding::new(Kind::Uninspectable, "body").value("budget").excerpt(budget));
+    }
+}

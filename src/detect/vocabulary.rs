@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The vocabulary of markings: `policies/markings/*.toml`, read into one table of phrases.
+//!
+//! Three strengths of wording. `words` are specific: nobody writes "Stg. GEHEIM" by accident. `plain` are ordinary
+//! words ("secret") that mark only where they stand alone in capitals. `short` are abbreviations ("DR") that mark
+//! only in brackets or after a label.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::detect::names::fold;
+
+/// A fault in a file of markings, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct VocabularyError {
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    pub message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    scheme: String,
+    /// For people: what the vocabulary is.
+    #[allow(dead_code)]
+    title: String,
+    /// Labels of a sender's domain that speak for this vocabulary where two claim the same word.
+    #[serde(default)]
+    home: Vec<String>,
+    /// Words of a text that speak for this vocabulary, such as the law it rests on.
+    #[serde(default)]
+    evidence: Vec<String>,
+    /// Words that may stand on the line of a marking without making it prose.
+    #[serde(default)]
+    beside: Vec<String>,
+    /// Expressions that hold a word of this vocabulary and mark nothing.
+    #[serde(default)]
+    friends: Vec<String>,
+    #[serde(default)]
+    level: Vec<LevelRow>,
+    #[serde(default)]
+    label: Vec<LabelRow>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LevelRow {
+    id: String,
+    rank: u8,
+    #[serde(default)]
+    words: Vec<String>,
+    #[serde(default)]
+    plain: Vec<String>,
+    #[serde(default)]
+    short: Vec<String>,
+    /// Restricts who may read and stands beside a level (SPÉCIAL FRANCE).
+    #[serde(default)]
+    caveat: bool,
+    /// Where the wording comes from, and since or until when it is in use: for the reader of the file.
+    #[allow(dead_code)]
+    source: String,
+    #[allow(dead_code)]
+    since: Option<String>,
+    #[allow(dead_code)]
+    until: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabelRow {
+    guid: Option<String>,
+    name: String,
+    rank: u8,
+}
+
+/// One level of one vocabulary.
+#[derive(Debug)]
+pub struct Level {
+    pub scheme: usize,
+    /// `scheme/level`.
+    pub value: String,
+    pub rank: u8,
+    pub caveat: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    Short,
+    Plain,
+    Specific,
+}
+
+/// One wording of one level, as folded words.
+#[derive(Debug)]
+pub struct Phrase {
+    pub words: Vec<String>,
+    pub level: usize,
+    pub strength: Strength,
+    /// The wording itself holds a colon (TLP:AMBER); elsewhere a colon parts two expressions.
+    pub colon: bool,
+}
+
+#[derive(Debug)]
+pub struct Scheme {
+    pub home: Vec<String>,
+    pub evidence: Vec<String>,
+}
+
+/// All vocabularies, ready for look-up.
+#[derive(Debug, Default)]
+pub struct Markings {
+    pub(super) levels: Vec<Level>,
+    pub(super) phrases: Vec<Phrase>,
+    pub(super) schemes: Vec<Scheme>,
+    /// Phrases by their first word.
+    by_first: HashMap<String, Vec<usize>>,
+    /// Phrases written without any separator, for letters spaced out.
+    squeezed: HashMap<String, Vec<usize>>,
+    /// Expressions that may stand beside a marking, as words, longest first.
+    beside: Vec<Vec<String>>,
+    friends: Vec<Vec<String>>,
+    /// Rank of a sensitivity label by GUID or folded name.
+    labels: HashMap<String, u8>,
+}
+
+impl Markings {
+    /// Reads the files of `policies/markings/`: name and text of each, in the order in which vocabularies claim a
+    /// word that several know.
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Markings, VocabularyError> {
+        let mut markings = Markings::default();
+        for (name, text) in files {
+            let file = toml::from_str::<File>(text).map_err(|error| {
+                fault(name, text, error.span().map_or(0, |span| span.start), error.message().to_owned())
+            })?;
+            markings.add(name, text, file)?;
+        }
+        markings.beside.sort_by_key(|words| std::cmp::Reverse(words.len()));
+        Ok(markings)
+    }
+
+    fn add(&mut self, name: &str, text: &str, file: File) -> Result<(), VocabularyError> {
+        let scheme = self.schemes.len();
+        self.schemes.push(Scheme {
+            home: file.home.iter().map(|label| label.to_lowercase()).collect(),
+            evidence: file.evidence.iter().map(|words| fold(words)).collect(),
+        });
+        self.beside.extend(file.beside.iter().map(|words| split(words)));
+        self.friends.extend(file.friends.iter().map(|words| split(words)));
+        for row in file.level {
+            let at = text.find(&format!("\"{}\"", row.id)).unwrap_or(0);
+            if row.rank > 4 {
+                return Err(fault(
+                    name,
+                    text,
+                    at,
+                    format!("rank {} of level {} is beyond 4 (secret)", row.rank, row.id),
+                ));
+            }
+            let level = self.levels.len();
+            self.levels.push(Level {
+                scheme,
+                value: format!("{}/{}", file.scheme, row.id),
+                rank: row.rank,
+                caveat: row.caveat,
+            });
+            let rows = [(row.words, Strength::Specific), (row.plain, Strength::Plain), (row.short, Strength::Short)];
+            for (wordings, strength) in rows {
+                for wording in wordings {
+                    let words = split(&wording);
+                    if words.is_empty() {
+                        return Err(fault(name, text, at, format!("level {} has a wording without a letter", row.id)));
+                    }
+                    self.phrase(Phrase { words, level, strength, colon: wording.contains(':') });
+                }
+            }
+        }
+        for row in file.label {
+            if row.rank > 4 {
+                let at = text.find(&format!("\"{}\"", row.name)).unwrap_or(0);
+                return Err(fault(
+                    name,
+                    text,
+                    at,
+                    format!("rank {} of label {} is beyond 4 (secret)", row.rank, row.name),
+                ));
+            }
+            self.labels.insert(fold(&row.name), row.rank);
+            if let Some(guid) = row.guid {
+                self.labels.insert(guid.to_lowercase(), row.rank);
+            }
+        }
+        Ok(())
+    }
+
+    fn phrase(&mut self, phrase: Phrase) {
+        let index = self.phrases.len();
+        if let Some(first) = phrase.words.first() {
+            self.by_first.entry(first.clone()).or_default().push(index);
+        }
+        let joined = phrase.words.concat();
+        if phrase.strength != Strength::Short && joined.chars().count() >= 4 || is_arabic(&joined) {
+            // Some producers of PDF store Arabic as it looks, from left to right.
+            if is_arabic(&joined) {
+                self.squeezed.entry(joined.chars().rev().collect()).or_default().push(index);
+            }
+            self.squeezed.entry(joined).or_default().push(index);
+        }
+        self.phrases.push(phrase);
+    }
+
+    /// The longest wordings that begin at the first of `words`: how many words they take, and which they are.
+    /// `joined(i)` says whether nothing but a permitted separator stands between word `i` and the next.
+    pub(super) fn at(&self, words: &[&str], joined: impl Fn(usize, bool) -> bool) -> Option<(usize, Vec<usize>)> {
+        let candidates = self.by_first.get(*words.first()?)?;
+        let mut best: (usize, Vec<usize>) = (0, Vec::new());
+        for &index in candidates {
+            let phrase = &self.phrases[index];
+            let length = phrase.words.len();
+            let fits = words.len() >= length
+                && length >= best.0
+                && phrase.words.iter().zip(words).all(|(a, b)| a == b)
+                && (0..length - 1).all(|i| joined(i, phrase.colon));
+            if fits {
+                if length > best.0 {
+                    best = (length, Vec::new());
+                }
+                best.1.push(index);
+            }
+        }
+        (best.0 > 0).then_some(best)
+    }
+
+    /// Wordings that read the same once every separator is gone.
+    pub(super) fn squeezed(&self, letters: &str) -> Option<&[usize]> {
+        self.squeezed.get(letters).map(Vec::as_slice)
+    }
+
+    /// How many of `words` are an expression that may stand beside a marking.
+    pub(super) fn beside(&self, words: &[&str]) -> usize {
+        let known = self.beside.iter().find(|known| begins(words, known));
+        known.map_or(0, Vec::len)
+    }
+
+    /// How many of `words` are an expression that only sounds like a marking.
+    pub(super) fn friend(&self, words: &[&str]) -> usize {
+        self.friends.iter().filter(|known| begins(words, known)).map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The rank an operator gave to a label by GUID or name.
+    pub(super) fn label(&self, name_or_guid: &str) -> Option<u8> {
+        self.labels.get(&name_or_guid.to_lowercase()).or_else(|| self.labels.get(&fold(name_or_guid))).copied()
+    }
+
+    /// The literals that betray a line worth reading: the longest word of each wording that is no abbreviation.
+    pub(super) fn triggers(&self) -> impl Iterator<Item = &str> {
+        self.phrases.iter().filter(|phrase| phrase.strength != Strength::Short).filter_map(|phrase| {
+            let word = phrase.words.iter().max_by_key(|word| word.chars().count())?;
+            // Arabic ya and ta marbuta are written two ways; the stem is enough to look closer.
+            Some(if is_arabic(word) { word.trim_end_matches(['ي', 'ه']) } else { word.as_str() })
+        })
+    }
+}
+
+fn begins(words: &[&str], known: &[String]) -> bool {
+    !known.is_empty() && words.len() >= known.len() && known.iter().zip(words).all(|(a, b)| a == b)
+}
+
+/// The folded words of an expression.
+pub fn split(text: &str) -> Vec<String> {
+    fold(text).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+pub fn is_arabic(text: &str) -> bool {
+    text.chars().next().is_some_and(|c| ('\u{600}'..='\u{6ff}').contains(&c))
+}
+
+fn fault(file: &str, text: &str, at: usize, message: String) -> VocabularyError {
+    let before = text.get(..at).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    VocabularyError { file: file.to_owned(), line, column, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "scheme = \"xx\"\ntitle = \"test\"\n[[level]]\nid = \"deux\"\nrank = 2\nwords = [\"Diffusion Restreinte\", \"TLP:AMBER\"]\nplain = [\"Secret\"]\nsource = \"test\"\n";
+
+    #[test]
+    fn the_longest_wording_wins_and_a_colon_parts_expressions() {
+        let markings = Markings::parse([("xx.toml", SMALL)]).expect("the sample is well formed");
+        let words = ["diffusion", "restreinte", "otan"];
+        assert_eq!(markings.at(&words, |_, _| true).map(|found| found.0), Some(2));
+        assert_eq!(markings.at(&words, |_, colon| colon), None);
+        assert_eq!(markings.at(&["tlp", "amber"], |_, colon| colon).map(|found| found.0), Some(2));
+        assert!(markings.squeezed("diffusionrestreinte").is_some());
+    }
+
+    #[test]
+    fn a_fault_names_its_line() {
+        let broken = SMALL.replace("rank = 2", "rang = 2");
+        let error = Markings::parse([("xx.toml", broken.as_str())]).expect_err("an unknown key");
+        assert_eq!((error.file.as_str(), error.line), ("xx.toml", 5));
+        let error = Markings::parse([("xx.toml", SMALL.replace("rank = 2", "rank = 7").as_str())]).expect_err("a rank");
+        assert_eq!(error.line, 4);
+    }
+}
