@@ -13,8 +13,10 @@ use std::future::Future;
 use crate::mail::{Content, Mail, Reply, reply};
 
 pub mod connection;
+pub mod dsn;
 pub mod mx;
 pub mod next_hop;
+pub mod outbox;
 pub mod relay;
 pub mod settings;
 

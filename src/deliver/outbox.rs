@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The outbox's courier: takes what is due, speaks SMTP or LMTP with the release road, writes down how it ended
+//! (decisions D10, D16). One item is one transaction; bytes leave exactly as they were kept.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use mail_send::SmtpClient;
+use smtp_proto::{
+    EXT_8BIT_MIME, EXT_CHUNKING, EXT_DSN, EXT_REQUIRE_TLS, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
+    Response,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+use super::dsn;
+use crate::store::{DueItem, ItemState, Kind, RecipientOutcome, Store, StoreError, Verbatim, Work};
+
+/// Transactions under way at once.
+const AT_ONCE: usize = 4;
+/// RFC 5321 §4.5.3.2 allows minutes; the final dot's ten would keep one of four couriers too long.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// First wait after a 4xx; doubled each time up to [`LONGEST`], less up to a quarter.
+const FIRST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// How long to wait when the store itself does not answer.
+const STORE_AWAY: Duration = Duration::from_secs(30);
+
+/// Where items go: `[release] via`.
+#[derive(Clone)]
+pub struct Road {
+    pub to: Address,
+    pub tls: RoadTls,
+    /// LHLO and a reply for each recipient (RFC 2033).
+    pub lmtp: bool,
+    /// The name we give in EHLO and write into Received and reports.
+    pub host: String,
+}
+
+#[derive(Debug, Clone)]
+pub enum Address {
+    /// `host:port`.
+    Tcp(String),
+    Unix(PathBuf),
+}
+
+/// What the connector demands of certificates is its maker's choice.
+#[derive(Clone)]
+pub enum RoadTls {
+    Off,
+    /// STARTTLS where it is offered.
+    Opportunistic(TlsConnector),
+    /// Nothing is sent without it.
+    Required(TlsConnector),
+}
+
+/// The clock, so that a test can have its own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The courier. Cheap to clone.
+#[derive(Clone)]
+pub struct Outbox {
+    store: Store,
+    road: Arc<Road>,
+    clock: Clock,
+}
+
+impl Outbox {
+    pub fn new(store: Store, road: Road, clock: Clock) -> Outbox {
+        Outbox { store, road: Arc::new(road), clock }
+    }
+
+    /// Delivers until stopped; what is under way then is finished.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut under_way = JoinSet::new();
+        loop {
+            let wait = match self.take(&mut under_way).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::error!(%error, "the outbox cannot be read");
+                    STORE_AWAY
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = under_way.join_next() => {}
+                () = self.store.outbox_changed() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    /// One round: everything due now is tried once. Gives how many items were tried.
+    pub async fn deliver_due(&self) -> Result<usize, StoreError> {
+        let mut tried = 0;
+        loop {
+            let due = self.store.outbox_take((self.clock)(), AT_ONCE as u32).await?;
+            if due.is_empty() {
+                return Ok(tried);
+            }
+            tried += due.len();
+            let mut under_way: JoinSet<_> = due.into_iter().map(|item| self.clone().deliver(item)).collect();
+            while under_way.join_next().await.is_some() {}
+        }
+    }
+
+    /// Starts what is due while there is room; gives how long nothing more will be.
+    async fn take(&self, under_way: &mut JoinSet<()>) -> Result<Duration, StoreError> {
+        let now = (self.clock)();
+        let room = AT_ONCE.saturating_sub(under_way.len());
+        if room == 0 {
+            return Ok(LONGEST);
+        }
+        for item in self.store.outbox_take(now, room as u32).await? {
+            under_way.spawn(self.clone().deliver(item));
+        }
+        let next = self.store.outbox_next().await?;
+        // A moment at least, so that an item due but not to be had does not make us spin.
+        let wait =
+            next.map(|at| at.duration_since(now)).and_then(|d| Duration::try_from(d).ok().or(Some(Duration::ZERO)));
+        Ok(wait.unwrap_or(LONGEST).clamp(Duration::from_secs(1), LONGEST))
+    }
+
+    async fn deliver(self, item: DueItem) {
+        let outcomes = match self.content(&item).await {
+            Ok(content) => self.attempt(&item, &content).await,
+            Err(error) => {
+                tracing::error!(item = item.id, %error, "an outbox item cannot be read");
+                all(&item, Verdict::PutOff, "451 4.3.0 our store does not give the content")
+            }
+        };
+        let now = (self.clock)();
+        match self.store.outbox_settle(&item, outcomes, next_attempt(&item, now), now).await {
+            Ok(state) => {
+                tracing::info!(item = item.id, mail = item.mail, kind = item.kind.as_str(), state = %said(state), "outbox")
+            }
+            // The lease runs out and the item is tried again: better twice than never.
+            Err(error) => tracing::error!(item = item.id, %error, "how an outbox item ended could not be written down"),
+        }
+    }
+
+    async fn content(&self, item: &DueItem) -> Result<Bytes, StoreError> {
+        match self.store.outbox_work(item).await? {
+            Work::Content(bytes) if item.kind == Kind::Release => {
+                // Decision D10: one Received line in front, every byte after it exact.
+                let id = item.copy.as_deref().unwrap_or(&item.id);
+                let date = dsn::rfc5322_date((self.clock)());
+                let mut content =
+                    format!("Received: by {} (octroi) id {id};\r\n\t{date}\r\n", self.road.host).into_bytes();
+                content.extend_from_slice(&bytes);
+                Ok(content.into())
+            }
+            Work::Content(bytes) => Ok(bytes),
+            Work::Report { report, original } => {
+                let message_id = format!("{}@{}", item.id, self.road.host);
+                let stamp = dsn::Stamp { host: &self.road.host, date: item.created, message_id: &message_id };
+                Ok(dsn::compose(&report, &original, &stamp).into())
+            }
+        }
+    }
+
+    /// Opens the road and makes one transaction. What breaks on the way puts every recipient off.
+    async fn attempt(&self, item: &DueItem, content: &[u8]) -> Vec<RecipientOutcome> {
+        let talk = async {
+            match &self.road.to {
+                Address::Tcp(to) => {
+                    let stream = TcpStream::connect(to).await?;
+                    stream.set_nodelay(true)?;
+                    self.talk_tcp(SmtpClient { stream, timeout: PATIENCE }, item, content, to).await
+                }
+                Address::Unix(path) => {
+                    let stream = UnixStream::connect(path).await?;
+                    let mut client = SmtpClient { stream, timeout: PATIENCE };
+                    greeting(&mut client).await?;
+                    let offer = self.hello(&mut client).await?;
+                    self.transaction(&mut client, &offer, false, item, content).await
+                }
+            }
+        };
+        // Each command has its own patience; all together may have five.
+        match tokio::time::timeout(PATIENCE * 5, talk).await {
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(mail_send::Error::UnexpectedReply(reply))) => all(item, verdict(&reply), &text(&reply)),
+            Ok(Err(error)) => all(item, Verdict::PutOff, &format!("451 4.4.1 {error}")),
+            Err(_) => all(item, Verdict::PutOff, "451 4.4.2 the next server took too long"),
+        }
+    }
+
+    async fn talk_tcp(
+        &self,
+        mut client: SmtpClient<TcpStream>,
+        item: &DueItem,
+        content: &[u8],
+        to: &str,
+    ) -> mail_send::Result<Vec<RecipientOutcome>> {
+        greeting(&mut client).await?;
+        let offer = self.hello(&mut client).await?;
+        let (connector, required) = match &self.road.tls {
+            RoadTls::Off => return self.transaction(&mut client, &offer, false, item, content).await,
+            RoadTls::Opportunistic(connector) => (connector, false),
+            RoadTls::Required(connector) => (connector, true),
+        };
+        if !offer.has_capability(EXT_START_TLS) {
+            if required {
+                return Err(mail_send::Error::MissingStartTls);
+            }
+            return self.transaction(&mut client, &offer, false, item, content).await;
+        }
+        let name = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
+        let mut client = client.start_tls(connector, name).await?;
+        let offer = self.hello(&mut client).await?;
+        self.transaction(&mut client, &offer, true, item, content).await
+    }
+
+    async fn hello<T: Stream>(&self, client: &mut SmtpClient<T>) -> mail_send::Result<EhloResponse<String>> {
+        if self.road.lmtp { client.lhlo(&self.road.host).await } else { client.ehlo(&self.road.host).await }
+    }
+
+    async fn transaction<T: Stream>(
+        &self,
+        client: &mut SmtpClient<T>,
+        offer: &EhloResponse<String>,
+        tls: bool,
+        item: &DueItem,
+        content: &[u8],
+    ) -> mail_send::Result<Vec<RecipientOutcome>> {
+        let outcomes = match plan(item, content, offer, tls) {
+            Ok(plan) => self.say(client, item, content, plan).await?,
+            Err(refusal) => {
+                // Decision D5: lost capabilities get a fresh look first.
+                let verdict = if item.attempts == 0 { Verdict::PutOff } else { Verdict::Failed };
+                all(item, verdict, refusal)
+            }
+        };
+        // The transaction is over; what QUIT is answered changes nothing.
+        let _ = client.cmd(b"QUIT\r\n").await;
+        Ok(outcomes)
+    }
+
+    async fn say<T: Stream>(
+        &self,
+        client: &mut SmtpClient<T>,
+        item: &DueItem,
+        content: &[u8],
+        plan: Plan,
+    ) -> mail_send::Result<Vec<RecipientOutcome>> {
+        let reply = client.cmd(&plan.mail).await?;
+        if !reply.is_positive_completion() {
+            return Ok(all(item, verdict(&reply), &text(&reply)));
+        }
+        let mut outcomes = Vec::new();
+        let mut accepted = Vec::new();
+        for (n, command) in &plan.recipients {
+            let reply = client.cmd(command).await?;
+            if reply.is_positive_completion() {
+                accepted.push(*n);
+            } else {
+                outcomes.push(outcome(*n, verdict(&reply), text(&reply)));
+            }
+        }
+        if accepted.is_empty() {
+            return Ok(outcomes);
+        }
+        let replies = if self.road.lmtp { accepted.len() } else { 1 };
+        let replies = match send_content(client, content, plan.chunked, replies).await? {
+            Ok(replies) => replies,
+            Err(refused) => vec![refused],
+        };
+        for (at, n) in accepted.into_iter().enumerate() {
+            if let Some(reply) = replies.get(at).or(replies.last()) {
+                outcomes.push(outcome(n, verdict(reply), text(reply)));
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+async fn greeting<T: Stream>(client: &mut SmtpClient<T>) -> mail_send::Result<()> {
+    let reply = tokio::time::timeout(PATIENCE, client.read()).await.map_err(|_| mail_send::Error::Timeout)??;
+    if reply.is_positive_completion() { Ok(()) } else { Err(mail_send::Error::UnexpectedReply(reply)) }
+}
+
+/// The commands of one transaction, checked against what the hop offers.
+struct Plan {
+    mail: Vec<u8>,
+    recipients: Vec<(i64, Vec<u8>)>,
+    chunked: bool,
+}
+
+/// Composes the commands; `Err` is the reply the hop would have to give.
+fn plan(item: &DueItem, content: &[u8], offer: &EhloResponse<String>, tls: bool) -> Result<Plan, &'static str> {
+    let has = |bit| offer.has_capability(bit);
+    let lines = item.recipients.iter().map(|(_, verbatim)| verbatim).chain([&item.reverse_path]);
+    // RFC 5321 §4.1.1: a command is one line; whatever was stored, no second one comes out of it.
+    if lines.clone().any(|line| line.chars().any(char::is_control)) {
+        return Err("553 5.1.0 an address of this item is no address");
+    }
+    let from = Verbatim::read(&item.reverse_path);
+    let international =
+        !from.path.is_ascii() || item.recipients.iter().any(|(_, r)| !Verbatim::read(r).path.is_ascii());
+    let utf8 = from.get("SMTPUTF8").is_some() || international;
+    if utf8 && !has(EXT_SMTP_UTF8) {
+        return Err("554 5.6.7 the next server does not take internationalised mail");
+    }
+    if from.get("REQUIRETLS").is_some() && !(tls && has(EXT_REQUIRE_TLS)) {
+        return Err("554 5.7.30 the next server cannot promise TLS onward");
+    }
+    if from.get("BODY").is_some_and(|b| b.eq_ignore_ascii_case("8BITMIME")) && !has(EXT_8BIT_MIME) {
+        return Err("554 5.6.3 the next server does not take 8-bit content");
+    }
+    let bare = has_bare_newline(content);
+    if bare && !has(EXT_CHUNKING) {
+        return Err("550 5.6.11 the message holds a bare CR or LF and the next server has no BDAT");
+    }
+    let mut mail = format!("MAIL FROM:<{}>", from.path);
+    if has(EXT_SIZE) {
+        mail.push_str(&format!(" SIZE={}", content.len()));
+    }
+    if has(EXT_8BIT_MIME) && !content.is_ascii() {
+        mail.push_str(" BODY=8BITMIME");
+    }
+    if utf8 {
+        mail.push_str(" SMTPUTF8");
+    }
+    if from.get("REQUIRETLS").is_some() {
+        mail.push_str(" REQUIRETLS");
+    }
+    push(&mut mail, &from, &["RET", "ENVID"], has(EXT_DSN));
+    mail.push_str("\r\n");
+    let recipients = item.recipients.iter().map(|(n, verbatim)| {
+        let to = Verbatim::read(verbatim);
+        let mut line = format!("RCPT TO:<{}>", to.path);
+        push(&mut line, &to, &["NOTIFY", "ORCPT"], has(EXT_DSN));
+        line.push_str("\r\n");
+        (*n, line.into_bytes())
+    });
+    // DATA cannot end a message without a line end; BDAT keeps even that exact.
+    let chunked = has(EXT_CHUNKING) && (bare || !content.ends_with(b"\r\n"));
+    Ok(Plan { mail: mail.into_bytes(), recipients: recipients.collect(), chunked })
+}
+
+/// Adds the named parameters as the client wrote them, where the hop offers their extension.
+fn push(line: &mut String, verbatim: &Verbatim<'_>, keywords: &[&str], offered: bool) {
+    let wanted =
+        verbatim.parameters.iter().filter(|(k, _)| offered && keywords.iter().any(|w| k.eq_ignore_ascii_case(w)));
+    for (keyword, value) in wanted {
+        line.push(' ');
+        line.push_str(keyword);
+        if let Some(value) = value {
+            line.push('=');
+            line.push_str(value);
+        }
+    }
+}
+
+/// A CR or LF that is not part of CRLF (RFC 5321 §2.3.8).
+fn has_bare_newline(content: &[u8]) -> bool {
+    memchr::memchr2_iter(b'\r', b'\n', content).any(|at| match content.get(at) {
+        Some(b'\r') => content.get(at + 1) != Some(&b'\n'),
+        _ => at == 0 || content.get(at - 1) != Some(&b'\r'),
+    })
+}
+
+/// Sends the content and reads `replies` replies; the inner `Err` is a refusal to begin.
+async fn send_content<T: Stream>(
+    client: &mut SmtpClient<T>,
+    content: &[u8],
+    chunked: bool,
+    replies: usize,
+) -> mail_send::Result<Result<Vec<Response<String>>, Response<String>>> {
+    let mut out = Vec::with_capacity(content.len() + content.len() / 64 + 64);
+    if chunked {
+        out.extend_from_slice(format!("BDAT {} LAST\r\n", content.len()).as_bytes());
+        out.extend_from_slice(content);
+    } else {
+        let reply = client.cmd(b"DATA\r\n").await?;
+        if reply.code != 354 {
+            return Ok(Err(reply));
+        }
+        stuff(content, &mut out);
+    }
+    let sent = async {
+        client.stream.write_all(&out).await?;
+        client.stream.flush().await?;
+        client.read_many(replies).await
+    };
+    Ok(Ok(tokio::time::timeout(PATIENCE, sent).await.map_err(|_| mail_send::Error::Timeout)??))
+}
+
+/// RFC 5321 §4.5.2: a dot that begins a line is doubled; then the end of the message. Only CRLF ends a line.
+fn stuff(content: &[u8], out: &mut Vec<u8>) {
+    let mut start = 0;
+    if content.first() == Some(&b'.') {
+        out.push(b'.');
+    }
+    for at in memchr::memmem::find_iter(content, b"\r\n.") {
+        // The match is within content, and `start` never passes it: matches do not overlap.
+        out.extend_from_slice(&content[start..at + 2]);
+        out.push(b'.');
+        start = at + 2;
+    }
+    out.extend_from_slice(&content[start..]);
+    if !content.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Sent,
+    PutOff,
+    Failed,
+}
+
+/// RFC 5321 §4.2.1: 2xx done, 5xx never; everything else, also what makes no sense here, is tried again.
+fn verdict(reply: &Response<String>) -> Verdict {
+    match reply.code {
+        200..300 => Verdict::Sent,
+        500..600 => Verdict::Failed,
+        _ => Verdict::PutOff,
+    }
+}
+
+fn outcome(n: i64, verdict: Verdict, reply: String) -> RecipientOutcome {
+    match verdict {
+        Verdict::Sent => RecipientOutcome::Sent { n, reply },
+        Verdict::PutOff => RecipientOutcome::PutOff { n, reply },
+        Verdict::Failed => RecipientOutcome::Failed { n, reply },
+    }
+}
+
+/// One end for every recipient. A positive reply out of place is no delivery.
+fn all(item: &DueItem, verdict: Verdict, reply: &str) -> Vec<RecipientOutcome> {
+    let verdict = if verdict == Verdict::Sent { Verdict::PutOff } else { verdict };
+    item.recipients.iter().map(|(n, _)| outcome(*n, verdict, reply.to_owned())).collect()
+}
+
+/// The reply as one line, at most 500 characters of it.
+fn text(reply: &Response<String>) -> String {
+    let [class, subject, detail] = reply.esc;
+    let message: String = reply.message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
+    if class == 0 {
+        format!("{} {message}", reply.code)
+    } else {
+        format!("{} {class}.{subject}.{detail} {message}", reply.code)
+    }
+}
+
+fn said(state: ItemState) -> &'static str {
+    match state {
+        ItemState::Ready => "put off",
+        other => other.as_str(),
+    }
+}
+
+/// Doubling waits. The jitter follows from the item's name, so that items put off together come back apart.
+fn next_attempt(item: &DueItem, now: Timestamp) -> Timestamp {
+    let wait = FIRST.saturating_mul(1 << item.attempts.min(10)).min(LONGEST);
+    let hash = blake3::hash(format!("{} {}", item.id, item.attempts).as_bytes());
+    let jitter = wait.mul_f64(f64::from(hash.as_bytes()[0]) / 1024.0); // a hash has 32 bytes
+    now.checked_add(wait.saturating_sub(jitter)).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stuffed(content: &[u8]) -> String {
+        let mut out = Vec::new();
+        stuff(content, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_dots_after_crlf_are_doubled() {
+        for (content, wire) in [
+            ("", "\r\n.\r\n"),
+            (".", "..\r\n.\r\n"),
+            ("a\r\n.b\r\n", "a\r\n..b\r\n.\r\n"),
+            ("a\r\n.\r\n.\r\n", "a\r\n..\r\n..\r\n.\r\n"),
+            ("a\r\n..\r\n", "a\r\n...\r\n.\r\n"),
+            ("a\n.b\r\n", "a\n.b\r\n.\r\n"),
+        ] {
+            assert_eq!(stuffed(content.as_bytes()), wire, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn bare_newlines_are_seen() {
+        for (content, bare) in [
+            ("", false),
+            ("a\r\nb\r\n", false),
+            ("\n", true),
+            ("a\r", true),
+            ("a\r\r\n", true),
+            ("a\n\r\n", true),
+            ("\r\n\r\n", false),
+        ] {
+            assert_eq!(has_bare_newline(content.as_bytes()), bare, "{content:?}");
+        }
+    }
+}
