@@ -11,18 +11,19 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::OnwardFault;
 use crate::mail::Reply;
 use crate::smtp::Capabilities;
 use crate::smtp::client::ReplyReader;
 
-/// Plain or under TLS.
+/// Plain or under TLS, of either side.
 pub enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// While TLS is negotiated, and after it failed.
+    Gone,
 }
 
 impl AsyncRead for Stream {
@@ -30,6 +31,7 @@ impl AsyncRead for Stream {
         match &mut *self {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 }
@@ -39,18 +41,21 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Gone => Poll::Ready(Ok(())),
         }
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Gone => Poll::Ready(Ok(())),
         }
     }
     fn poll_write_vectored(
@@ -61,12 +66,14 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
     fn is_write_vectored(&self) -> bool {
         match self {
             Stream::Plain(stream) => stream.is_write_vectored(),
             Stream::Tls(stream) => stream.is_write_vectored(),
+            Stream::Gone => false,
         }
     }
 }
@@ -124,7 +131,7 @@ impl Connection {
             .await
             .map_err(|_| OnwardFault::Away)?
             .map_err(|_| OnwardFault::Away)?;
-        Ok(Connection { stream: Stream::Tls(Box::new(stream)), ..self })
+        Ok(Connection { stream: Stream::Tls(Box::new(stream.into())), ..self })
     }
 
     pub(super) async fn ask(&mut self, command: &[u8], patience: Duration) -> Result<Reply, OnwardFault> {
@@ -152,7 +159,7 @@ impl Connection {
 
     async fn flush(&mut self) -> Result<(), OnwardFault> {
         match self.stream {
-            Stream::Plain(_) => Ok(()),
+            Stream::Plain(_) | Stream::Gone => Ok(()),
             Stream::Tls(_) => self.stream.flush().await.map_err(|_| OnwardFault::Lost),
         }
     }
@@ -184,6 +191,7 @@ impl Connection {
             }
             // Under TLS a close shows at the next command; the envelope is then replayed once.
             Stream::Tls(_) => false,
+            Stream::Gone => true,
         }
     }
 

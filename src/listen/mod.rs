@@ -9,7 +9,10 @@
 //! Standards: RFC 5321 §4.5.3 (limits, timeouts), RFC 3207 (STARTTLS); Prometheus text format 0.0.4 for `/metrics`.
 
 pub mod control;
+mod crowd;
 pub mod http;
+mod ids;
 pub mod log;
 pub mod metrics;
 pub mod settings;
+pub mod smtp;
