@@ -83,6 +83,9 @@ pub struct Connection {
     stream: Stream,
     replies: ReplyReader,
     input: Box<[u8]>,
+    /// What was read and not yet taken: `input[taken..filled]`.
+    taken: usize,
+    filled: usize,
     pub(super) capabilities: Arc<Capabilities>,
 }
 
@@ -95,6 +98,8 @@ impl Connection {
             stream: Stream::Plain(stream),
             replies: ReplyReader::default(),
             input: vec![0; 4096].into_boxed_slice(),
+            taken: 0,
+            filled: 0,
             capabilities: Arc::default(),
         };
         let greeting = connection.reply(patience).await?;
@@ -123,7 +128,7 @@ impl Connection {
     ) -> Result<Connection, OnwardFault> {
         let answer = self.ask(b"STARTTLS\r\n", patience).await?;
         // Anything that came after the reply in clear was injected (RFC 3207 §6).
-        if answer.code != 220 || self.replies.has_input() {
+        if answer.code != 220 || self.has_input() {
             return Err(OnwardFault::Away);
         }
         let Stream::Plain(stream) = self.stream else { return Err(OnwardFault::Away) };
@@ -167,22 +172,26 @@ impl Connection {
     /// The next reply, waiting at most `patience` for each piece of it.
     pub(super) async fn reply(&mut self, patience: Duration) -> Result<Reply, OnwardFault> {
         loop {
-            match self.replies.next_reply() {
-                Ok(Some(reply)) => return Ok(reply),
-                Ok(None) => {}
+            match self.replies.feed(&self.input[self.taken..self.filled]) {
+                Ok((used, reply)) => {
+                    self.taken += used;
+                    if let Some(reply) = reply {
+                        return Ok(reply);
+                    }
+                }
                 Err(_) => return Err(OnwardFault::Gibberish),
             }
             let n = match timeout(patience, self.stream.read(&mut self.input)).await {
                 Ok(Ok(n)) if n > 0 => n,
                 _ => return Err(OnwardFault::Lost),
             };
-            self.replies.receive(&self.input[..n]);
+            (self.taken, self.filled) = (0, n);
         }
     }
 
     /// Whether the next hop said something nobody asked for, or closed: such a connection is not used again.
     pub(super) fn is_stale(&mut self) -> bool {
-        if self.replies.has_input() {
+        if self.has_input() {
             return true;
         }
         match &self.stream {
@@ -193,6 +202,11 @@ impl Connection {
             Stream::Tls(_) => false,
             Stream::Gone => true,
         }
+    }
+
+    /// Whether bytes wait that belong to no reply taken so far.
+    fn has_input(&self) -> bool {
+        self.taken < self.filled || !self.replies.is_idle()
     }
 
     /// QUIT without waiting for more than a moment (RFC 5321 §4.1.1.10).

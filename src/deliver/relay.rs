@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::next_hop::NextHop;
 use super::{Onward, OnwardFault};
-use crate::mail::{Content, Mail, Recipient, Reply};
+use crate::mail::{Client, Content, Mail, Recipient, Reply};
 use crate::smtp::Capabilities;
 use crate::smtp::client;
 use crate::smtp::server::Offer;
@@ -29,15 +29,19 @@ pub struct Relay {
 }
 
 impl Relay {
+    /// `promised`: what the session told its client in the next hop's name.
     pub fn new(hop: Arc<NextHop>, promised: Capabilities) -> Relay {
         Relay { hop, promised, connection: None, mail: String::new(), xforward: Vec::new(), lines: Vec::new() }
     }
 
     /// Offers MAIL and RCPT lines; one answer for each, in order. A fault answers them all.
-    pub async fn offer(&mut self, offer: &Offer) -> Vec<Reply> {
+    pub async fn offer(&mut self, offer: &Offer, from: &Client) -> Vec<Reply> {
         if let Some(mail) = &offer.mail {
             self.mail.clone_from(&mail.verbatim);
             self.xforward.clone_from(&offer.xforward);
+            if self.xforward.is_empty() && self.hop.capabilities().is_some_and(|c| !c.xforward.is_empty()) {
+                self.xforward = attributes_of(from);
+            }
             self.reset().await;
         }
         match self.try_offer(offer).await {
@@ -81,7 +85,8 @@ impl Relay {
         let pipelining = connection.capabilities.pipelining;
         let lines = &mut self.lines;
         lines.clear();
-        let forwards = client::write_xforward(lines, &self.xforward, &connection.capabilities);
+        let forwarded = client::write_xforward(lines, &self.xforward, &connection.capabilities)
+            .map_err(|_| OnwardFault::Gibberish)?;
         client::write_mail(lines, &self.mail).map_err(|_| OnwardFault::Gibberish)?;
         if pipelining {
             for recipient in recipients {
@@ -89,7 +94,7 @@ impl Relay {
             }
         }
         connection.write(lines).await?;
-        for _ in 0..forwards {
+        if forwarded {
             // Only logs at the next hop depend on it: a refusal changes nothing for the mail.
             connection.reply(patience).await?;
         }
@@ -181,6 +186,19 @@ impl Relay {
             _ => Err(OnwardFault::MaybeDuplicate),
         }
     }
+}
+
+/// What we see of the client ourselves, in Postfix's words, for a next hop that asks (decision D3).
+fn attributes_of(client: &Client) -> Vec<(String, String)> {
+    let mut all = vec![("PROTO".to_owned(), "ESMTP".to_owned())];
+    if let Some(address) = client.address {
+        let prefix = if address.is_ipv6() { "IPV6:" } else { "" };
+        all.push(("ADDR".to_owned(), format!("{prefix}{address}")));
+    }
+    if !client.helo.is_empty() && client.helo.bytes().all(|b| b.is_ascii_graphic() && b != b'+' && b != b'=') {
+        all.push(("HELO".to_owned(), client.helo.clone()));
+    }
+    all
 }
 
 impl Onward for Relay {

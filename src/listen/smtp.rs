@@ -155,7 +155,7 @@ impl Door {
         let tls = self.tls.load_full();
         let xforward = self.settings.trusted_peers.xforward.contains(address);
         let session = Session::new(self.session.clone(), &known, tls.is_some(), xforward, client);
-        let relay = Relay::new(self.hop.clone(), session.promised());
+        let relay = Relay::new(self.hop.clone(), session.promised().clone());
         let mut talk = Talk {
             door: self,
             stream: Stream::Plain(stream),
@@ -255,6 +255,9 @@ impl Talk<'_> {
                 }
             }
             self.flush().await?;
+            if !self.session.wants_input() {
+                return Ok(()); // closed: every other state wants input once its events are answered
+            }
             if !self.read().await? {
                 return Ok(());
             }
@@ -270,13 +273,13 @@ impl Talk<'_> {
             return replies;
         }
         match &mut self.relay {
-            Some(relay) => relay.offer(&offer).await,
+            Some(relay) => relay.offer(&offer, self.session.client()).await,
             None => Vec::new(), // the session answers for what is missing with a 4xx
         }
     }
 
     async fn process(&mut self, finished: Finished) -> Reply {
-        let Finished { envelope, content, client } = finished;
+        let Finished { envelope, content, client, .. } = finished;
         let received = Timestamp::now();
         let began = Instant::now();
         let mail = Mail { id: self.door.ids.next(received), received, client, envelope, content: Content(content) };

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What a server says it can do in its reply to EHLO (RFC 5321 §4.1.1.1).
+//! What one side of a session can do, as its answer to EHLO says.
+
+use std::collections::BTreeSet;
 
 use crate::mail::Reply;
 
-/// The extensions we know. Default: none, as after HELO.
+/// The service extensions of one server (RFC 5321 §4.1.1.1). Keywords we have no use for are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     pub pipelining: bool,
-    /// RFC 1870: `Some(None)` is SIZE without a limit.
+    /// `None`: no SIZE. `Some(None)`: SIZE without a limit. `Some(Some(n))`: at most `n` octets (RFC 1870 §3).
     pub size: Option<Option<u64>>,
     pub eight_bit_mime: bool,
     pub smtputf8: bool,
@@ -15,48 +17,54 @@ pub struct Capabilities {
     pub enhanced_status_codes: bool,
     pub chunking: bool,
     pub starttls: bool,
-    /// Attribute names of XFORWARD, upper case.
-    pub xforward: Vec<String>,
-    /// Mechanisms of AUTH, upper case.
-    pub auth: Vec<String>,
+    /// The attributes XFORWARD takes, in upper case; empty where it is not offered.
+    pub xforward: BTreeSet<String>,
+    /// The mechanisms after AUTH, in upper case, divided by one space; empty where it is not offered.
+    pub auth: String,
 }
 
 impl Capabilities {
-    /// Reads the reply to EHLO; its first line is a greeting.
+    /// Reads the answer to EHLO; its first line is the server's name. An answer to HELO gives no capability.
     pub fn from_ehlo(reply: &Reply) -> Capabilities {
-        let mut all = Capabilities::default();
+        let mut found = Capabilities::default();
         for line in reply.lines.iter().skip(1) {
             let mut words = line.split_ascii_whitespace();
-            let Some(keyword) = words.next() else { continue };
-            match keyword.to_ascii_uppercase().as_str() {
-                "PIPELINING" => all.pipelining = true,
-                // RFC 1870 §4: zero says that there is no fixed limit.
-                "SIZE" => all.size = Some(words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0)),
-                "8BITMIME" => all.eight_bit_mime = true,
-                "SMTPUTF8" => all.smtputf8 = true,
-                "DSN" => all.dsn = true,
-                "ENHANCEDSTATUSCODES" => all.enhanced_status_codes = true,
-                "CHUNKING" => all.chunking = true,
-                "STARTTLS" => all.starttls = true,
-                "XFORWARD" => all.xforward = words.map(str::to_ascii_uppercase).collect(),
-                "AUTH" => all.auth = words.map(str::to_ascii_uppercase).collect(),
+            let keyword = words.next().unwrap_or("").to_ascii_uppercase();
+            match keyword.as_str() {
+                "PIPELINING" => found.pipelining = true,
+                // RFC 1870 §4: no number, or zero, means no fixed limit.
+                "SIZE" => found.size = Some(words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0)),
+                "8BITMIME" => found.eight_bit_mime = true,
+                "SMTPUTF8" => found.smtputf8 = true,
+                "DSN" => found.dsn = true,
+                "ENHANCEDSTATUSCODES" => found.enhanced_status_codes = true,
+                "CHUNKING" => found.chunking = true,
+                "STARTTLS" => found.starttls = true,
+                "XFORWARD" => found.xforward.extend(words.map(str::to_ascii_uppercase)),
+                "AUTH" => found.auth = words.map(str::to_ascii_uppercase).collect::<Vec<_>>().join(" "),
                 _ => {}
             }
         }
-        all
+        found
     }
 
-    /// Whether a server with these capabilities keeps what was promised in its name (decision D3).
-    /// PIPELINING, enhanced codes and STARTTLS are between us and each side and do not count.
+    /// Whether a server with these capabilities keeps what `promised` said to our client (decision D3).
+    ///
+    /// STARTTLS and XFORWARD are between neighbours and no promise to anyone further away.
     pub fn covers(&self, promised: &Capabilities) -> bool {
+        let kept = |promise: bool, have: bool| have || !promise;
         let size = match (promised.size, self.size) {
-            (Some(Some(promised)), Some(Some(now))) => now >= promised,
-            (Some(None), Some(Some(_))) => false,
-            _ => true,
+            (None, _) | (Some(_), Some(None)) => true,
+            (Some(Some(promise)), Some(Some(have))) => have >= promise,
+            (Some(None), Some(Some(_))) | (Some(_), None) => false,
         };
-        size && (self.eight_bit_mime || !promised.eight_bit_mime)
-            && (self.smtputf8 || !promised.smtputf8)
-            && (self.dsn || !promised.dsn)
+        size && kept(promised.pipelining, self.pipelining)
+            && kept(promised.eight_bit_mime, self.eight_bit_mime)
+            && kept(promised.smtputf8, self.smtputf8)
+            && kept(promised.dsn, self.dsn)
+            && kept(promised.enhanced_status_codes, self.enhanced_status_codes)
+            && kept(promised.chunking, self.chunking)
+            && promised.auth.split(' ').all(|m| m.is_empty() || self.auth.split(' ').any(|have| have == m))
     }
 }
 
@@ -65,19 +73,34 @@ mod tests {
     use super::*;
 
     fn ehlo(lines: &[&str]) -> Capabilities {
-        let lines = std::iter::once("mx").chain(lines.iter().copied()).map(str::to_owned).collect();
-        Capabilities::from_ehlo(&Reply { code: 250, lines })
+        let lines = std::iter::once("hop.example").chain(lines.iter().copied());
+        Capabilities::from_ehlo(&Reply { code: 250, lines: lines.map(str::to_owned).collect() })
     }
 
     #[test]
-    fn reads_what_is_offered_and_compares_it() {
-        let full = ehlo(&["PIPELINING", "size 1000", "8bitmime", "DSN", "XFORWARD name ADDR", "X-NEW a"]);
-        assert!(full.pipelining && full.eight_bit_mime && full.dsn && !full.smtputf8);
-        assert_eq!(full.size, Some(Some(1000)));
-        assert_eq!(full.xforward, ["NAME", "ADDR"]);
-        assert!(full.covers(&full));
-        assert!(!ehlo(&["SIZE 999", "8BITMIME", "DSN"]).covers(&full));
-        assert!(!ehlo(&["SIZE 1000", "DSN"]).covers(&full));
-        assert!(ehlo(&["SIZE 0", "8BITMIME", "DSN"]).covers(&full), "no limit covers every limit");
+    fn keywords_are_read_in_any_case() {
+        let all = ehlo(&["Pipelining", "SIZE 1000", "8bitmime", "AUTH plain Login", "XFORWARD NAME addr", "X-NEW"]);
+        assert!(all.pipelining && all.eight_bit_mime && !all.dsn);
+        assert_eq!(all.size, Some(Some(1000)));
+        assert_eq!(all.auth, "PLAIN LOGIN");
+        assert!(all.xforward.contains("ADDR"));
+        assert_eq!(ehlo(&["SIZE"]).size, Some(None));
+        assert_eq!(ehlo(&["SIZE 0"]).size, Some(None));
+    }
+
+    #[test]
+    fn fewer_than_promised_does_not_cover() {
+        let promised = ehlo(&["PIPELINING", "SIZE 1000", "AUTH PLAIN"]);
+        assert!(promised.covers(&promised));
+        assert!(ehlo(&["PIPELINING", "SIZE", "AUTH LOGIN PLAIN", "DSN"]).covers(&promised));
+        for fewer in [
+            &["SIZE 1000", "AUTH PLAIN"][..],
+            &["PIPELINING", "SIZE 999", "AUTH PLAIN"],
+            &["PIPELINING", "AUTH PLAIN"],
+            &["PIPELINING", "SIZE 1000", "AUTH XPLAIN"],
+        ] {
+            assert!(!ehlo(fewer).covers(&promised), "{fewer:?}");
+        }
+        assert!(!ehlo(&["SIZE 5"]).covers(&ehlo(&["SIZE"])));
     }
 }

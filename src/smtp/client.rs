@@ -1,108 +1,152 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The client's half: reading replies and writing lines, without a socket.
+//! The side that faces the next hop: reading its replies, writing commands and content.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
-use super::Capabilities;
 use crate::mail::Reply;
 
-/// A reply that is none, or a line that may not be sent.
+/// Octets of one reply line. RFC 5321 §4.5.3.1.5 says 512; servers go beyond it.
+const MAX_LINE: usize = 2048;
+/// Lines of one reply. An EHLO answer of a rich server has about twenty.
+const MAX_LINES: usize = 100;
+
+/// What came from the next hop is no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadReply {
-    #[error("the server sent what is no SMTP reply")]
-    Syntax,
-    #[error("the server's reply has no end")]
-    TooLong,
+pub enum ReplyError {
+    #[error("the next hop sent a reply line of more than {MAX_LINE} octets")]
+    LineTooLong,
+    #[error("the next hop sent a reply of more than {MAX_LINES} lines")]
+    TooManyLines,
+    #[error("the next hop sent a reply line that does not end with CR LF")]
+    BareNewline,
+    #[error("the next hop sent a line that is no reply")]
+    Malformed,
+    #[error("the next hop changed the code within one reply")]
+    CodeChanged,
 }
 
-/// A command argument that would have sent more than one command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the line holds a line end")]
-pub struct Injection;
-
-/// RFC 5321 §4.5.3.1.5 says 512 octets a line; servers exceed it, so the limit is on nonsense.
-const REPLY_LIMIT: usize = 64 * 1024;
-
-/// Reads replies of one or more lines (RFC 5321 §4.2.1), in any slicing of the input.
+/// Reads replies as their octets come (RFC 5321 §4.2). After an error the connection is of no more use.
 #[derive(Debug, Default)]
 pub struct ReplyReader {
-    buffer: Vec<u8>,
-    used: usize,
-    lines: Vec<String>,
-    code: Option<u16>,
-    size: usize,
+    /// The beginning of a line whose end has not come.
+    partial: Vec<u8>,
+    /// The lines read of a reply whose last line has not come.
+    open: Option<Reply>,
 }
 
 impl ReplyReader {
-    pub fn receive(&mut self, bytes: &[u8]) {
-        if self.used == self.buffer.len() {
-            self.buffer.clear();
-            self.used = 0;
+    pub fn new() -> ReplyReader {
+        ReplyReader::default()
+    }
+
+    /// Whether nothing of the next reply has been read yet.
+    pub fn is_idle(&self) -> bool {
+        self.partial.is_empty() && self.open.is_none()
+    }
+
+    /// Reads up to the end of one reply. Returns the octets consumed and the reply, if it is complete; call again
+    /// with the rest, for pipelined replies come together.
+    pub fn feed(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>), ReplyError> {
+        let mut at = 0;
+        while let Some(length) = memchr(b'\n', &input[at..]) {
+            let piece = &input[at..at + length];
+            at += length + 1;
+            if self.partial.len() + piece.len() > MAX_LINE {
+                return Err(ReplyError::LineTooLong);
+            }
+            let complete = if self.partial.is_empty() {
+                take_line(&mut self.open, piece)?
+            } else {
+                self.partial.extend_from_slice(piece);
+                let complete = take_line(&mut self.open, &self.partial)?;
+                self.partial.clear();
+                complete
+            };
+            if complete {
+                return Ok((at, self.open.take()));
+            }
         }
-        self.buffer.extend_from_slice(bytes);
-    }
-
-    /// Whether bytes wait that belong to no reply taken so far.
-    pub fn has_input(&self) -> bool {
-        self.used < self.buffer.len() || !self.lines.is_empty()
-    }
-
-    /// The next whole reply, where there is one.
-    pub fn next_reply(&mut self) -> Result<Option<Reply>, BadReply> {
-        while let Some(length) = memchr(b'\n', &self.buffer[self.used..]) {
-            let start = self.used;
-            self.used += length + 1;
-            self.size += length;
-            if self.size > REPLY_LIMIT {
-                return Err(BadReply::TooLong);
-            }
-            let line = &self.buffer[start..start + length];
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let (code, last, text) = split(line).ok_or(BadReply::Syntax)?;
-            // RFC 5321 §4.2.1: the code is the same in every line.
-            if self.code.is_some_and(|before| before != code) {
-                return Err(BadReply::Syntax);
-            }
-            // A CR inside would let a server write into our client's dialogue.
-            self.lines.push(String::from_utf8_lossy(text).replace(|c: char| c.is_control() && c != '\t', " "));
-            if last {
-                self.code = None;
-                self.size = 0;
-                return Ok(Some(Reply { code, lines: std::mem::take(&mut self.lines) }));
-            }
-            self.code = Some(code);
+        if self.partial.len() + input.len() - at > MAX_LINE {
+            return Err(ReplyError::LineTooLong);
         }
-        if self.buffer.len() - self.used + self.size > REPLY_LIMIT { Err(BadReply::TooLong) } else { Ok(None) }
+        self.partial.extend_from_slice(&input[at..]);
+        Ok((input.len(), None))
     }
 }
 
-fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
-    let (digits, rest) = line.split_at_checked(3)?;
-    if !digits.iter().all(u8::is_ascii_digit) || !(b'2'..=b'5').contains(&digits[0]) {
-        return None;
+/// Adds one line, without its LF, to the reply being read; true where it was the last one.
+fn take_line(open: &mut Option<Reply>, line: &[u8]) -> Result<bool, ReplyError> {
+    let line = line.strip_suffix(b"\r").ok_or(ReplyError::BareNewline)?;
+    if memchr(b'\r', line).is_some() {
+        return Err(ReplyError::BareNewline);
     }
-    let code = digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
-    match rest.split_first() {
-        None => Some((code, true, rest)),
-        Some((b' ', text)) => Some((code, true, text)),
-        Some((b'-', text)) => Some((code, false, text)),
-        Some(_) => None,
+    let (code, rest) = line.split_at_checked(3).ok_or(ReplyError::Malformed)?;
+    // RFC 5321 §4.2: the first digit is 2 to 5. The second should be 0 to 5, and is not always.
+    if !(b'2'..=b'5').contains(&code[0]) || !code[1..].iter().all(u8::is_ascii_digit) {
+        return Err(ReplyError::Malformed);
     }
+    let code = code.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+    let (is_last, text) = match rest.split_first() {
+        None => (true, &[][..]),
+        Some((b' ', text)) => (true, text),
+        Some((b'-', text)) => (false, text),
+        Some(_) => return Err(ReplyError::Malformed),
+    };
+    // The text may go on to our client and into a log: what could steer a terminal does not go with it.
+    let text = String::from_utf8_lossy(text).replace(|c: char| c.is_control() && c != '\t', "?");
+    let reply = open.get_or_insert_with(|| Reply { code, lines: Vec::with_capacity(1) });
+    if reply.code != code {
+        return Err(ReplyError::CodeChanged);
+    }
+    if reply.lines.len() == MAX_LINES {
+        return Err(ReplyError::TooManyLines);
+    }
+    reply.lines.push(text);
+    Ok(is_last)
 }
 
-/// Appends `MAIL FROM:` with the argument as the client wrote it.
-pub fn write_mail(out: &mut Vec<u8>, verbatim: &str) -> Result<(), Injection> {
-    write_line(out, "MAIL FROM:", verbatim)
+/// A word for a command line holds an octet that would end or break the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a command to the next hop would hold CR, LF or NUL")]
+pub struct Injection;
+
+/// Appends `MAIL FROM:` and what the client wrote after it, or other words of the same form.
+pub fn write_mail(out: &mut Vec<u8>, argument: &str) -> Result<(), Injection> {
+    write_command(out, "MAIL FROM:", argument)
 }
 
-/// Appends `RCPT TO:` with the argument as the client wrote it.
-pub fn write_rcpt(out: &mut Vec<u8>, verbatim: &str) -> Result<(), Injection> {
-    write_line(out, "RCPT TO:", verbatim)
+/// Appends `RCPT TO:` and what the client wrote after it, or other words of the same form.
+pub fn write_rcpt(out: &mut Vec<u8>, argument: &str) -> Result<(), Injection> {
+    write_command(out, "RCPT TO:", argument)
 }
 
-fn write_line(out: &mut Vec<u8>, verb: &str, argument: &str) -> Result<(), Injection> {
+/// Appends `EHLO` with our name; `LHLO` where the next hop speaks LMTP (RFC 2033 §4.1).
+pub fn write_hello(out: &mut Vec<u8>, lmtp: bool, name: &str) -> Result<(), Injection> {
+    write_command(out, if lmtp { "LHLO " } else { "EHLO " }, name)
+}
+
+/// Appends one XFORWARD command with those attributes the next hop takes; nothing where there are none.
+/// Values are xtext, as they came. Returns whether a reply is to come.
+pub fn write_xforward(
+    out: &mut Vec<u8>,
+    attributes: &[(String, String)],
+    taken: &super::Capabilities,
+) -> Result<bool, Injection> {
+    let words: Vec<String> = attributes
+        .iter()
+        .filter(|(name, _)| taken.xforward.contains(name))
+        .map(|(name, value)| format!(" {name}={value}"))
+        .collect();
+    if words.is_empty() {
+        return Ok(false);
+    }
+    write_command(out, "XFORWARD", &words.concat())?;
+    Ok(true)
+}
+
+fn write_command(out: &mut Vec<u8>, verb: &str, argument: &str) -> Result<(), Injection> {
     if argument.bytes().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
         return Err(Injection);
     }
@@ -112,104 +156,137 @@ fn write_line(out: &mut Vec<u8>, verb: &str, argument: &str) -> Result<(), Injec
     Ok(())
 }
 
-/// Appends the XFORWARD command with the attributes the server takes; returns how many replies it will give.
-/// Values are xtext already (Postfix's XFORWARD_README).
-pub fn write_xforward(out: &mut Vec<u8>, attributes: &[(String, String)], server: &Capabilities) -> usize {
-    let mut any = 0;
-    for (name, value) in attributes {
-        let sound = value.bytes().all(|b| b.is_ascii_graphic()) && !value.is_empty();
-        if sound && server.xforward.contains(name) {
-            out.extend_from_slice(if any == 0 { b"XFORWARD " } else { b" " });
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'=');
-            out.extend_from_slice(value.as_bytes());
-            any += 1;
-        }
-    }
-    if any > 0 {
-        out.extend_from_slice(b"\r\n");
-    }
-    usize::from(any > 0)
-}
-
-/// The content as DATA wants it: dots stuffed (RFC 5321 §4.5.2), and what must follow it to end the message.
-/// Content without a final CRLF gets one; everything else leaves as it is.
+/// The content as it goes after DATA, in two slices for one vectored write: the message, borrowed unless a line
+/// begins with a dot, and the end of data (RFC 5321 §4.5.2). A CR LF is added where the last one is missing.
 pub fn stuffed(content: &[u8]) -> (Cow<'_, [u8]>, &'static [u8]) {
     let end: &[u8] = if content.is_empty() || content.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" };
-    let finder = memmem::Finder::new(b"\r\n.");
-    let mut dots = finder.find_iter(content).map(|at| at + 2).peekable();
-    let leading = content.first() == Some(&b'.');
-    if !leading && dots.peek().is_none() {
+    let mut cuts = dotted_lines(content).peekable();
+    if cuts.peek().is_none() {
         return (Cow::Borrowed(content), end);
     }
-    let mut out = Vec::with_capacity(content.len() + 64);
+    let mut out = Vec::with_capacity(content.len() + content.len() / 64 + 8);
+    double(content, cuts, &mut out);
+    (Cow::Owned(out), end)
+}
+
+/// Appends the content as it goes after DATA, the end of data included.
+pub fn stuff(content: &[u8], out: &mut Vec<u8>) {
+    out.reserve(content.len() + 5);
+    double(content, dotted_lines(content), out);
+    let end: &[u8] = if content.is_empty() || content.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" };
+    out.extend_from_slice(end);
+}
+
+/// Where lines begin with a dot. Only CR LF ends a line.
+fn dotted_lines(content: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let first = content.starts_with(b".").then_some(0);
+    first.into_iter().chain(memmem::find_iter(content, b"\r\n.").map(|at| at + 2))
+}
+
+/// Appends the content with each of the dots at `cuts` twice.
+fn double(content: &[u8], cuts: impl Iterator<Item = usize>, out: &mut Vec<u8>) {
     let mut from = 0;
-    if leading {
+    for at in cuts {
+        out.extend_from_slice(&content[from..at]);
         out.push(b'.');
-    }
-    for dot in dots {
-        out.extend_from_slice(&content[from..dot]);
-        out.push(b'.');
-        from = dot;
+        from = at;
     }
     out.extend_from_slice(&content[from..]);
-    (Cow::Owned(out), end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smtp::data::EndOfData;
+
+    fn read(input: &[u8], step: usize) -> Result<Vec<Reply>, ReplyError> {
+        let (mut reader, mut replies) = (ReplyReader::new(), Vec::new());
+        for mut piece in input.chunks(step) {
+            while !piece.is_empty() {
+                let (used, reply) = reader.feed(piece)?;
+                replies.extend(reply);
+                piece = &piece[used..];
+            }
+        }
+        Ok(replies)
+    }
 
     #[test]
-    fn replies_are_read_in_any_slicing() {
-        let input = b"250-a\r\n250-SIZE 5\r\n250 b\r\n354 go\n550\r\n";
+    fn replies_are_read_however_they_are_cut() {
+        let input =
+            b"250-hop.example\r\n250-SIZE 10\r\n250 DSN\r\n250 2.1.0 Ok\r\n550-5.1.1 no\r\n550 5.1.1 such\r\n354\r\n";
+        let whole = read(input, input.len()).unwrap();
+        assert_eq!(whole.len(), 4);
+        assert_eq!(whole[0].lines, ["hop.example", "SIZE 10", "DSN"]);
+        assert_eq!(whole[2], Reply { code: 550, lines: vec!["5.1.1 no".into(), "5.1.1 such".into()] });
+        assert_eq!(whole[3], Reply { code: 354, lines: vec!["".into()] });
         for step in 1..input.len() {
-            let mut reader = ReplyReader::default();
-            let mut got = Vec::new();
-            for piece in input.chunks(step) {
-                reader.receive(piece);
-                while let Some(reply) = reader.next_reply().unwrap() {
-                    got.push((reply.code, reply.lines.len()));
-                }
-            }
-            assert_eq!(got, [(250, 3), (354, 1), (550, 1)]);
-            assert!(!reader.has_input());
+            assert_eq!(read(input, step).unwrap(), whole, "in pieces of {step}");
         }
+        let mut verbatim = Vec::new();
+        whole.iter().take(3).for_each(|reply| reply.write(&mut verbatim));
+        assert_eq!(verbatim, &input[..input.len() - 5]);
     }
 
     #[test]
     fn what_is_no_reply_is_an_error() {
-        for wrong in ["hello\r\n", "25\r\n", "250-a\r\n251 b\r\n", "150 x\r\n", "650 x\r\n", "250x\r\n", "\r\n"] {
-            let mut reader = ReplyReader::default();
-            reader.receive(wrong.as_bytes());
-            assert_eq!(reader.next_reply(), Err(BadReply::Syntax), "{wrong:?}");
+        let long = [b"250 ".as_slice(), &[b'x'; MAX_LINE + 1]].concat();
+        let many = b"250-x\r\n".repeat(MAX_LINES + 1);
+        for (input, error) in [
+            (&b"hello\r\n"[..], ReplyError::Malformed),
+            (b"25\r\n", ReplyError::Malformed),
+            (b"\r\n", ReplyError::Malformed),
+            (b"150 x\r\n", ReplyError::Malformed),
+            (b"2500 x\r\n", ReplyError::Malformed),
+            (b"250 x\n", ReplyError::BareNewline),
+            (b"250 x\ry\r\n", ReplyError::BareNewline),
+            (b"250-x\r\n251 y\r\n", ReplyError::CodeChanged),
+            (&long, ReplyError::LineTooLong),
+            (&many, ReplyError::TooManyLines),
+        ] {
+            assert_eq!(read(input, input.len()), Err(error));
+            assert_eq!(read(input, 1), Err(error));
         }
-        let mut reader = ReplyReader::default();
-        reader.receive(&vec![b'2'; REPLY_LIMIT + 1]);
-        assert_eq!(reader.next_reply(), Err(BadReply::TooLong));
     }
 
     #[test]
-    fn no_argument_sends_two_commands() {
-        for wrong in ["<a@b>\r\nRCPT TO:<evil@x>", "<a@b>\n", "<a\0@b>"] {
-            assert_eq!(write_mail(&mut Vec::new(), wrong), Err(Injection));
-        }
+    fn commands_cannot_be_injected() {
+        let mut out = Vec::new();
+        write_mail(&mut out, "<a@b.example> SIZE=1").unwrap();
+        write_rcpt(&mut out, "<c@d.example>").unwrap();
+        assert_eq!(write_rcpt(&mut out, "<c@d.example>\r\nDATA"), Err(Injection));
+        assert_eq!(write_mail(&mut out, "<a\n@b>"), Err(Injection));
+        assert_eq!(write_hello(&mut out, false, "a\0"), Err(Injection));
+        assert_eq!(out, b"MAIL FROM:<a@b.example> SIZE=1\r\nRCPT TO:<c@d.example>\r\n");
     }
 
     #[test]
-    fn stuffing_and_reading_are_inverse() {
-        for content in ["", ".", "..\r\n", "a\r\n.b\r\n..\r\n", ".\r\n.\r\n", "a", "\r\n.\r\n", "a\r\n\r\n.", "\r\n"] {
-            let (body, end) = stuffed(content.as_bytes());
-            let wire = [&body[..], end].concat();
-            let mut back = Vec::new();
-            let (used, flaws) = EndOfData::new(1000).feed(&wire, &mut back);
-            assert_eq!((used, flaws.is_some()), (wire.len(), true), "{content:?}");
-            let mut expected = content.as_bytes().to_vec();
-            if !content.is_empty() && !content.ends_with("\r\n") {
-                expected.extend_from_slice(b"\r\n");
-            }
-            assert_eq!(back, expected, "{content:?}");
+    fn only_attributes_the_hop_takes_are_forwarded() {
+        let attributes = [("ADDR".to_owned(), "192.0.2.1".to_owned()), ("IDENT".to_owned(), "4F".to_owned())];
+        let ehlo = Reply { code: 250, lines: vec!["hop".into(), "XFORWARD IDENT NAME".into()] };
+        let mut out = Vec::new();
+        write_xforward(&mut out, &attributes, &super::super::Capabilities::from_ehlo(&ehlo)).unwrap();
+        assert_eq!(out, b"XFORWARD IDENT=4F\r\n");
+        write_xforward(&mut out, &attributes, &Default::default()).unwrap();
+        assert_eq!(out.len(), 19);
+    }
+
+    #[test]
+    fn content_is_verbatim_but_for_dots_and_its_end() {
+        for (content, wire) in [
+            (&b""[..], &b".\r\n"[..]),
+            (b"a\r\n", b"a\r\n.\r\n"),
+            (b"a", b"a\r\n.\r\n"),
+            (b".\r\n", b"..\r\n.\r\n"),
+            (b".a\r\n..\r\nb.\r\n", b"..a\r\n...\r\nb.\r\n.\r\n"),
+            (b"\r\n.\r\n", b"\r\n..\r\n.\r\n"),
+        ] {
+            let mut out = Vec::new();
+            stuff(content, &mut out);
+            assert_eq!(out, wire);
+            let (body, end) = stuffed(content);
+            assert_eq!([&body, end].concat(), wire);
         }
+        assert!(matches!(stuffed(b"a\r\n.b").0, Cow::Owned(_)));
+        assert!(matches!(stuffed(b"a.\r\nb").0, Cow::Borrowed(_)));
     }
 }

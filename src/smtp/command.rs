@@ -1,189 +1,287 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The arguments of commands. What the next hop must see is kept exactly as the client wrote it.
+//! How a command line is read: verb, path, parameters. What the client wrote is kept beside what it means, so
+//! that the next hop gets the client's own words.
+
+use crate::mail::reply::{self, Row};
+use crate::mail::{AddressError, Domain, Parameter, Parameters};
 
 use super::Capabilities;
-use crate::mail::reply::{self, Row};
-use crate::mail::{ForwardPath, Parameter, Parameters, Recipient, ReversePath};
 
-/// MAIL, read (RFC 5321 §4.1.1.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailCommand {
-    pub path: ReversePath,
+/// Octets of a command line with its CR LF. RFC 5321 §4.5.3.1.4 asks for 512 and lets extensions add to it
+/// (RFC 3461 §10.2 alone 500 more); more than this no client has to say.
+pub const MAX_LINE: usize = 4096;
+
+/// The verb and what follows it without the space between and at the end (RFC 5321 §4.1.1).
+pub fn split(line: &str) -> (&str, &str) {
+    let line = line.trim_end_matches(' ');
+    let (verb, arguments) = line.split_once(' ').unwrap_or((line, ""));
+    (verb, arguments.trim_start_matches(' '))
+}
+
+/// The argument of MAIL or RCPT, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PathArgument<'a> {
+    /// Inside the angle brackets, without the source route.
+    pub path: &'a str,
     pub parameters: Parameters,
-    /// All that followed `MAIL FROM:`.
-    pub verbatim: String,
+    /// Everything after the colon, as written, without spaces at either end.
+    pub verbatim: &'a str,
 }
 
-/// Splits a line into its verb and the rest after one space.
-pub fn split_verb(line: &str) -> (&str, &str) {
-    let end = line.find([' ', '\t']).unwrap_or(line.len());
-    (&line[..end], line[end..].trim_matches([' ', '\t']))
-}
-
-/// Reads `FROM:<path> parameters`.
-pub fn mail(argument: &str, offered: &Capabilities) -> Result<MailCommand, Row> {
-    let verbatim = after_keyword(argument, "FROM:").ok_or(reply::SYNTAX)?;
-    let (path, rest) = path(verbatim).ok_or(reply::BAD_SENDER)?;
-    let parameters = parameters(rest)?;
-    for parameter in &parameters.0 {
-        check_mail_parameter(parameter, offered)?;
+impl PathArgument<'_> {
+    /// The argument for the next hop: as written, but without a source route. RFC 5321 §4.1.1.3 wants the route
+    /// ignored; a next hop that honoured it would deliver elsewhere than where we judged.
+    pub fn onward(&self) -> String {
+        match self.verbatim.find(self.path) {
+            Some(at) if self.verbatim.starts_with("<@") => format!("<{}", &self.verbatim[at..]),
+            _ => self.verbatim.to_owned(),
+        }
     }
-    let path = ReversePath::parse(path).map_err(|_| reply::BAD_SENDER)?;
-    Ok(MailCommand { path, parameters, verbatim: verbatim.to_owned() })
 }
 
-/// Reads `TO:<path> parameters` (RFC 5321 §4.1.1.3).
-pub fn rcpt(argument: &str, offered: &Capabilities) -> Result<Recipient, Row> {
-    let verbatim = after_keyword(argument, "TO:").ok_or(reply::SYNTAX)?;
-    let (path, rest) = path(verbatim).ok_or(reply::BAD_RECIPIENT)?;
-    let parameters = parameters(rest)?;
-    for parameter in &parameters.0 {
-        check_rcpt_parameter(parameter, offered)?;
+/// Why an argument of MAIL or RCPT is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// No `FROM:` or `TO:`, or a parameter out of shape.
+    Syntax,
+    /// The path is not written as one.
+    Path,
+}
+
+/// Reads `FROM:<path> parameters` or `TO:<path> parameters`; `keyword` is `FROM` or `TO`.
+/// Lenient in one thing: spaces may follow the colon.
+pub fn path_argument<'a>(arguments: &'a str, keyword: &str) -> Result<PathArgument<'a>, Fault> {
+    let (before, verbatim) = arguments.split_once(':').ok_or(Fault::Syntax)?;
+    if !before.trim_end_matches(' ').eq_ignore_ascii_case(keyword) {
+        return Err(Fault::Syntax);
     }
-    let path = ForwardPath::parse(path).map_err(|_| reply::BAD_RECIPIENT)?;
-    Ok(Recipient { path, parameters, verbatim: verbatim.to_owned() })
+    let verbatim = verbatim.trim_matches(' ');
+    let inside = verbatim.strip_prefix('<').ok_or(Fault::Path)?;
+    let end = closing_bracket(inside).ok_or(Fault::Path)?;
+    // The bracket is one octet, so both cuts stand at characters.
+    let (path, rest) = (&inside[..end], &inside[end + 1..]);
+    if !rest.is_empty() && !rest.starts_with(' ') {
+        return Err(Fault::Path);
+    }
+    let path = without_source_route(path).map_err(|_| Fault::Path)?;
+    Ok(PathArgument { path, parameters: parameters(rest)?, verbatim })
 }
 
-/// The argument after `FROM:` or `TO:`; a space after the colon is wrong and common (RFC 5321 §4.1.1.2 allows none).
-fn after_keyword<'a>(argument: &'a str, keyword: &str) -> Option<&'a str> {
-    let (head, rest) = argument.split_at_checked(keyword.len())?;
-    head.eq_ignore_ascii_case(keyword).then(|| rest.trim_start_matches(' '))
-}
-
-/// The inside of the angle brackets without a source route, and what follows the brackets.
-fn path(text: &str) -> Option<(&str, &str)> {
-    let inner = text.strip_prefix('<')?;
-    let mut quoted = false;
-    let mut escaped = false;
-    let end = inner.char_indices().find_map(|(at, c)| {
-        match c {
+/// Where the `>` stands that is not part of a quoted local part.
+fn closing_bracket(text: &str) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, octet) in text.bytes().enumerate() {
+        match octet {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '>' if !quoted => return Some(at),
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'>' if !quoted => return Some(at),
             _ => {}
         }
-        None
-    })?;
-    let (path, rest) = (&inner[..end], &inner[end + 1..]);
-    if !(rest.is_empty() || rest.starts_with([' ', '\t'])) || !text.is_ascii() {
-        return None;
     }
-    // RFC 5321 §4.1.1.3: a source route is to be accepted and ignored.
-    let path = match path.strip_prefix('@') {
-        Some(route) => route.split_once(':')?.1,
-        None => path,
-    };
-    Some((path, rest))
+    None
 }
 
-/// RFC 5321 §4.1.2: `esmtp-keyword ["=" esmtp-value]`, separated by spaces.
-fn parameters(text: &str) -> Result<Parameters, Row> {
-    let mut all = Vec::new();
-    for word in text.split_ascii_whitespace() {
+/// RFC 5321 §4.1.1.3, appendix C: `@one,@two:` before the mailbox is accepted, and means nothing to us.
+fn without_source_route(path: &str) -> Result<&str, AddressError> {
+    let mut rest = path;
+    while let Some(after) = rest.strip_prefix('@') {
+        // A literal holds colons of its own.
+        let from = if after.starts_with('[') { after.find(']').ok_or(AddressError::Domain)? } else { 0 };
+        let end = from + after[from..].find([',', ':']).ok_or(AddressError::Domain)?;
+        Domain::parse(&after[..end])?;
+        rest = &after[end + 1..];
+        if after[end..].starts_with(':') {
+            return if rest.starts_with('@') { Err(AddressError::LocalPart) } else { Ok(rest) };
+        }
+        if !rest.starts_with('@') {
+            return Err(AddressError::Domain);
+        }
+    }
+    Ok(rest)
+}
+
+/// RFC 5321 §4.1.2: `esmtp-param = esmtp-keyword ["=" esmtp-value]`, each keyword once.
+fn parameters(text: &str) -> Result<Parameters, Fault> {
+    let mut found: Vec<Parameter> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
         let (keyword, value) = match word.split_once('=') {
-            Some((keyword, value)) => (keyword, Some(value)),
+            Some((_, "")) => return Err(Fault::Syntax),
+            Some((keyword, value)) => (keyword, Some(value.to_owned())),
             None => (word, None),
         };
         let sound = keyword.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && keyword.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-            && value.is_none_or(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_graphic()));
+            && keyword.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let keyword = keyword.to_ascii_uppercase();
-        if !sound || all.iter().any(|p: &Parameter| p.keyword == keyword) {
-            return Err(reply::SYNTAX);
+        if !sound || found.iter().any(|p| p.keyword == keyword) {
+            return Err(Fault::Syntax);
         }
-        all.push(Parameter { keyword, value: value.map(str::to_owned) });
+        found.push(Parameter { keyword, value });
     }
-    Ok(Parameters(all))
+    Ok(Parameters(found))
 }
 
-/// Only what our EHLO offered may be used (RFC 5321 §4.1.1.11).
-fn check_mail_parameter(parameter: &Parameter, offered: &Capabilities) -> Result<(), Row> {
-    let value = parameter.value.as_deref().unwrap_or("");
-    match parameter.keyword.as_str() {
-        // RFC 1870 §5: up to 20 digits.
-        "SIZE" if offered.size.is_some() => {
-            let digits = !value.is_empty() && value.len() <= 20 && value.bytes().all(|b| b.is_ascii_digit());
-            match (digits, value.parse::<u64>(), offered.size.flatten()) {
-                (false, ..) => Err(reply::SYNTAX),
-                (true, Ok(size), Some(limit)) if size <= limit => Ok(()),
-                (true, Ok(_), None) => Ok(()),
-                _ => Err(reply::TOO_BIG),
-            }
-        }
-        "BODY" if offered.eight_bit_mime => {
-            let known = value.eq_ignore_ascii_case("7BIT") || value.eq_ignore_ascii_case("8BITMIME");
-            if known { Ok(()) } else { Err(reply::BAD_BODY_TYPE) }
-        }
-        // RFC 3461 §4.3, §4.4.
-        "RET" if offered.dsn => {
-            let known = value.eq_ignore_ascii_case("FULL") || value.eq_ignore_ascii_case("HDRS");
-            if known { Ok(()) } else { Err(reply::SYNTAX) }
-        }
-        "ENVID" if offered.dsn => {
-            if !value.is_empty() && value.len() <= 100 {
-                Ok(())
-            } else {
-                Err(reply::SYNTAX)
-            }
-        }
-        _ => Err(reply::UNKNOWN_PARAMETER),
-    }
+/// One parameter we know: who takes it, when it is offered, and what its value may be.
+struct Known {
+    keyword: &'static str,
+    verb: &'static str,
+    offered: fn(&Capabilities) -> bool,
+    accepts: fn(Option<&str>) -> bool,
+    /// The reply to a value it does not accept.
+    otherwise: Row,
 }
 
-fn check_rcpt_parameter(parameter: &Parameter, offered: &Capabilities) -> Result<(), Row> {
-    let value = parameter.value.as_deref().unwrap_or("");
-    match parameter.keyword.as_str() {
-        // RFC 3461 §4.1: NEVER stands alone.
-        "NOTIFY" if offered.dsn => {
-            let words: Vec<String> = value.split(',').map(str::to_ascii_uppercase).collect();
-            let never = words.iter().any(|w| w == "NEVER");
-            let known = words.iter().all(|w| matches!(w.as_str(), "NEVER" | "SUCCESS" | "FAILURE" | "DELAY"));
-            if known && (!never || words.len() == 1) { Ok(()) } else { Err(reply::SYNTAX) }
+/// Every parameter we know.
+static KNOWN: [Known; 7] = [
+    // RFC 1870 §4
+    Known { keyword: "SIZE", verb: "MAIL", offered: |c| c.size.is_some(), accepts: size, otherwise: reply::SYNTAX },
+    // RFC 6152 §2; decision D5 for BINARYMIME
+    Known {
+        keyword: "BODY",
+        verb: "MAIL",
+        offered: |_| true,
+        accepts: |v| v.is_some_and(|v| v.eq_ignore_ascii_case("7BIT") || v.eq_ignore_ascii_case("8BITMIME")),
+        otherwise: reply::BAD_BODY_TYPE,
+    },
+    // RFC 6531 §3.4
+    Known {
+        keyword: "SMTPUTF8",
+        verb: "MAIL",
+        offered: |c| c.smtputf8,
+        accepts: |v| v.is_none(),
+        otherwise: reply::SYNTAX,
+    },
+    // RFC 3461 §4.3, §4.4, §4.1, §4.2
+    Known {
+        keyword: "RET",
+        verb: "MAIL",
+        offered: |c| c.dsn,
+        accepts: |v| v.is_some_and(|v| v.eq_ignore_ascii_case("FULL") || v.eq_ignore_ascii_case("HDRS")),
+        otherwise: reply::SYNTAX,
+    },
+    Known {
+        keyword: "ENVID",
+        verb: "MAIL",
+        offered: |c| c.dsn,
+        accepts: |v| v.is_some_and(|v| v.len() <= 100 && is_xtext(v)),
+        otherwise: reply::SYNTAX,
+    },
+    Known { keyword: "NOTIFY", verb: "RCPT", offered: |c| c.dsn, accepts: notify, otherwise: reply::SYNTAX },
+    Known { keyword: "ORCPT", verb: "RCPT", offered: |c| c.dsn, accepts: orcpt, otherwise: reply::SYNTAX },
+];
+
+/// Checks the parameters of `verb` against what we offered; the error is the reply.
+pub fn check(parameters: &Parameters, verb: &str, offered: &Capabilities) -> Result<(), Row> {
+    for parameter in &parameters.0 {
+        let known = KNOWN
+            .iter()
+            .find(|known| known.keyword == parameter.keyword && known.verb == verb && (known.offered)(offered))
+            .ok_or(reply::UNKNOWN_PARAMETER)?;
+        if !(known.accepts)(parameter.value.as_deref()) {
+            return Err(known.otherwise);
         }
-        // RFC 3461 §4.2: address-type ";" xtext.
-        "ORCPT" if offered.dsn => {
-            let sound = value.split_once(';').is_some_and(|(kind, address)| !kind.is_empty() && !address.is_empty());
-            if sound && value.len() <= 500 { Ok(()) } else { Err(reply::SYNTAX) }
+        // 8BITMIME is the one value of BODY that needs an offer.
+        if known.keyword == "BODY" && !offered.eight_bit_mime {
+            return Err(reply::UNKNOWN_PARAMETER);
         }
-        _ => Err(reply::UNKNOWN_PARAMETER),
     }
+    Ok(())
 }
 
-/// Reads XFORWARD attributes (Postfix's XFORWARD_README); names upper case, values still xtext.
-pub fn xforward(argument: &str) -> Result<Vec<(String, String)>, Row> {
-    const KNOWN: [&str; 7] = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "SOURCE", "IDENT"];
-    let mut all = Vec::new();
-    for word in argument.split_ascii_whitespace() {
-        let (name, value) = word.split_once('=').ok_or(reply::SYNTAX)?;
-        let name = name.to_ascii_uppercase();
-        if !KNOWN.contains(&name.as_str()) || value.is_empty() || value.len() > 255 {
-            return Err(reply::SYNTAX);
-        }
-        all.push((name, value.to_owned()));
-    }
-    if all.is_empty() { Err(reply::SYNTAX) } else { Ok(all) }
+fn size(value: Option<&str>) -> bool {
+    value.is_some_and(|v| v.len() <= 20 && v.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Undoes xtext (RFC 3461 §4): `+` and two hexadecimal digits are one octet. Wrong escapes stay as they are.
-pub fn from_xtext(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let octet = (*first == b'+')
-            .then(|| after.get(..2).and_then(|h| std::str::from_utf8(h).ok()))
-            .flatten()
-            .and_then(|h| u8::from_str_radix(h, 16).ok());
-        match octet {
-            Some(octet) => {
-                bytes.push(octet);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+fn notify(value: Option<&str>) -> bool {
+    let Some(value) = value else { return false };
+    value.eq_ignore_ascii_case("NEVER")
+        || value.split(',').all(|v| ["SUCCESS", "FAILURE", "DELAY"].iter().any(|known| v.eq_ignore_ascii_case(known)))
+}
+
+fn orcpt(value: Option<&str>) -> bool {
+    let Some((kind, address)) = value.filter(|v| v.len() <= 500).and_then(|v| v.split_once(';')) else { return false };
+    // RFC 6533 §3: addresses of kind utf-8 may go beyond ASCII.
+    let text = if kind.eq_ignore_ascii_case("utf-8") { !address.is_empty() } else { is_xtext(address) };
+    !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && text
+}
+
+/// RFC 3461 §4: printable ASCII, with `+` only before two hexadecimal digits. Lenient towards `=`.
+fn is_xtext(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic()) && decode_xtext(value).is_some()
+}
+
+/// What an xtext stands for; none where a `+` has no two hexadecimal digits after it, or the result is no UTF-8
+/// or holds control characters.
+pub fn decode_xtext(value: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut octets = value.bytes();
+    while let Some(octet) = octets.next() {
+        if octet == b'+' {
+            let high = char::from(octets.next()?).to_digit(16)?;
+            let low = char::from(octets.next()?).to_digit(16)?;
+            // Two hexadecimal digits are at most 255.
+            decoded.push((high * 16 + low) as u8);
+        } else {
+            decoded.push(octet);
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8(decoded).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(arguments: &str) -> Result<&str, Fault> {
+        path_argument(arguments, "FROM").map(|a| a.path)
+    }
+
+    #[test]
+    fn paths_are_found_between_their_brackets() {
+        assert_eq!(path("FROM:<>"), Ok(""));
+        assert_eq!(path("from: <a@b.example> SIZE=1"), Ok("a@b.example"));
+        assert_eq!(path("FROM:<\"a>b\\\">\"@c.example>"), Ok("\"a>b\\\">\"@c.example"));
+        assert_eq!(path("FROM:<@a.example,@[IPv6:::1]:u@b.example>"), Ok("u@b.example"));
+        assert_eq!(path("FROM:<u@[IPv6:::1]>"), Ok("u@[IPv6:::1]"));
+        for wrong in ["FROM:", "FROM:a@b", "FROM:<a@b", "FROM:<a@b>x", "FROM:<\"a>", "FROM:<@a>", "FROM:<@a,b:c@d>"] {
+            assert_eq!(path(wrong), Err(Fault::Path), "{wrong:?}");
+        }
+        for wrong in ["", "FROM", "FROMM:<a@b>", "TO:<a@b>", "FROM:<a@b> =1", "FROM:<a@b> SIZE=", "FROM:<> A=1 a=2"] {
+            assert_eq!(path(wrong), Err(Fault::Syntax), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_kept_as_written() {
+        let argument = path_argument("to:  <A@b.example>  notify=NEVER  ", "TO").unwrap();
+        assert_eq!(argument.verbatim, "<A@b.example>  notify=NEVER");
+        assert_eq!(argument.parameters.get("NOTIFY"), Some("NEVER"));
+    }
+
+    #[test]
+    fn parameters_are_taken_only_where_offered() {
+        let offered = Capabilities { size: Some(None), dsn: true, eight_bit_mime: true, ..Capabilities::default() };
+        let answer = |text: &str, verb: &str, offered: &Capabilities| {
+            check(&parameters(text).unwrap(), verb, offered).err().map_or(250, |row| row.code)
+        };
+        for (verb, text, with, without) in [
+            ("MAIL", "SIZE=12", 250, 555),
+            ("MAIL", "SIZE=x", 501, 555),
+            ("MAIL", "BODY=8bitmime", 250, 555),
+            ("MAIL", "BODY=BINARYMIME", 555, 555),
+            ("MAIL", "SMTPUTF8", 555, 555),
+            ("MAIL", "RET=HDRS ENVID=a+3Db", 250, 555),
+            ("MAIL", "RET=SOME", 501, 555),
+            ("MAIL", "ENVID=a+3", 501, 555),
+            ("MAIL", "NOTIFY=NEVER", 555, 555),
+            ("MAIL", "REQUIRETLS", 555, 555),
+            ("RCPT", "NOTIFY=success,DELAY ORCPT=rfc822;a@b", 250, 555),
+            ("RCPT", "NOTIFY=NEVER,DELAY", 501, 555),
+            ("RCPT", "ORCPT=a@b", 501, 555),
+            ("RCPT", "SIZE=1", 555, 555),
+        ] {
+            assert_eq!(answer(text, verb, &offered), with, "{verb} {text}");
+            assert_eq!(answer(text, verb, &Capabilities::default()), without, "{verb} {text}, nothing offered");
+        }
+    }
 }

@@ -1,210 +1,206 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The end of data: where a message ends, and what it was.
+//! Where a message ends. The most dangerous page in the product: who reads the end of data differently from the
+//! next hop can be made to carry a second, uninspected message (SMTP smuggling).
 //!
-//! The most dangerous page of the product. A gateway that disagrees with its next hop about where a message ends can
-//! be made to pass two messages for one ("smuggling"). So: only CRLF ends a line (RFC 5321 §2.3.8), only
-//! CRLF `.` CRLF ends a message (§4.1.1.4), and whatever else stands near a dot is refused (decision D5).
+//! Only CR LF ends a line (RFC 5321 §2.3.8) and only CR LF `.` CR LF ends the data (§4.1.1.4). Everything else
+//! that some server might take for an end is refused, after the true end has been read.
 
 use memchr::memchr2;
 
-/// Where in a line the reader stands.
+/// What to do with a message that holds a CR without LF or an LF without CR (decision D5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BareNewline {
+    #[default]
+    Refuse,
+    /// Takes it as it is; beside a dot it is refused all the same. May leave by BDAT only.
+    Pass,
+}
+
+/// How far the reader has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// All input is consumed and the data goes on.
+    More,
+    /// The end of data was the last thing consumed.
+    End(Ending),
+}
+
+/// What the finished message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The output holds it. `bare_newline`: a CR or LF stands alone in it, which only `Pass` lets through.
+    Whole { bare_newline: bool },
+    /// It was larger than the limit; the output is empty.
+    TooBig,
+    /// It held a bare newline that is refused; the output is empty.
+    BareNewline,
+}
+
+/// What the octets before the next one mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// At the start of a line: the CRLF before it, or DATA's own, has been read.
+    /// At the very beginning, or after CR LF.
     LineStart,
-    /// At the start of a line, a dot was read and is kept back.
-    Dot,
-    /// At the start of a line, a dot and a CR were read and are kept back.
-    DotCr,
-    /// Within a line.
+    /// Inside a line.
     Text,
-    /// Within a line, a CR was read (and passed on).
+    /// After a CR inside a line.
     Cr,
-    /// A bare LF, or a bare CR followed by this position: a dot here would be beside it.
-    Bare,
+    /// After an LF that had no CR before it: no line start for us, but perhaps for others.
+    BareLf,
+    /// After CR LF `.`; the dot is held back.
+    Dot,
+    /// After CR LF `.` CR; both are held back.
+    DotCr,
 }
 
-/// What was wrong with a message that has ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Flaws {
-    /// A CR without LF or an LF without CR, anywhere.
-    pub bare_newline: bool,
-    /// One of them before a dot, or after a dot that begins a line.
-    pub beside_dot: bool,
-    /// Larger than the limit: what was kept is the beginning only.
-    pub too_big: bool,
-}
-
-/// Reads the content of DATA: undoes dot-stuffing (RFC 5321 §4.5.2) and finds the end, in any slicing of the input.
-#[derive(Debug, Clone)]
+/// Finds the end of data and takes the doubled dots away (RFC 5321 §4.5.2).
+#[derive(Debug)]
 pub struct EndOfData {
     state: State,
-    flaws: Flaws,
-    /// Bytes to keep at most.
-    limit: usize,
+    limit: u64,
+    mode: BareNewline,
+    bare_newline: bool,
+    bare_newline_beside_dot: bool,
+    too_big: bool,
 }
 
 impl EndOfData {
-    /// `limit`: the largest content, in bytes; what goes beyond is read and forgotten.
-    pub fn new(limit: usize) -> EndOfData {
-        EndOfData { state: State::LineStart, flaws: Flaws::default(), limit }
+    /// A reader for the octets after the CR LF of DATA. `limit`: octets of the message without doubled dots.
+    pub fn new(limit: u64, mode: BareNewline) -> EndOfData {
+        EndOfData {
+            state: State::LineStart,
+            limit,
+            mode,
+            bare_newline: false,
+            bare_newline_beside_dot: false,
+            too_big: false,
+        }
     }
 
-    /// Reads `input` into `content`. Returns how many bytes were used and, once the end has come, the flaws;
-    /// bytes after the end are left alone.
-    pub fn feed(&mut self, input: &[u8], content: &mut Vec<u8>) -> (usize, Option<Flaws>) {
+    /// Reads on, appending the message to `out`, which must hold this message and nothing else.
+    /// Returns how many octets of `input` were consumed: all of them, unless the end of data stands among them.
+    ///
+    /// Once the message is refused, `out` is emptied and its memory given back; the rest is swallowed.
+    pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, Progress) {
         let mut at = 0;
-        while let Some(&byte) = input.get(at) {
-            match (self.state, byte) {
+        while let Some(&octet) = input.get(at) {
+            match (self.state, octet) {
                 (State::LineStart, b'.') => {
                     self.state = State::Dot;
                     at += 1;
                 }
+                (State::LineStart | State::Text, _) => at += self.run(&input[at..], out),
+
+                (State::Cr, b'\n') => {
+                    self.state = State::LineStart;
+                    self.keep(b"\n", out);
+                    at += 1;
+                }
+                // The CR before stands alone. This octet may be another CR, a dot, or text.
+                (State::Cr, _) => {
+                    self.bare(octet == b'.', out);
+                    self.state = State::Text;
+                }
+                (State::BareLf, _) => {
+                    self.bare(octet == b'.', out);
+                    self.state = State::Text;
+                }
+
                 (State::Dot, b'\r') => {
                     self.state = State::DotCr;
                     at += 1;
                 }
-                (State::DotCr, b'\n') => return (at + 1, Some(self.flaws)),
+                // CR LF . LF: some servers end here.
                 (State::Dot, b'\n') => {
-                    // CRLF . LF: some servers end here. Never ours, and never to be passed on.
-                    self.flaws.beside_dot = true;
-                    self.state = State::Text; // the LF is read again, as a bare one
-                }
-                (State::DotCr, _) => {
-                    // CRLF . CR x: the dot was stuffing, the CR is bare and stood beside it.
-                    self.flaws.beside_dot = true;
-                    self.keep(b"\r", content);
-                    self.state = State::Cr;
-                }
-                (State::Dot, _) => self.state = State::Text, // RFC 5321 §4.5.2: this dot was the protocol's
-                (State::Cr, b'\n') => {
-                    self.keep(b"\n", content);
-                    self.state = State::LineStart;
-                    at += 1;
-                }
-                (State::Cr, _) => {
-                    self.flaws.bare_newline = true;
-                    self.state = State::Bare;
-                }
-                (State::Bare, b'.') => {
-                    self.flaws.beside_dot = true;
+                    self.bare(true, out);
                     self.state = State::Text;
                 }
-                (State::LineStart | State::Text | State::Bare, _) => {
-                    let rest = &input[at..];
-                    let run = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-                    self.keep(&rest[..run], content);
-                    at += run;
-                    if run > 0 {
-                        self.state = State::Text;
-                    }
-                    match rest.get(run) {
-                        Some(b'\r') if rest.get(run + 1) == Some(&b'\n') => {
-                            self.keep(b"\r\n", content);
-                            self.state = State::LineStart;
-                            at += 2;
-                        }
-                        Some(b'\r') => {
-                            self.keep(b"\r", content);
-                            self.state = State::Cr;
-                            at += 1;
-                        }
-                        Some(_) => {
-                            self.flaws.bare_newline = true;
-                            self.keep(b"\n", content);
-                            self.state = State::Bare;
-                            at += 1;
-                        }
-                        None => {}
-                    }
+                // RFC 5321 §4.5.2: this dot is the protocol's, not the author's. What follows it is text, even a dot.
+                (State::Dot, _) => {
+                    self.keep(&input[at..=at], out);
+                    self.state = State::Text;
+                    at += 1;
+                }
+
+                (State::DotCr, b'\n') => return (at + 1, Progress::End(self.ending())),
+                // CR LF . CR and no LF: some servers end here, or at the CR LF that may follow.
+                (State::DotCr, _) => {
+                    self.bare(true, out);
+                    self.keep(b"\r", out);
+                    self.state = State::Cr;
                 }
             }
         }
-        (at, None)
+        (at, Progress::More)
     }
 
-    fn keep(&mut self, bytes: &[u8], content: &mut Vec<u8>) {
-        let room = self.limit.saturating_sub(content.len());
-        if bytes.len() > room {
-            self.flaws.too_big = true;
-        }
-        content.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Reads in slices cut at the given point; gives the content, the flaws and what was left over.
-    fn read(input: &[u8], cut: usize) -> Option<(Vec<u8>, Flaws, Vec<u8>)> {
-        let mut reader = EndOfData::new(1 << 20);
-        let mut content = Vec::new();
-        let (first, second) = input.split_at(cut);
-        let (used, end) = reader.feed(first, &mut content);
-        if let Some(flaws) = end {
-            return Some((content, flaws, [&first[used..], second].concat()));
-        }
-        assert_eq!(used, first.len());
-        let (used, end) = reader.feed(second, &mut content);
-        end.map(|flaws| (content, flaws, second[used..].to_vec()))
-    }
-
-    const CLEAN: &str = "";
-
-    /// Input, content or "no end", what is left, flaws.
-    const TABLE: &[(&str, Option<&str>, &str, &str)] = &[
-        (".\r\n", Some(""), "", CLEAN),
-        ("a\r\n.\r\n", Some("a\r\n"), "", CLEAN),
-        ("a\r\n.\r\nQUIT\r\n", Some("a\r\n"), "QUIT\r\n", CLEAN),
-        ("..\r\n.\r\n", Some(".\r\n"), "", CLEAN),
-        ("...a\r\n.\r\n", Some("..a\r\n"), "", CLEAN),
-        (".a\r\n.\r\n", Some("a\r\n"), "", CLEAN),
-        ("a.\r\n.\r\n", Some("a.\r\n"), "", CLEAN),
-        ("a\0b\r\n.\r\n", Some("a\0b\r\n"), "", CLEAN),
-        ("a\r\n\r\n.\r\n", Some("a\r\n\r\n"), "", CLEAN),
-        ("a\r\n.", None, "", CLEAN),
-        ("a\r\n.\r", None, "", CLEAN),
-        // Every sequence that some server has taken for the end.
-        ("a\n.\n.b\r\n.\r\n", Some("a\n.\n.b\r\n"), "", "bare dot"),
-        ("a\n.\r\nMAIL\r\n.\r\n", Some("a\n.\r\nMAIL\r\n"), "", "bare dot"),
-        ("a\r\n.\nMAIL\r\n.\r\n", Some("a\r\n\nMAIL\r\n"), "", "bare dot"),
-        ("a\r\n.\rMAIL\r\n.\r\n", Some("a\r\n\rMAIL\r\n"), "", "bare dot"),
-        ("a\r.\rMAIL\r\n.\r\n", Some("a\r.\rMAIL\r\n"), "", "bare dot"),
-        ("a\r.\r\nMAIL\r\n.\r\n", Some("a\r.\r\nMAIL\r\n"), "", "bare dot"),
-        ("a\r\n.\r\r\nMAIL\r\n.\r\n", Some("a\r\n\r\r\nMAIL\r\n"), "", "bare dot"),
-        ("a\r\r\n.\r\nleft", Some("a\r\r\n"), "left", "bare"),
-        ("a\r\n\r.\r\n.\r\n", Some("a\r\n\r.\r\n"), "", "bare dot"),
-        ("a\r\n\n.\r\n.\r\n", Some("a\r\n\n.\r\n"), "", "bare dot"),
-        ("a\nb\r\n.\r\n", Some("a\nb\r\n"), "", "bare"),
-        ("\n\r\n.\r\n", Some("\n\r\n"), "", "bare"),
-        ("a.\nb\r\n.\r\n", Some("a.\nb\r\n"), "", "bare"),
-    ];
-
-    #[test]
-    fn the_end_is_found_once_at_every_split() {
-        for (input, content, left, flaws) in TABLE {
-            for cut in 0..=input.len() {
-                let got = read(input.as_bytes(), cut);
-                let Some(expected) = content else {
-                    assert!(got.is_none(), "{input:?} at {cut}");
-                    continue;
-                };
-                let (body, found, rest) = got.unwrap_or_else(|| panic!("no end in {input:?} cut at {cut}"));
-                assert_eq!(body, expected.as_bytes(), "{input:?} at {cut}");
-                assert_eq!(rest, left.as_bytes(), "{input:?} at {cut}");
-                assert_eq!(found.bare_newline, flaws.contains("bare"), "{input:?} at {cut}");
-                assert_eq!(found.beside_dot, flaws.contains("dot"), "{input:?} at {cut}");
+    /// Takes as many octets as need no decision beyond "CR LF, and no dot after it": whole lines, copied at once.
+    /// The first octet is inside a line, or begins one and is no dot.
+    fn run(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
+        let mut at = 0;
+        let taken = loop {
+            let Some(found) = memchr2(b'\r', b'\n', &input[at..]).map(|found| at + found) else {
+                self.state = State::Text;
+                break input.len();
+            };
+            if input[found] == b'\n' {
+                self.state = State::BareLf;
+                break found + 1;
             }
+            match input.get(found + 1) {
+                None => {
+                    self.state = State::Cr;
+                    break found + 1;
+                }
+                Some(b'\n') => match input.get(found + 2) {
+                    None | Some(b'.') => {
+                        self.state = State::LineStart;
+                        break found + 2;
+                    }
+                    Some(_) => at = found + 2,
+                },
+                Some(_) => {
+                    self.state = State::Cr;
+                    break found + 1;
+                }
+            }
+        };
+        self.keep(&input[..taken], out);
+        taken
+    }
+
+    fn keep(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        if self.is_refused() {
+            return;
+        }
+        if (out.len() + octets.len()) as u64 > self.limit {
+            self.too_big = true;
+            *out = Vec::new();
+            return;
+        }
+        out.extend_from_slice(octets);
+    }
+
+    /// Notes a CR or LF that stands alone.
+    fn bare(&mut self, beside_dot: bool, out: &mut Vec<u8>) {
+        self.bare_newline = true;
+        self.bare_newline_beside_dot |= beside_dot;
+        if self.is_refused() && !out.is_empty() {
+            *out = Vec::new();
         }
     }
 
-    #[test]
-    fn what_is_too_big_is_read_to_its_end_and_not_kept() {
-        let mut reader = EndOfData::new(4);
-        let mut content = Vec::new();
-        let (used, end) = reader.feed(b"abcdefgh\r\n.\r\nQUIT", &mut content);
-        assert_eq!((used, content.as_slice()), (13, b"abcd".as_slice()));
-        assert!(end.unwrap().too_big);
+    fn is_refused(&self) -> bool {
+        self.too_big || self.bare_newline_beside_dot || (self.bare_newline && self.mode == BareNewline::Refuse)
+    }
+
+    fn ending(&self) -> Ending {
+        match self.is_refused() {
+            false => Ending::Whole { bare_newline: self.bare_newline },
+            // Whichever came first, the same message gets the same answer however it was cut into packets.
+            true if self.bare_newline_beside_dot => Ending::BareNewline,
+            true if self.bare_newline && self.mode == BareNewline::Refuse => Ending::BareNewline,
+            true => Ending::TooBig,
+        }
     }
 }

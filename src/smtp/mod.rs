@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! RFC 5321 as state machines: bytes in, events out.
+//! SMTP as state machines: bytes in, events and replies out. [`server`] faces the client, [`client`] the next
+//! hop; [`data`] knows where a message ends, [`command`] how a command line is read.
 //!
-//! What must not live here: sockets, clocks, verdicts. A driver in `listen` or `deliver` moves the bytes.
+//! What must not live here: sockets, clocks, TLS, any judgement of a mail, any text of a reply (those stand in
+//! `mail::reply`). A session never waits; it says what it waits for, and the driver in `listen` does the waiting.
 //!
-//! How it fails: a client's mistake becomes a reply from the table in `mail::reply`; a next hop's nonsense is a
-//! [`client::BadReply`]. No input panics, and all buffers are bounded.
+//! How it fails: whatever a client sends becomes a reply, at worst 421 and [`server::Event::Close`]. What a next
+//! hop sends may be no reply at all: [`client::ReplyError`]. Nothing here panics on bytes from the network.
 //!
-//! Standards: RFC 5321, 1870 (SIZE), 2034 (enhanced codes), 2920 (PIPELINING), 3207 (STARTTLS), 3461 (DSN),
-//! 6152 (8BITMIME); XFORWARD as Postfix documents it.
+//! Standards: RFC 5321, 1870 (SIZE), 2034 (ENHANCEDSTATUSCODES), 2920 (PIPELINING), 3207 (STARTTLS), 3461 (DSN),
+//! 6152 (8BITMIME), 6531 (SMTPUTF8), and Postfix's XFORWARD_README.
 
 mod capabilities;
-pub mod client;
 pub mod command;
 pub mod data;
 pub mod server;
+pub mod client;
 
 pub use capabilities::Capabilities;

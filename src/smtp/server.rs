@@ -1,682 +1,501 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The server's half of a session: what a client says, what it is told, and when somebody else must answer.
+//! The side that faces the client: one session as a value.
+//!
+//! The driver gives octets to [`Session::receive`], drains [`Session::next_event`], answers what is asked, and
+//! writes [`Session::output`]. How the octets were cut into packets changes only how RCPT lines are grouped.
 
 use std::collections::VecDeque;
+use std::io::Write;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use memchr::memchr;
 
-use super::Capabilities;
-use super::command::{self, MailCommand};
-use super::data::{EndOfData, Flaws};
 use crate::mail::reply::{self, Row};
-use crate::mail::{Client, Envelope, Parameters, Recipient, Reply, ReversePath};
+use crate::mail::{Client, Envelope, Recipient, Reply};
 
-/// Longest command line we read. RFC 5321 §4.5.3.1.4 says 512 octets; extensions lengthen it.
-const LINE_LIMIT: usize = 8 * 1024;
-/// Input kept while an answer is awaited; beyond it the driver stops reading.
-const INPUT_LIMIT: usize = 64 * 1024;
-/// More Received fields than this are a loop (RFC 5321 §6.3, decision D6).
-const MOST_RECEIVED: usize = 50;
-/// RFC 5321 §4.5.3.2.7: a server waits at least five minutes for a command.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(300);
-/// RFC 5321 §4.5.3.2.5: three minutes for a block of data.
-const DATA_PATIENCE: Duration = Duration::from_secs(180);
+use super::Capabilities;
+use super::command::MAX_LINE;
+pub use super::data::BareNewline;
+use super::data::{EndOfData, Ending, Progress};
 
-/// What to do with a CR or LF that ends no line (decision D5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BareNewline {
-    Refuse,
-    Pass,
+mod event;
+mod verbs;
+mod xforward;
+
+pub use event::{Event, Finished, MailCommand, Offer, Settings};
+
+/// Input held while an answer is awaited; beyond it the driver stops reading.
+const MAX_WAITING: usize = 64 * 1024;
+/// Octets of a line without end after which the session is closed; a command line has at most [`MAX_LINE`].
+const MAX_ENDLESS: usize = 64 * 1024;
+/// Memory an idle session keeps for input to come.
+const MAX_IDLE: usize = 8 * 1024;
+/// Octets set aside for a message before it comes, at most, whatever SIZE declares.
+const MAX_RESERVED: u64 = 256 * 1024;
+/// Received lines that make a loop (RFC 5321 §6.3 says at least 100; decision D6 says 50).
+const MAX_RECEIVED: usize = 50;
+
+/// One SMTP session, seen from the server.
+pub struct Session {
+    settings: Arc<Settings>,
+    offered: Capabilities,
+    client: Client,
+    /// Attributes of XFORWARD, until the end of the transaction.
+    xforward: Vec<(String, String)>,
+    state: State,
+    errors: u32,
+    /// Octets received and not read; those before `read` are done with.
+    input: Vec<u8>,
+    read: usize,
+    /// Octets already thrown away of a line that is too long.
+    endless: usize,
+    events: VecDeque<Event>,
+    output: Vec<u8>,
 }
 
-/// What holds for every session of a listener.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Our name in greeting and EHLO.
-    pub hostname: String,
-    /// Largest message, in bytes.
-    pub max_size: u64,
-    pub max_recipients: usize,
-    /// Client mistakes after which the session is closed.
-    pub max_errors: u32,
-    pub bare_newline: BareNewline,
-    /// Nothing but STARTTLS is served in clear.
-    pub require_tls: bool,
-}
-
-/// What the driver must do.
-#[derive(Debug)]
-pub enum Event {
-    /// Lines the next hop must answer: all that were pipelined so far. Answer with [`Session::answer_offer`].
-    Offer(Offer),
-    /// A whole message. Answer with [`Session::answer_mail`].
-    Mail(Box<Finished>),
-    /// The transaction ended without content: the next hop's must be reset.
-    Reset,
-    /// Write the output, then negotiate TLS, then call [`Session::tls_started`].
-    StartTls,
-    /// Write the output, then close.
-    Close,
-}
-
-/// MAIL and RCPT lines, in order.
-#[derive(Debug, Clone, Default)]
-pub struct Offer {
-    pub mail: Option<MailCommand>,
-    pub recipients: Vec<Recipient>,
-    /// XFORWARD attributes that go with the transaction, values in xtext.
-    pub xforward: Vec<(String, String)>,
-}
-
-/// A message and its envelope; only recipients that the next hop accepted.
-#[derive(Debug)]
-pub struct Finished {
-    pub envelope: Envelope,
-    pub content: Bytes,
-    pub client: Client,
-}
-
-#[derive(Debug)]
+/// Where the session stands. What a state needs it carries.
 enum State {
-    /// Reading commands. `Some`: a transaction is open.
-    Commands(Option<Envelope>),
-    /// The offer is with the next hop.
-    Offered {
-        envelope: Option<Envelope>,
-        mail: Option<MailCommand>,
-        slots: Vec<Slot>,
-    },
-    /// Reading content.
-    Data {
-        envelope: Envelope,
-        reader: EndOfData,
-        content: Vec<u8>,
-    },
-    /// The message is being judged.
-    Judged,
-    /// TLS is being negotiated.
-    Tls,
+    /// Neither HELO nor EHLO yet.
+    Connected,
+    Greeted,
+    Transaction(Transaction),
+    /// The batch of the transaction lies with the next hop.
+    Offered(Transaction),
+    Data(Box<Receiving>),
+    /// The message lies with the pipeline.
+    Judging,
+    StartingTls,
     Closed,
 }
 
-/// One line of a pipelined batch: the next hop's to answer, or already answered by us.
-#[derive(Debug)]
-enum Slot {
+/// From MAIL to the end of data.
+struct Transaction {
+    envelope: Envelope,
+    /// Replies that are due, in order, for the lines since the last offer.
+    due: Vec<Due>,
+    /// The recipients of those lines.
+    batch: Vec<Recipient>,
+}
+
+/// Who answers one line of a batch.
+enum Due {
     Mail,
-    Recipient(Recipient),
-    Ours(Reply),
+    Recipient,
+    Ours(Row),
 }
 
-/// When a command is allowed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
-    Any,
-    /// After HELO or EHLO.
-    Greeted,
-}
-
-struct Verb {
-    name: &'static str,
-    at: At,
-    /// Where it is specified.
-    _section: &'static str,
-    run: fn(&mut Session, &str),
-}
-
-const fn verb(name: &'static str, at: At, section: &'static str, run: fn(&mut Session, &str)) -> Verb {
-    Verb { name, at, _section: section, run }
-}
-
-/// Every command we know.
-static VERBS: [Verb; 14] = [
-    verb("RCPT", At::Greeted, "RFC 5321 §4.1.1.3", Session::rcpt),
-    verb("MAIL", At::Greeted, "RFC 5321 §4.1.1.2", Session::mail),
-    verb("DATA", At::Greeted, "RFC 5321 §4.1.1.4", Session::data),
-    verb("EHLO", At::Any, "RFC 5321 §4.1.1.1", Session::ehlo),
-    verb("HELO", At::Any, "RFC 5321 §4.1.1.1", Session::helo),
-    verb("RSET", At::Any, "RFC 5321 §4.1.1.5", Session::rset),
-    verb("NOOP", At::Any, "RFC 5321 §4.1.1.9", |s, _| s.say(reply::OK)),
-    verb("QUIT", At::Any, "RFC 5321 §4.1.1.10", Session::quit),
-    verb("VRFY", At::Any, "RFC 5321 §4.1.1.6", |s, _| s.say(reply::CANNOT_VERIFY)),
-    verb("EXPN", At::Any, "RFC 5321 §4.1.1.7", |s, _| s.say(reply::NOT_IMPLEMENTED)),
-    verb("HELP", At::Any, "RFC 5321 §4.1.1.8", |s, _| s.say(reply::HELP)),
-    verb("STARTTLS", At::Any, "RFC 3207 §4", Session::start_tls),
-    verb("XFORWARD", At::Greeted, "Postfix XFORWARD_README", Session::xforward),
-    verb("BDAT", At::Greeted, "RFC 3030 §2", |s, _| s.say(reply::NOT_IMPLEMENTED)),
-];
-
-/// One client's session, as a value.
-#[derive(Debug)]
-pub struct Session {
-    settings: Arc<Settings>,
-    /// What our EHLO says.
-    offered: Capabilities,
-    starttls: bool,
-    may_xforward: bool,
-    next_hop_wants_xforward: bool,
-    client: Client,
-    extended: bool,
-    attributes: Vec<(String, String)>,
-    state: State,
-    /// The batch being gathered; sent as one offer once no more RCPT waits in the input.
-    slots: Vec<Slot>,
-    batch_mail: Option<MailCommand>,
-    input: Vec<u8>,
-    used: usize,
-    skipping_line: bool,
-    events: VecDeque<Event>,
-    output: Vec<u8>,
-    errors: u32,
+struct Receiving {
+    envelope: Envelope,
+    reader: EndOfData,
+    content: Vec<u8>,
 }
 
 impl Session {
-    /// A new session; the greeting is in the output. We offer what both we and the next hop can do.
+    /// A session whose greeting is ready in the output.
+    ///
+    /// `next_hop`: what it can do; we offer what both can. `starttls`: whether we can do TLS inward. `xforward`:
+    /// whether this client is trusted to say whom it speaks for.
     pub fn new(
         settings: Arc<Settings>,
         next_hop: &Capabilities,
         starttls: bool,
-        may_xforward: bool,
+        xforward: bool,
         client: Client,
     ) -> Session {
-        let limit = match next_hop.size {
-            Some(Some(limit)) => limit.min(settings.max_size),
-            _ => settings.max_size,
-        };
         let offered = Capabilities {
-            pipelining: true,
-            size: Some(Some(limit)),
+            pipelining: next_hop.pipelining,
+            size: next_hop.size.map(|limit| Some(limit.map_or(settings.max_size, |l| l.min(settings.max_size)))),
             eight_bit_mime: next_hop.eight_bit_mime,
+            smtputf8: next_hop.smtputf8,
             dsn: next_hop.dsn,
-            enhanced_status_codes: true,
-            ..Capabilities::default()
+            enhanced_status_codes: next_hop.enhanced_status_codes,
+            chunking: false,
+            starttls: starttls && !client.tls,
+            xforward: if xforward { xforward::names() } else { Default::default() },
+            auth: String::new(),
         };
-        let mut output = Vec::with_capacity(1024);
+        let mut output = Vec::with_capacity(512);
         reply::GREETING.with(format_args!("{} {}", settings.hostname, reply::GREETING.text)).write(&mut output);
         Session {
             settings,
             offered,
-            starttls,
-            may_xforward,
-            next_hop_wants_xforward: !next_hop.xforward.is_empty(),
             client,
-            extended: false,
-            attributes: Vec::new(),
-            state: State::Commands(None),
-            slots: Vec::new(),
-            batch_mail: None,
+            xforward: Vec::new(),
+            state: State::Connected,
+            errors: 0,
             input: Vec::new(),
-            used: 0,
-            skipping_line: false,
+            read: 0,
+            endless: 0,
             events: VecDeque::new(),
             output,
-            errors: 0,
         }
     }
 
-    /// What our EHLO promised in the next hop's name.
-    pub fn promised(&self) -> Capabilities {
-        let mut promised = self.offered.clone();
-        // A limit of our own is no promise of the next hop's.
-        promised.size = None;
-        promised
+    /// Takes what the client sent. Drain [`Session::next_event`] afterwards.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        let mut bytes = bytes;
+        match self.state {
+            State::Closed => return,
+            // Decision D7: what comes between STARTTLS and TLS was injected by somebody.
+            State::StartingTls => return self.close(),
+            // Straight into the message, without a stay in the input.
+            State::Data(_) if self.read == self.input.len() => bytes = &bytes[self.receive_content(bytes)..],
+            _ => {}
+        }
+        // What is left is part of a line, or waits for an answer; what is done with must not pile up before it.
+        self.input.drain(..self.read);
+        self.read = 0;
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// What the driver has to do next; none where an answer or more input is awaited.
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            match self.state {
+                State::Offered(_) | State::Judging | State::StartingTls | State::Closed => return None,
+                State::Data(_) if self.read == self.input.len() => return None,
+                State::Data(_) => {
+                    let input = mem::take(&mut self.input);
+                    self.read += self.receive_content(&input[self.read..]);
+                    self.input = input;
+                }
+                State::Connected | State::Greeted | State::Transaction(_) => {
+                    if !self.read_line() && !self.offer() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Replies ready to go. The driver writes and clears it.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Whether the driver should read on. It should not while much is waiting already.
+    pub fn wants_input(&self) -> bool {
+        match self.state {
+            State::Closed | State::StartingTls => false,
+            _ => self.input.len() - self.read < MAX_WAITING,
+        }
+    }
+
+    /// The next hop's replies to the lines of the last offer, in their order. A missing one counts as 451.
+    pub fn answer_offer(&mut self, replies: Vec<Reply>) {
+        let mut transaction = match mem::replace(&mut self.state, State::Greeted) {
+            State::Offered(transaction) => transaction,
+            other => {
+                self.state = other;
+                return self.unasked();
+            }
+        };
+        let mut replies = replies.into_iter();
+        let mut recipients = mem::take(&mut transaction.batch).into_iter();
+        let mut has_sender = true;
+        for due in mem::take(&mut transaction.due) {
+            match due {
+                Due::Ours(row) => self.say(row),
+                Due::Mail => has_sender = self.pass_on(replies.next()),
+                // RFC 5321 §4.1.4: without a sender there is no recipient, whatever the next hop made of the line.
+                Due::Recipient if !has_sender => self.say(reply::MAIL_FIRST),
+                Due::Recipient => {
+                    let recipient = recipients.next();
+                    if self.pass_on(replies.next()) {
+                        transaction.envelope.recipients.extend(recipient);
+                    }
+                }
+            }
+            if self.is_closed() {
+                return;
+            }
+        }
+        if has_sender {
+            self.state = State::Transaction(transaction);
+        }
+    }
+
+    /// The answer to the final dot of the last [`Event::Mail`].
+    pub fn answer_mail(&mut self, reply: Reply) {
+        let State::Judging = self.state else {
+            return self.unasked();
+        };
+        self.state = State::Greeted;
+        self.pass_on(Some(reply));
+    }
+
+    /// TLS is on. RFC 3207 §4.2: everything learned before is forgotten, and EHLO comes again.
+    pub fn tls_started(&mut self) {
+        if self.is_closed() {
+            return;
+        }
+        self.client = Client { address: self.client.address, tls: true, ..Client::default() };
+        self.xforward.clear();
+        self.offered.starttls = false;
+        self.input.clear();
+        self.read = 0;
+        self.state = State::Connected;
+    }
+
+    /// Says a last word, such as 421, and closes. Answers that still come are ignored.
+    pub fn close_with(&mut self, reply: Reply) {
+        if !self.is_closed() {
+            reply.write(&mut self.output);
+            self.close();
+        }
+    }
+
+    /// How long to wait for the client in the present phase.
+    pub fn patience(&self) -> Duration {
+        match self.state {
+            // RFC 5321 §4.5.3.2.5: three minutes for a block of data.
+            State::Data(_) => Duration::from_secs(3 * 60),
+            // §4.5.3.2.6: the client waits ten minutes for the answer to its dot.
+            State::Judging => Duration::from_secs(10 * 60),
+            // §4.5.3.2.7, and §4.5.3.2.2 and 3 for the answers to MAIL and RCPT.
+            _ => Duration::from_secs(5 * 60),
+        }
     }
 
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Replies ready to go, for one write; the driver clears it.
-    pub fn output(&mut self) -> &mut Vec<u8> {
-        &mut self.output
+    /// What we said in answer to EHLO, or shall say: the promise the next hop has to cover (decision D3).
+    pub fn promised(&self) -> &Capabilities {
+        &self.offered
     }
 
-    /// Bytes of content and input held, for the memory budget.
-    pub fn buffered(&self) -> usize {
-        let content = match &self.state {
-            State::Data { content, .. } => content.len(),
-            _ => 0,
-        };
-        content + self.input.len() - self.used
-    }
-
-    /// Whether more input is welcome now.
-    pub fn wants_input(&self) -> bool {
-        self.input.len() - self.used < INPUT_LIMIT
-    }
-
-    /// How long the driver waits for input in this phase (RFC 5321 §4.5.3.2).
-    pub fn patience(&self) -> Duration {
-        if matches!(self.state, State::Data { .. }) { DATA_PATIENCE } else { COMMAND_PATIENCE }
-    }
-
-    /// Whether no transaction is open: the moment to close when the gateway drains.
+    /// Whether no transaction is open and nothing waits: the moment to close when the gateway drains.
     pub fn is_idle(&self) -> bool {
-        matches!(self.state, State::Commands(None)) && self.slots.is_empty() && self.events.is_empty()
+        matches!(self.state, State::Connected | State::Greeted) && self.events.is_empty()
     }
 
-    pub fn receive(&mut self, bytes: &[u8]) {
-        let mut bytes = bytes;
-        // The common path of large content: straight into the message, no second copy.
-        if self.used == self.input.len()
-            && let State::Data { reader, content, .. } = &mut self.state
-        {
-            let (used, end) = reader.feed(bytes, content);
-            bytes = &bytes[used..];
-            if let Some(flaws) = end {
-                self.end_of_data(flaws);
-            }
-        }
-        if self.used == self.input.len() {
-            self.input.clear();
-            self.used = 0;
-        }
-        self.input.extend_from_slice(bytes);
+    /// Octets of content and input held, for the memory budget.
+    pub fn buffered(&self) -> usize {
+        let content = if let State::Data(receiving) = &self.state { receiving.content.len() } else { 0 };
+        content + self.input.len() - self.read
     }
 
-    /// The next thing to do; `None` when more input or an answer is needed.
-    pub fn next_event(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Some(event);
-            }
-            match &mut self.state {
-                State::Commands(_) => {
-                    if !self.next_line() {
-                        self.send_batch();
-                        return self.events.pop_front();
-                    }
-                }
-                State::Data { reader, content, .. } => {
-                    let (used, end) = reader.feed(&self.input[self.used..], content);
-                    self.used += used;
-                    self.end_of_data(end?);
-                }
-                State::Offered { .. } | State::Judged | State::Tls | State::Closed => return None,
-            }
-        }
-    }
+    // Below: reading lines.
 
-    /// The next hop's answers to an offer, one for each of its lines.
-    pub fn answer_offer(&mut self, replies: Vec<Reply>) {
-        let State::Offered { mut envelope, mut mail, slots } =
-            std::mem::replace(&mut self.state, State::Commands(None))
-        else {
-            return;
+    /// Reads one command line and does what it asks. False where none is complete, or where the lines before it
+    /// have to be offered first.
+    fn read_line(&mut self) -> bool {
+        if self.read == self.input.len() && self.input.capacity() > MAX_IDLE {
+            self.input = Vec::new();
+            self.read = 0;
+        }
+        let input = mem::take(&mut self.input);
+        let has_read = match memchr(b'\n', &input[self.read..]) {
+            Some(length) => self.take_line(&input[self.read..self.read + length], input.len()),
+            None => {
+                self.keep_short(input.len());
+                false
+            }
         };
-        let mut replies = replies.into_iter();
-        let mut closing = false;
-        for slot in slots {
-            let (answer, recipient) = match slot {
-                Slot::Ours(reply) => (Some(reply), None),
-                Slot::Mail => (replies.next(), None),
-                Slot::Recipient(recipient) => (replies.next(), Some(recipient)),
-            };
-            let answer = answer.unwrap_or_else(|| reply::OUR_FAULT.reply());
-            closing |= answer.code == 421;
-            if let Some(recipient) = recipient {
-                match &mut envelope {
-                    Some(envelope) if answer.is_positive() => envelope.recipients.push(recipient),
-                    _ => {}
-                }
-            } else if answer.is_positive()
-                && let Some(mail) = mail.take()
-            {
-                envelope = Some(Envelope {
-                    reverse_path: mail.path,
-                    parameters: mail.parameters,
-                    verbatim: mail.verbatim,
-                    recipients: Vec::new(),
-                });
-            }
-            answer.write(&mut self.output);
+        if !self.is_closed() {
+            self.input = input;
         }
-        self.state = State::Commands(envelope);
-        // RFC 5321 §3.8: after 421 the connection is closed.
-        if closing {
+        has_read
+    }
+
+    /// A line, without its LF, of an input of `total` octets.
+    fn take_line(&mut self, line: &[u8], total: usize) -> bool {
+        let next = self.read + line.len() + 1;
+        let length = self.endless + line.len() + 1;
+        let command = match line.strip_suffix(b"\r") {
+            _ if length > MAX_LINE => Err(reply::LINE_TOO_LONG),
+            // RFC 5321 §2.3.8: neither CR nor LF stands alone.
+            Some(line) if memchr(b'\r', line).is_none() => text(line),
+            _ => Err(reply::BARE_NEWLINE_IN_COMMAND),
+        };
+        let joins = matches!(command, Ok(text) if verbs::joins_batch(text));
+        if self.has_batch() && !joins {
+            return false;
+        }
+        self.read = next;
+        self.endless = 0;
+        match command {
+            Ok(text) => verbs::run(self, text, next < total),
+            Err(row) => self.refuse(row),
+        }
+        if length > MAX_ENDLESS {
+            self.close();
+        }
+        true
+    }
+
+    /// Bounds a line whose end has not come: once too long, only its length is kept.
+    fn keep_short(&mut self, total: usize) {
+        let waiting = total - self.read;
+        // A batch that has to go first leaves this line for later; the driver stops reading meanwhile.
+        if self.endless + waiting <= MAX_LINE || self.has_batch() {
+            return;
+        }
+        self.endless += waiting;
+        self.read = total;
+        if self.endless > MAX_ENDLESS {
+            self.refuse(reply::LINE_TOO_LONG);
             self.close();
         }
     }
 
-    /// The answer to the final dot.
-    pub fn answer_mail(&mut self, reply: Reply) {
-        if matches!(self.state, State::Judged) {
-            reply.write(&mut self.output);
-            self.state = State::Commands(None);
-            if reply.code == 421 {
-                self.close();
-            }
+    // Below: transactions.
+
+    fn has_batch(&self) -> bool {
+        matches!(&self.state, State::Transaction(transaction) if !transaction.due.is_empty())
+    }
+
+    /// Hands the lines gathered so far to the driver; false where there are none.
+    fn offer(&mut self) -> bool {
+        if !self.has_batch() {
+            return false;
         }
+        let State::Transaction(transaction) = mem::replace(&mut self.state, State::Closed) else {
+            return false;
+        };
+        let envelope = &transaction.envelope;
+        let is_new = transaction.due.iter().any(|due| matches!(due, Due::Mail));
+        self.events.push_back(Event::Offer(Offer {
+            mail: is_new.then(|| MailCommand {
+                path: envelope.reverse_path.clone(),
+                parameters: envelope.parameters.clone(),
+                verbatim: envelope.verbatim.clone(),
+            }),
+            recipients: transaction.batch.clone(),
+            xforward: self.xforward.clone(),
+        }));
+        self.state = State::Offered(transaction);
+        true
     }
 
-    /// RFC 3207 §4.2: all that was learned in clear is forgotten.
-    pub fn tls_started(&mut self) {
-        self.client.tls = true;
-        self.client.helo.clear();
-        self.extended = false;
-        self.attributes.clear();
-        self.state = State::Commands(None);
+    /// Forgets the transaction, if there is one, and has the next hop forget it.
+    fn end_transaction(&mut self) {
+        if matches!(self.state, State::Transaction(_) | State::Data(_)) {
+            self.state = State::Greeted;
+            self.events.push_back(Event::Reset);
+        }
+        self.forget_xforward();
     }
 
-    /// Says this and closes, whatever the state.
-    pub fn close_with(&mut self, reply: Reply) {
-        if !matches!(self.state, State::Closed) {
-            reply.write(&mut self.output);
+    /// What XFORWARD said holds for one transaction (Postfix XFORWARD_README).
+    fn forget_xforward(&mut self) {
+        self.xforward.clear();
+        self.client.queue_id = None;
+    }
+
+    /// Takes content; returns the octets consumed.
+    fn receive_content(&mut self, bytes: &[u8]) -> usize {
+        let State::Data(receiving) = &mut self.state else { return 0 };
+        let (used, progress) = receiving.reader.feed(bytes, &mut receiving.content);
+        if let Progress::End(ending) = progress {
+            self.end_of_data(ending);
+        }
+        used
+    }
+
+    fn end_of_data(&mut self, ending: Ending) {
+        let State::Data(receiving) = mem::replace(&mut self.state, State::Judging) else { return };
+        let refusal = match ending {
+            Ending::TooBig => Some(reply::TOO_BIG),
+            Ending::BareNewline => Some(reply::BARE_NEWLINE),
+            Ending::Whole { .. } if received_lines(&receiving.content) > MAX_RECEIVED => Some(reply::LOOP),
+            Ending::Whole { .. } => None,
+        };
+        if let Some(row) = refusal {
+            self.state = State::Data(receiving);
+            self.end_transaction();
+            return self.say(row);
+        }
+        self.events.push_back(Event::Mail(Box::new(Finished {
+            envelope: receiving.envelope,
+            content: Bytes::from(receiving.content),
+            client: self.client.clone(),
+            xforward: mem::take(&mut self.xforward),
+            bare_newline: matches!(ending, Ending::Whole { bare_newline: true }),
+        })));
+        self.forget_xforward();
+    }
+
+    // Below: replies.
+
+    /// Answers one line with a row of ours, in its turn.
+    fn say(&mut self, row: Row) {
+        if let State::Transaction(transaction) = &mut self.state
+            && !transaction.due.is_empty()
+        {
+            return transaction.due.push(Due::Ours(row));
+        }
+        let space = if row.enhanced.is_empty() { "" } else { " " };
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.output, "{} {}{space}{}\r\n", row.code, row.enhanced, row.text);
+        if row.code == 421 {
             self.close();
         }
+    }
+
+    /// Refuses one line, which counts as an error of the client.
+    fn refuse(&mut self, row: Row) {
+        self.errors += 1;
+        // RFC 5321 §4.2.4: 421 may come to any command.
+        self.say(if self.errors >= self.settings.max_errors { reply::TOO_MANY_ERRORS } else { row });
+    }
+
+    /// Passes a reply of the next hop on; true where it is positive. 421 closes this session like the other.
+    fn pass_on(&mut self, reply: Option<Reply>) -> bool {
+        let reply = reply.unwrap_or_else(|| reply::OUR_FAULT.reply());
+        reply.write(&mut self.output);
+        if reply.code == 421 {
+            self.close();
+        }
+        (200..300).contains(&reply.code)
+    }
+
+    /// An answer nobody waits for: to a session closed meanwhile, else a mistake of the driver, which must not
+    /// change what the client is told.
+    fn unasked(&self) {
+        debug_assert!(self.is_closed(), "an answer without a question");
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
     }
 
     fn close(&mut self) {
-        if self.in_transaction() {
-            self.events.push_back(Event::Reset);
+        if self.is_closed() {
+            return;
         }
+        self.end_transaction();
         self.state = State::Closed;
+        self.input = Vec::new();
+        self.read = 0;
         self.events.push_back(Event::Close);
     }
-
-    fn in_transaction(&self) -> bool {
-        matches!(self.state, State::Commands(Some(_)) | State::Data { .. } | State::Offered { .. })
-    }
-
-    /// Takes one command line out of the input and runs it. False when there is no whole line.
-    fn next_line(&mut self) -> bool {
-        let rest = &self.input[self.used..];
-        let Some(length) = memchr(b'\n', rest) else {
-            if rest.len() > LINE_LIMIT {
-                self.used = self.input.len();
-                self.skipping_line = true;
-            }
-            return false;
-        };
-        let line = &rest[..length];
-        self.used += length + 1;
-        if std::mem::take(&mut self.skipping_line) || line.len() > LINE_LIMIT {
-            self.say(reply::LINE_TOO_LONG);
-            return true;
-        }
-        // RFC 5321 §2.3.8: only CR LF ends a line.
-        let Some(line) = line.strip_suffix(b"\r").filter(|l| memchr(b'\r', l).is_none()) else {
-            self.say(reply::BARE_NEWLINE_IN_COMMAND);
-            return true;
-        };
-        match std::str::from_utf8(line).map(str::to_owned) {
-            Ok(line) => self.run(&line),
-            Err(_) => self.say(reply::SYNTAX),
-        }
-        true
-    }
-
-    fn run(&mut self, line: &str) {
-        let (name, argument) = command::split_verb(line);
-        let Some(verb) = VERBS.iter().find(|v| v.name.eq_ignore_ascii_case(name)) else {
-            return self.say(reply::UNKNOWN_COMMAND);
-        };
-        let in_clear = self.settings.require_tls && !self.client.tls;
-        if in_clear && !matches!(verb.name, "EHLO" | "HELO" | "NOOP" | "QUIT" | "STARTTLS" | "RSET") {
-            return self.say(reply::TLS_FIRST);
-        }
-        if verb.at == At::Greeted && self.client.helo.is_empty() {
-            return self.say(reply::HELLO_FIRST);
-        }
-        // A batch ends at any command but RCPT: what follows waits for the next hop's answers.
-        if verb.name != "RCPT" && !self.slots.is_empty() {
-            self.used -= line.len() + 2;
-            return self.send_batch();
-        }
-        (verb.run)(self, argument);
-    }
-
-    /// Says a row of the table, behind whatever the batch still waits for.
-    fn say(&mut self, row: Row) {
-        if row.code >= 500 {
-            self.errors += 1;
-        }
-        if self.errors > self.settings.max_errors {
-            self.slots.clear();
-            return self.close_with(reply::TOO_MANY_ERRORS.reply());
-        }
-        if self.slots.is_empty() {
-            row.reply().write(&mut self.output);
-        } else {
-            self.slots.push(Slot::Ours(row.reply()));
-        }
-    }
-
-    fn send_batch(&mut self) {
-        if self.slots.is_empty() {
-            return;
-        }
-        let slots = std::mem::take(&mut self.slots);
-        let State::Commands(envelope) = &mut self.state else { return };
-        let envelope = envelope.take();
-        let mail = self.batch_mail.take();
-        let recipients = slots.iter().filter_map(|slot| match slot {
-            Slot::Recipient(recipient) => Some(recipient.clone()),
-            _ => None,
-        });
-        let xforward = if mail.is_some() { self.transaction_attributes() } else { Vec::new() };
-        let offer = Offer { mail: mail.clone(), recipients: recipients.collect(), xforward };
-        self.state = State::Offered { envelope, mail, slots };
-        self.events.push_back(Event::Offer(offer));
-    }
-
-    /// What the next hop learns of the client: what a trusted MTA told us, else what we see ourselves.
-    fn transaction_attributes(&mut self) -> Vec<(String, String)> {
-        if !self.next_hop_wants_xforward {
-            return Vec::new();
-        }
-        if !self.attributes.is_empty() {
-            return self.attributes.clone();
-        }
-        let mut all = vec![("HELO".to_owned(), self.client.helo.clone()), ("PROTO".to_owned(), "ESMTP".to_owned())];
-        if let Some(address) = self.client.address {
-            let prefix = if address.is_ipv6() { "IPV6:" } else { "" };
-            all.push(("ADDR".to_owned(), format!("{prefix}{address}")));
-        }
-        all
-    }
-
-    fn hello(&mut self, name: &str) -> bool {
-        // Addresses and names only: the text goes into logs and to the next hop.
-        let sound = !name.is_empty()
-            && name.len() <= 255
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b));
-        if !sound {
-            self.say(reply::SYNTAX);
-            return false;
-        }
-        self.rset_silently();
-        self.client.helo = name.to_owned();
-        true
-    }
-
-    fn helo(&mut self, argument: &str) {
-        if self.hello(argument) {
-            self.extended = false;
-            let hostname = self.settings.hostname.clone();
-            Reply { code: 250, lines: vec![hostname] }.write(&mut self.output);
-        }
-    }
-
-    fn ehlo(&mut self, argument: &str) {
-        if !self.hello(argument) {
-            return;
-        }
-        self.extended = true;
-        let mut lines = vec![self.settings.hostname.clone(), "PIPELINING".into()];
-        if let Some(Some(limit)) = self.offered.size {
-            lines.push(format!("SIZE {limit}"));
-        }
-        lines.push("ENHANCEDSTATUSCODES".into());
-        if self.offered.eight_bit_mime {
-            lines.push("8BITMIME".into());
-        }
-        if self.offered.dsn {
-            lines.push("DSN".into());
-        }
-        if self.starttls && !self.client.tls {
-            lines.push("STARTTLS".into());
-        }
-        if self.may_xforward {
-            lines.push("XFORWARD NAME ADDR PORT PROTO HELO SOURCE IDENT".into());
-        }
-        Reply { code: 250, lines }.write(&mut self.output);
-    }
-
-    fn mail(&mut self, argument: &str) {
-        if matches!(self.state, State::Commands(Some(_))) {
-            return self.say(reply::NESTED_MAIL);
-        }
-        let none = Capabilities::default();
-        match command::mail(argument, if self.extended { &self.offered } else { &none }) {
-            Ok(command) => {
-                self.batch_mail = Some(command);
-                self.slots.push(Slot::Mail);
-            }
-            Err(row) => self.say(row),
-        }
-    }
-
-    fn rcpt(&mut self, argument: &str) {
-        let State::Commands(envelope) = &self.state else { return };
-        let accepted = envelope.as_ref().map(|e| e.recipients.len());
-        if accepted.is_none() && self.batch_mail.is_none() {
-            return self.say(reply::MAIL_FIRST);
-        }
-        let offered = self.slots.iter().filter(|slot| matches!(slot, Slot::Recipient(_))).count();
-        if accepted.unwrap_or(0) + offered >= self.settings.max_recipients {
-            return self.say(reply::TOO_MANY_RECIPIENTS);
-        }
-        let none = Capabilities::default();
-        match command::rcpt(argument, if self.extended { &self.offered } else { &none }) {
-            Ok(recipient) => self.slots.push(Slot::Recipient(recipient)),
-            Err(row) => self.say(row),
-        }
-    }
-
-    fn data(&mut self, argument: &str) {
-        if !argument.is_empty() {
-            return self.say(reply::SYNTAX);
-        }
-        let State::Commands(transaction) = &mut self.state else { return };
-        let Some(envelope) = transaction.take_if(|e| !e.recipients.is_empty()) else {
-            let row = if transaction.is_some() { reply::NO_RECIPIENTS } else { reply::MAIL_FIRST };
-            return self.say(row);
-        };
-        let limit = usize::try_from(self.offered.size.flatten().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        // SIZE is the client's claim: it sizes the first allocation and nothing else.
-        let claimed = envelope.parameters.get("SIZE").and_then(|s| s.parse::<usize>().ok()).unwrap_or(8192);
-        let content = Vec::with_capacity(claimed.min(limit).min(1 << 20));
-        self.state = State::Data { envelope, reader: EndOfData::new(limit), content };
-        reply::GO_AHEAD.reply().write(&mut self.output);
-    }
-
-    fn end_of_data(&mut self, flaws: Flaws) {
-        let State::Data { envelope, content, .. } = std::mem::replace(&mut self.state, State::Commands(None)) else {
-            return;
-        };
-        let bare = flaws.bare_newline && self.settings.bare_newline == BareNewline::Refuse;
-        let refusal = if flaws.too_big {
-            Some(reply::TOO_BIG)
-        } else if flaws.beside_dot || bare {
-            Some(reply::BARE_NEWLINE)
-        } else if received_fields(&content) > MOST_RECEIVED {
-            Some(reply::LOOP)
-        } else {
-            None
-        };
-        if let Some(row) = refusal {
-            self.say(row);
-            self.events.push_front(Event::Reset);
-            return;
-        }
-        self.state = State::Judged;
-        let finished = Finished { envelope, content: Bytes::from(content), client: self.client.clone() };
-        self.attributes.clear();
-        self.client.queue_id = None;
-        self.events.push_back(Event::Mail(Box::new(finished)));
-    }
-
-    fn rset(&mut self, _: &str) {
-        self.rset_silently();
-        self.say(reply::OK);
-    }
-
-    fn rset_silently(&mut self) {
-        if let State::Commands(transaction) = &mut self.state
-            && transaction.take().is_some()
-        {
-            self.events.push_back(Event::Reset);
-        }
-    }
-
-    fn quit(&mut self, _: &str) {
-        self.close_with(reply::CLOSING.reply());
-    }
-
-    fn start_tls(&mut self, argument: &str) {
-        if !argument.is_empty() {
-            return self.say(reply::SYNTAX);
-        }
-        if self.client.tls {
-            return self.say(reply::TLS_ALREADY);
-        }
-        if !self.starttls {
-            return self.say(reply::NOT_IMPLEMENTED);
-        }
-        // Bytes behind STARTTLS were written before TLS: injected, or a client that cannot wait (decision D7).
-        if self.used < self.input.len() {
-            return self.close();
-        }
-        self.rset_silently();
-        self.state = State::Tls;
-        reply::START_TLS.reply().write(&mut self.output);
-        self.events.push_back(Event::StartTls);
-    }
-
-    fn xforward(&mut self, argument: &str) {
-        if !self.may_xforward {
-            return self.say(reply::NOT_IMPLEMENTED);
-        }
-        if matches!(self.state, State::Commands(Some(_))) {
-            return self.say(reply::NESTED_MAIL);
-        }
-        match command::xforward(argument) {
-            Ok(attributes) => {
-                for (name, value) in attributes {
-                    if name == "IDENT" && value != "[UNAVAILABLE]" {
-                        self.client.queue_id = Some(command::from_xtext(&value));
-                    }
-                    self.attributes.retain(|(other, _)| *other != name);
-                    self.attributes.push((name, value));
-                }
-                self.say(reply::OK);
-            }
-            Err(row) => self.say(row),
-        }
-    }
 }
 
-/// An envelope without content, for the one who must answer for it (tests, `scan`).
-pub fn bare_envelope(reverse_path: ReversePath, recipients: Vec<Recipient>) -> Envelope {
-    let verbatim = format!("<{reverse_path}>");
-    Envelope { reverse_path, parameters: Parameters::default(), verbatim, recipients }
+/// A command as text: no control characters, which would go on to the next hop (RFC 5321 §4.1.2, RFC 6531 §3.3).
+fn text(line: &[u8]) -> Result<&str, Row> {
+    let text = std::str::from_utf8(line).map_err(|_| reply::SYNTAX)?;
+    if text.chars().any(char::is_control) { Err(reply::SYNTAX) } else { Ok(text) }
 }
 
-/// How many Received fields the header holds.
-fn received_fields(content: &[u8]) -> usize {
-    let mut count = 0;
-    let mut rest = content;
-    while !rest.is_empty() && !rest.starts_with(b"\r\n") {
-        if rest.len() >= 9 && rest[..9].eq_ignore_ascii_case(b"Received:") {
-            count += 1;
+/// How many Received lines the header holds (RFC 5321 §6.3).
+fn received_lines(content: &[u8]) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while let Some(length) = memchr(b'\n', &content[at..]) {
+        let line = &content[at..at + length];
+        if line.is_empty() || line == b"\r" {
+            break;
         }
-        match memchr(b'\n', rest) {
-            Some(end) => rest = &rest[end + 1..],
-            None => break,
-        }
+        count += usize::from(line.get(..9).is_some_and(|name| name.eq_ignore_ascii_case(b"received:")));
+        at += length + 1;
     }
     count
 }

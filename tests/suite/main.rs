@@ -3,3 +3,4 @@
 mod settle;
 
 mod policy;
+mod smtp;

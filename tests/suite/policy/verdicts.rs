@@ -96,7 +96,7 @@ fn a_rule_that_cannot_be_evaluated_holds_the_copy() {
 #[test]
 fn strip_names_the_attachments_with_findings_and_never_touches_sealed_mail() {
     let policy = policy(&[("rules/x.cedar", &rule("s", "strip", "", "context.rank > 1"))]);
-    let opened = |part: usize, place: &str| Opened { part, place: place.into(), extract: Extract::default() };
+    let opened = |part: usize, place: &str| Opened { part, place: place.into(), extract: Extract::default().into() };
     let mut asked = Asked::to("a@b.example").with("marking/2@attachment:a.zip/n.docx#footer marking/2@body");
     asked.opened = vec![opened(2, "attachment:a"), opened(3, "attachment:a.zip"), opened(4, "attachment:b.pdf")];
     let Verdict::Strip { parts, .. } = asked.first(&policy).verdict else { panic!("no strip") };

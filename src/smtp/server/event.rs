@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What goes into a session's construction and what comes out of it.
+
+use bytes::Bytes;
+
+use crate::mail::{Client, Envelope, Parameters, Recipient, ReversePath};
+use crate::smtp::data::BareNewline;
+
+/// What holds for every session of one door.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Our name in the greeting and in the answer to EHLO.
+    pub hostname: String,
+    /// Octets of one message, at most; the next hop's limit counts too where it is lower.
+    pub max_size: u64,
+    /// Recipients of one transaction, at most; RFC 5321 §4.5.3.1.8 wants 100 or more.
+    pub max_recipients: usize,
+    /// Commands refused by us, at most, before 421.
+    pub max_errors: u32,
+    pub bare_newline: BareNewline,
+    /// Whether STARTTLS must come before anything else (RFC 3207 §4).
+    pub require_tls: bool,
+}
+
+/// What the driver has to do. Events keep the order of the commands they come from.
+#[derive(Debug)]
+pub enum Event {
+    /// Lines for the next hop; answer with [`super::Session::answer_offer`].
+    Offer(Offer),
+    /// A complete message; answer with [`super::Session::answer_mail`].
+    Mail(Box<Finished>),
+    /// The transaction the next hop knows of is over without a message: RSET there. The client has its reply already.
+    Reset,
+    /// Write the output, begin TLS, then call [`super::Session::tls_started`].
+    StartTls,
+    /// Write the output and close the connection. The last event; a transaction that is still open at the next
+    /// hop ends with it.
+    Close,
+}
+
+/// A pipelined batch, in order: MAIL where it is new, then RCPT lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub mail: Option<MailCommand>,
+    pub recipients: Vec<Recipient>,
+    /// The attributes of XFORWARD for this transaction: name in upper case, value as xtext.
+    pub xforward: Vec<(String, String)>,
+}
+
+/// The MAIL command of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailCommand {
+    pub path: ReversePath,
+    pub parameters: Parameters,
+    /// All that followed `MAIL FROM:`.
+    pub verbatim: String,
+}
+
+/// A message with its envelope, which holds only recipients that the next hop accepted.
+#[derive(Clone)]
+pub struct Finished {
+    pub envelope: Envelope,
+    pub content: Bytes,
+    pub client: Client,
+    pub xforward: Vec<(String, String)>,
+    /// A CR or LF stands alone in the content: only BDAT may carry it on (decision D5).
+    pub bare_newline: bool,
+}
+
+// Content is shy: only its size is shown.
+impl std::fmt::Debug for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Finished")
+            .field("envelope", &self.envelope)
+            .field("content", &format_args!("{} bytes", self.content.len()))
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
