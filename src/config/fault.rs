@@ -135,7 +135,7 @@ impl Diagnostic for Drawn<'_> {
 /// Draws faults or warnings for people: file, line, column, the line itself, and what to write.
 pub fn draw(faults: &[Fault], colour: bool) -> String {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(0).with_links(false);
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1).with_links(false);
     let mut out = String::new();
     for fault in faults {
         // Writing to a String cannot fail; what was written until a defect of the drawing is still shown.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The known word nearest to a wrong one.
 
-/// The known word a wrong one was probably meant to be: a slip of a letter or two, or more in a long word.
+/// The known word a wrong one was probably meant to be: half of its letters are in place.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase().replace('-', "_");
-    let allowed = (wrong.chars().count() / 3).max(2);
+    let allowed = (wrong.chars().count() / 2).max(2);
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(&wrong, word), word))

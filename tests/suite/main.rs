@@ -4,3 +4,4 @@ mod settle;
 
 mod policy;
 mod smtp;
+mod config;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Asker, Desk, Directory, Refusal, Request};
@@ -54,11 +55,9 @@ pub async fn serve<D: Desk>(
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = room.clone().acquire_owned().await else { return };
-        let accepted = tokio::select! {
+        let (place, accepted) = tokio::select! {
             () = shutdown.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            next = next(&listener, &room) => next,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -77,6 +76,16 @@ pub async fn serve<D: Desk>(
             drop(place);
         });
     }
+}
+
+/// Room for one more, and then the one.
+async fn next(
+    listener: &UnixListener,
+    room: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, io::Result<(UnixStream, SocketAddr)>) {
+    // `None` only where the semaphore is closed, which nobody does.
+    let place = room.clone().acquire_owned().await.ok();
+    (place, listener.accept().await)
 }
 
 async fn converse<D: Desk>(stream: UnixStream, desk: &D, directory: &Directory) -> io::Result<()> {

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The program itself: exit codes, what goes to which output.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use octroi::listen::control::Role;
+use tempfile::TempDir;
+
+use super::control::{Gateway, MESSAGE};
+
+/// Runs the program in a folder, with nothing of our environment but what it needs.
+fn octroi(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_octroi"));
+    command.current_dir(folder).args(arguments).env_clear().envs(environment.iter().copied());
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn check_tells_faults_on_standard_error_and_fails() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("octroi.toml"), "[smtp]\nupstraem = \"a:25\"\nmax_size = \"5 MB\"\n").unwrap();
+    let output = octroi(folder.path(), &["check"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let said = text(&output.stderr);
+    for part in ["octroi.toml:2:1", "did you mean \"upstream\"?", "octroi.toml:3:12", "5 MiB"] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "colour into a pipe");
+}
+
+#[test]
+fn check_of_a_sound_house_succeeds_and_still_warns() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::fs::write(folder.path().join("mine.toml"), "").unwrap();
+    let output = octroi(folder.path(), &["check", "--config", "mine.toml"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "mine.toml: in order, with 1 warning\n");
+    assert!(text(&output.stderr).contains("release.via"));
+    let output = octroi(folder.path(), &["check"], &[("OCTROI_RELEASE__VIA", "127.0.0.1:10028")]);
+    assert_eq!(text(&output.stdout), "built-in defaults: in order\n", "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_client_without_a_gateway_says_so() {
+    let folder = TempDir::new().unwrap();
+    for arguments in [&["quarantine", "list"][..], &["find", "x"], &["outbox", "list"], &["audit", "verify"]] {
+        let output = octroi(folder.path(), arguments, &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        let said = text(&output.stderr);
+        assert!(said.contains("no gateway answers at var/octroi.sock; start it with `octroi serve`"), "{said}");
+    }
+}
+
+#[test]
+fn a_reviewer_works_from_the_shell() {
+    let gateway = Gateway::start(Some(Role::Reviewer));
+    let folder = TempDir::new().unwrap();
+    let socket = [("OCTROI_CLI__SOCKET", gateway.socket.to_str().unwrap())];
+    let run = |arguments: &[&str]| octroi(folder.path(), arguments, &socket);
+
+    let output = run(&["quarantine", "list", "--json"]);
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{}", text(&output.stderr));
+    let keys: Vec<_> = lines[0].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys.len(), 6);
+    for key in ["id", "recipient", "sender", "held_at", "rules", "state"] {
+        assert!(keys.iter().any(|found| found == key), "{key}");
+    }
+    assert!(text(&run(&["quarantine", "list"]).stdout).starts_with("ID  HELD AT"));
+    assert!(text(&run(&["quarantine", "show", "1"]).stdout).contains("subject    (private mail: not shown)"));
+
+    // One of two fails: the other is still done, and the exit code says that not all is well.
+    let output = run(&["quarantine", "release", "7", "1", "--reason", "asked"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "1: released\n");
+    assert!(text(&output.stderr).contains("7: there is nothing called 7"));
+
+    assert_eq!(run(&["quarantine", "export", "1"]).stdout, MESSAGE);
+    assert_eq!(run(&["quarantine", "export", "1", "-o", "held.eml"]).status.code(), Some(0));
+    assert_eq!(std::fs::read(folder.path().join("held.eml")).unwrap(), MESSAGE);
+    assert_eq!(run(&["quarantine", "export", "1", "-o", "held.eml"]).status.code(), Some(1), "a file was overwritten");
+
+    let output = run(&["find", "<unknown@x>"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("nothing is known of <unknown@x>"));
+}
+
+#[test]
+fn an_operator_gets_counts_and_json_stays_json() {
+    let gateway = Gateway::start(Some(Role::Operator));
+    let folder = TempDir::new().unwrap();
+    let socket = [("OCTROI_CLI__SOCKET", gateway.socket.to_str().unwrap())];
+    let output = octroi(folder.path(), &["quarantine", "list"], &socket);
+    assert!(text(&output.stdout).starts_with("3 held, 0 pending"), "{}", text(&output.stdout));
+    let output = octroi(folder.path(), &["quarantine", "list", "--json"], &socket);
+    assert!(output.stdout.is_empty() && text(&output.stderr).contains("3 held"));
+    let output = octroi(folder.path(), &["audit", "verify"], &socket);
+    assert_eq!(text(&output.stdout), "9 entries, the chain is unbroken, tail not proven\n");
+}
+
+#[test]
+fn manual_and_completions_are_printed() {
+    let folder = TempDir::new().unwrap();
+    let man = octroi(folder.path(), &["man", "quarantine", "release"], &[]);
+    assert!(text(&man.stdout).contains(".TH"), "{}", text(&man.stderr));
+    assert!(text(&octroi(folder.path(), &["completions", "bash"], &[]).stdout).contains("quarantine"));
+    assert_eq!(octroi(folder.path(), &["man", "fly"], &[]).status.code(), Some(1));
+    assert_eq!(octroi(folder.path(), &["fly"], &[]).status.code(), Some(2));
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Settings, command line, control socket, health pages.
+mod command_line;
+mod control;
+mod files;
+mod pages;
+mod reference;
+mod settings;

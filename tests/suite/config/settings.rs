@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What is read, and what every fault says.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use octroi::config::{Fault, Loaded, Mode, parse};
+use octroi::deliver::settings::{Hop, OutwardTlsMode};
+use octroi::listen::settings::{BeforeUs, InwardTlsMode};
+
+const NAME: &str = "/etc/octroi/octroi.toml";
+
+fn read(text: &str) -> Loaded {
+    parse(text, Path::new(NAME), std::iter::empty()).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn faults(text: &str) -> Vec<Fault> {
+    parse(text, Path::new(NAME), std::iter::empty()).expect_err("a fault").0
+}
+
+fn with_environment(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, octroi::config::Faults> {
+    parse(text, Path::new(NAME), environment.iter().copied())
+}
+
+/// The text's only fault is at a place and says two things.
+#[track_caller]
+fn one_fault(text: &str, at: (usize, usize), says: &str, help: &str) {
+    let faults = faults(text);
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert_eq!(faults[0].position(), Some(at), "{}", faults[0]);
+    assert!(faults[0].text().contains(says), "{}", faults[0]);
+    assert!(faults[0].help_text().contains(help), "{}", faults[0]);
+}
+
+#[test]
+fn nothing_set_is_a_sound_gateway_for_this_machine() {
+    let loaded = read("");
+    let settings = loaded.settings;
+    assert_eq!(settings.smtp.listen, ["127.0.0.1:10025".parse().unwrap()]);
+    assert_eq!(settings.next_hop.hop, Hop::Smtp { host: "127.0.0.1".into(), port: 10026 });
+    assert!(settings.smtp.clients.is_loopback_only());
+    assert_eq!(settings.smtp.max_size, 50 << 20);
+    assert_eq!(settings.next_hop.pool.idle, Duration::from_secs(30));
+    assert_eq!(settings.limits.memory, 512 << 20);
+    assert_eq!(settings.policies.mode, Mode::Enforce);
+    assert!(!settings.smtp.hostname.is_empty());
+    // Decision D10: the missing release road is the one thing to be said.
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(loaded.warnings[0].text().starts_with("release.via"));
+}
+
+#[test]
+fn the_contracts_example_is_read() {
+    let settings = read(
+        r#"
+        [smtp]
+        listen = ["127.0.0.1:10025"]
+        upstream = "lmtp:/run/dovecot/lmtp"
+        clients = ["127.0.0.0/8", "::1"]
+        client = "submission"
+        tls = { mode = "required", certificate = "tls/cert.pem", key = "/k.pem" }
+        upstream_tls.mode = "verified"
+        [release]
+        via = "relay.example.org:10028"
+        [store]
+        url = "sqlite:var/octroi.db"
+        blobs = "file:/srv/blobs"
+        [dns]
+        server = "127.0.0.1:5353"
+        static = "mx.json"
+        "#,
+    )
+    .settings;
+    assert_eq!(settings.smtp.before_us, BeforeUs::Submission);
+    assert_eq!(settings.next_hop.hop, Hop::LmtpUnix("/run/dovecot/lmtp".into()));
+    assert_eq!(settings.next_hop.tls.mode, OutwardTlsMode::Verified);
+    assert_eq!(settings.smtp.tls.mode, InwardTlsMode::Required);
+    assert_eq!(settings.smtp.tls.certificate, Some(PathBuf::from("/etc/octroi/tls/cert.pem")));
+    assert_eq!(settings.smtp.tls.key, Some(PathBuf::from("/k.pem")));
+    assert_eq!(settings.store.database, Path::new("/etc/octroi/var/octroi.db"));
+    assert_eq!(settings.store.blobs, Path::new("/srv/blobs"));
+    assert_eq!(settings.dns.fixed, Some(PathBuf::from("/etc/octroi/mx.json")));
+}
+
+#[test]
+fn key_blobs_and_socket_stand_beside_the_database() {
+    let settings = read("[store]\nurl = \"sqlite:/var/lib/octroi/octroi.db\"\n").settings;
+    assert_eq!(settings.store.blobs, Path::new("/var/lib/octroi/blobs"));
+    assert_eq!(settings.store.key, Path::new("/var/lib/octroi/octroi.key"));
+    assert_eq!(settings.cli.socket, Path::new("/var/lib/octroi/octroi.sock"));
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_one() {
+    one_fault(
+        "[smtp]\nupstraem = \"127.0.0.1:26\"\n",
+        (2, 1),
+        "unknown key \"upstraem\" in [smtp]",
+        "did you mean \"upstream\"? For example: upstream = ",
+    );
+    one_fault("[smpt]\nlisten = []\n", (1, 2), "unknown section [smpt]", "did you mean [smtp]?");
+    one_fault("[smtp]\nvia = \"a:25\"\n", (2, 1), "unknown key \"via\"", "\"via\" belongs into [release]: via = ");
+    one_fault("[release]\nblinkenlights = 1\n", (2, 1), "unknown key", "known here are via");
+    one_fault("[smtp.tls]\ncertifcate = \"x\"\n", (2, 1), "in [smtp.tls]", "did you mean \"certificate\"?");
+    one_fault(
+        "[smtp]\ntls = { mod = \"off\" }\n",
+        (2, 9),
+        "unknown key \"mod\" in [smtp.tls]",
+        "did you mean \"mode\"?",
+    );
+    one_fault("upstream = \"a:25\"\n", (1, 1), "stands in no section", "belongs into [smtp]");
+    one_fault("[quux]\n", (1, 2), "unknown section [quux]", "known sections are smtp, release");
+}
+
+#[test]
+fn all_faults_come_at_once_each_at_its_place() {
+    let text = "[smtp]\nlisten = [\"127.0.0.1\", \"127.0.0.1:10025\", \"nowhere\"]\nmax_size = \"50 MB\"\nclient = \"mta\"\n\
+                [retention]\naudit = 3\n[lgo]\n[store]\nurl = \"postgres://db/octroi\"\n";
+    let found: Vec<_> = faults(text).iter().map(|fault| fault.position().unwrap()).collect();
+    for place in [(2, 11), (2, 43), (3, 12), (4, 10), (6, 9), (7, 2), (9, 7)] {
+        assert!(found.contains(&place), "nothing at {place:?}: {found:?}");
+    }
+    assert_eq!(found.len(), 7);
+}
+
+#[test]
+fn a_wrong_shape_says_the_right_one() {
+    one_fault("[smtp]\nmax_size = [\"1 MiB\"]\n", (2, 12), "takes one value, not a list", "max_size = \"50 MiB\"");
+    one_fault("[smtp]\nmax_size = { a = 1 }\n", (2, 12), "is a key, not a section", "max_size =");
+    one_fault("[smtp]\nclients = [[\"::1\"]]\n", (2, 12), "each element of this list is a text", "clients =");
+    one_fault("[smtp]\ntls = \"off\"\n", (2, 7), "\"smtp.tls\" is a section", "write [smtp.tls]");
+    // A single text is a list of one; a number may be written as a text.
+    let smtp = read("[smtp]\nclients = \"::1\"\nmax_recipients = \"500\"\n").settings.smtp;
+    assert_eq!((smtp.clients.0.len(), smtp.max_recipients), (1, 500));
+}
+
+#[test]
+fn a_file_that_is_no_toml_has_a_place() {
+    let faults = faults("[smtp]\nlisten = 127.0.0.1:10025\n");
+    assert!(faults[0].text().contains("this is no TOML"), "{}", faults[0]);
+    assert_eq!(faults[0].position().unwrap().0, 2);
+    assert!(faults[0].help_text().contains("text stands in quotes"));
+}
+
+#[test]
+fn who_may_speak_is_said_or_nothing_starts() {
+    // Decision D6, every way in and out.
+    let open = "[smtp]\nlisten = [\"0.0.0.0:25\"]\n";
+    one_fault(open, (2, 10), "0.0.0.0:25 can be reached from other machines", "clients = [");
+    one_fault("[smtp]\nlisten = [\"[::]:25\"]\n", (2, 10), "[::]:25 can be reached", "clients = [");
+    let only_us = format!("{open}clients = [\"127.0.0.1\"]\n");
+    one_fault(&only_us, (2, 10), "nobody there may send", "listen on 127.0.0.1 only");
+    one_fault(&format!("{open}clients = []\n"), (2, 10), "nobody there may send", "client_certs");
+    read(&format!("{open}clients = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n"));
+    read(&format!(
+        "{open}client_certs = \"ca.pem\"\ntls = {{ mode = \"required\", certificate = \"c\", key = \"k\" }}\n"
+    ));
+    let everybody = read(&format!("{open}clients = [\"0.0.0.0/0\"]\n"));
+    assert!(everybody.warnings.iter().any(|warning| warning.text().contains("every address of the internet")));
+    one_fault("[smtp]\nlisten = []\n", (2, 10), "no mail could come in", "listen = [");
+}
+
+#[test]
+fn tls_is_whole_or_off() {
+    one_fault("[smtp.tls]\nmode = \"required\"\nkey = \"k\"\n", (2, 8), "there is no certificate", "certificate = ");
+    one_fault("[smtp.tls]\nmode = \"required\"\ncertificate = \"c\"\n", (2, 8), "there is no key", "key = ");
+    one_fault("[smtp.tls]\nkey = \"k\"\n", (2, 7), "TLS towards clients is off", "mode = \"opportunistic\"");
+    one_fault("[smtp]\nclient_certs = \"ca\"\n", (2, 16), "TLS towards clients is off", "mode =");
+    one_fault("[smtp.upstream_tls]\nca = \"c\"\n", (2, 6), "certificate is not verified", "mode = \"verified\"");
+}
+
+#[test]
+fn mail_never_goes_round_in_circles() {
+    one_fault("[smtp]\nupstream = \"127.0.0.1:10025\"\n", (2, 12), "this gateway's own door", "behind this gateway");
+    one_fault("[release]\nvia = \"localhost:10025\"\n", (2, 7), "round in circles", "behind this gateway");
+    one_fault("[web]\nlisten = \"127.0.0.1:10025\"\n", (2, 10), "already taken by smtp.listen", "its own port");
+    assert_eq!(read("[web]\nlisten = \"off\"\n").settings.web, None);
+}
+
+#[test]
+fn numbers_fit_each_other() {
+    one_fault("[limits]\ninspection = \"60s\"\n", (2, 14), "together take 105 s", "90 s at most");
+    one_fault("[limits]\nmemory = \"10 MiB\"\n", (2, 10), "less than smtp.max_size", "memory = ");
+    one_fault("[retention]\nwarning = \"30d\"\n", (2, 11), "would come before the mail", "warning = \"5d\"");
+    one_fault("[smtp]\nmax_connections = 0\n", (2, 19), "at least 1", "max_connections = ");
+    one_fault(
+        "[retention]\naudit = \"forever\"\n",
+        (2, 9),
+        "retention.audit: \"forever\" is no length of time",
+        "audit =",
+    );
+}
+
+#[test]
+fn observing_has_a_last_day_and_ends_by_itself() {
+    one_fault("[policies]\nmode = \"observe\"\n", (2, 8), "needs a last day", "until = ");
+    one_fault("[policies]\nuntil = 2027-03-31\n", (2, 9), "only observing has a last day", "observe");
+    let loaded = read("[policies]\nmode = \"observe\"\nuntil = 2027-03-31\n");
+    assert!(loaded.warnings.iter().any(|warning| warning.text().contains("only watched")));
+    let policies = loaded.settings.policies;
+    assert_eq!(policies.mode_at("2027-03-31T23:59:59Z".parse().unwrap()), Mode::Observe);
+    assert_eq!(policies.mode_at("2027-04-01T00:00:00Z".parse().unwrap()), Mode::Enforce);
+}
+
+#[test]
+fn what_is_not_built_yet_does_not_start() {
+    one_fault(
+        "[milter]\nlisten = [\"inet:127.0.0.1:10027\"]\n",
+        (2, 10),
+        "the milter door comes with a later version",
+        "leave [milter] out",
+    );
+    one_fault("[shared]\nurl = \"redis://x\"\n", (2, 7), "only \"memory:\" is supported", "memory:");
+    one_fault(
+        "[store]\nurl = \"postgres://db\"\n",
+        (2, 7),
+        "\"postgres:\" is not supported in this version",
+        "sqlite:",
+    );
+    one_fault("[store]\nblobs = \"s3://b\"\n", (2, 9), "\"s3:\" is not supported", "file:");
+}
+
+#[test]
+fn accounts_are_users_with_a_role() {
+    read(
+        "[cli.accounts]\nroot = { account = \"a.martin\", role = \"reviewer\" }\n1001 = { account = \"b\", role = \"auditor\" }\n",
+    );
+    let wrong = "[cli.accounts]\nroot = { account = \"a\", role = \"reviever\" }\n";
+    one_fault(wrong, (2, 32), "\"reviever\" is no role", "did you mean \"reviewer\"?");
+    one_fault("[cli.accounts]\nroot = { account = \"a\" }\n", (2, 1), "needs both an account and a role", "role =");
+    one_fault("[cli.accounts]\nroot = \"a\"\n", (2, 8), "a user has an account and a role", "account =");
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let environment = [
+        ("OCTROI_SMTP__UPSTREAM", "relay.example.org:25"),
+        ("OCTROI_SMTP__CLIENTS", "127.0.0.0/8, 10.0.0.0/8"),
+        ("OCTROI_SMTP__RELAY_FOR", r#"["a.example", "b.example"]"#),
+        ("OCTROI_SMTP__UPSTREAM_TLS__MODE", "required"),
+        ("OCTROI_CLI__ACCOUNTS", r#"{"0": {"account": "a", "role": "reviewer"}}"#),
+        // What Kubernetes sets by itself for a service called octroi.
+        ("OCTROI_SERVICE_HOST", "10.1.1.1"),
+        ("OCTROI_PORT_25_TCP", "tcp://10.1.1.1:25"),
+    ];
+    let settings = with_environment("[smtp]\nupstream = \"127.0.0.1:26\"\nclients = [\"::1\"]\n", &environment)
+        .unwrap_or_else(|faults| panic!("{faults}"))
+        .settings;
+    assert_eq!(settings.next_hop.hop.to_string(), "relay.example.org:25");
+    assert_eq!(settings.next_hop.tls.mode, OutwardTlsMode::Required);
+    assert_eq!(settings.smtp.clients.0.len(), 2);
+    assert_eq!(settings.smtp.relay_for.len(), 2);
+    assert_eq!(settings.cli.accounts.resolve(&Default::default()).unwrap().asker(0).unwrap().name, "a");
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let says = |name, value| with_environment("", &[(name, value)]).unwrap_err().to_string();
+    let text = says("OCTROI_SMTP__UPSTRAEM", "a:25");
+    assert!(text.contains("environment, OCTROI_SMTP__UPSTRAEM: no such setting"), "{text}");
+    assert!(text.contains("did you mean OCTROI_SMTP__UPSTREAM?"), "{text}");
+    let text = says("OCTROI_SMTP__MAX_SIZE", "50 MB");
+    assert!(text.contains("environment, OCTROI_SMTP__MAX_SIZE: smtp.max_size: \"MB\" is no unit"), "{text}");
+    assert!(says("OCTROI_SMTP__CLIENTS", "[\"::1\"").contains("this is no list"));
+    assert!(says("OCTROI_CLI__ACCOUNTS", "root").contains("this is no table of accounts"));
+}
+
+#[test]
+fn a_drawn_fault_shows_file_line_column_and_what_to_write() {
+    let text = "[smtp]\n# our relay\nupstraem = \"127.0.0.1:26\"\n";
+    let drawn = parse(text, Path::new("octroi.toml"), std::iter::empty()).unwrap_err().draw(false);
+    for part in
+        ["unknown key \"upstraem\" in [smtp]", "octroi.toml:3:1", "upstraem = \"127.0.0.1:26\"", "help: did you mean"]
+    {
+        assert!(drawn.contains(part), "{part} is not in\n{drawn}");
+    }
+    assert!(!drawn.contains('\u{1b}'), "colour where none was wanted");
+    let line = parse(text, Path::new("octroi.toml"), std::iter::empty()).unwrap_err().to_string();
+    assert!(line.starts_with("octroi.toml:3:1: unknown key"), "{line}");
+}
