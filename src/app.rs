@@ -1,1 +1,492 @@
 // SPDX-License-Identifier: EUPL-1.2
+//! The only wiring: builds every part once, hands it down, starts and stops the tasks.
+//!
+//! What must not live here: behaviour. Whatever decides, reads or writes is another room's.
+//!
+//! How it fails: before anything listens, with a [`StartError`] that says what to do; nothing starts half-configured.
+//!
+//! Standards: sd_notify(3) and socket activation as systemd documents them.
+
+mod desk;
+mod policies;
+pub mod scan;
+mod tls;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Loaded, Mode, Settings};
+use crate::deliver::mx::MxResolver;
+use crate::deliver::next_hop::{self, NextHop};
+use crate::deliver::outbox::{Address, Outbox, Road, RoadTls};
+use crate::deliver::settings::Hop;
+use crate::listen::log::Log;
+use crate::listen::metrics::Metrics;
+use crate::listen::{control, http, smtp};
+use crate::mime;
+use crate::pipeline::{Examiner, House, Pipeline};
+use crate::policy;
+use crate::store::{self, Store, StoreError};
+use crate::worker::{self, Workers};
+
+pub use policies::{PoliciesError, house, read as read_policies};
+
+/// How long sessions may take to end once we are told to stop: longer than D4's 95 s.
+const DRAIN: Duration = Duration::from_secs(100);
+/// How often figures are taken for metrics and readiness.
+const FIGURES: Duration = Duration::from_secs(2);
+/// How often expired things are swept.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Policies(#[from] PoliciesError),
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {0}: {1}")]
+    Listen(String, #[source] io::Error),
+    #[error("{0}")]
+    Tls(#[from] tls::TlsError),
+    #[error("{0}")]
+    Dns(#[from] crate::deliver::mx::MxError),
+    #[error("dns.static {0}: {1}")]
+    StaticDns(PathBuf, String),
+    #[error("[cli] accounts: {}", .0.join("; "))]
+    Accounts(Vec<String>),
+    #[error("this program cannot find itself to start workers: {0}")]
+    Executable(io::Error),
+}
+
+/// What can judge a mail without a door, a store or a next hop.
+pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartError> {
+    let files = policies::read(policies)?;
+    let house = policies::house(&files, policies, mode(settings, Timestamp::now()))?;
+    let mx = match &settings.dns.fixed {
+        Some(path) => MxResolver::new(settings.dns.server, static_hosts(path)?)?,
+        None => MxResolver::new(settings.dns.server, HashMap::new())?,
+    };
+    let executable = std::env::current_exe().map_err(StartError::Executable)?;
+    let workers = worker::Settings { count: settings.limits.workers, ..worker::Settings::new(executable) };
+    Ok(Examiner {
+        house: ArcSwap::from_pointee(house),
+        mx,
+        workers: Arc::new(Workers::new(workers)),
+        budget: mime::Budget::default(),
+        patience: settings.limits.inspection,
+    })
+}
+
+fn static_hosts(path: &Path) -> Result<HashMap<String, Vec<String>>, StartError> {
+    let fault = |text: String| StartError::StaticDns(path.to_owned(), text);
+    let text = std::fs::read_to_string(path).map_err(|e| fault(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| fault(format!("{e}; write {{\"domain\": [\"mx host\", …], …}}")))
+}
+
+fn mode(settings: &Settings, now: Timestamp) -> policy::Mode {
+    match (settings.policies.mode_at(now), settings.policies.until) {
+        (Mode::Enforce, _) => policy::Mode::Enforce,
+        (Mode::Observe, until) => {
+            let end =
+                until.and_then(|day| day.tomorrow().ok()).and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+            policy::Mode::Observe { until: end.map(|zoned| zoned.timestamp()) }
+        }
+    }
+}
+
+/// A gateway that is up. Dropping it stops nothing: call [`Gateway::stop`].
+pub struct Gateway {
+    pub pipeline: Arc<Pipeline>,
+    /// Where the SMTP door really listens.
+    pub addresses: Vec<std::net::SocketAddr>,
+    pub metrics: Arc<Metrics>,
+    settings: Settings,
+    door: Arc<smtp::Door>,
+    stop: CancellationToken,
+    /// Stops what must outlive the door: outbox, sweeps.
+    stop_later: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Gateway {
+    /// Builds every part and begins to listen. Everything that can fail fails here.
+    pub async fn start(loaded: &Loaded, log: Log) -> Result<Gateway, StartError> {
+        let settings = loaded.settings.clone();
+        let metrics = Arc::new(Metrics::default());
+        let examiner = examiner(&settings, &settings.policies.path)?;
+        let tls = tls::inward(&settings.smtp.tls)?;
+        let hop = Arc::new(NextHop::new(next_hop_settings(&settings)?));
+        let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
+        let store = Store::open(store_settings(&settings), Timestamp::now()).await?;
+        let listeners = listeners(&settings).await?;
+        let control = control::bind(&settings.cli.socket)
+            .map_err(|e| StartError::Listen(settings.cli.socket.display().to_string(), e))?;
+        let pages = pages(&settings).await?;
+
+        let pipeline = Arc::new(Pipeline {
+            examiner,
+            journal: store.journal(),
+            store: store.clone(),
+            hostname: settings.smtp.hostname.clone(),
+            under_way: TaskTracker::new(),
+        });
+        let stop = CancellationToken::new();
+        let door = smtp::Door::new(smtp::Parts {
+            settings: settings.smtp.clone(),
+            pipeline: pipeline.clone(),
+            hop: hop.clone(),
+            tls,
+            metrics: metrics.clone(),
+            log: log.clone(),
+            memory: settings.limits.memory,
+            stop: stop.clone(),
+        });
+        let gateway = Gateway {
+            addresses: listeners.iter().filter_map(|l| l.local_addr().ok()).collect(),
+            pipeline,
+            metrics,
+            settings,
+            door,
+            stop,
+            stop_later: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        gateway.show_policy();
+        // Known before the first EHLO, so that it offers what the next hop can; away is no reason not to start.
+        if let Err(fault) = hop.probe().await {
+            tracing::warn!(%fault, next_hop = hop.address(), "the next hop does not answer yet: mail will be deferred");
+        }
+        gateway.run(listeners, control, accounts, pages, hop, store, log)?;
+        Ok(gateway)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one place where the tasks are started")]
+    fn run(
+        &self,
+        listeners: Vec<TcpListener>,
+        control: tokio::net::UnixListener,
+        accounts: control::Directory,
+        pages: Vec<(TcpListener, Page)>,
+        hop: Arc<NextHop>,
+        store: Store,
+        log: Log,
+    ) -> Result<(), StartError> {
+        for listener in listeners {
+            self.tasks.spawn(self.door.clone().listen(listener));
+        }
+        let desk = Arc::new(desk::StoreDesk::new(store.clone()));
+        self.tasks.spawn(control::serve(control, desk, Arc::new(accounts), self.stop.clone()));
+        let outbox = Outbox::new(store.clone(), self.road()?, Arc::new(Timestamp::now));
+        self.tasks.spawn(outbox.run(self.stop_later.clone()));
+
+        let away = Arc::new(AtomicBool::new(hop.capabilities().is_none()));
+        let shut = Arc::new(AtomicBool::new(false));
+        self.tasks.spawn(watch(Watched {
+            hop,
+            store: store.clone(),
+            metrics: self.metrics.clone(),
+            door: self.door.clone(),
+            log,
+            hop_away: away.clone(),
+            store_away: shut.clone(),
+            stop: self.stop_later.clone(),
+        }));
+        self.tasks.spawn(sweep(store, self.stop_later.clone()));
+        let missing: http::Missing = Arc::new(move || {
+            let mut missing = Vec::new();
+            if away.load(Ordering::Relaxed) {
+                missing.push("the next hop does not answer".to_owned());
+            }
+            if shut.load(Ordering::Relaxed) {
+                missing.push("the store does not take more holds".to_owned());
+            }
+            missing
+        });
+        for (listener, page) in pages {
+            let health = http::health(missing.clone());
+            let router = match page {
+                Page::All => health.merge(http::metrics(self.metrics.clone())),
+                Page::Health => health,
+                Page::Metrics => http::metrics(self.metrics.clone()),
+            };
+            let stop = self.stop_later.clone();
+            self.tasks.spawn(async move {
+                if let Err(error) = http::serve(listener, router, stop).await {
+                    tracing::error!(%error, "the health pages have stopped");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn road(&self) -> Result<Road, StartError> {
+        let hop = self.settings.release.as_ref().unwrap_or(&self.settings.next_hop.hop);
+        let (to, lmtp) = match hop {
+            Hop::LmtpUnix(path) => (Address::Unix(path.clone()), true),
+            Hop::Smtp { host, port } => (Address::Tcp(join(host, *port)), false),
+            Hop::LmtpTcp { host, port } => (Address::Tcp(join(host, *port)), true),
+        };
+        let tls = match tls::outward(&self.settings.next_hop.tls)? {
+            next_hop::Tls::Off => RoadTls::Off,
+            next_hop::Tls::Opportunistic(connector) => RoadTls::Opportunistic(connector),
+            next_hop::Tls::Required(connector) => RoadTls::Required(connector),
+        };
+        Ok(Road { to, tls, lmtp, host: self.settings.smtp.hostname.clone() })
+    }
+
+    fn show_policy(&self) {
+        let house = self.pipeline.examiner.house.load();
+        self.metrics.set_policy_version(&house.policy.version.to_string());
+        let observing = matches!(house.policy.mode, policy::Mode::Observe { .. });
+        self.metrics.observing.set(i64::from(observing));
+        if observing {
+            tracing::warn!("policies only observe: nothing is held, refused or notified");
+        }
+    }
+
+    /// Reads policies and certificates anew. What is broken is refused with the reason, and the old stays.
+    pub fn reload(&self) {
+        let policies = &self.settings.policies.path;
+        let fresh = policies::read(policies)
+            .and_then(|files| policies::house(&files, policies, mode(&self.settings, Timestamp::now())));
+        let tls = tls::inward(&self.settings.smtp.tls);
+        match (fresh, tls) {
+            (Ok(house), Ok(tls)) => {
+                self.pipeline.examiner.house.store(Arc::new(house));
+                self.door.tls.store(tls);
+                self.metrics.reloads.add(1);
+                self.show_policy();
+                tracing::info!(policy = %self.pipeline.examiner.house.load().policy.version, "reloaded");
+            }
+            (fresh, tls) => {
+                self.metrics.reloads_refused.add(1);
+                for fault in
+                    [fresh.err().map(|e| e.to_string()), tls.err().map(|e| e.to_string())].into_iter().flatten()
+                {
+                    tracing::error!(%fault, "reload refused, what was in force stays");
+                }
+            }
+        }
+    }
+
+    /// Takes no more mail, finishes what is under way, writes down what is known, and ends.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if !self.door.drained(DRAIN).await {
+            tracing::warn!("sessions were still open after {} s and are cut", DRAIN.as_secs());
+        }
+        self.pipeline.under_way.close();
+        self.pipeline.under_way.wait().await;
+        if let Err(error) = self.pipeline.journal.flush().await {
+            tracing::error!(%error, "the journal's last rows are lost");
+        }
+        self.stop_later.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("a task did not end in time");
+        }
+        if let Err(error) = self.pipeline.store.clone().close().await {
+            tracing::error!(%error, "closing the store");
+        }
+        let _ = std::fs::remove_file(&self.settings.cli.socket);
+    }
+}
+
+/// Runs the gateway until SIGTERM or SIGINT; SIGHUP reloads.
+pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
+    let signals = || -> io::Result<_> {
+        Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?))
+    };
+    let (mut terminate, mut interrupt, mut hangup) = signals().map_err(|e| StartError::Listen("signals".into(), e))?;
+    let gateway = Gateway::start(loaded, log).await?;
+    let listening: Vec<String> = gateway.addresses.iter().map(ToString::to_string).collect();
+    tracing::info!(smtp = listening.join(", "), next_hop = %loaded.settings.next_hop.hop, "ready");
+    // Not under systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let mut watchdog = watchdog_pulse();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
+                gateway.reload();
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+            }
+            () = pulse(&mut watchdog) => {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            }
+        }
+    }
+    tracing::info!("stopping: no new sessions, open ones are finished");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    gateway.stop().await;
+    Ok(())
+}
+
+/// A beat at half the time systemd allows, where it asks for one.
+fn watchdog_pulse() -> Option<tokio::time::Interval> {
+    let allowed = sd_notify::watchdog_enabled()?;
+    Some(tokio::time::interval(allowed / 2))
+}
+
+async fn pulse(interval: &mut Option<tokio::time::Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Which pages an address serves.
+enum Page {
+    All,
+    Health,
+    Metrics,
+}
+
+async fn pages(settings: &Settings) -> Result<Vec<(TcpListener, Page)>, StartError> {
+    let mut pages = Vec::new();
+    let own = settings.metrics.is_some();
+    for (address, page) in
+        [(settings.web, if own { Page::Health } else { Page::All }), (settings.metrics, Page::Metrics)]
+    {
+        if let Some(address) = address {
+            let listener = TcpListener::bind(address).await.map_err(|e| StartError::Listen(address.to_string(), e))?;
+            pages.push((listener, page));
+        }
+    }
+    Ok(pages)
+}
+
+/// The sockets systemd hands over, else those the settings name.
+async fn listeners(settings: &Settings) -> Result<Vec<TcpListener>, StartError> {
+    let mut given = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..given.len() {
+        let taken = given.take_tcp_listener(index).and_then(|socket| match socket {
+            Some(socket) => {
+                socket.set_nonblocking(true)?;
+                TcpListener::from_std(socket).map(Some)
+            }
+            None => Ok(None),
+        });
+        listeners.extend(taken.map_err(|e| StartError::Listen(format!("socket {index} of systemd"), e))?);
+    }
+    if listeners.is_empty() {
+        for address in &settings.smtp.listen {
+            let listener = TcpListener::bind(address).await.map_err(|e| StartError::Listen(address.to_string(), e))?;
+            listeners.push(listener);
+        }
+    }
+    Ok(listeners)
+}
+
+struct Watched {
+    hop: Arc<NextHop>,
+    store: Store,
+    metrics: Arc<Metrics>,
+    door: Arc<smtp::Door>,
+    log: Log,
+    hop_away: Arc<AtomicBool>,
+    store_away: Arc<AtomicBool>,
+    stop: CancellationToken,
+}
+
+/// Keeps the gauges and the readiness true, and idle connections young.
+async fn watch(watched: Watched) {
+    let mut beat = tokio::time::interval(FIGURES);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = watched.stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        watched.hop.sweep().await;
+        watched.hop_away.store(watched.hop.probe().await.is_err(), Ordering::Relaxed);
+        let metrics = &watched.metrics;
+        metrics.content_in_flight.set(i64::try_from(watched.door.in_flight()).unwrap_or(i64::MAX));
+        metrics.log_dropped.raise_to(watched.log.dropped());
+        match watched.store.figures().await {
+            Ok(figures) => {
+                watched.store_away.store(figures.quota_reached, Ordering::Relaxed);
+                metrics.held.set(figures.held as i64);
+                metrics.outbox.set(figures.outbox as i64);
+                metrics.journal_dropped.raise_to(figures.journal_dropped);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store does not answer");
+                watched.store_away.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Everything expires.
+async fn sweep(store: Store, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(SWEEP);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        match store.sweep(Timestamp::now()).await {
+            Ok(swept) => tracing::debug!(?swept, "swept"),
+            Err(error) => tracing::error!(%error, "expired things could not be swept"),
+        }
+    }
+}
+
+fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartError> {
+    let hop = &settings.next_hop;
+    Ok(next_hop::Settings {
+        address: match &hop.hop {
+            Hop::Smtp { host, port } | Hop::LmtpTcp { host, port } => join(host, *port),
+            Hop::LmtpUnix(path) => path.display().to_string(),
+        },
+        hostname: settings.smtp.hostname.clone(),
+        tls: tls::outward(&hop.tls)?,
+        tls_name: hop.tls.name.clone(),
+        pool: hop.pool.size,
+        idle: hop.pool.idle,
+        connect: hop.connect,
+        patience: hop.reply,
+    })
+}
+
+fn join(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn store_settings(settings: &Settings) -> store::Settings {
+    let retention = settings.retention;
+    store::Settings {
+        database: settings.store.database.clone(),
+        blobs: settings.store.blobs.clone(),
+        key_file: settings.store.key.clone(),
+        node: settings.smtp.hostname.clone(),
+        quota: Some(settings.store.quota),
+        retention: store::Retention {
+            quarantine: retention.quarantine,
+            warning: retention.warning,
+            journal: retention.journal,
+            audit: retention.audit,
+            outbox: retention.outbox,
+            ..store::Retention::default()
+        },
+    }
+}

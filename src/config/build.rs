@@ -153,6 +153,35 @@ impl Reader {
             let fault = self.fault_at(&entry.place.clone(), "the milter door comes with a later version", help);
             self.faults.push(fault);
         }
+        for (key, what) in [
+            ("smtp.client_certs", "client certificates come"),
+            ("smtp.trusted_peers.xclient", "XCLIENT comes"),
+            ("smtp.trusted_peers.proxy", "the PROXY protocol comes"),
+        ] {
+            if let Some(entry) = self.values.entries.get(key)
+                && !entry.items.is_empty()
+            {
+                let text = format!("{key}: {what} with a later version");
+                let fault = self.fault_at(&entry.place.clone(), &text, "leave it out; name networks in smtp.clients");
+                self.faults.push(fault);
+            }
+        }
+        for key in ["smtp.upstream", "release.via"] {
+            if let Some(entry) = self.values.entries.get(key)
+                && entry.items.iter().any(|item| item.text.starts_with("lmtp:"))
+            {
+                let text = format!("{key}: LMTP comes with a later version");
+                let fault = self.fault_at(&entry.place.clone(), &text, "write host:port of an SMTP server");
+                self.faults.push(fault);
+            }
+        }
+        if let Some(entry) = self.values.entries.get("smtp.bare_newline")
+            && entry.items.iter().any(|item| item.text == "pass")
+        {
+            let text = "smtp.bare_newline: \"pass\" needs BDAT outward, which comes with a later version";
+            let fault = self.fault_at(&entry.place.clone(), text, "write bare_newline = \"refuse\", or leave it out");
+            self.faults.push(fault);
+        }
         if let Some(entry) = self.values.entries.get("shared.url")
             && entry.items.iter().any(|item| item.text != "memory:")
         {

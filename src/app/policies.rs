@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The policy folder, from the disk to a house that judges.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::detect::{Detectors, LinkHosts, LinkKind, Markings, VocabularyError};
+use crate::pipeline::House;
+use crate::policy::{Faults, Mode, Policy};
+
+/// Why policies cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PoliciesError {
+    #[error("the policies in {0} cannot be read: {1}")]
+    Unreadable(PathBuf, io::Error),
+    #[error("the policies in {0} hold more than {1} files or {2} bytes")]
+    TooMuch(PathBuf, usize, u64),
+    #[error("the policies in {0} are not in order:\n{1}")]
+    Faults(PathBuf, Faults),
+    #[error("the policies in {0} are not in order:\n{1}")]
+    Markings(PathBuf, VocabularyError),
+}
+
+/// Files and bytes of a policy folder at most: it is edited by people.
+const MOST_FILES: usize = 5_000;
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Every file below the folder, by its path there, with `/`. Hidden files and folders are left alone.
+pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
+    let unreadable = |e| PoliciesError::Unreadable(folder.to_owned(), e);
+    let too_much = || PoliciesError::TooMuch(folder.to_owned(), MOST_FILES, MOST_BYTES);
+    let mut files = BTreeMap::new();
+    let mut bytes = 0;
+    let mut waiting = vec![(folder.to_owned(), String::new())];
+    while let Some((at, prefix)) = waiting.pop() {
+        for entry in std::fs::read_dir(&at).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            // Links count as what they point to; a circle ends at the number of files.
+            let metadata = std::fs::metadata(entry.path()).map_err(unreadable)?;
+            if metadata.is_dir() {
+                waiting.push((entry.path(), format!("{prefix}{name}/")));
+            } else {
+                bytes += metadata.len();
+                files.insert(format!("{prefix}{name}"), std::fs::read(entry.path()).map_err(unreadable)?);
+            }
+            if files.len() + waiting.len() > MOST_FILES || bytes > MOST_BYTES {
+                return Err(too_much());
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Checks the files as a whole and builds the detectors from their words and lists.
+pub fn house(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<House, PoliciesError> {
+    let policy = Policy::load(files).map_err(|faults| PoliciesError::Faults(folder.to_owned(), faults))?.in_mode(mode);
+    let texts: Vec<(&str, String)> = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("markings/") && path.ends_with(".toml"))
+        .map(|(path, bytes)| (path.as_str(), String::from_utf8_lossy(bytes).into_owned()))
+        .collect();
+    let markings = Markings::parse(texts.iter().map(|(path, text)| (*path, text.as_str())))
+        .map_err(|error| PoliciesError::Markings(folder.to_owned(), error))?;
+    let services = policy.lists.services();
+    let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
+    // Look-alikes are the policy's to find: it knows partners and people besides the own domains.
+    let detectors = Detectors::new(markings, LinkHosts::new(hosts), Vec::new());
+    Ok(House { policy, detectors })
+}
+
+fn link_kind(list: &str) -> Option<LinkKind> {
+    [LinkKind::CloudStorage, LinkKind::FileTransfer, LinkKind::Messenger, LinkKind::Social, LinkKind::Meeting]
+        .into_iter()
+        .find(|kind| kind.as_str() == list)
+}
