@@ -122,8 +122,7 @@ impl Store {
     /// known from an earlier attempt yields that attempt's id and writes nothing, also after its release or
     /// rejection. `InFlight` where that attempt is itself still pending.
     pub async fn prepare(&self, keeping: &Keeping<'_>) -> Result<Prepared, StoreError> {
-        let written = self.write(keeping, State::Pending).await?;
-        Ok(written)
+        self.write(keeping, State::Pending).await
     }
 
     /// Holds and queues at once: where nothing goes to the next hop.
@@ -184,17 +183,15 @@ impl Store {
     }
 
     async fn write(&self, keeping: &Keeping<'_>, state: State) -> Result<Prepared, StoreError> {
-        let now = keeping.mail.received;
         let mut rows = Rows::of(keeping, state, &self.inner.retention, self.own_epoch())?;
-        if rows.copies.iter().any(|c| c.wants_mail) || rows.items.iter().any(|i| i.wants_mail || i.own.is_some()) {
-            self.look_for_repeats(&mut rows, micros(now)).await?;
-        }
-        self.check_quota(keeping.mail.content.len() as u64)?;
+        self.look_for_repeats(&mut rows).await?;
         if rows.wants_mail() {
+            self.check_quota(keeping.mail.content.len() as u64)?;
             rows.seal_mail(self.inner.blobs.put(keeping.mail.content.0.clone()).await?, keeping)?;
         }
         for item in rows.items.iter_mut().filter(|i| i.repeat.is_none()) {
             if let Some(own) = item.own.take() {
+                self.check_quota(own.len() as u64)?;
                 item.sealed = Some(self.inner.blobs.put_small(own).await?);
             }
         }
@@ -205,7 +202,8 @@ impl Store {
     }
 
     /// A first look without the writer, so that a repeat costs no blob. The unique key decides in the commit.
-    async fn look_for_repeats(&self, rows: &mut Rows, now: i64) -> Result<(), StoreError> {
+    async fn look_for_repeats(&self, rows: &mut Rows) -> Result<(), StoreError> {
+        let now = rows.now;
         let things = rows.copies.iter_mut().map(|c| (&c.key, &mut c.repeat));
         let things = things.chain(rows.items.iter_mut().map(|i| (&i.key, &mut i.repeat)));
         for (key, repeat) in things {
@@ -267,7 +265,6 @@ struct CopyRow {
     kinds: String,
     rank: Option<i64>,
     findings: Option<Vec<u8>>,
-    wants_mail: bool,
 }
 
 struct ItemRow {
@@ -306,7 +303,6 @@ impl Rows {
                 kinds: json(&copy.kinds),
                 rank: copy.rank.map(i64::from),
                 findings: None,
-                wants_mail: true,
             });
         }
         Ok(Rows {
