@@ -9,7 +9,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::audit::Chain;
-use super::outbox::{Cause, Kind, NewItem, Report, ReportedRecipient, queue_report};
+use super::outbox::{Cause, Kind, Report, ReportedRecipient};
+use super::settle::{NewItem, queue_report};
 use super::verbatim::address_key;
 use super::{Store, StoreError, instant, micros};
 
