@@ -35,7 +35,7 @@ use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
 use crate::listen::{control, http, smtp};
 use crate::mime;
-use crate::pipeline::{Examiner, House, Pipeline};
+use crate::pipeline::{Examiner, Pipeline};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};

@@ -8,7 +8,7 @@ use crate::listen::control::{
     Asker, AuditReport, Counts, Desk, Done, Found, Held, HeldQuery, OutboxRow, Refusal, Shown, ShownFinding,
     ShownReason, State,
 };
-use crate::store::{self, Actor, Anchor, Filter, HeldRow, Store, StoreError};
+use crate::store::{self, Actor, Anchor, Change, Filter, HeldRow, Store, StoreError};
 
 pub struct StoreDesk {
     store: Store,
@@ -42,7 +42,7 @@ fn refusal(error: StoreError) -> Refusal {
     match error {
         StoreError::Unknown { id } => Refusal::NotFound(id),
         StoreError::Private { .. } => Refusal::NotAllowed(error.to_string()),
-        StoreError::State { .. } => Refusal::NotNow(error.to_string()),
+        StoreError::WrongState { .. } | StoreError::Gone { .. } => Refusal::NotNow(error.to_string()),
         error => Refusal::Unavailable(error.to_string()),
     }
 }
@@ -92,22 +92,18 @@ impl Desk for StoreDesk {
     }
 
     async fn list(&self, _: &Asker, query: &HeldQuery) -> Result<Vec<Held>, Refusal> {
-        let mut filter = Filter {
-            state: query.state.map(store_state),
-            recipient: query.recipient.clone(),
-            sender: query.sender.clone(),
-            rule: query.rule.clone(),
-            limit: 1000,
-            ..Filter::default()
-        };
+        let mut filter = Filter { state: query.state.map(store_state), limit: 1000, ..Filter::default() };
         let mut all = Vec::new();
         loop {
             let page = self.store.list(&filter).await.map_err(refusal)?;
             let more = page.len() == 1000;
             all.extend(page.into_iter().map(held));
             match all.last() {
-                Some(last) if more => filter.after = Some(last.id.clone()),
-                _ => return Ok(all),
+                Some(last) if more && all.len() < query.limit => filter.after = Some(last.id.clone()),
+                _ => {
+                    all.truncate(query.limit);
+                    return Ok(all);
+                }
             }
         }
     }
@@ -128,7 +124,7 @@ impl Desk for StoreDesk {
         let row = detail.row;
         let reasons = row.rules.iter().zip(&row.reasons);
         Ok(Shown {
-            mail: row.id.split(['.', '-']).next().unwrap_or(&row.id).to_owned(),
+            mail: row.id.split('-').next().unwrap_or(&row.id).to_owned(),
             size: row.size.unwrap_or(0),
             private: row.private,
             subject: detail.subject,
@@ -141,13 +137,13 @@ impl Desk for StoreDesk {
 
     async fn release(&self, asker: &Asker, id: &str, _reason: &str) -> Result<Done, Refusal> {
         let change = self.store.release(id, &actor(asker), Timestamp::now()).await.map_err(refusal)?;
-        let note = (!change.changed).then(|| "was released before".to_owned());
+        let note = (change == Change::Already).then(|| "was released before".to_owned());
         Ok(Done { id: id.to_owned(), state: State::Released, note })
     }
 
     async fn reject(&self, asker: &Asker, id: &str, _reason: &str) -> Result<Done, Refusal> {
         let change = self.store.reject(id, &actor(asker), Timestamp::now()).await.map_err(refusal)?;
-        let note = (!change.changed).then(|| "was rejected before".to_owned());
+        let note = (change == Change::Already).then(|| "was rejected before".to_owned());
         Ok(Done { id: id.to_owned(), state: State::Rejected, note })
     }
 
@@ -196,7 +192,7 @@ impl Desk for StoreDesk {
         let mut tried = 0;
         for id in ids {
             let change = self.store.outbox_retry(&id, &actor(asker), Timestamp::now()).await.map_err(refusal)?;
-            tried += u64::from(change.changed);
+            tried += u64::from(change == Change::Done);
         }
         Ok(tried)
     }

@@ -26,6 +26,10 @@ pub enum PoliciesError {
 const MOST_FILES: usize = 5_000;
 const MOST_BYTES: u64 = 64 << 20;
 
+/// The vocabularies in the order in which they claim words that several know; others follow by name.
+const VOCABULARIES: [&str; 10] =
+    ["france", "belgium", "netherlands", "morocco", "eu", "nato", "uk", "germany", "tlp", "usage"];
+
 /// Every file below the folder, by its path there, with `/`. Hidden files and folders are left alone.
 pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
     let unreadable = |e| PoliciesError::Unreadable(folder.to_owned(), e);
@@ -59,11 +63,14 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
 /// Checks the files as a whole and builds the detectors from their words and lists.
 pub fn house(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<House, PoliciesError> {
     let policy = Policy::load(files).map_err(|faults| PoliciesError::Faults(folder.to_owned(), faults))?.in_mode(mode);
-    let texts: Vec<(&str, String)> = files
+    let mut texts: Vec<(&str, String)> = files
         .iter()
         .filter(|(path, _)| path.starts_with("markings/") && path.ends_with(".toml"))
         .map(|(path, bytes)| (path.as_str(), String::from_utf8_lossy(bytes).into_owned()))
         .collect();
+    texts.sort_by_key(|(path, _)| {
+        VOCABULARIES.iter().position(|name| path.contains(name)).unwrap_or(VOCABULARIES.len())
+    });
     let markings = Markings::parse(texts.iter().map(|(path, text)| (*path, text.as_str())))
         .map_err(|error| PoliciesError::Markings(folder.to_owned(), error))?;
     let services = policy.lists.services();

@@ -7,7 +7,8 @@
 
 use jiff::Timestamp;
 
-use crate::store::{Cause, Report, ReportedRecipient, Verbatim};
+use crate::mail::Mail;
+use crate::store::{Cause, Kind, OutboxContent, OutboxItem, Report, ReportedRecipient, Verbatim};
 
 /// How much of the original's header is returned at most, in bytes.
 const HEADER: usize = 16 * 1024;
@@ -21,6 +22,34 @@ pub struct Stamp<'a> {
     pub date: Timestamp,
     /// The inside of the angle brackets of Message-ID.
     pub message_id: &'a str,
+}
+
+/// The outbox item that tells the sender which copies (places in the envelope) the rules refused while others went on
+/// (decision D1c); `None` where nobody wants to hear: null reverse-path, or NOTIFY without FAILURE.
+pub fn refusal(mail: &Mail, private: bool, refused: &[usize], stamp: &Stamp<'_>) -> Option<OutboxItem> {
+    let sender = mail.envelope.reverse_path.mailbox()?;
+    let copies = refused.iter().filter_map(|at| mail.envelope.recipients.get(*at));
+    let wanted = copies.filter(|recipient| Verbatim::read(&recipient.verbatim).wants_failure());
+    let report = Report {
+        cause: Cause::Refused,
+        mail: mail.id.to_string(),
+        reverse_path: mail.envelope.verbatim.clone(),
+        received: mail.received,
+        private,
+        recipients: wanted.map(|r| ReportedRecipient { verbatim: r.verbatim.clone(), reply: None }).collect(),
+    };
+    if report.recipients.is_empty() {
+        return None;
+    }
+    let to = sender.to_string();
+    Some(OutboxItem {
+        kind: Kind::Failure,
+        // RFC 6531 §3.4: an address beyond ASCII needs the extension on the way back too.
+        reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
+        recipients: vec![format!("<{to}>")],
+        content: OutboxContent::Own(compose(&report, &mail.content, stamp).into()),
+        not_before: stamp.date,
+    })
 }
 
 /// Composes the whole message, lines ended by CRLF. `original` is the failed message; only its header is read, and of
@@ -256,6 +285,42 @@ mod tests {
             assert!(text.contains(wanted), "{wanted:?} is not in\n{text}");
         }
         assert!(!text.contains("body text"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_to_whoever_wants_to_hear() {
+        use crate::mail::{Client, Content, Envelope, ForwardPath, MailId, Parameters, Recipient, ReversePath};
+        let to = |verbatim: &str| Recipient {
+            path: ForwardPath::parse(Verbatim::read(verbatim).path).unwrap(),
+            parameters: Parameters::default(),
+            verbatim: verbatim.into(),
+        };
+        let mut mail = Mail {
+            id: MailId("M1".into()),
+            received: Timestamp::UNIX_EPOCH,
+            client: Client::default(),
+            envelope: Envelope {
+                reverse_path: ReversePath::parse("agent@town.example").unwrap(),
+                parameters: Parameters::default(),
+                verbatim: "<agent@town.example>".into(),
+                recipients: vec![to("<a@x.example>"), to("<b@x.example> NOTIFY=NEVER"), to("<c@x.example>")],
+            },
+            content: Content(bytes::Bytes::from_static(ORIGINAL)),
+        };
+        let stamp = Stamp { host: "gate.town.example", date: Timestamp::UNIX_EPOCH, message_id: "1@gate" };
+        let item = refusal(&mail, false, &[0, 1], &stamp).unwrap();
+        assert_eq!(
+            (item.reverse_path.as_str(), &item.recipients[..]),
+            ("<>", &["<agent@town.example>".to_owned()][..])
+        );
+        let OutboxContent::Own(content) = item.content else { panic!("no content") };
+        let content = String::from_utf8_lossy(&content).into_owned();
+        assert!(
+            content.contains("a@x.example") && !content.contains("b@x.example") && !content.contains("c@x.example")
+        );
+        assert!(refusal(&mail, false, &[1], &stamp).is_none());
+        mail.envelope.reverse_path = ReversePath::Null;
+        assert!(refusal(&mail, false, &[0], &stamp).is_none());
     }
 
     #[test]

@@ -14,6 +14,11 @@ use crate::policy::verdict::Disposition;
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// Sets what is counted elsewhere; a count never falls.
+    pub fn raise_to(&self, n: u64) {
+        self.0.fetch_max(n, Relaxed);
+    }
+
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Relaxed);
     }

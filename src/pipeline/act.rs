@@ -14,7 +14,7 @@ use crate::mime::{self, Part};
 use crate::policy::settle::{Plan, Settlement, settle};
 use crate::policy::verdict::Verdict;
 use crate::store::{
-    Cause, HeldCopy, Keeping, Kept, Kind, OutboxContent, OutboxItem, Report, ReportedRecipient, retry_digest,
+    HeldCopy, Keeping, Kept, Kind, OutboxContent, OutboxItem, retry_digest,
 };
 
 impl Pipeline {
@@ -124,9 +124,9 @@ impl Pipeline {
         let held = plan.held.iter().map(|index| held_copy(examined, *index)).collect();
         let mut outbox: Vec<OutboxItem> =
             plan.stripped.iter().map(|group| stripped(mail, examined, &group.parts, &group.copies)).collect();
-        if !plan.refused.is_empty() {
-            outbox.push(self.failure(mail, private, &plan.refused));
-        }
+        let message_id = format!("refused-{}@{}", mail.id, self.hostname);
+        let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
+        outbox.extend(dsn::refusal(mail, private, &plan.refused, &stamp));
         Keeping {
             mail,
             retry_digest: retry_digest(&mail.content),
@@ -135,34 +135,6 @@ impl Pipeline {
             private,
             held,
             outbox,
-        }
-    }
-
-    /// The report that tells the sender which copies were refused (RFC 3464).
-    fn failure(&self, mail: &Mail, private: bool, refused: &[usize]) -> OutboxItem {
-        let line = |index: &usize| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
-        let recipients = refused
-            .iter()
-            .filter_map(line)
-            .map(|verbatim| ReportedRecipient { verbatim, reply: Some(reply::REFUSED_BY_POLICY.reply().to_string()) })
-            .collect();
-        let report = Report {
-            cause: Cause::Refused,
-            mail: mail.id.to_string(),
-            reverse_path: mail.envelope.verbatim.clone(),
-            received: mail.received,
-            private,
-            recipients,
-        };
-        let message_id = format!("refused-{}@{}", mail.id, self.hostname);
-        let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
-        let bytes = dsn::compose(&report, &mail.content, &stamp);
-        OutboxItem {
-            kind: Kind::Failure,
-            reverse_path: "<>".into(),
-            recipients: vec![format!("<{}>", mail.envelope.reverse_path)],
-            content: OutboxContent::Own(Bytes::from(bytes)),
-            not_before: mail.received,
         }
     }
 }

@@ -82,3 +82,27 @@ impl From<sqlx::Error> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions, Connection};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_and_a_read_only_one_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
+        let mut full = options.clone().connect().await.unwrap();
+        sqlx::raw_sql("CREATE TABLE t (x BYTEA); PRAGMA max_page_count = 3").execute(&mut full).await.unwrap();
+        let error = sqlx::raw_sql("INSERT INTO t VALUES (zeroblob(1000000))").execute(&mut full).await.unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::DiskFull));
+        full.close().await.unwrap();
+        let mut closed = options.read_only(true).connect().await.unwrap();
+        let error = sqlx::raw_sql("INSERT INTO t VALUES (1)").execute(&mut closed).await.unwrap_err();
+        assert!(matches!(StoreError::from(error), StoreError::ReadOnly));
+        let enospc = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert!(matches!(StoreError::file(Path::new("x"), &enospc), StoreError::DiskFull));
+    }
+}

@@ -46,8 +46,8 @@ impl Store {
         let (chain, retention) = (self.chain(), self.inner.retention.clone());
         let rows = self.inner.writer.run(move |c| {
             Box::pin(async move {
-                let mut swept = Swept::default();
-                swept.pending_cleared = clear_pending(c, Stale::Before(earlier(now, LEASE)), now).await?;
+                let pending_cleared = clear_pending(c, Stale::Before(earlier(now, LEASE)), now).await?;
+                let mut swept = Swept { pending_cleared, ..Swept::default() };
                 let retry = sqlx::query("DELETE FROM retry WHERE until <= $1").bind(micros(now));
                 retry.execute(&mut *c).await?;
                 let journal = sqlx::query("DELETE FROM journal WHERE at < $1").bind(earlier(now, retention.journal));
@@ -66,6 +66,14 @@ impl Store {
         let rows = rows.await?;
         swept = Swept { expired: swept.expired, ..rows };
         swept.blobs_deleted = self.delete_blobs(now).await?;
+        let figures = self.figures().await?;
+        if let (true, Some(quota)) = (figures.quota_warning, figures.quota) {
+            tracing::warn!(
+                used = figures.bytes,
+                quota,
+                "held mail fills the quota; at 95 % no more is held and mail is deferred"
+            );
+        }
         Ok(swept)
     }
 

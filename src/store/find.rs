@@ -62,7 +62,7 @@ impl Store {
                 found.push(row);
             }
         }
-        found.sort_by(|a, b| b.time.cmp(&a.time));
+        found.sort_by_key(|row| std::cmp::Reverse(row.time));
         Ok(found)
     }
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Keeping: what stays behind of one transaction, in one commit, before anybody hears 250.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::blob::Sealed;
-use super::verbatim::{Verbatim, address_key};
-use super::{Kind, Retention, State, Store, StoreError, later, micros};
-use crate::mail::{ForwardPath, Mail, MailId};
+use super::rows::Rows;
+use super::{Kind, State, Store, StoreError};
+use crate::mail::{Mail, MailId};
 
 /// Everything of one transaction that stays behind; one commit.
 pub struct Keeping<'a> {
@@ -66,8 +64,8 @@ pub enum OutboxContent {
 #[must_use = "what was prepared must be confirmed or withdrawn"]
 pub struct Prepared {
     pub kept: Kept,
-    written: Vec<String>,
-    items: Vec<String>,
+    pub(super) written: Vec<String>,
+    pub(super) items: Vec<String>,
 }
 
 /// What became of each copy asked to be held and each outbox item, in the order asked.
@@ -122,8 +120,7 @@ impl Store {
     /// known from an earlier attempt yields that attempt's id and writes nothing, also after its release or
     /// rejection. `InFlight` where that attempt is itself still pending.
     pub async fn prepare(&self, keeping: &Keeping<'_>) -> Result<Prepared, StoreError> {
-        let written = self.write(keeping, State::Pending).await?;
-        Ok(written)
+        self.write(keeping, State::Pending).await
     }
 
     /// Holds and queues at once: where nothing goes to the next hop.
@@ -184,17 +181,15 @@ impl Store {
     }
 
     async fn write(&self, keeping: &Keeping<'_>, state: State) -> Result<Prepared, StoreError> {
-        let now = keeping.mail.received;
         let mut rows = Rows::of(keeping, state, &self.inner.retention, self.own_epoch())?;
-        if rows.copies.iter().any(|c| c.wants_mail) || rows.items.iter().any(|i| i.wants_mail || i.own.is_some()) {
-            self.look_for_repeats(&mut rows, micros(now)).await?;
-        }
-        self.check_quota(keeping.mail.content.len() as u64)?;
+        self.look_for_repeats(&mut rows).await?;
         if rows.wants_mail() {
+            self.check_quota(keeping.mail.content.len() as u64)?;
             rows.seal_mail(self.inner.blobs.put(keeping.mail.content.0.clone()).await?, keeping)?;
         }
         for item in rows.items.iter_mut().filter(|i| i.repeat.is_none()) {
             if let Some(own) = item.own.take() {
+                self.check_quota(own.len() as u64)?;
                 item.sealed = Some(self.inner.blobs.put_small(own).await?);
             }
         }
@@ -205,7 +200,8 @@ impl Store {
     }
 
     /// A first look without the writer, so that a repeat costs no blob. The unique key decides in the commit.
-    async fn look_for_repeats(&self, rows: &mut Rows, now: i64) -> Result<(), StoreError> {
+    async fn look_for_repeats(&self, rows: &mut Rows) -> Result<(), StoreError> {
+        let now = rows.now;
         let things = rows.copies.iter_mut().map(|c| (&c.key, &mut c.repeat));
         let things = things.chain(rows.items.iter_mut().map(|i| (&i.key, &mut i.repeat)));
         for (key, repeat) in things {
@@ -230,318 +226,6 @@ impl Store {
     }
 }
 
-/// The rows of one keeping, owned, on their way to the writer.
-struct Rows {
-    mail: MailRow,
-    copies: Vec<CopyRow>,
-    items: Vec<ItemRow>,
-    sealed: Option<Sealed>,
-    held_state: State,
-    now: i64,
-    expires: i64,
-    retry_until: i64,
-    owner: (String, i64),
-}
-
-struct MailRow {
-    id: MailId,
-    reverse_path: String,
-    sender: String,
-    client: Option<String>,
-    login: Option<String>,
-    queue_id: Option<String>,
-    message_id: Option<String>,
-    private: bool,
-    subject: Option<Vec<u8>>,
-}
-
-struct CopyRow {
-    key: [u8; 32],
-    repeat: Option<String>,
-    id: String,
-    recipient: String,
-    address: String,
-    verbatim: String,
-    rules: String,
-    reasons: String,
-    kinds: String,
-    rank: Option<i64>,
-    findings: Option<Vec<u8>>,
-    wants_mail: bool,
-}
-
-struct ItemRow {
-    key: [u8; 32],
-    repeat: Option<String>,
-    id: String,
-    kind: Kind,
-    reverse_path: String,
-    recipients: Vec<String>,
-    not_before: i64,
-    own: Option<Bytes>,
-    sealed: Option<Sealed>,
-    wants_mail: bool,
-}
-
-impl Rows {
-    fn of(k: &Keeping<'_>, held_state: State, retention: &Retention, owner: (String, i64)) -> Result<Rows, StoreError> {
-        let envelope = &k.mail.envelope;
-        let sender = envelope.reverse_path.mailbox().map(|m| m.key()).unwrap_or_default();
-        let mut copies = Vec::with_capacity(k.held.len());
-        for copy in &k.held {
-            let recipient = envelope.recipients.get(copy.recipient).ok_or_else(|| StoreError::unknown("recipient"))?;
-            let address = match &recipient.path {
-                ForwardPath::Mailbox(mailbox) => mailbox.key(),
-                ForwardPath::Postmaster => "postmaster".to_owned(),
-            };
-            copies.push(CopyRow {
-                key: retry_key("held", &envelope.reverse_path.to_string(), &address, &k.retry_digest, 0),
-                repeat: None,
-                id: format!("{}-{}", k.mail.id, copy.recipient + 1),
-                recipient: recipient.path.to_string(),
-                address,
-                verbatim: recipient.verbatim.clone(),
-                rules: json(&copy.rules),
-                reasons: json(&copy.reasons),
-                kinds: json(&copy.kinds),
-                rank: copy.rank.map(i64::from),
-                findings: None,
-                wants_mail: true,
-            });
-        }
-        Ok(Rows {
-            mail: MailRow {
-                id: k.mail.id.clone(),
-                reverse_path: envelope.verbatim.clone(),
-                sender,
-                client: k.mail.client.address.map(|a| a.to_string()),
-                login: k.mail.client.login.clone(),
-                queue_id: k.mail.client.queue_id.clone(),
-                message_id: k.message_id.as_deref().map(bare_message_id),
-                private: k.private,
-                subject: None,
-            },
-            copies,
-            items: Rows::items(k),
-            sealed: None,
-            held_state,
-            now: micros(k.mail.received),
-            expires: later(k.mail.received, retention.quarantine),
-            retry_until: later(k.mail.received, retention.retry_key),
-            owner,
-        })
-    }
-
-    fn items(k: &Keeping<'_>) -> Vec<ItemRow> {
-        let mut seen: HashMap<(Kind, String), u32> = HashMap::new();
-        let row = |(n, item): (usize, &OutboxItem)| {
-            let to: Vec<String> = item.recipients.iter().map(|r| Verbatim::read(r).key()).collect();
-            let to = to.join(" ");
-            // Two notices to one person about one mail are two, in the order the policy gives them.
-            let nth = seen.entry((item.kind, to.clone())).or_insert(0);
-            *nth += 1;
-            ItemRow {
-                key: retry_key(
-                    item.kind.as_str(),
-                    &k.mail.envelope.reverse_path.to_string(),
-                    &to,
-                    &k.retry_digest,
-                    *nth,
-                ),
-                repeat: None,
-                id: format!("{}-o{}", k.mail.id, n + 1),
-                kind: item.kind,
-                reverse_path: item.reverse_path.clone(),
-                recipients: item.recipients.clone(),
-                not_before: micros(item.not_before),
-                own: match &item.content {
-                    OutboxContent::Own(bytes) => Some(bytes.clone()),
-                    OutboxContent::Mail => None,
-                },
-                sealed: None,
-                wants_mail: matches!(item.content, OutboxContent::Mail),
-            }
-        };
-        k.outbox.iter().enumerate().map(row).collect()
-    }
-
-    fn wants_mail(&self) -> bool {
-        self.copies.iter().any(|c| c.repeat.is_none()) || self.items.iter().any(|i| i.wants_mail && i.repeat.is_none())
-    }
-
-    fn seal_mail(&mut self, sealed: Sealed, k: &Keeping<'_>) -> Result<(), StoreError> {
-        if let Some(subject) = k.subject.as_deref().filter(|_| !k.private) {
-            self.mail.subject = Some(sealed.seal_text("subject", subject)?);
-        }
-        for (row, copy) in self.copies.iter_mut().zip(&k.held) {
-            row.findings = Some(sealed.seal_text(&row.id, &copy.findings_json)?);
-        }
-        self.sealed = Some(sealed);
-        Ok(())
-    }
-
-    fn stored(&self) -> u64 {
-        self.sealed.iter().chain(self.items.iter().filter_map(|i| i.sealed.as_ref())).map(|s| s.stored).sum()
-    }
-
-    async fn insert(self, c: &mut SqliteConnection) -> Result<Prepared, StoreError> {
-        let mut written = Vec::new();
-        let mut items = Vec::new();
-        let mut kept = Kept { mail: self.mail.id.clone(), copies: Vec::new(), outbox: Vec::new() };
-        for copy in &self.copies {
-            let earlier = self.claim(c, &copy.key, &copy.id, &written).await?;
-            if earlier.is_none() {
-                // A repeat at the first look whose key ran out since; the client's next attempt will be held.
-                if self.sealed.is_none() {
-                    return Err(StoreError::InFlight);
-                }
-                self.insert_copy(c, copy).await?;
-                written.push(copy.id.clone());
-            }
-            let repeat = earlier.is_some();
-            kept.copies.push(KeptCopy { id: earlier.unwrap_or_else(|| copy.id.clone()), repeat });
-        }
-        for item in &self.items {
-            let earlier = self.claim(c, &item.key, &item.id, &items).await?;
-            if earlier.is_none() {
-                self.insert_item(c, item).await?;
-                items.push(item.id.clone());
-            }
-            let repeat = earlier.is_some();
-            kept.outbox.push(KeptCopy { id: earlier.unwrap_or_else(|| item.id.clone()), repeat });
-        }
-        let needed = !written.is_empty() || self.items.iter().any(|i| i.wants_mail && items.contains(&i.id));
-        if let (Some(sealed), true) = (&self.sealed, needed) {
-            insert_blob(c, sealed, self.now).await?;
-            if !written.is_empty() {
-                self.insert_mail(c, sealed).await?;
-            }
-        }
-        Ok(Prepared { kept, written, items })
-    }
-
-    /// Claims a retry key; gives the thing an earlier attempt claimed it for. One recipient named twice in one
-    /// envelope (`ours` knows the first) is one copy.
-    async fn claim(
-        &self,
-        c: &mut SqliteConnection,
-        key: &[u8; 32],
-        id: &str,
-        ours: &[String],
-    ) -> Result<Option<String>, StoreError> {
-        let claimed: Option<(String,)> = sqlx::query_as(
-            "INSERT INTO retry (key, thing, until) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE \
-             SET thing = excluded.thing, until = excluded.until WHERE retry.until <= $4 RETURNING thing",
-        )
-        .bind(key.as_slice())
-        .bind(id)
-        .bind(self.retry_until)
-        .bind(self.now)
-        .fetch_optional(&mut *c)
-        .await?;
-        if claimed.is_some() {
-            return Ok(None);
-        }
-        let (earlier, state): (String, Option<String>) = sqlx::query_as(
-            "SELECT thing, COALESCE((SELECT state FROM held WHERE id = thing), \
-             (SELECT state FROM outbox WHERE id = thing)) FROM retry WHERE key = $1",
-        )
-        .bind(key.as_slice())
-        .fetch_one(&mut *c)
-        .await?;
-        // Were that attempt withdrawn after our 250, the copy would be lost.
-        let pending = state.as_deref() == Some(State::Pending.as_str());
-        if pending && !ours.contains(&earlier) { Err(StoreError::InFlight) } else { Ok(Some(earlier)) }
-    }
-
-    async fn insert_mail(&self, c: &mut SqliteConnection, sealed: &Sealed) -> Result<(), StoreError> {
-        let mail = &self.mail;
-        sqlx::query(
-            "INSERT INTO mail (id, blob, received, reverse_path, sender, client, login, queue_id, message_id, private, subject) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(&*mail.id.0)
-        .bind(&sealed.name)
-        .bind(self.now)
-        .bind(&mail.reverse_path)
-        .bind(&mail.sender)
-        .bind(&mail.client)
-        .bind(&mail.login)
-        .bind(&mail.queue_id)
-        .bind(&mail.message_id)
-        .bind(mail.private)
-        .bind(&mail.subject)
-        .execute(c)
-        .await?;
-        Ok(())
-    }
-
-    async fn insert_copy(&self, c: &mut SqliteConnection, copy: &CopyRow) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO held (id, mail, recipient, address, verbatim, rules, reasons, kinds, max_rank, findings, state, \
-             held_at, expires, warned, node, epoch) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, FALSE, $14, $15)",
-        )
-        .bind(&copy.id)
-        .bind(&*self.mail.id.0)
-        .bind(&copy.recipient)
-        .bind(&copy.address)
-        .bind(&copy.verbatim)
-        .bind(&copy.rules)
-        .bind(&copy.reasons)
-        .bind(&copy.kinds)
-        .bind(copy.rank)
-        .bind(&copy.findings)
-        .bind(self.held_state.as_str())
-        .bind(self.now)
-        .bind(self.expires)
-        .bind(&self.owner.0)
-        .bind(self.owner.1)
-        .execute(c)
-        .await?;
-        Ok(())
-    }
-
-    async fn insert_item(&self, c: &mut SqliteConnection, item: &ItemRow) -> Result<(), StoreError> {
-        if let Some(sealed) = &item.sealed {
-            insert_blob(c, sealed, self.now).await?;
-        }
-        // As with copies: no content was sealed for what the first look took for a repeat.
-        let blob =
-            item.sealed.as_ref().or(self.sealed.as_ref().filter(|_| item.wants_mail)).ok_or(StoreError::InFlight)?;
-        let row = super::outbox::NewItem {
-            id: &item.id,
-            mail: &self.mail.id.0,
-            copy: None,
-            kind: item.kind,
-            reverse_path: &item.reverse_path,
-            origin: &self.mail.reverse_path,
-            recipients: &item.recipients,
-            blob: &blob.name,
-            report: None,
-            private: self.mail.private,
-            pending: self.held_state == State::Pending,
-            created: self.now,
-            next_attempt: item.not_before,
-            owner: (&self.owner.0, self.owner.1),
-        };
-        row.insert(c).await
-    }
-}
-
-async fn insert_blob(c: &mut SqliteConnection, sealed: &Sealed, now: i64) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO blob (name, wrapped, size, stored, inline, created) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(&sealed.name)
-        .bind(&sealed.wrapped)
-        .bind(sealed.size.cast_signed())
-        .bind(sealed.stored.cast_signed())
-        .bind(&sealed.inline)
-        .bind(now)
-        .execute(c)
-        .await?;
-    Ok(())
-}
-
 const HELD_CONFIRMED: &str =
     "UPDATE held SET state = 'held' WHERE id = $1 AND state = 'pending' AND node = $2 AND epoch = $3";
 const ITEM_CONFIRMED: &str =
@@ -554,16 +238,6 @@ async fn set_state(
     owner: &(String, i64),
 ) -> Result<u64, StoreError> {
     Ok(sqlx::query(sql).bind(id).bind(&owner.0).bind(owner.1).execute(c).await?.rows_affected())
-}
-
-/// Decision D11. Lengths stand before the texts, so that no two sets of texts give one key.
-fn retry_key(what: &str, sender: &str, recipient: &str, digest: &[u8; 32], nth: u32) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    for text in [what, &sender.to_lowercase(), &address_key(recipient)] {
-        hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());
-    }
-    hasher.update(digest).update(&nth.to_be_bytes());
-    *hasher.finalize().as_bytes()
 }
 
 /// A Message-ID as it is looked for: without angle brackets and spaces.

@@ -21,8 +21,10 @@ mod keep;
 mod key;
 mod outbox;
 mod quarantine;
+mod rows;
 mod schema;
 mod seal;
+mod settle;
 mod verbatim;
 mod writer;
 

@@ -9,7 +9,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::audit::Chain;
-use super::outbox::{Cause, Kind, NewItem, Report, ReportedRecipient, queue_report};
+use super::outbox::{Cause, Kind, Report, ReportedRecipient};
+use super::settle::{NewItem, queue_report};
 use super::verbatim::address_key;
 use super::{Store, StoreError, instant, micros};
 
@@ -121,7 +122,7 @@ impl Store {
         let limit = if filter.limit == 0 { 100 } else { filter.limit.min(1000) };
         // Private mail is not found by its sender, or the filter would tell what the list hides.
         let sql = "SELECT held.*, mail.sender, mail.private, blob.size FROM held JOIN mail ON mail.id = held.mail \
-             JOIN blob ON blob.name = mail.blob \
+             LEFT JOIN blob ON blob.name = mail.blob \
              WHERE (held.state = $1 OR ($1 IS NULL AND held.state <> 'pending')) \
              AND ($2 IS NULL OR held.address = $2) AND ($3 IS NULL OR (mail.sender = $3 AND NOT mail.private)) \
              AND ($4 IS NULL OR held.rules LIKE '%' || $4 || '%') \
@@ -160,7 +161,9 @@ impl Store {
                 queue_id: None,
             });
         }
-        let (blob, wrapped): (String, Vec<u8>) = (row.try_get("blob")?, row.try_get("wrapped")?);
+        let (blob, wrapped): (String, Option<Vec<u8>>) = (row.try_get("blob")?, row.try_get("wrapped")?);
+        // Once the key is destroyed its row goes too, an hour later.
+        let wrapped = wrapped.unwrap_or_default();
         let open = |purpose: &str, sealed: Option<Vec<u8>>| match sealed {
             // Metadata goes with the content: once the key is destroyed there is nothing to show.
             Some(sealed) if !wrapped.is_empty() => {
@@ -282,7 +285,7 @@ impl Store {
 
 const HELD: &str = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, \
     mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
-    FROM held JOIN mail ON mail.id = held.mail JOIN blob ON blob.name = mail.blob \
+    FROM held JOIN mail ON mail.id = held.mail LEFT JOIN blob ON blob.name = mail.blob \
     WHERE held.id = $1 AND held.state <> 'pending'";
 
 /// One reviewer's (or the calendar's) decision on one copy.
@@ -373,7 +376,7 @@ fn held_row(row: &SqliteRow) -> Result<HeldRow, StoreError> {
     };
     let state: String = row.try_get("state")?;
     let sender: String = row.try_get("sender")?;
-    let size: i64 = row.try_get("size")?;
+    let size: Option<i64> = row.try_get("size")?;
     let rank: Option<i64> = row.try_get("max_rank")?;
     Ok(HeldRow {
         id: row.try_get("id")?,
@@ -387,6 +390,6 @@ fn held_row(row: &SqliteRow) -> Result<HeldRow, StoreError> {
         state: State::parse(&state).ok_or(StoreError::Damaged { what: format!("a held copy is {state}") })?,
         expires: instant(row.try_get("expires")?),
         private,
-        size: (!private).then_some(size.cast_unsigned()),
+        size: size.filter(|_| !private).map(i64::cast_unsigned),
     })
 }

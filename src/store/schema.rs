@@ -86,6 +86,8 @@ fn options(settings: &Settings) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+        // A destroyed key must not live on in a free page (decision D14).
+        .pragma("secure_delete", "ON")
 }
 
 fn load_key(settings: &Settings, fresh: bool) -> Result<KeyFile, StoreError> {

@@ -5,3 +5,4 @@ mod settle;
 mod policy;
 mod smtp;
 mod config;
+mod store;

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! How an attempt of the outbox ended, written down; what failed becomes a report to its sender (decision D16).
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection};
+
+use super::audit::Chain;
+use super::verbatim::Verbatim;
+use super::{
+    Actor, Cause, DueItem, ItemState, Kind, RecipientOutcome, Report, ReportedRecipient, StoreError, instant, micros,
+};
+
+/// One attempt's end, on its way to the writer.
+pub(super) struct Settle {
+    pub item: DueItem,
+    pub outcomes: Vec<RecipientOutcome>,
+    pub next_attempt: i64,
+    pub over: bool,
+    pub now: Timestamp,
+    pub chain: Chain,
+    pub owner: (String, i64),
+}
+
+impl Settle {
+    pub async fn write(self, c: &mut SqliteConnection) -> Result<ItemState, StoreError> {
+        let mut last = None;
+        let mut failed: Vec<ReportedRecipient> = Vec::new();
+        for outcome in &self.outcomes {
+            let (n, state, reply) = match outcome {
+                RecipientOutcome::Sent { n, reply } => (*n, "sent", reply),
+                RecipientOutcome::PutOff { n, reply } => (*n, "open", reply),
+                RecipientOutcome::Failed { n, reply } => (*n, "failed", reply),
+            };
+            sqlx::query(
+                "UPDATE outbox_recipient SET state = $1, reply = $2 WHERE item = $3 AND n = $4 AND state = 'open'",
+            )
+            .bind(state)
+            .bind(reply)
+            .bind(&self.item.id)
+            .bind(n)
+            .execute(&mut *c)
+            .await?;
+            last = Some(reply.clone());
+            failed.extend(
+                self.recipient(n)
+                    .filter(|_| state == "failed")
+                    .map(|verbatim| ReportedRecipient { verbatim, reply: Some(reply.clone()) }),
+            );
+        }
+        self.report(c, Cause::Undeliverable, failed, "failed").await?;
+        let open: Vec<(String, Option<String>)> = sqlx::query_as(
+            "SELECT verbatim, reply FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n",
+        )
+        .bind(&self.item.id)
+        .fetch_all(&mut *c)
+        .await?;
+        if !open.is_empty() && !self.over {
+            return self.put_off(c, last).await;
+        }
+        sqlx::query("UPDATE outbox_recipient SET state = 'failed' WHERE item = $1 AND state = 'open'")
+            .bind(&self.item.id)
+            .execute(&mut *c)
+            .await?;
+        let given_up = open.into_iter().map(|(verbatim, reply)| ReportedRecipient { verbatim, reply }).collect();
+        self.report(c, Cause::TimedOut, given_up, "timed out").await?;
+        self.end(c, last).await
+    }
+
+    fn recipient(&self, n: i64) -> Option<String> {
+        self.item.recipients.iter().find(|(at, _)| *at == n).map(|(_, verbatim)| verbatim.clone())
+    }
+
+    async fn put_off(&self, c: &mut SqliteConnection, last: Option<String>) -> Result<ItemState, StoreError> {
+        sqlx::query(
+            "UPDATE outbox SET attempts = attempts + 1, next_attempt = $1, last_reply = $2, lease_node = NULL, \
+             lease_until = 0 WHERE id = $3",
+        )
+        .bind(self.next_attempt)
+        .bind(last)
+        .bind(&self.item.id)
+        .execute(c)
+        .await?;
+        Ok(ItemState::Ready)
+    }
+
+    async fn end(&self, c: &mut SqliteConnection, last: Option<String>) -> Result<ItemState, StoreError> {
+        let (sent,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM outbox_recipient WHERE item = $1 AND state = 'sent'")
+                .bind(&self.item.id)
+                .fetch_one(&mut *c)
+                .await?;
+        let state = if sent > 0 { ItemState::Sent } else { ItemState::Failed };
+        sqlx::query(
+            "UPDATE outbox SET attempts = attempts + 1, state = $1, last_reply = $2, ended = $3, lease_node = NULL, \
+             lease_until = 0 WHERE id = $4",
+        )
+        .bind(state.as_str())
+        .bind(last)
+        .bind(micros(self.now))
+        .bind(&self.item.id)
+        .execute(&mut *c)
+        .await?;
+        super::expiry::free_unneeded(c, &self.item.blob, self.now).await?;
+        Ok(state)
+    }
+
+    /// Tells the sender of these recipients, or the audit where nobody is to be told by mail.
+    async fn report(
+        &self,
+        c: &mut SqliteConnection,
+        cause: Cause,
+        failed: Vec<ReportedRecipient>,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let actor = Actor { name: "octroi".into() };
+        self.chain.add(c, self.now, &actor, "give-up", &self.item.id, why).await?;
+        if !self.item.kind.is_mail() {
+            return Ok(());
+        }
+        let row = sqlx::query("SELECT origin, private, created FROM outbox WHERE id = $1")
+            .bind(&self.item.id)
+            .fetch_one(&mut *c)
+            .await?;
+        let report = Report {
+            cause,
+            mail: self.item.mail.clone(),
+            reverse_path: row.try_get("origin")?,
+            received: instant(row.try_get("created")?),
+            private: row.try_get("private")?,
+            recipients: failed,
+        };
+        let id = format!("{}-{}", self.item.id, if cause == Cause::TimedOut { "late" } else { "failed" });
+        let id = format!("{id}{}", self.item.attempts + 1);
+        queue_report(c, &id, None, &self.item.blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
+        Ok(())
+    }
+}
+
+/// Puts a failure report into the outbox; not for the null reverse-path, not where NOTIFY wants none (RFC 3461 §4.1,
+/// RFC 5321 §4.5.5). Says whether one is sent.
+pub(super) async fn queue_report(
+    c: &mut SqliteConnection,
+    id: &str,
+    copy: Option<&str>,
+    blob: &str,
+    mut report: Report,
+    now: Timestamp,
+    owner: (&str, i64),
+) -> Result<bool, StoreError> {
+    report.recipients.retain(|r| Verbatim::read(&r.verbatim).wants_failure());
+    let origin = report.reverse_path.clone();
+    let sender = Verbatim::read(&origin);
+    if sender.path.is_empty() || report.recipients.is_empty() {
+        return Ok(false);
+    }
+    // RFC 6531 §3.4: an address beyond ASCII needs the extension on the way back too.
+    let reverse_path = if sender.path.is_ascii() { "<>" } else { "<> SMTPUTF8" };
+    let item = NewItem {
+        id,
+        mail: &report.mail,
+        copy,
+        kind: Kind::Failure,
+        reverse_path,
+        origin: &origin,
+        recipients: &[format!("<{}>", sender.path)],
+        blob,
+        // Invariant: a report is texts and numbers, which become JSON.
+        report: Some(serde_json::to_string(&report).expect("a report becomes JSON")),
+        private: report.private,
+        pending: false,
+        created: micros(now),
+        next_attempt: micros(now),
+        owner,
+    };
+    item.insert(c).await?;
+    Ok(true)
+}
+
+/// A new row of the outbox.
+pub(super) struct NewItem<'a> {
+    pub id: &'a str,
+    pub mail: &'a str,
+    pub copy: Option<&'a str>,
+    pub kind: Kind,
+    pub reverse_path: &'a str,
+    /// The reverse-path of the mail it comes from, for a report.
+    pub origin: &'a str,
+    pub recipients: &'a [String],
+    pub blob: &'a str,
+    pub report: Option<String>,
+    pub private: bool,
+    pub pending: bool,
+    pub created: i64,
+    pub next_attempt: i64,
+    pub owner: (&'a str, i64),
+}
+
+impl NewItem<'_> {
+    pub async fn insert(self, c: &mut SqliteConnection) -> Result<(), StoreError> {
+        let state = if self.pending { ItemState::Pending } else { ItemState::Ready };
+        sqlx::query(
+            "INSERT INTO outbox (id, mail, copy, kind, reverse_path, origin, blob, report, private, state, created, \
+             next_attempt, attempts, lease_until, node, epoch) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, $14)",
+        )
+        .bind(self.id)
+        .bind(self.mail)
+        .bind(self.copy)
+        .bind(self.kind.as_str())
+        .bind(self.reverse_path)
+        .bind(self.origin)
+        .bind(self.blob)
+        .bind(self.report)
+        .bind(self.private)
+        .bind(state.as_str())
+        .bind(self.created)
+        .bind(self.next_attempt)
+        .bind(self.owner.0)
+        .bind(self.owner.1)
+        .execute(&mut *c)
+        .await?;
+        for (n, verbatim) in (1i64..).zip(self.recipients) {
+            sqlx::query(
+                "INSERT INTO outbox_recipient (item, n, verbatim, address, state) VALUES ($1, $2, $3, $4, 'open')",
+            )
+            .bind(self.id)
+            .bind(n)
+            .bind(verbatim)
+            .bind(Verbatim::read(verbatim).key())
+            .execute(&mut *c)
+            .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The chain notices what was changed, cut or forged.
+
+use octroi::store::Anchor;
+use sqlx::Connection;
+
+use super::*;
+
+async fn with_entries(n: usize) -> (TempDir, Store) {
+    let (folder, store) = house().await;
+    let mail = mail("M1", &["a@home.example"]);
+    store.keep(&all_held(&mail)).await.unwrap();
+    for n in 0..n {
+        store.open_content("M1-1", &reviewer(), &format!("ground {n}"), noon()).await.unwrap();
+    }
+    (folder, store)
+}
+
+async fn edit(folder: &Path, sql: &'static str) {
+    let path = folder.join("octroi.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_untouched_chain_holds_and_its_tail_is_proven_by_an_anchor_alone() {
+    let (_folder, store) = with_entries(3).await;
+    let report = store.audit_verify(&[]).await.unwrap();
+    assert_eq!((report.entries, report.broken.len(), report.tail_proven), (3, 0, false));
+    let noted: Anchor = format!("Nov 25 gate octroi: {}", store.audit_head().await.unwrap()).parse().unwrap();
+    store.open_content("M1-1", &reviewer(), "one more", noon()).await.unwrap();
+    let report = store.audit_verify(&[noted]).await.unwrap();
+    assert_eq!((report.entries, report.broken.len(), report.tail_proven), (4, 0, true));
+}
+
+#[tokio::test]
+async fn every_edit_breaks_the_chain() {
+    for sql in [
+        "UPDATE audit SET actor = 'somebody' WHERE seq = 2",
+        "UPDATE audit SET ground = '' WHERE seq = 1",
+        "UPDATE audit SET at = at + 1 WHERE seq = 3",
+        "DELETE FROM audit WHERE seq = 2",
+        "DELETE FROM audit WHERE seq = 1",
+        "UPDATE audit SET mac = (SELECT mac FROM audit WHERE seq = 1) WHERE seq = 2",
+        "INSERT INTO audit_checkpoint VALUES ('gate-1', 1, zeroblob(32), zeroblob(32))",
+    ] {
+        let (folder, store) = with_entries(3).await;
+        edit(folder.path(), sql).await;
+        assert_ne!(store.audit_verify(&[]).await.unwrap().broken.len(), 0, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_cut_tail_is_seen_against_the_anchor() {
+    let (folder, store) = with_entries(3).await;
+    let anchor = store.audit_head().await.unwrap();
+    edit(folder.path(), "DELETE FROM audit WHERE seq = 3").await;
+    assert!(store.audit_verify(&[]).await.unwrap().broken.is_empty(), "without an anchor the tail is not proven");
+    let report = store.audit_verify(std::slice::from_ref(&anchor)).await.unwrap();
+    assert!(!report.tail_proven && report.broken.len() == 1);
+    edit(folder.path(), "DELETE FROM audit").await;
+    assert!(!store.audit_verify(&[anchor]).await.unwrap().broken.is_empty());
+}
+
+#[tokio::test]
+async fn expiry_leaves_a_checkpoint_and_the_chain_goes_on() {
+    let (_folder, store) = with_entries(2).await;
+    let later = noon() + days(1100);
+    assert_eq!(store.sweep(later).await.unwrap().audit_deleted, 2);
+    assert_eq!(store.audit_head().await.unwrap().seq, 3, "the sweep's own expiry of M1-1 is an entry");
+    let report = store.audit_verify(&[]).await.unwrap();
+    assert_eq!((report.entries, report.broken), (1, Vec::<String>::new()));
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The store on a real SQLite file and real blobs, in a folder of its own.
+
+mod audit;
+mod courier;
+mod desk;
+mod durable;
+mod find;
+mod keep;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use octroi::mail::{Client, Content, Envelope, ForwardPath, Mail, MailId, Parameters, Recipient, ReversePath};
+use octroi::store::{
+    Actor, HeldCopy, Keeping, Kind, OutboxContent, OutboxItem, Retention, Settings, Store, StoreError, retry_digest,
+};
+use tempfile::TempDir;
+
+/// A fixed instant; tests add to it.
+pub fn noon() -> Timestamp {
+    "2026-11-25T12:00:00Z".parse().unwrap()
+}
+
+pub fn days(n: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * n)
+}
+
+pub fn settings(folder: &Path) -> Settings {
+    Settings {
+        database: folder.join("octroi.db"),
+        blobs: folder.join("blobs"),
+        key_file: folder.join("key"),
+        node: "gate-1".into(),
+        quota: None,
+        retention: Retention::default(),
+    }
+}
+
+pub async fn open(folder: &Path) -> Result<Store, StoreError> {
+    Store::open(settings(folder), noon()).await
+}
+
+pub async fn house() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    (folder, store)
+}
+
+pub fn reviewer() -> Actor {
+    Actor { name: "r.martin".into() }
+}
+
+pub const SECRET: &str = "Plan-Vigipirate-Kappa";
+
+/// A mail from an agent with a telling subject.
+pub fn mail(id: &str, to: &[&str]) -> Mail {
+    mail_from(id, "<agent@town.example>", to)
+}
+
+pub fn mail_from(id: &str, from: &str, to: &[&str]) -> Mail {
+    let path = from.split(['<', '>']).nth(1).unwrap();
+    let content = format!("Subject: {SECRET}\r\nMessage-ID: <{id}@town.example>\r\n\r\n.{SECRET} body of {id}\r\n");
+    Mail {
+        id: MailId(id.into()),
+        received: noon(),
+        client: Client { queue_id: Some(format!("Q{id}")), ..Client::default() },
+        envelope: Envelope {
+            reverse_path: ReversePath::parse(path).unwrap(),
+            parameters: Parameters::default(),
+            verbatim: from.into(),
+            recipients: to
+                .iter()
+                .map(|to| Recipient {
+                    path: ForwardPath::parse(to).unwrap(),
+                    parameters: Parameters::default(),
+                    verbatim: format!("<{to}>"),
+                })
+                .collect(),
+        },
+        content: Content(Bytes::from(content)),
+    }
+}
+
+/// Every recipient's copy held, nothing in the outbox.
+pub fn all_held(mail: &Mail) -> Keeping<'_> {
+    let copy = |recipient| HeldCopy {
+        recipient,
+        rules: vec!["document-to-private-mailbox".into()],
+        reasons: vec!["official documents stay in the house".into()],
+        findings_json: format!("[{{\"kind\":\"marking\",\"excerpt\":\"{SECRET}\"}}]"),
+        kinds: vec!["marking".into()],
+        rank: Some(2),
+    };
+    Keeping {
+        mail,
+        retry_digest: retry_digest(&mail.content),
+        message_id: Some(format!("<{}@town.example>", mail.id)),
+        subject: Some(SECRET.into()),
+        private: false,
+        held: (0..mail.envelope.recipients.len()).map(copy).collect(),
+        outbox: Vec::new(),
+    }
+}
+
+pub fn item(kind: Kind, from: &str, to: &str, content: OutboxContent) -> OutboxItem {
+    OutboxItem { kind, reverse_path: from.into(), recipients: vec![to.into()], content, not_before: noon() }
+}
+
+pub fn notice() -> OutboxItem {
+    item(
+        Kind::Notice,
+        "<>",
+        "<agent@town.example>",
+        OutboxContent::Own(Bytes::from_static(b"Subject: notice\r\n\r\nx\r\n")),
+    )
+}
+
+/// How many files lie in the folder of blobs.
+pub fn files(folder: &Path) -> usize {
+    std::fs::read_dir(folder.join("blobs")).unwrap().count()
+}
