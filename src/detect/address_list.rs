@@ -12,8 +12,13 @@ const FEWEST: usize = 10;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let mut files: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
-    let envelope: HashSet<String> =
-        look.evidence.recipients.iter().filter_map(|recipient| recipient.mailbox.as_ref()).map(|mailbox| mailbox.key()).collect();
+    let envelope: HashSet<String> = look
+        .evidence
+        .recipients
+        .iter()
+        .filter_map(|recipient| recipient.mailbox.as_ref())
+        .map(|mailbox| mailbox.key())
+        .collect();
     for text in look.evidence.texts {
         if memchr::memchr(b'@', text.normal.as_bytes()).is_none() {
             continue;
@@ -25,12 +30,16 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     }
     for (place, addresses) in files {
         if addresses.len() >= FEWEST {
-            findings.push(Finding::new(Kind::AddressList, place).count(u32::try_from(addresses.len()).unwrap_or(u32::MAX)));
+            findings
+                .push(Finding::new(Kind::AddressList, place).count(u32::try_from(addresses.len()).unwrap_or(u32::MAX)));
         }
     }
 }
 
 fn is_own(look: &Look<'_>, address: &str) -> bool {
     let host = address.rsplit('@').next().unwrap_or("");
-    look.tables.own.iter().any(|own| host.strip_suffix(own.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.')))
+    look.tables
+        .own
+        .iter()
+        .any(|own| host.strip_suffix(own.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.')))
 }

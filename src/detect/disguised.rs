@@ -12,12 +12,18 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         let name = place.rsplit('/').next().unwrap_or(&place);
         let name = if extract.name.is_empty() { name.trim_start_matches("attachment:") } else { extract.name.as_str() };
         if let Some(value) = disguise(name, &extract.kind) {
-            findings.push(Finding::new(Kind::Disguised, place.clone()).value(value).excerpt(crate::detect::look::excerpt(name)));
+            findings.push(
+                Finding::new(Kind::Disguised, place.clone()).value(value).excerpt(crate::detect::look::excerpt(name)),
+            );
         }
     }
-    let unopened = look.evidence.message.parts.iter().enumerate().filter(|(index, _)| {
-        !look.evidence.opened.iter().any(|opened| opened.part == *index)
-    });
+    let unopened = look
+        .evidence
+        .message
+        .parts
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !look.evidence.opened.iter().any(|opened| opened.part == *index));
     for (_, part) in unopened.filter(|(_, part)| matches!(part.body, Body::Attachment(_))) {
         let name = part.name.as_deref().unwrap_or("");
         if let Some(value) = disguise(name, &part.extension) {
@@ -51,7 +57,24 @@ fn disguise(name: &str, kind: &str) -> Option<String> {
 fn is_program(kind: &str) -> bool {
     matches!(
         kind,
-        "exe" | "dll" | "msi" | "elf" | "com" | "scr" | "bat" | "cmd" | "ps1" | "vbs" | "vbe" | "hta" | "lnk" | "pif" | "macho" | "jse" | "wsf" | "cpl"
+        "exe"
+            | "dll"
+            | "msi"
+            | "elf"
+            | "com"
+            | "scr"
+            | "bat"
+            | "cmd"
+            | "ps1"
+            | "vbs"
+            | "vbe"
+            | "hta"
+            | "lnk"
+            | "pif"
+            | "macho"
+            | "jse"
+            | "wsf"
+            | "cpl"
     )
 }
 
@@ -59,10 +82,14 @@ fn is_program(kind: &str) -> bool {
 /// another image's name, packages that are zip inside.
 fn compatible(said: &str, kind: &str) -> bool {
     let (a, b) = (family(said), family(kind));
-    let zipped = ["zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub", "ooxml", "odf", "vsdx", "xps", "kmz", "apk"];
+    let zipped = [
+        "zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub", "ooxml", "odf", "vsdx", "xps", "kmz", "apk",
+    ];
     match (a, b) {
         _ if is_program(kind) => false,
-        ("text", "text") | ("image", "image") | ("media", "media") | ("office", "office") | ("archive", "archive") => true,
+        ("text", "text") | ("image", "image") | ("media", "media") | ("office", "office") | ("archive", "archive") => {
+            true
+        }
         // A spreadsheet may really be csv or HTML with an office name; a text file is no office file.
         ("office", "text") => true,
         ("office" | "archive" | "pdf", _) if zipped.contains(&kind) && said != "pdf" => true,
@@ -81,14 +108,43 @@ mod tests {
 
     #[test]
     fn honest_names_stay_quiet() {
-        for (name, kind) in [("a.docx", "docx"), ("a.doc", "rtf"), ("a.xls", "csv"), ("a.xls", "html"), ("a.jpg", "png"), ("a.docx", "zip"), ("data.csv", "txt"), ("", "docx"), ("charte", "pdf"), ("a.dat", "tnef"), ("a.msg", "ole"), ("a.jpeg", "jpg"), ("a.pdf", ""), ("setup.exe", "exe"), ("v1.2", "pdf"), ("a.svg", "xml"), ("a.pages", "zip"), ("a.docx", "ole")] {
+        for (name, kind) in [
+            ("a.docx", "docx"),
+            ("a.doc", "rtf"),
+            ("a.xls", "csv"),
+            ("a.xls", "html"),
+            ("a.jpg", "png"),
+            ("a.docx", "zip"),
+            ("data.csv", "txt"),
+            ("", "docx"),
+            ("charte", "pdf"),
+            ("a.dat", "tnef"),
+            ("a.msg", "ole"),
+            ("a.jpeg", "jpg"),
+            ("a.pdf", ""),
+            ("setup.exe", "exe"),
+            ("v1.2", "pdf"),
+            ("a.svg", "xml"),
+            ("a.pages", "zip"),
+            ("a.docx", "ole"),
+        ] {
             assert_eq!(disguise(name, kind), None, "{name} {kind}");
         }
     }
 
     #[test]
     fn false_names_tell_the_true_kind() {
-        for (name, kind, value) in [("vacances.jpg", "docx", "docx"), ("notes.txt", "zip", "zip"), ("plaatje.png", "pdf", "pdf"), ("notice.pdf", "exe", "exe"), ("rapport.docx.gif", "docx", "docx"), ("rapport.pdf.exe", "exe", "exe"), ("rapport.pdf.scr", "", "scr"), ("an\u{202e}fdp.exe", "exe", "exe"), ("plan.pdf", "docx", "docx")] {
+        for (name, kind, value) in [
+            ("vacances.jpg", "docx", "docx"),
+            ("notes.txt", "zip", "zip"),
+            ("plaatje.png", "pdf", "pdf"),
+            ("notice.pdf", "exe", "exe"),
+            ("rapport.docx.gif", "docx", "docx"),
+            ("rapport.pdf.exe", "exe", "exe"),
+            ("rapport.pdf.scr", "", "scr"),
+            ("an\u{202e}fdp.exe", "exe", "exe"),
+            ("plan.pdf", "docx", "docx"),
+        ] {
             assert_eq!(disguise(name, kind).as_deref(), Some(value), "{name} {kind}");
         }
     }

@@ -15,13 +15,19 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let opened = look.evidence.opened.iter().find(|opened| opened.part == index);
-        let kind = opened.map(|opened| opened.extract.kind.as_str()).filter(|kind| !kind.is_empty()).unwrap_or(&part.extension);
+        let kind = opened
+            .map(|opened| opened.extract.kind.as_str())
+            .filter(|kind| !kind.is_empty())
+            .unwrap_or(&part.extension);
         let kind = if kind.is_empty() { extension(part.name.as_deref()) } else { kind.to_owned() };
         let family = family(&kind);
         if family == "image" && (is_inline(part) || bytes.len() < SMALLEST_IMAGE) {
             continue;
         }
-        let place = opened.map_or_else(|| format!("attachment:{}", part.name.as_deref().unwrap_or("")), |opened| opened.place.clone());
+        let place = opened.map_or_else(
+            || format!("attachment:{}", part.name.as_deref().unwrap_or("")),
+            |opened| opened.place.clone(),
+        );
         findings.push(Finding::new(Kind::Document, place).value(family));
     }
 }
@@ -29,15 +35,21 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 /// Families of file kinds.
 pub fn family(kind: &str) -> &'static str {
     match kind {
-        "doc" | "docx" | "docm" | "dot" | "dotx" | "xls" | "xlsx" | "xlsm" | "xlsb" | "xlt" | "ppt" | "pptx" | "pptm" | "pps" | "ppsx"
-        | "odt" | "ods" | "odp" | "odg" | "ott" | "rtf" | "ole" | "cfb" | "ooxml" | "odf" | "vsd" | "vsdx" | "pub" | "one" | "pages" | "numbers" | "key"
-        | "wpd" | "abw" | "mdb" | "accdb" | "mpp" => "office",
+        "doc" | "docx" | "docm" | "dot" | "dotx" | "xls" | "xlsx" | "xlsm" | "xlsb" | "xlt" | "ppt" | "pptx"
+        | "pptm" | "pps" | "ppsx" | "odt" | "ods" | "odp" | "odg" | "ott" | "rtf" | "ole" | "cfb" | "ooxml" | "odf"
+        | "vsd" | "vsdx" | "pub" | "one" | "pages" | "numbers" | "key" | "wpd" | "abw" | "mdb" | "accdb" | "mpp" => {
+            "office"
+        }
         "pdf" | "ps" | "eps" | "xps" | "djvu" | "epub" => "pdf",
-        "zip" | "7z" | "rar" | "tar" | "gz" | "tgz" | "bz2" | "xz" | "zst" | "cab" | "iso" | "lz" | "lzma" | "arj" | "ace" | "dmg" | "wim" => "archive",
-        "txt" | "csv" | "tsv" | "html" | "htm" | "xml" | "json" | "md" | "log" | "yaml" | "sql" | "vcf" | "eml" | "msg" | "tnef" | "mbox" | "pst" | "dat" => "text",
-        "png" | "jpg" | "jpeg" | "gif" | "bmp" | "tif" | "tiff" | "webp" | "heic" | "heif" | "svg" | "avif" | "ico" | "jp2" => "image",
+        "zip" | "7z" | "rar" | "tar" | "gz" | "tgz" | "bz2" | "xz" | "zst" | "cab" | "iso" | "lz" | "lzma" | "arj"
+        | "ace" | "dmg" | "wim" => "archive",
+        "txt" | "csv" | "tsv" | "html" | "htm" | "xml" | "json" | "md" | "log" | "yaml" | "sql" | "vcf" | "eml"
+        | "msg" | "tnef" | "mbox" | "pst" | "dat" => "text",
+        "png" | "jpg" | "jpeg" | "gif" | "bmp" | "tif" | "tiff" | "webp" | "heic" | "heif" | "svg" | "avif" | "ico"
+        | "jp2" => "image",
         "mp3" | "mp4" | "m4a" | "wav" | "ogg" | "avi" | "mov" | "mkv" | "webm" | "flac" | "opus" => "media",
-        "exe" | "dll" | "msi" | "elf" | "com" | "scr" | "bat" | "cmd" | "ps1" | "vbs" | "js" | "jar" | "apk" | "lnk" | "hta" => "program",
+        "exe" | "dll" | "msi" | "elf" | "com" | "scr" | "bat" | "cmd" | "ps1" | "vbs" | "js" | "jar" | "apk"
+        | "lnk" | "hta" => "program",
         _ => "other",
     }
 }
@@ -45,13 +57,18 @@ pub fn family(kind: &str) -> &'static str {
 /// The extension of a name, lower case.
 pub fn extension(name: Option<&str>) -> String {
     let name = name.unwrap_or("");
-    name.rsplit_once('.').map(|(_, extension)| extension.trim().to_lowercase()).filter(|e| e.len() <= 8).unwrap_or_default()
+    name.rsplit_once('.')
+        .map(|(_, extension)| extension.trim().to_lowercase())
+        .filter(|e| e.len() <= 8)
+        .unwrap_or_default()
 }
 
 fn is_inline(part: &Part) -> bool {
     let header = |name: &str| part.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
     let inline = header("Content-Disposition").is_some_and(|header| header.value.to_lowercase().starts_with("inline"));
-    inline || header("Content-ID").is_some() && header("Content-Disposition").is_none_or(|header| !header.value.to_lowercase().starts_with("attachment"))
+    inline
+        || header("Content-ID").is_some()
+            && header("Content-Disposition").is_none_or(|header| !header.value.to_lowercase().starts_with("attachment"))
 }
 
 /// Parts that programs add: signatures, keys, invitations, reports.
@@ -59,9 +76,18 @@ fn is_machinery(part: &Part) -> bool {
     let kind = part.declared_type.as_str();
     matches!(
         kind,
-        "application/pkcs7-signature" | "application/x-pkcs7-signature" | "application/pgp-signature" | "application/pgp-keys"
-            | "application/pgp-encrypted" | "text/calendar" | "application/ics" | "message/delivery-status"
-            | "message/disposition-notification" | "text/rfc822-headers" | "message/rfc822" | "message/global"
+        "application/pkcs7-signature"
+            | "application/x-pkcs7-signature"
+            | "application/pgp-signature"
+            | "application/pgp-keys"
+            | "application/pgp-encrypted"
+            | "text/calendar"
+            | "application/ics"
+            | "message/delivery-status"
+            | "message/disposition-notification"
+            | "text/rfc822-headers"
+            | "message/rfc822"
+            | "message/global"
     ) || part.name.as_deref().is_some_and(|name| {
         let name = name.to_lowercase();
         name.ends_with(".ics") || name.ends_with(".p7s") || name == "signature.asc"

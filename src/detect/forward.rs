@@ -16,34 +16,120 @@ use crate::mime::{Body, Part};
 /// Wording that only a forward carries, by program: Outlook, Thunderbird, Apple Mail, Gmail, Notes, Zimbra, SOGo,
 /// Roundcube, mobile mail; fr, nl, en, de, ar. Folded before comparison.
 const SAYS_FORWARD: &[&str] = &[
-    "message transféré", "message transmis", "message réexpédié", "e-mail transféré", "courriel transféré",
-    "courrier transféré", "mail transféré", "transféré par", "transmis par", "réacheminé par", "faire suivre par",
-    "forwarded message", "forwarded mail", "forwarded by", "fwd message",
-    "doorgestuurd bericht", "doorgestuurde bericht", "doorgestuurd door", "doorgezonden bericht",
-    "weitergeleitete nachricht", "weitergeleitete e-mail", "weitergeleiteten nachricht", "weitergeleitet von",
-    "رسالة معاد توجيهها", "الرسالة المعاد توجيهها", "رسالة محولة", "رسالة معاد إرسالها",
+    "message transféré",
+    "message transmis",
+    "message réexpédié",
+    "e-mail transféré",
+    "courriel transféré",
+    "courrier transféré",
+    "mail transféré",
+    "transféré par",
+    "transmis par",
+    "réacheminé par",
+    "faire suivre par",
+    "forwarded message",
+    "forwarded mail",
+    "forwarded by",
+    "fwd message",
+    "doorgestuurd bericht",
+    "doorgestuurde bericht",
+    "doorgestuurd door",
+    "doorgezonden bericht",
+    "weitergeleitete nachricht",
+    "weitergeleitete e-mail",
+    "weitergeleiteten nachricht",
+    "weitergeleitet von",
+    "رسالة معاد توجيهها",
+    "الرسالة المعاد توجيهها",
+    "رسالة محولة",
+    "رسالة معاد إرسالها",
 ];
 /// Wording that stands over a quoted message in forwards and replies alike.
 const SAYS_ORIGINAL: &[&str] = &[
-    "message d'origine", "message original", "message initial", "original message", "oorspronkelijk bericht",
-    "origineel bericht", "ursprüngliche nachricht", "original-nachricht", "originalnachricht", "الرسالة الأصلية",
+    "message d'origine",
+    "message original",
+    "message initial",
+    "original message",
+    "oorspronkelijk bericht",
+    "origineel bericht",
+    "ursprüngliche nachricht",
+    "original-nachricht",
+    "originalnachricht",
+    "الرسالة الأصلية",
 ];
 /// Names of the first line of a quoted header block, with their author.
 const FROM: &[&str] = &["de", "from", "van", "von", "من", "expediteur", "afzender", "absender", "sender"];
 const SUBJECT: &[&str] = &["objet", "subject", "onderwerp", "betreff", "الموضوع", "sujet"];
 const OTHERS: &[&str] = &[
-    "date", "envoye", "envoye le", "sent", "verzonden", "datum", "gesendet", "التاريخ", "تاريخ الإرسال", "a", "to",
-    "aan", "an", "إلى", "الى", "cc", "kopie", "نسخة", "pour", "destinataire", "reply-to", "repondre a", "date d'envoi",
-    "tijd", "envoyé", "date et heure", "تم الإرسال", "importance", "bcc", "cci",
+    "date",
+    "envoye",
+    "envoye le",
+    "sent",
+    "verzonden",
+    "datum",
+    "gesendet",
+    "التاريخ",
+    "تاريخ الإرسال",
+    "a",
+    "to",
+    "aan",
+    "an",
+    "إلى",
+    "الى",
+    "cc",
+    "kopie",
+    "نسخة",
+    "pour",
+    "destinataire",
+    "reply-to",
+    "repondre a",
+    "date d'envoi",
+    "tijd",
+    "envoyé",
+    "date et heure",
+    "تم الإرسال",
+    "importance",
+    "bcc",
+    "cci",
 ];
 
 /// What makes a text worth reading for quoted messages.
 pub const TRIGGERS: &[&str] = &[
-    "transféré", "message transmis", "transmis par", "réexpédié", "réacheminé", "faire suivre par", "forwarded",
-    "fwd message", "doorgestuurd", "doorgezonden", "weitergeleitet", "معاد توجيهها", "رسالة محولة", "المعاد توجيهها",
-    "معاد إرسالها", "message d'origine", "message original", "message initial", "original message", "oorspronkelijk bericht",
-    "origineel bericht", "ursprüngliche nachricht", "original-nachricht", "originalnachricht", "الرسالة الأصلية",
-    "objet :", "objet:", "objet\u{20}\u{20}:", "subject:", "onderwerp:", "betreff:", "الموضوع:", "الموضوع :", "sujet :", "sujet:",
+    "transféré",
+    "message transmis",
+    "transmis par",
+    "réexpédié",
+    "réacheminé",
+    "faire suivre par",
+    "forwarded",
+    "fwd message",
+    "doorgestuurd",
+    "doorgezonden",
+    "weitergeleitet",
+    "معاد توجيهها",
+    "رسالة محولة",
+    "المعاد توجيهها",
+    "معاد إرسالها",
+    "message d'origine",
+    "message original",
+    "message initial",
+    "original message",
+    "oorspronkelijk bericht",
+    "origineel bericht",
+    "ursprüngliche nachricht",
+    "original-nachricht",
+    "originalnachricht",
+    "الرسالة الأصلية",
+    "objet :",
+    "objet:",
+    "objet\u{20}\u{20}:",
+    "subject:",
+    "onderwerp:",
+    "betreff:",
+    "الموضوع:",
+    "الموضوع :",
+    "sujet :",
+    "sujet:",
 ];
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
@@ -64,7 +150,8 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     }
     for name in ["Resent-From", "Resent-To", "Resent-Sender", "Resent-Date"] {
         if let Some(value) = look.header(name) {
-            findings.push(Finding::new(Kind::Forward, format!("header:{name}")).value("resent").excerpt(excerpt(value)));
+            findings
+                .push(Finding::new(Kind::Forward, format!("header:{name}")).value("resent").excerpt(excerpt(value)));
             break;
         }
     }
@@ -93,7 +180,8 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
             let block = || Block::read(&lines[at + 1..]);
             let banner = is_banner(&folded);
             if says(&folded, &WORDINGS.forward) && (banner || block().is_some()) {
-                let answered = subject.replied && (text.place == "body#quoted" || block().is_some_and(|block| block.answers(look)));
+                let answered = subject.replied
+                    && (text.place == "body#quoted" || block().is_some_and(|block| block.answers(look)));
                 if !answered {
                     return Some((place.to_owned(), (*line).to_owned()));
                 }
@@ -107,10 +195,25 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
             }
         }
     }
+    if original.is_none() && subject.forwarded && passes_on_silently(look) {
+        return Some(("subject".to_owned(), subject.bare.to_owned()));
+    }
     let (place, line, block) = original?;
     let to_author = block.is_some_and(|block| block.answers(look));
     let forwards = if subject.forwarded { !to_author } else { !subject.replied && !to_author && !answers_thread(look) };
     forwards.then_some((place, line))
+}
+
+/// A subject that says "forward" over an invitation, or over files without a word of one's own.
+fn passes_on_silently(look: &Look<'_>) -> bool {
+    let parts = &look.evidence.message.parts;
+    if parts.iter().any(|part| is_attached_message(look, part)) {
+        return false;
+    }
+    let invitation = parts.iter().any(|part| part.declared_type == "text/calendar");
+    let files = parts.iter().any(|part| matches!(part.body, Body::Attachment(_)));
+    let letters = look.body_texts().map(|(_, text)| text.normal.chars().filter(|c| c.is_alphabetic()).take(20).count());
+    invitation || files && letters.max().unwrap_or(0) < 20
 }
 
 /// An answer whose subject lost its prefix. Outlook's forwards carry In-Reply-To as well, beside their Thread-Topic.
@@ -120,7 +223,8 @@ fn answers_thread(look: &Look<'_>) -> bool {
 
 /// A line of dashes, "Begin forwarded message:", or otherwise nothing but the wording.
 fn is_banner(folded: &str) -> bool {
-    let dashed = folded.starts_with("--") || folded.starts_with("__") || folded.starts_with("==") || folded.starts_with("**");
+    let dashed =
+        folded.starts_with("--") || folded.starts_with("__") || folded.starts_with("==") || folded.starts_with("**");
     let short = folded.split_whitespace().count() <= 8;
     let colon = folded.ends_with(':') || folded.ends_with('-') || folded.ends_with('_') || folded.ends_with('*');
     dashed && folded.len() < 160 || short && colon || folded.split_whitespace().count() <= 3
@@ -185,7 +289,8 @@ impl Block {
             }
         }
         let from = from?;
-        (subject || others >= 2).then_some(Block { from })
+        let sound = subject && (others > 0 || from.contains('@')) || others >= 2;
+        sound.then_some(Block { from })
     }
 
     /// Whether the mail goes back to the author of the quoted message.
@@ -196,7 +301,8 @@ impl Block {
             return recipients.any(|key| self.from.contains(key.as_str()));
         }
         // Outlook often writes only the name: compare with the names in To and with local parts.
-        let words: Vec<&str> = self.from.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 2).collect();
+        let words: Vec<&str> =
+            self.from.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 2).collect();
         let to = look.headers("To").chain(look.headers("Cc")).map(fold).collect::<Vec<_>>();
         !words.is_empty() && to.iter().any(|to| words.iter().all(|word| to.contains(word)))
     }
@@ -205,12 +311,16 @@ impl Block {
 /// A message sent along that is neither a report of delivery nor a receipt.
 fn is_attached_message(look: &Look<'_>, part: &Part) -> bool {
     let parts = &look.evidence.message.parts;
-    let in_report = part.parent.and_then(|parent| parts.get(parent)).is_some_and(|parent| {
-        parent.declared_type == "multipart/report"
-    });
+    let in_report = part
+        .parent
+        .and_then(|parent| parts.get(parent))
+        .is_some_and(|parent| parent.declared_type == "multipart/report");
     // A digest of a list is a collection, not a forward.
-    let in_digest = part.parent.and_then(|parent| parts.get(parent)).is_some_and(|p| p.declared_type == "multipart/digest");
-    let message = matches!(part.body, Body::Message(_)) || part.declared_type == "message/rfc822" || part.declared_type == "message/global";
+    let in_digest =
+        part.parent.and_then(|parent| parts.get(parent)).is_some_and(|p| p.declared_type == "multipart/digest");
+    let message = matches!(part.body, Body::Message(_))
+        || part.declared_type == "message/rfc822"
+        || part.declared_type == "message/global";
     let only_root = part.parent.is_none() && parts.len() == 1;
     message && part.depth == 0 && !in_report && !in_digest && !only_root
 }
@@ -231,9 +341,20 @@ fn automatic<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
         return None;
     }
     const NAMES: &[&str] = &[
-        "X-Forwarded-For", "X-Forwarded-To", "X-Autoforward", "X-Auto-Forward", "X-Autoforwarded", "X-Forwarded-By",
-        "X-Gmail-Forwarded", "X-Zimbra-Forwarded", "X-Sieve-Redirected-From", "X-Sieve", "X-Original-Recipient",
-        "X-MS-Exchange-Inbox-Rules-Loop", "X-MS-Exchange-ForwardingLoop", "X-Redirected-By",
+        "X-Forwarded-For",
+        "X-Forwarded-To",
+        "X-Autoforward",
+        "X-Auto-Forward",
+        "X-Autoforwarded",
+        "X-Forwarded-By",
+        "X-Gmail-Forwarded",
+        "X-Zimbra-Forwarded",
+        "X-Sieve-Redirected-From",
+        "X-Sieve",
+        "X-Original-Recipient",
+        "X-MS-Exchange-Inbox-Rules-Loop",
+        "X-MS-Exchange-ForwardingLoop",
+        "X-Redirected-By",
     ];
     for name in NAMES {
         let Some(value) = look.header(name) else { continue };
@@ -251,17 +372,20 @@ fn automatic<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
 /// delivered to somebody who is not its recipient.
 fn redirected<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
     let delivered = look.header("Delivered-To")?;
-    let elsewhere = look.evidence.recipients.iter().filter_map(|recipient| recipient.mailbox.as_ref()).all(|mailbox| {
-        !delivered.to_lowercase().contains(&mailbox.key())
-    });
+    let elsewhere = look
+        .evidence
+        .recipients
+        .iter()
+        .filter_map(|recipient| recipient.mailbox.as_ref())
+        .all(|mailbox| !delivered.to_lowercase().contains(&mailbox.key()));
     let rewritten = match &look.evidence.envelope.reverse_path {
         ReversePath::Null => false,
         path => path.mailbox().is_some_and(|mailbox| {
             let local = mailbox.local().to_ascii_lowercase();
-            local.starts_with("srs0=") || local.starts_with("srs1=")
+            local.starts_with("srs0=")
+                || local.starts_with("srs1=")
                 || look.header("From").is_some_and(|from| !from.to_lowercase().contains(&mailbox.key()))
         }),
     };
     (elsewhere && rewritten).then_some(("Delivered-To", delivered))
 }
-

@@ -53,13 +53,76 @@ pub fn is_nrn(text: &str) -> bool {
 
 /// Lengths by country (ISO 13616 registry): Europe, the Maghreb and the Near East.
 const IBAN_LENGTHS: &[(&str, usize)] = &[
-    ("ad", 24), ("ae", 23), ("al", 28), ("at", 20), ("az", 28), ("ba", 20), ("be", 16), ("bg", 22), ("bh", 22), ("by", 28), ("ch", 21),
-    ("cy", 28), ("cz", 24), ("de", 22), ("dk", 18), ("ee", 20), ("eg", 29), ("es", 24), ("fi", 18), ("fo", 18), ("fr", 27), ("gb", 22),
-    ("ge", 22), ("gi", 23), ("gl", 18), ("gr", 27), ("hr", 21), ("hu", 28), ("ie", 22), ("il", 23), ("iq", 23), ("is", 26), ("it", 27),
-    ("jo", 30), ("kw", 30), ("kz", 20), ("lb", 28), ("li", 21), ("lt", 20), ("lu", 20), ("lv", 21), ("ly", 25), ("ma", 28), ("mc", 27),
-    ("md", 24), ("me", 22), ("mk", 19), ("mr", 27), ("mt", 31), ("mu", 30), ("nl", 18), ("no", 15), ("pk", 24), ("pl", 28), ("ps", 29),
-    ("pt", 25), ("qa", 29), ("ro", 24), ("rs", 22), ("sa", 24), ("se", 24), ("si", 19), ("sk", 24), ("sm", 27), ("tn", 24), ("tr", 26),
-    ("ua", 29), ("va", 22), ("vg", 24), ("xk", 20),
+    ("ad", 24),
+    ("ae", 23),
+    ("al", 28),
+    ("at", 20),
+    ("az", 28),
+    ("ba", 20),
+    ("be", 16),
+    ("bg", 22),
+    ("bh", 22),
+    ("by", 28),
+    ("ch", 21),
+    ("cy", 28),
+    ("cz", 24),
+    ("de", 22),
+    ("dk", 18),
+    ("ee", 20),
+    ("eg", 29),
+    ("es", 24),
+    ("fi", 18),
+    ("fo", 18),
+    ("fr", 27),
+    ("gb", 22),
+    ("ge", 22),
+    ("gi", 23),
+    ("gl", 18),
+    ("gr", 27),
+    ("hr", 21),
+    ("hu", 28),
+    ("ie", 22),
+    ("il", 23),
+    ("iq", 23),
+    ("is", 26),
+    ("it", 27),
+    ("jo", 30),
+    ("kw", 30),
+    ("kz", 20),
+    ("lb", 28),
+    ("li", 21),
+    ("lt", 20),
+    ("lu", 20),
+    ("lv", 21),
+    ("ly", 25),
+    ("ma", 28),
+    ("mc", 27),
+    ("md", 24),
+    ("me", 22),
+    ("mk", 19),
+    ("mr", 27),
+    ("mt", 31),
+    ("mu", 30),
+    ("nl", 18),
+    ("no", 15),
+    ("pk", 24),
+    ("pl", 28),
+    ("ps", 29),
+    ("pt", 25),
+    ("qa", 29),
+    ("ro", 24),
+    ("rs", 22),
+    ("sa", 24),
+    ("se", 24),
+    ("si", 19),
+    ("sk", 24),
+    ("sm", 27),
+    ("tn", 24),
+    ("tr", 26),
+    ("ua", 29),
+    ("va", 22),
+    ("vg", 24),
+    ("xk", 20),
 ];
 
 /// The length of an IBAN of that country, where there is one.
@@ -70,7 +133,8 @@ pub fn iban_length(country: &str) -> Option<usize> {
 /// ISO 13616: length by country, mod 97 of the rearranged number is 1.
 pub fn is_iban(compact: &str) -> bool {
     let bytes = compact.as_bytes();
-    let fits = compact.is_ascii() && bytes.len() >= 15 && iban_length(&compact[..2].to_ascii_lowercase()) == Some(bytes.len());
+    let fits =
+        compact.is_ascii() && bytes.len() >= 15 && iban_length(&compact[..2].to_ascii_lowercase()) == Some(bytes.len());
     if !fits || !bytes[2..4].iter().all(u8::is_ascii_digit) {
         return false;
     }
@@ -92,10 +156,17 @@ pub fn is_card(text: &str) -> bool {
     let head = digits.iter().take(4).fold(0, |head, digit| head * 10 + digit);
     let issuer = match digits.len() {
         15 => matches!(head / 100, 34 | 37),
-        16 => head / 1000 == 4 || matches!(head / 100, 51..=55 | 65) || matches!(head, 2221..=2720 | 6011 | 3528..=3589),
+        16 => {
+            head / 1000 == 4 || matches!(head / 100, 51..=55 | 65) || matches!(head, 2221..=2720 | 6011 | 3528..=3589)
+        }
         _ => false,
     };
-    let sum: u32 = digits.iter().rev().enumerate().map(|(at, digit)| if at % 2 == 1 { digit * 2 % 10 + digit * 2 / 10 } else { *digit }).sum();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| if at % 2 == 1 { digit * 2 % 10 + digit * 2 / 10 } else { *digit })
+        .sum();
     issuer && sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != digits[0])
 }
 
@@ -118,7 +189,9 @@ fn mrz_digit(field: &[u8]) -> Option<u8> {
 /// The second line of a passport's machine-readable zone (44 characters): number, birth and expiry check out.
 pub fn is_mrz(line: &str) -> bool {
     let line = line.as_bytes();
-    let checks = |from: usize, to: usize| line.get(from..to).and_then(mrz_digit).is_some_and(|digit| line.get(to) == Some(&digit));
+    let checks = |from: usize, to: usize| {
+        line.get(from..to).and_then(mrz_digit).is_some_and(|digit| line.get(to) == Some(&digit))
+    };
     match line.len() {
         44 => checks(0, 9) && checks(13, 19) && checks(21, 27),
         36 => checks(0, 9) && checks(13, 19) && checks(21, 27),
@@ -156,7 +229,8 @@ mod tests {
 
     #[test]
     fn nothing_breaks_on_nonsense() {
-        for text in ["", "é", "aaaaaaaaaaaaaaa", "2a", "fr", "éééééééééééééééé", "<<<<", "99999999999999999999"] {
+        for text in ["", "é", "aaaaaaaaaaaaaaa", "2a", "fr", "éééééééééééééééé", "<<<<", "99999999999999999999"]
+        {
             let _ = (is_nir(text), is_bsn(text), is_nrn(text), is_iban(text), is_card(text), is_mrz(text));
         }
     }

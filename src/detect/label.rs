@@ -14,9 +14,19 @@ const MOST: usize = 100;
 
 /// Headers that hold a level as free text or as `NAME=VALUE` pairs.
 const HEADERS: &[&str] = &[
-    "X-Protective-Marking", "SIO-Label", "X-Classification", "X-Microsoft-Classification", "X-Microsoft-ClassDesc",
-    "Classification", "X-Security-Label", "X-Labelling", "X-TITUS-Classification", "X-Titus-Label", "X-Sensitivity-Label",
-    "X-Data-Classification", "X-Confidentiality",
+    "X-Protective-Marking",
+    "SIO-Label",
+    "X-Classification",
+    "X-Microsoft-Classification",
+    "X-Microsoft-ClassDesc",
+    "Classification",
+    "X-Security-Label",
+    "X-Labelling",
+    "X-TITUS-Classification",
+    "X-Titus-Label",
+    "X-Sensitivity-Label",
+    "X-Data-Classification",
+    "X-Confidentiality",
 ];
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
@@ -48,7 +58,15 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         }
         for (name, value) in &extract.properties {
             let key = fold(name);
-            let known = ["classification", "titusclassification", "sensitivity", "docclassification", "sitelabel", "clsclassification", "protectivemarking"];
+            let known = [
+                "classification",
+                "titusclassification",
+                "sensitivity",
+                "docclassification",
+                "sitelabel",
+                "clsclassification",
+                "protectivemarking",
+            ];
             if known.contains(&key.replace(['_', '-', ' '], "").as_str()) && !value.trim().is_empty() {
                 tell(markings, &format!("{place}#label"), value.trim(), findings);
             }
@@ -128,16 +146,66 @@ fn header_label(name: &str, value: &str) -> Option<String> {
 
 /// Words of label names and their rank, strictest first: what administrations call their labels in fr, nl, en, de.
 const WORDS: &[(&str, u8)] = &[
-    ("non protege", 0), ("non classifie", 0), ("non sensible", 0), ("unclassified", 0), ("niet gerubriceerd", 0),
-    ("ongerubriceerd", 0), ("not protected", 0), ("non confidentiel", 0), ("unrestricted", 0), ("non restreint", 0),
-    ("tres secret", 4), ("top secret", 4), ("streng geheim", 4), ("zeer geheim", 4), ("secret", 4), ("geheim", 4),
-    ("highly confidential", 3), ("strictly confidential", 3), ("strictement confidentiel", 3), ("hautement confidentiel", 3),
-    ("tres confidentiel", 3), ("zeer vertrouwelijk", 3), ("strikt vertrouwelijk", 3), ("streng vertraulich", 3),
-    ("confidentiel", 2), ("confidential", 2), ("vertrouwelijk", 2), ("vertraulich", 2), ("restreint", 2), ("restricted", 2),
-    ("sensible", 2), ("sensitive", 2), ("gevoelig", 2), ("protected", 2), ("protege", 2), ("beperkt", 2), ("سري", 4), ("محدود", 2),
-    ("interne", 1), ("internal", 1), ("intern", 1), ("personnel", 1), ("personal", 1), ("private", 1), ("prive", 1), ("limite", 1), ("limited", 1),
-    ("public", 0), ("publique", 0), ("openbaar", 0), ("offentlich", 0), ("general", 0), ("generale", 0), ("algemeen", 0),
-    ("allgemein", 0), ("official", 0), ("officiel", 0), ("clear", 0), ("open", 0), ("none", 0),
+    ("non protege", 0),
+    ("non classifie", 0),
+    ("non sensible", 0),
+    ("unclassified", 0),
+    ("niet gerubriceerd", 0),
+    ("ongerubriceerd", 0),
+    ("not protected", 0),
+    ("non confidentiel", 0),
+    ("unrestricted", 0),
+    ("non restreint", 0),
+    ("tres secret", 4),
+    ("top secret", 4),
+    ("streng geheim", 4),
+    ("zeer geheim", 4),
+    ("secret", 4),
+    ("geheim", 4),
+    ("highly confidential", 3),
+    ("strictly confidential", 3),
+    ("strictement confidentiel", 3),
+    ("hautement confidentiel", 3),
+    ("tres confidentiel", 3),
+    ("zeer vertrouwelijk", 3),
+    ("strikt vertrouwelijk", 3),
+    ("streng vertraulich", 3),
+    ("confidentiel", 2),
+    ("confidential", 2),
+    ("vertrouwelijk", 2),
+    ("vertraulich", 2),
+    ("restreint", 2),
+    ("restricted", 2),
+    ("sensible", 2),
+    ("sensitive", 2),
+    ("gevoelig", 2),
+    ("protected", 2),
+    ("protege", 2),
+    ("beperkt", 2),
+    ("سري", 4),
+    ("محدود", 2),
+    ("interne", 1),
+    ("internal", 1),
+    ("intern", 1),
+    ("personnel", 1),
+    ("personal", 1),
+    ("private", 1),
+    ("prive", 1),
+    ("limite", 1),
+    ("limited", 1),
+    ("public", 0),
+    ("publique", 0),
+    ("openbaar", 0),
+    ("offentlich", 0),
+    ("general", 0),
+    ("generale", 0),
+    ("algemeen", 0),
+    ("allgemein", 0),
+    ("official", 0),
+    ("officiel", 0),
+    ("clear", 0),
+    ("open", 0),
+    ("none", 0),
 ];
 
 /// What a label's name says. The operator's table speaks first, then the vocabulary of markings, then plain words.
@@ -149,13 +217,18 @@ fn rank(markings: &Markings, label: &str) -> u8 {
     }
     let words = split(label);
     let view: Vec<&str> = words.iter().map(String::as_str).collect();
-    let vocabulary = (0..view.len()).filter_map(|from| markings.at(&view[from..], |_, _| true)).flat_map(|(_, phrases)| phrases);
+    let vocabulary =
+        (0..view.len()).filter_map(|from| markings.at(&view[from..], |_, _| true)).flat_map(|(_, phrases)| phrases);
     let vocabulary = vocabulary.filter(|&phrase| markings.phrases[phrase].strength == Strength::Specific);
     if let Some(rank) = vocabulary.map(|phrase| markings.levels[markings.phrases[phrase].level].rank).max() {
         return rank;
     }
     let folded = format!(" {} ", words.join(" "));
-    WORDS.iter().find(|(word, _)| folded.contains(&format!(" {word} "))).or_else(|| WORDS.iter().find(|(word, _)| folded.contains(&format!(" {word}")))).map_or(1, |(_, rank)| *rank)
+    WORDS
+        .iter()
+        .find(|(word, _)| folded.contains(&format!(" {word} ")))
+        .or_else(|| WORDS.iter().find(|(word, _)| folded.contains(&format!(" {word}"))))
+        .map_or(1, |(_, rank)| *rank)
 }
 
 #[cfg(test)]
@@ -171,15 +244,31 @@ mod tests {
 
     #[test]
     fn marking_headers_give_their_level() {
-        assert_eq!(header_label("X-Protective-Marking", "VER=2018.4, NS=gov.au, SEC=OFFICIAL:Sensitive, ORIGIN=a@b").as_deref(), Some("OFFICIAL:Sensitive"));
-        assert_eq!(header_label("SIO-Label", "marking=\"NATO RESTRICTED\"; fgcolor=blue").as_deref(), Some("NATO RESTRICTED"));
+        assert_eq!(
+            header_label("X-Protective-Marking", "VER=2018.4, NS=gov.au, SEC=OFFICIAL:Sensitive, ORIGIN=a@b")
+                .as_deref(),
+            Some("OFFICIAL:Sensitive")
+        );
+        assert_eq!(
+            header_label("SIO-Label", "marking=\"NATO RESTRICTED\"; fgcolor=blue").as_deref(),
+            Some("NATO RESTRICTED")
+        );
         assert_eq!(header_label("X-Classification", " Interne ").as_deref(), Some("Interne"));
     }
 
     #[test]
     fn names_are_ranked_in_four_languages() {
         let markings = Markings::default();
-        for (label, expected) in [("Public-AIP 2.0", 0), ("Usage interne", 1), ("General", 0), ("Strictement confidentiel", 3), ("Vertrouwelijk", 2), ("Non confidentiel", 0), ("7b1d0c52-3a4e", 1), ("Geheim", 4)] {
+        for (label, expected) in [
+            ("Public-AIP 2.0", 0),
+            ("Usage interne", 1),
+            ("General", 0),
+            ("Strictement confidentiel", 3),
+            ("Vertrouwelijk", 2),
+            ("Non confidentiel", 0),
+            ("7b1d0c52-3a4e", 1),
+            ("Geheim", 4),
+        ] {
             assert_eq!(rank(&markings, label), expected, "{label}");
         }
     }

@@ -10,21 +10,117 @@ use crate::detect::names::fold;
 
 /// The mark, folded: fr, nl, en, de, ar.
 const MARKS: &[&str] = &[
-    "personnel", "personnelle", "perso", "prive", "privee", "strictement personnel", "strictement prive", "personnel et confidentiel",
-    "personnel et prive", "prive et confidentiel", "message personnel", "courrier personnel", "mail personnel", "mail perso", "message prive",
-    "message perso", "correspondance privee", "correspondance personnelle", "a titre personnel", "a titre prive", "vie privee", "strictement personnelle",
-    "persoonlijk", "prive bericht", "priveaangelegenheid", "strikt persoonlijk", "strikt prive", "persoonlijk en vertrouwelijk", "prive en vertrouwelijk", "prive mail",
-    "personal", "private", "private and confidential", "personal and confidential", "strictly personal", "strictly private", "private message", "personal message", "private & confidential",
-    "privat", "personlich", "streng personlich", "personlich und vertraulich", "privatsache", "private nachricht",
-    "شخصي", "خاص", "خصوصي", "شخصي وسري", "رساله شخصيه", "رساله خاصه", "مراسله خاصه", "شخصيه",
+    "personnel",
+    "personnelle",
+    "perso",
+    "prive",
+    "privee",
+    "strictement personnel",
+    "strictement prive",
+    "personnel et confidentiel",
+    "personnel et prive",
+    "prive et confidentiel",
+    "message personnel",
+    "courrier personnel",
+    "mail personnel",
+    "mail perso",
+    "message prive",
+    "message perso",
+    "correspondance privee",
+    "correspondance personnelle",
+    "a titre personnel",
+    "a titre prive",
+    "vie privee",
+    "strictement personnelle",
+    "persoonlijk",
+    "prive bericht",
+    "priveaangelegenheid",
+    "strikt persoonlijk",
+    "strikt prive",
+    "persoonlijk en vertrouwelijk",
+    "prive en vertrouwelijk",
+    "prive mail",
+    "personal",
+    "private",
+    "private and confidential",
+    "personal and confidential",
+    "strictly personal",
+    "strictly private",
+    "private message",
+    "personal message",
+    "private & confidential",
+    "privat",
+    "personlich",
+    "streng personlich",
+    "personlich und vertraulich",
+    "privatsache",
+    "private nachricht",
+    "شخصي",
+    "خاص",
+    "خصوصي",
+    "شخصي وسري",
+    "رساله شخصيه",
+    "رساله خاصه",
+    "مراسله خاصه",
+    "شخصيه",
 ];
 /// Words that follow "Personnel :" where the staff is meant.
 const STAFF: &[&str] = &[
-    "effectif", "effectifs", "agents", "recrutement", "recrutements", "tableau", "liste", "budget", "masse", "plan", "mouvement",
-    "mouvements", "gestion", "direction", "service", "bureau", "vacance", "vacances de poste", "postes", "mutation", "mutations",
-    "formation", "statut", "elections", "syndicats", "remplacement", "planning", "depenses", "soignant", "enseignant", "administratif",
-    "technique", "contractuel", "titulaire", "navigant", "staff", "starters", "vacancies", "headcount", "training", "security", "public", "sector",
-    "secteur", "ecole", "ecoles", "sector", "eigendom", "members", "member", "bill", "office", "partij", "sekretariat", "krankenversicherung",
+    "effectif",
+    "effectifs",
+    "agents",
+    "recrutement",
+    "recrutements",
+    "tableau",
+    "liste",
+    "budget",
+    "masse",
+    "plan",
+    "mouvement",
+    "mouvements",
+    "gestion",
+    "direction",
+    "service",
+    "bureau",
+    "vacance",
+    "vacances de poste",
+    "postes",
+    "mutation",
+    "mutations",
+    "formation",
+    "statut",
+    "elections",
+    "syndicats",
+    "remplacement",
+    "planning",
+    "depenses",
+    "soignant",
+    "enseignant",
+    "administratif",
+    "technique",
+    "contractuel",
+    "titulaire",
+    "navigant",
+    "staff",
+    "starters",
+    "vacancies",
+    "headcount",
+    "training",
+    "security",
+    "public",
+    "sector",
+    "secteur",
+    "ecole",
+    "ecoles",
+    "sector",
+    "eigendom",
+    "members",
+    "member",
+    "bill",
+    "office",
+    "partij",
+    "sekretariat",
+    "krankenversicherung",
 ];
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
@@ -62,7 +158,9 @@ fn is_mark(subject: &str) -> bool {
     }
     // "Perso : clés", "privé - anniversaire", "PERSONAL – dog", "Personnel / billets".
     let separator = subject.char_indices().find(|&(at, c)| {
-        matches!(c, ':' | '：' | '|' | '–' | '—' | '/' | '_') || c == '-' && (subject[..at].ends_with(' ') || subject[at + 1..].starts_with(' ')) || c == '.' && subject[at + 1..].starts_with(' ')
+        matches!(c, ':' | '：' | '|' | '–' | '—' | '/' | '_')
+            || c == '-' && (subject[..at].ends_with(' ') || subject[at + 1..].starts_with(' '))
+            || c == '.' && subject[at + 1..].starts_with(' ')
     });
     if let Some((at, c)) = separator {
         let (mark, rest) = (&subject[..at], subject[at + c.len_utf8()..].trim());
@@ -75,14 +173,21 @@ fn is_mark(subject: &str) -> bool {
     }
     // "Clés de la maison - perso", "Vacances (privé)" are marks at the end.
     let last = subject.rsplit(['-', '–', '—', ':', '|']).next().unwrap_or("");
-    last.len() < subject.len() && (subject.contains(" - ") || subject.contains(" – ") || subject.contains(" : ")) && is_word(last) && last.trim() != "personnel" && last.trim() != "prive"
+    last.len() < subject.len()
+        && (subject.contains(" - ") || subject.contains(" – ") || subject.contains(" : "))
+        && is_word(last)
+        && last.trim() != "personnel"
+        && last.trim() != "prive"
 }
 
 /// A mark in brackets at the head or the foot of a subject.
 fn bracketed(subject: &str) -> bool {
     [('[', ']'), ('(', ')'), ('{', '}'), ('<', '>'), ('*', '*'), ('#', ' ')].into_iter().any(|(open, close)| {
         let head = subject.strip_prefix(open).and_then(|rest| rest.split(close).next()).is_some_and(is_word);
-        let foot = subject.strip_suffix(close).and_then(|rest| rest.rsplit(open).next().filter(|inner| inner.len() < rest.len())).is_some_and(is_word);
+        let foot = subject
+            .strip_suffix(close)
+            .and_then(|rest| rest.rsplit(open).next().filter(|inner| inner.len() < rest.len()))
+            .is_some_and(is_word);
         head || foot && close != ' '
     })
 }
@@ -107,10 +212,35 @@ mod tests {
 
     #[test]
     fn a_mark_is_told_from_the_staff() {
-        for subject in ["[PERSONNEL] Rendez-vous", "Personnel - billets", "Perso : clés", "privé - anniversaire", "PRIVÉ: oma", "Persoonlijk: fiets", "Personal: school run", "prive", "Privat – Geburtstag", "شخصي: موعد", "Clés (perso)", "Clés - perso"] {
+        for subject in [
+            "[PERSONNEL] Rendez-vous",
+            "Personnel - billets",
+            "Perso : clés",
+            "privé - anniversaire",
+            "PRIVÉ: oma",
+            "Persoonlijk: fiets",
+            "Personal: school run",
+            "prive",
+            "Privat – Geburtstag",
+            "شخصي: موعد",
+            "Clés (perso)",
+            "Clés - perso",
+        ] {
             assert!(is_mark(subject), "{subject}");
         }
-        for subject in ["Dossier du personnel", "Direction du personnel : note", "Personnel : effectifs 2026", "Privé/public : le débat", "Partenariat public-privé", "Personal data request", "Secteur privé", "Service du personnel", "Perspective", "Plan de formation - personnel", "Private sector meeting"] {
+        for subject in [
+            "Dossier du personnel",
+            "Direction du personnel : note",
+            "Personnel : effectifs 2026",
+            "Privé/public : le débat",
+            "Partenariat public-privé",
+            "Personal data request",
+            "Secteur privé",
+            "Service du personnel",
+            "Perspective",
+            "Plan de formation - personnel",
+            "Private sector meeting",
+        ] {
             assert!(!is_mark(subject), "{subject}");
         }
     }

@@ -6,8 +6,8 @@
 
 use crate::detect::evidence::Evidence;
 use crate::detect::finding::{Finding, Kind};
-use crate::detect::look::Look;
-use crate::detect::names::{fold, givens, initials, is_common_surname, letters, skeleton, surnames};
+use crate::detect::look::{self, Look};
+use crate::detect::names::{self, fold, givens, initials, is_common_surname, letters, skeleton, surnames};
 use crate::detect::recipient::{Class, Recipient};
 use crate::mail::Mailbox;
 
@@ -24,10 +24,13 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     }
     let sender = Names::of_sender(look);
     let greets = greets(look.evidence);
+    let subject = look.evidence.texts.iter().find(|text| text.place == "subject");
+    let replied = look::subject(subject.map_or("", |text| text.original.as_str())).replied;
+    let answers_formally = greets && replied;
     for recipient in recipients {
         let Some(mailbox) = &recipient.mailbox else { continue };
         let place = || "envelope".to_owned();
-        match sender.compare(mailbox, recipient.consumer_hosted, greets) {
+        match sender.compare(mailbox, recipient.consumer_hosted, greets, answers_formally) {
             Likeness::Own(why) => {
                 findings.push(Finding::new(Kind::SelfForward, place()).excerpt(why).recipient(mailbox));
             }
@@ -38,7 +41,8 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             Likeness::None => {
                 if let Some(colleague) = colleague(look.evidence, mailbox) {
                     let why = format!("called as {colleague}");
-                    findings.push(Finding::new(Kind::Namesake, place()).value("colleague").excerpt(why).recipient(mailbox));
+                    findings
+                        .push(Finding::new(Kind::Namesake, place()).value("colleague").excerpt(why).recipient(mailbox));
                 }
             }
         }
@@ -56,18 +60,53 @@ fn colleague(evidence: &Evidence<'_>, mailbox: &Mailbox) -> Option<String> {
 /// Whether the text greets or addresses somebody formally: fr, nl, en, de, ar.
 fn greets(evidence: &Evidence<'_>) -> bool {
     const FORMAL: &[&str] = &[
-        "madame", "monsieur", "mesdames", "messieurs", "maitre", "docteur", "geachte", "mevrouw", "meneer", "dear",
-        "sehr geehrte", "dear sir", "السيد", "سيدي", "سيدتي", "votre demande", "votre dossier", "uw aanvraag", "uw verzoek",
-        "your application", "your request", "votre candidature", "uw sollicitatie", "ihr antrag", "vos droits", "votre situation",
+        "madame",
+        "monsieur",
+        "mesdames",
+        "messieurs",
+        "maitre",
+        "docteur",
+        "geachte",
+        "mevrouw",
+        "meneer",
+        "dear",
+        "sehr geehrte",
+        "dear sir",
+        "السيد",
+        "سيدي",
+        "سيدتي",
+        "votre demande",
+        "votre dossier",
+        "uw aanvraag",
+        "uw verzoek",
+        "your application",
+        "your request",
+        "votre candidature",
+        "uw sollicitatie",
+        "ihr antrag",
+        "vos droits",
+        "votre situation",
     ];
-    let Some(text) = evidence.texts.iter().find(|text| text.place == "body" && !text.normal.trim().is_empty())
-        .or_else(|| evidence.texts.iter().find(|text| text.place == "body#html")) else { return false };
+    let Some(text) = evidence
+        .texts
+        .iter()
+        .find(|text| text.place == "body" && !text.normal.trim().is_empty())
+        .or_else(|| evidence.texts.iter().find(|text| text.place == "body#html"))
+    else {
+        return false;
+    };
     // Greetings stand at the head; a forwarded letter further down greets the agent.
     let head: Vec<&str> = text.normal.lines().map(str::trim).filter(|line| !line.is_empty()).take(4).collect();
-    let head = head.iter().take_while(|line| !line.starts_with("--") && !line.starts_with("de :") && !line.starts_with("from:"));
+    let head = head
+        .iter()
+        .take_while(|line| !line.starts_with("--") && !line.starts_with("de :") && !line.starts_with("from:"));
     head.into_iter().any(|line| {
         let folded = fold(line);
-        FORMAL.iter().any(|word| folded.starts_with(word) || folded.contains(&format!("bonjour {word}")) || word.contains(' ') && folded.contains(word))
+        FORMAL.iter().any(|word| {
+            folded.starts_with(word)
+                || folded.contains(&format!("bonjour {word}"))
+                || word.contains(' ') && folded.contains(word)
+        })
     })
 }
 
@@ -175,7 +214,9 @@ impl Names {
         }
         let words: Vec<&str> = display.split_whitespace().collect();
         // "DURAND Marie": capitals are the surname.
-        let capital = |word: &&&str| word.chars().count() > 1 && word.chars().any(char::is_alphabetic) && !word.chars().any(char::is_lowercase);
+        let capital = |word: &&&str| {
+            word.chars().count() > 1 && word.chars().any(char::is_alphabetic) && !word.chars().any(char::is_lowercase)
+        };
         let (upper, mixed): (Vec<&&str>, Vec<&&str>) = words.iter().partition(|word| capital(word));
         let join = |words: &[&&str]| words.iter().map(|word| **word).collect::<Vec<_>>().join(" ");
         if !upper.is_empty() && !mixed.is_empty() && mixed.len() <= 2 {
@@ -185,7 +226,7 @@ impl Names {
         }
     }
 
-    fn compare(&self, mailbox: &Mailbox, vanity: bool, greets: bool) -> Likeness {
+    fn compare(&self, mailbox: &Mailbox, vanity: bool, greets: bool, answers_formally: bool) -> Likeness {
         let local = fold(base(mailbox.local()));
         let joined = letters(&local);
         let tokens: Vec<&str> = local.split(|c: char| !c.is_alphabetic()).filter(|token| !token.is_empty()).collect();
@@ -193,7 +234,8 @@ impl Names {
             return Likeness::None;
         }
         if let Some(why) = self.whole_name(&joined, &tokens) {
-            return Likeness::Own(why);
+            // Nobody answers himself with "Madame": a citizen of the same name wrote.
+            return if answers_formally { Likeness::Relative(why) } else { Likeness::Own(why) };
         }
         if vanity && let Some(likeness) = self.vanity(mailbox, &joined, &tokens) {
             return likeness;
@@ -205,6 +247,9 @@ impl Names {
             && !greets
             && (!common || self.own_local == joined)
         {
+            return Likeness::Own(why);
+        }
+        if !greets && let Some(why) = self.shortened(&joined, &tokens) {
             return Likeness::Own(why);
         }
         self.relative(&joined, &tokens)
@@ -222,16 +267,26 @@ impl Names {
                 if long && (holds(tokens, given) && holds(tokens, surname)) {
                     return why();
                 }
-                if long && surname.chars().count() >= 4 && (joined.contains(&format!("{given}{surname}")) || joined.contains(&format!("{surname}{given}"))) {
-                    return why();
-                }
-                // The provider's limit or haste cut the surname: "helene.lemar".
-                if given.chars().count() >= 3 && let Some(rest) = joined.strip_prefix(given.as_str())
-                    && rest.chars().count() >= 4 && surname.starts_with(rest)
+                if long
+                    && surname.chars().count() >= 4
+                    && (joined.contains(&format!("{given}{surname}")) || joined.contains(&format!("{surname}{given}")))
                 {
                     return why();
                 }
-                if joined.chars().count() >= 10 && one_edit(joined, &format!("{given}{surname}")) {
+                // The provider's limit or haste cut the surname: "helene.lemar".
+                if given.chars().count() >= 3
+                    && let Some(rest) = joined.strip_prefix(given.as_str())
+                    && rest.chars().count() >= 4
+                    && surname.starts_with(rest)
+                {
+                    return why();
+                }
+                // A slip in the surname; the given name must be right, or Julie is taken for Julien.
+                let rest = joined.strip_prefix(given.as_str()).or_else(|| joined.strip_suffix(given.as_str()));
+                if given.chars().count() >= 4
+                    && surname.chars().count() >= 6
+                    && rest.is_some_and(|rest| rest.chars().next() == surname.chars().next() && one_edit(rest, surname))
+                {
                     return why();
                 }
             }
@@ -250,22 +305,48 @@ impl Names {
     /// Initial and surname; also whether the surname is too common to mean anything.
     fn with_initial(&self, joined: &str, tokens: &[&str]) -> Option<(String, bool)> {
         for surname in self.surnames.iter().filter(|surname| surname.chars().count() >= 3) {
-            let why = |initial: &str| Some((format!("initial {initial} and surname {surname}"), is_common_surname(surname)));
+            let why =
+                |initial: &str| Some((format!("initial {initial} and surname {surname}"), is_common_surname(surname)));
             for initial in &self.initials {
                 if joined == format!("{initial}{surname}") || joined == format!("{surname}{initial}") {
                     return why(initial);
                 }
-                let apart = holds(tokens, surname) && tokens.contains(&initial.as_str());
+                let glued = [format!("{initial}{surname}"), format!("{surname}{initial}")];
+                let apart = holds(tokens, surname) && tokens.contains(&initial.as_str())
+                    || tokens.iter().any(|token| glued.iter().any(|glued| glued == token));
                 // "d.koopmans.prive": the rest says what the mailbox is for.
                 if apart {
                     return why(initial);
                 }
                 // Middle initials: "b.k.kervadoux".
                 if let Some(front) = joined.strip_suffix(surname.as_str())
-                    && front.chars().count() <= 3 && front.starts_with(initial.as_str()) && tokens.len() > 1
+                    && front.chars().count() <= 3
+                    && front.starts_with(initial.as_str())
+                    && tokens.len() > 1
                 {
                     return why(initial);
                 }
+            }
+        }
+        None
+    }
+
+    /// A given name cut short before the whole surname, or whole before a surname cut short: `mousaziz`, `alex.bdo`,
+    /// `vic.h`.
+    fn shortened(&self, joined: &str, tokens: &[&str]) -> Option<String> {
+        for surname in self.surnames.iter().filter(|surname| surname.chars().count() >= 4) {
+            let cut = joined.strip_suffix(surname.as_str()).or_else(|| joined.strip_prefix(surname.as_str()));
+            if let Some(cut) = cut
+                && cut.chars().count() >= 3
+                && !names::is_given(cut)
+                && self.givens.iter().any(|given| given.starts_with(cut))
+            {
+                return Some(format!("{cut} of the given name and surname {surname}"));
+            }
+            let [given, rest] = tokens else { continue };
+            let cut = rest.chars().count() <= 4 && abbreviates(rest, surname);
+            if cut && given.chars().count() >= 3 && self.givens.iter().any(|known| known == given) {
+                return Some(format!("given name {given} and {rest} of the surname"));
             }
         }
         None
@@ -275,25 +356,36 @@ impl Names {
     fn vanity(&self, mailbox: &Mailbox, joined: &str, tokens: &[&str]) -> Option<Likeness> {
         let domain = fold(&mailbox.domain().to_unicode());
         let domain = letters(domain.rsplit_once('.').map_or(domain.as_str(), |(front, _)| front));
-        let surname = self.surnames.iter().find(|surname| surname.chars().count() >= 4 && domain.contains(surname.as_str()))?;
+        let surname =
+            self.surnames.iter().find(|surname| surname.chars().count() >= 4 && domain.contains(surname.as_str()))?;
         let why = format!("domain of the name {surname}");
         let own = self.givens.iter().any(|given| joined == given || holds(tokens, given))
             || self.initials.iter().any(|initial| joined == initial)
             || self.surnames.iter().any(|surname| joined == surname)
-            || ["me", "moi", "ik", "mail", "post", "contact", "info", "hello", "mailbox", "ich", "mij"].contains(&joined) && domain.chars().count() <= surname.chars().count() + 4;
+            || ["me", "moi", "ik", "mail", "post", "contact", "info", "hello", "mailbox", "ich", "mij"]
+                .contains(&joined)
+                && domain.chars().count() <= surname.chars().count() + 4;
         Some(if own { Likeness::Own(why) } else { Likeness::Relative(why) })
     }
 
     fn relative(&self, joined: &str, tokens: &[&str]) -> Likeness {
-        for surname in self.surnames.iter().filter(|surname| surname.chars().count() >= 4 && !is_common_surname(surname)) {
+        for surname in
+            self.surnames.iter().filter(|surname| surname.chars().count() >= 4 && !is_common_surname(surname))
+        {
             let apart = holds(tokens, surname);
-            let glued = surname.chars().count() >= 6 && (joined.ends_with(surname.as_str()) || joined.starts_with(surname.as_str()));
+            let glued = surname.chars().count() >= 6
+                && (joined.ends_with(surname.as_str()) || joined.starts_with(surname.as_str()));
             if apart || glued {
                 return Likeness::Relative(format!("surname {surname}"));
             }
         }
         Likeness::None
     }
+}
+
+/// Whether the letters abbreviate `name`: its own first letter, then letters of it.
+fn abbreviates(letters: &str, name: &str) -> bool {
+    letters.chars().next() == name.chars().next() && letters.chars().all(|letter| name.contains(letter))
 }
 
 fn keep(forms: &mut Vec<String>, form: String) {
@@ -335,4 +427,3 @@ fn one_edit(a: &str, b: &str) -> bool {
         std::cmp::Ordering::Greater => a[same + 1..] == b[same..],
     }
 }
-
