@@ -198,6 +198,15 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
     if original.is_none() && subject.forwarded && passes_on_silently(look) {
         return Some(("subject".to_owned(), subject.bare.to_owned()));
     }
+    // The reader of the text already saw where another message begins.
+    let zone =
+        || look.body_texts().find(|(_, text)| text.place == "body#forwarded" && !text.original.trim().is_empty());
+    if original.is_none()
+        && subject.forwarded
+        && let Some((_, text)) = zone()
+    {
+        return Some(("body".to_owned(), text.original.lines().next().unwrap_or("").to_owned()));
+    }
     let (place, line, block) = original?;
     let to_author = block.is_some_and(|block| block.answers(look));
     let forwards = if subject.forwarded { !to_author } else { !subject.replied && !to_author && !answers_thread(look) };

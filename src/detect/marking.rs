@@ -280,7 +280,8 @@ fn claim(look: &Look<'_>, text: &Text, phrases: &[usize]) -> usize {
         return first;
     }
     let scheme = |phrase: usize| &markings.schemes[markings.levels[level(phrase)].scheme];
-    let specific = phrases.iter().copied().filter(|&phrase| markings.phrases[phrase].strength == Strength::Specific);
+    let mut specific =
+        phrases.iter().copied().filter(|&phrase| markings.phrases[phrase].strength == Strength::Specific);
     let cited = phrases
         .iter()
         .copied()
@@ -297,5 +298,7 @@ fn claim(look: &Look<'_>, text: &Text, phrases: &[usize]) -> usize {
         })
         .max_by_key(|(at, _)| *at)
         .map(|(_, phrase)| phrase);
-    cited.or(home).or(specific.into_iter().next()).map_or(first, level)
+    // A vocabulary without a home is usage: whose word it is by law nobody can tell.
+    let usage = phrases.iter().copied().find(|&phrase| scheme(phrase).home.is_empty());
+    cited.or(home).or(specific.next()).or(usage).map_or(first, level)
 }
