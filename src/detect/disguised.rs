@@ -42,7 +42,7 @@ fn disguise(name: &str, kind: &str) -> Option<String> {
     let said = extension(Some(name));
     if is_program(&said) {
         // "rapport.pdf.exe": the name says program only to those who see its end.
-        let stem = name[..name.len().saturating_sub(said.len() + 1)].trim_end();
+        let stem = name.rsplit_once('.').map_or("", |(stem, _)| stem).trim_end();
         let inner = extension(Some(stem));
         let double = matches!(family(&inner), "office" | "pdf" | "text" | "image" | "media") && inner != "js";
         return double.then(|| if kind.is_empty() { said.clone() } else { kind.to_owned() });
@@ -142,6 +142,7 @@ mod tests {
             ("rapport.docx.gif", "docx", "docx"),
             ("rapport.pdf.exe", "exe", "exe"),
             ("rapport.pdf.scr", "", "scr"),
+            ("é.pdf.exe\u{a0}\u{a0}", "", "exe"),
             ("an\u{202e}fdp.exe", "exe", "exe"),
             ("plan.pdf", "docx", "docx"),
         ] {

@@ -195,10 +195,34 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
             }
         }
     }
+    if original.is_none() && subject.forwarded && passes_on_silently(look) {
+        return Some(("subject".to_owned(), subject.bare.to_owned()));
+    }
+    // The reader of the text already saw where another message begins.
+    let zone =
+        || look.body_texts().find(|(_, text)| text.place == "body#forwarded" && !text.original.trim().is_empty());
+    if original.is_none()
+        && subject.forwarded
+        && let Some((_, text)) = zone()
+    {
+        return Some(("body".to_owned(), text.original.lines().next().unwrap_or("").to_owned()));
+    }
     let (place, line, block) = original?;
     let to_author = block.is_some_and(|block| block.answers(look));
     let forwards = if subject.forwarded { !to_author } else { !subject.replied && !to_author && !answers_thread(look) };
     forwards.then_some((place, line))
+}
+
+/// A subject that says "forward" over an invitation, or over files without a word of one's own.
+fn passes_on_silently(look: &Look<'_>) -> bool {
+    let parts = &look.evidence.message.parts;
+    if parts.iter().any(|part| is_attached_message(look, part)) {
+        return false;
+    }
+    let invitation = parts.iter().any(|part| part.declared_type == "text/calendar");
+    let files = parts.iter().any(|part| matches!(part.body, Body::Attachment(_)));
+    let letters = look.body_texts().map(|(_, text)| text.normal.chars().filter(|c| c.is_alphabetic()).take(20).count());
+    invitation || files && letters.max().unwrap_or(0) < 20
 }
 
 /// An answer whose subject lost its prefix. Outlook's forwards carry In-Reply-To as well, beside their Thread-Topic.
@@ -274,7 +298,8 @@ impl Block {
             }
         }
         let from = from?;
-        (subject || others >= 2).then_some(Block { from })
+        let sound = subject && (others > 0 || from.contains('@')) || others >= 2;
+        sound.then_some(Block { from })
     }
 
     /// Whether the mail goes back to the author of the quoted message.

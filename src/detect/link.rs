@@ -106,10 +106,12 @@ fn sharing_link(hosts: &LinkHosts, url: &str) -> Option<(LinkKind, String)> {
     let mut url = url.to_owned();
     for _ in 0..REDIRECTS {
         let address = Address::read(&url)?;
-        if let Some(kind) = hosts.kind_of(&address.host)
-            && sharing::shares(kind, &address.host, &address.rest)
-        {
-            return Some((kind, address.host));
+        match hosts.kind_of(&address.host) {
+            Some(kind) if sharing::shares(kind, &address.host, &address.rest) => return Some((kind, address.host)),
+            None if sharing::is_meeting_room(&address.host, &address.rest) => {
+                return Some((LinkKind::Meeting, address.host));
+            }
+            _ => {}
         }
         url = inner(&address)?;
     }

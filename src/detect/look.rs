@@ -88,16 +88,6 @@ pub fn file_of(place: &str) -> &str {
     place.split('#').next().unwrap_or(place)
 }
 
-/// The line of `text` that holds byte `at`.
-pub fn line_at(text: &str, at: usize) -> &str {
-    let at = at.min(text.len());
-    let bytes = text.as_bytes();
-    let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1);
-    let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i);
-    // '\n' is one byte in UTF-8, so both ends are boundaries.
-    &text[start..end]
-}
-
 /// A few words for a finding: one line, blanks run together, cut at [`EXCERPT`] characters.
 pub fn excerpt(text: &str) -> String {
     let mut out = String::new();
@@ -187,7 +177,5 @@ mod tests {
     fn an_excerpt_is_one_short_line() {
         assert_eq!(excerpt("a\n  b"), "a b");
         assert!(excerpt(&"é".repeat(500)).chars().count() <= EXCERPT);
-        assert_eq!(line_at("un\ndeux\ntrois", 4), "deux");
-        assert_eq!(line_at("un", 99), "un");
     }
 }

@@ -6,6 +6,28 @@ use crate::detect::look::Look;
 use crate::detect::names::fold;
 use crate::detect::recipient::Class;
 
+/// Mail services whose names are imitated, or mistyped, most.
+const WEBMAIL: &[&str] = &[
+    "gmail.com",
+    "outlook.com",
+    "outlook.fr",
+    "hotmail.com",
+    "hotmail.fr",
+    "yahoo.com",
+    "yahoo.fr",
+    "icloud.com",
+    "orange.fr",
+    "wanadoo.fr",
+    "laposte.net",
+    "proton.me",
+    "protonmail.com",
+    "telenet.be",
+    "proximus.be",
+    "ziggo.nl",
+    "xs4all.nl",
+    "menara.ma",
+];
+
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for recipient in look.evidence.recipients {
         let Some(mailbox) = &recipient.mailbox else { continue };
@@ -13,8 +35,9 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let domain = mailbox.domain().to_unicode();
-        if let Some(own) = look.tables.own.iter().find(|own| imitates(&domain, own)) {
-            findings.push(Finding::new(Kind::Lookalike, "envelope").value(own.as_str()).recipient(mailbox));
+        let own = look.tables.own.iter().map(String::as_str);
+        if let Some(imitated) = own.chain(WEBMAIL.iter().copied()).find(|imitated| imitates(&domain, imitated)) {
+            findings.push(Finding::new(Kind::Lookalike, "envelope").value(imitated).recipient(mailbox));
         }
     }
 }
@@ -29,9 +52,10 @@ fn imitates(domain: &str, own: &str) -> bool {
     let tail = |n: usize| labels[labels.len().saturating_sub(n)..].join(".");
     // The name with its dots moved, dropped or turned into hyphens: justice-gouv.fr.example, gouvfr.example.
     let squeeze = |text: &str| text.replace(['.', '-', '_'], "");
-    let same_letters = (1..=count + 1).any(|n| squeeze(&tail(n)) == squeeze(own));
+    let same_letters = (1..=count + 1).any(|n| labels.windows(n).any(|run| squeeze(&run.concat()) == squeeze(own)));
     // The name as a mere front: justice.gouv.fr.evil.example.
-    let fronted = own.contains('.') && own.len() >= 7 && format!(".{domain}").contains(&format!(".{own}."));
+    let fronted =
+        own.contains('.') && own.len() >= 7 && format!(".{domain}.").replace('-', ".").contains(&format!(".{own}."));
     let near = tail(count);
     same_letters || fronted || looks(&near) == looks(own) || one_slip(&near, own)
 }
@@ -71,7 +95,7 @@ fn one_slip(domain: &str, own: &str) -> bool {
     let mut differing = a.iter().zip(&b).filter(|(x, y)| x != y);
     match (differing.next(), differing.next()) {
         // Short labels differ by a letter by right: dge and dgi are two offices.
-        (Some((x, y)), None) => y.chars().count() >= 6 && distance_one(x, y),
+        (Some((x, y)), None) => y.chars().count() >= 7 && distance_one(x, y),
         _ => false,
     }
 }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::{self, Look, is_body};
+use crate::detect::names::fold;
 use crate::detect::stance::{self, Line, Mark, Zone};
 use crate::detect::text::Text;
 use crate::detect::triggers::Topic;
-use crate::detect::vocabulary::{Markings, Strength};
+use crate::detect::vocabulary::{Markings, Strength, split};
 
 /// Lines at the head and at the foot of a text where a mark is at home.
 const EDGE: usize = 5;
@@ -31,15 +32,41 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             report(look, text, marks, findings);
         }
     }
+    for (place, name) in names(look) {
+        // An extension is no word of the name; underscores and dots part words.
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).replace('_', " ");
+        let normal = fold(&stem);
+        let line = Line { normal: &normal, original: Some(&stem), zone: Zone::Margin, edge: true };
+        let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, name.clone())).collect();
+        let text = Text { place: format!("{place}#name"), original: stem.clone(), normal: normal.clone() };
+        report(look, &text, marks, findings);
+    }
     for name in HEADERS {
         for value in look.headers(name) {
-            let normal = crate::detect::names::fold(value);
+            let normal = fold(value);
             let line = Line { normal: &normal, original: Some(value), zone: Zone::Margin, edge: true };
             let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, value.to_owned())).collect();
             let text = Text { place: format!("header:{name}"), original: value.to_owned(), normal };
             report(look, &text, marks, findings);
         }
     }
+}
+
+/// The files of the mail that have a name, with their place.
+fn names(look: &Look<'_>) -> Vec<(String, String)> {
+    let mut names: Vec<(String, String)> = Vec::new();
+    for part in &look.evidence.message.parts {
+        if let Some(name) = part.name.as_ref().filter(|name| name.len() <= 255) {
+            names.push((format!("attachment:{name}"), name.clone()));
+        }
+    }
+    for (place, extract) in look.files() {
+        if !extract.name.is_empty() && extract.name.len() <= 255 {
+            let name = extract.name.rsplit('/').next().unwrap_or(&extract.name);
+            names.push((place, name.to_owned()));
+        }
+    }
+    names
 }
 
 /// The marks of one text, each with its line as written.
@@ -56,11 +83,16 @@ fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
     let filled: Vec<usize> = (0..normal.len()).filter(|&i| !normal[i].trim().is_empty()).collect();
     let ends: BTreeSet<usize> = text_lines(look, index, Topic::Marking, &text.normal);
     let mut marks = Vec::new();
+    let mut skip = None;
     for (nth, &i) in filled.iter().enumerate() {
+        if skip.take() == Some(i) {
+            continue;
+        }
         let spaced = stance::may_be_spaced_out(normal[i]);
         // A mark may be broken over two lines, or have its letters apart; short lines are looked at for that.
         let near = ends.contains(&i) || nth + 1 < filled.len() && ends.contains(&filled[nth + 1]);
-        if !near && !spaced && !(triggered && normal[i].len() < 48) && zone != Zone::Margin {
+        let worth = near || spaced || zone == Zone::Margin || triggered && normal[i].len() < 48;
+        if !worth {
             continue;
         }
         let edge = zone == Zone::Margin || nth < EDGE || nth + EDGE >= filled.len();
@@ -74,8 +106,17 @@ fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
                     .map(move |mark| (mark, original.unwrap_or(normal).to_owned()))
             })
             .collect::<Vec<_>>();
-        if found.is_empty() && nth + 1 < filled.len() {
-            marks.extend(over_two_lines(markings, &normal, &original, paired, (i, filled[nth + 1]), zone));
+        // A wording over two lines is more than the ordinary word that ends it.
+        let plain = |(mark, _): &(Mark, String)| {
+            mark.phrases.iter().all(|&phrase| markings.phrases[phrase].strength == Strength::Plain)
+        };
+        if nth + 1 < filled.len() && found.iter().all(plain) {
+            let whole = over_two_lines(markings, &normal, &original, paired, (i, filled[nth + 1]), zone);
+            if !whole.is_empty() {
+                skip = Some(filled[nth + 1]);
+                marks.extend(whole);
+                continue;
+            }
         }
         marks.extend(found);
     }
@@ -127,12 +168,18 @@ fn over_two_lines(
     let written = paired.then(|| format!("{} {}", original[first].trim(), original[second].trim()));
     let line = Line { normal: &joined, original: written.as_deref(), zone, edge: false };
     let excerpt = written.clone().unwrap_or_else(|| joined.clone());
-    // Only a wording that spans the break is news: what one line holds alone was judged alone.
-    let one = |line: &str| stance::marks(markings, &Line { normal: line, original: None, zone, edge: false }).len();
-    if one(normal[first]) + one(normal[second]) > 0 {
-        return Vec::new();
-    }
-    stance::marks(markings, &line).into_iter().filter(|mark| mark.alone).map(|mark| (mark, excerpt.clone())).collect()
+    // Only a specific wording that spans the break is news: what one line holds alone is judged alone.
+    let here = stance::marks(markings, &line).into_iter();
+    let upper = split(normal[first]);
+    let spans = |mark: &Mark| {
+        mark.alone
+            && mark.phrases.iter().map(|&phrase| &markings.phrases[phrase]).any(|phrase| {
+                phrase.strength == Strength::Specific
+                    && phrase.words.len() > upper.len()
+                    && phrase.words.first().is_some_and(|word| upper.contains(word))
+            })
+    };
+    here.filter(spans).map(|mark| (mark, excerpt.clone())).collect()
 }
 
 fn zone(place: &str) -> Zone {
@@ -154,12 +201,7 @@ fn without_definitions(look: &Look<'_>, text: &Text, zone: Zone, marks: Vec<(Mar
     let level = |mark: &Mark| mark.phrases.first().map(|&phrase| markings.phrases[phrase].level);
     let listed: BTreeSet<_> =
         marks.iter().filter(|(mark, _)| mark.bullet).filter_map(|(mark, _)| level(mark)).collect();
-    let standing: BTreeSet<_> = marks
-        .iter()
-        .filter_map(|(mark, _)| level(mark))
-        .filter(|&level| !markings.levels[level].caveat && markings.levels[level].rank >= 2)
-        .collect();
-    let about = standing.len() >= ABOUT;
+    let about = mentioned(markings, &text.normal).len() >= ABOUT;
     let (head, foot) = (first_line(&text.original), last_line(&text.original));
     marks
         .into_iter()
@@ -168,6 +210,31 @@ fn without_definitions(look: &Look<'_>, text: &Text, zone: Zone, marks: Vec<(Mar
             !(mark.bullet && listed.len() >= 2) && (!about || mark.alone && at_end)
         })
         .collect()
+}
+
+/// The levels whose specific wordings the text holds anywhere, in prose or as marks; languages of one level and
+/// caveats are not told apart from it.
+fn mentioned(markings: &Markings, normal: &str) -> BTreeSet<(usize, u8, usize)> {
+    let words = split(normal);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut levels = BTreeSet::new();
+    let mut at = 0;
+    while at < words.len() && levels.len() < ABOUT {
+        let Some((length, phrases)) = markings.at(&words[at..], |_, _| true) else {
+            at += 1;
+            continue;
+        };
+        at += length;
+        let phrase =
+            phrases.iter().map(|&phrase| &markings.phrases[phrase]).find(|phrase| phrase.strength != Strength::Short);
+        if let Some(level) = phrase.map(|phrase| phrase.level)
+            && !markings.levels[level].caveat
+            && markings.levels[level].rank >= 2
+        {
+            levels.insert((markings.levels[level].scheme, markings.levels[level].rank, level));
+        }
+    }
+    levels
 }
 
 fn first_line(text: &str) -> &str {
@@ -185,7 +252,9 @@ fn report(look: &Look<'_>, text: &Text, marks: Vec<(Mark, String)>, findings: &m
     }
     let markings = &look.tables.markings;
     let mut levels: BTreeMap<usize, String> = BTreeMap::new();
-    for (mark, line) in &marks {
+    // A text repeats few wordings many times; whose they are is asked once.
+    let mut asked: BTreeSet<&[usize]> = BTreeSet::new();
+    for (mark, line) in marks.iter().filter(|(mark, _)| asked.insert(&mark.phrases)) {
         levels.entry(claim(look, text, &mark.phrases)).or_insert_with(|| look::excerpt(line));
     }
     for (level, line) in levels {
@@ -211,7 +280,8 @@ fn claim(look: &Look<'_>, text: &Text, phrases: &[usize]) -> usize {
         return first;
     }
     let scheme = |phrase: usize| &markings.schemes[markings.levels[level(phrase)].scheme];
-    let specific = phrases.iter().copied().filter(|&phrase| markings.phrases[phrase].strength == Strength::Specific);
+    let mut specific =
+        phrases.iter().copied().filter(|&phrase| markings.phrases[phrase].strength == Strength::Specific);
     let cited = phrases
         .iter()
         .copied()
@@ -228,5 +298,7 @@ fn claim(look: &Look<'_>, text: &Text, phrases: &[usize]) -> usize {
         })
         .max_by_key(|(at, _)| *at)
         .map(|(_, phrase)| phrase);
-    cited.or(home).or(specific.into_iter().next()).map_or(first, level)
+    // A vocabulary without a home is usage: whose word it is by law nobody can tell.
+    let usage = phrases.iter().copied().find(|&phrase| scheme(phrase).home.is_empty());
+    cited.or(home).or(specific.next()).or(usage).map_or(first, level)
 }

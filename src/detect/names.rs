@@ -168,7 +168,8 @@ const DIMINUTIVES: &[(&str, &[&str])] = &[
     ("stephanie", &["steph", "stef", "fanny"]),
     ("stephen", &["steve", "ste"]),
     ("susan", &["sue", "suzy"]),
-    ("theodore", &["theo", "ted"]),
+    ("theodore", &["theo", "ted", "teddy"]),
+    ("theodora", &["thea", "dora", "teddy", "theo"]),
     ("theresa", &["terry", "tess"]),
     ("therese", &["tess", "zaza"]),
     ("thibault", &["tibo", "titi", "thib"]),
@@ -216,8 +217,25 @@ pub fn givens(name: &str, nickname: &str) -> Vec<String> {
         }
     }
     push(&mut forms, &letters(nickname));
+    // Names of the servant of …: Abderrahmane is Abdo to all, and Rahmane to some.
+    if whole.starts_with("abd") && whole.chars().count() > 5 {
+        ["abdo", "abdou", "abdel"].into_iter().for_each(|short| push(&mut forms, short));
+        let rest = whole.trim_start_matches("abd").trim_start_matches(['e', 'o', 'u']);
+        push(&mut forms, rest.get(1..).unwrap_or(""));
+    }
     forms.extend(umlauts(name));
     forms
+}
+
+/// Whether the word is a given name of its own, and so no short form of a longer one: Marc is not Marcel.
+pub fn is_given(word: &str) -> bool {
+    const SHORT: &[&str] = &[
+        "adel", "adam", "ali", "ana", "anna", "aya", "cyril", "emma", "eric", "eva", "fred", "gael", "hugo", "ilan",
+        "ines", "jan", "jean", "karim", "lea", "leo", "leon", "lou", "louis", "luc", "luca", "lucas", "lucie", "lise",
+        "louise", "marc", "mark", "marta", "mia", "nora", "noe", "omar", "paul", "paula", "pauline", "remi", "rene",
+        "rosa", "sara", "tom", "yann", "yves", "mari", "christ", "juli", "karin", "martin", "jule", "jules",
+    ];
+    SHORT.contains(&word) || DIMINUTIVES.iter().any(|(full, _)| *full == word)
 }
 
 /// Initials of a given name: `m` and `mo` for Marie-Odile.

@@ -6,8 +6,8 @@
 
 use crate::detect::evidence::Evidence;
 use crate::detect::finding::{Finding, Kind};
-use crate::detect::look::Look;
-use crate::detect::names::{fold, givens, initials, is_common_surname, letters, skeleton, surnames};
+use crate::detect::look::{self, Look};
+use crate::detect::names::{self, fold, givens, initials, is_common_surname, letters, skeleton, surnames};
 use crate::detect::recipient::{Class, Recipient};
 use crate::mail::Mailbox;
 
@@ -24,10 +24,13 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     }
     let sender = Names::of_sender(look);
     let greets = greets(look.evidence);
+    let subject = look.evidence.texts.iter().find(|text| text.place == "subject");
+    let replied = look::subject(subject.map_or("", |text| text.original.as_str())).replied;
+    let answers_formally = greets && replied;
     for recipient in recipients {
         let Some(mailbox) = &recipient.mailbox else { continue };
         let place = || "envelope".to_owned();
-        match sender.compare(mailbox, recipient.consumer_hosted, greets) {
+        match sender.compare(mailbox, recipient.consumer_hosted, greets, answers_formally) {
             Likeness::Own(why) => {
                 findings.push(Finding::new(Kind::SelfForward, place()).excerpt(why).recipient(mailbox));
             }
@@ -223,7 +226,7 @@ impl Names {
         }
     }
 
-    fn compare(&self, mailbox: &Mailbox, vanity: bool, greets: bool) -> Likeness {
+    fn compare(&self, mailbox: &Mailbox, vanity: bool, greets: bool, answers_formally: bool) -> Likeness {
         let local = fold(base(mailbox.local()));
         let joined = letters(&local);
         let tokens: Vec<&str> = local.split(|c: char| !c.is_alphabetic()).filter(|token| !token.is_empty()).collect();
@@ -231,7 +234,8 @@ impl Names {
             return Likeness::None;
         }
         if let Some(why) = self.whole_name(&joined, &tokens) {
-            return Likeness::Own(why);
+            // Nobody answers himself with "Madame": a citizen of the same name wrote.
+            return if answers_formally { Likeness::Relative(why) } else { Likeness::Own(why) };
         }
         if vanity && let Some(likeness) = self.vanity(mailbox, &joined, &tokens) {
             return likeness;
@@ -243,6 +247,9 @@ impl Names {
             && !greets
             && (!common || self.own_local == joined)
         {
+            return Likeness::Own(why);
+        }
+        if !greets && let Some(why) = self.shortened(&joined, &tokens) {
             return Likeness::Own(why);
         }
         self.relative(&joined, &tokens)
@@ -274,7 +281,12 @@ impl Names {
                 {
                     return why();
                 }
-                if joined.chars().count() >= 10 && one_edit(joined, &format!("{given}{surname}")) {
+                // A slip in the surname; the given name must be right, or Julie is taken for Julien.
+                let rest = joined.strip_prefix(given.as_str()).or_else(|| joined.strip_suffix(given.as_str()));
+                if given.chars().count() >= 4
+                    && surname.chars().count() >= 6
+                    && rest.is_some_and(|rest| rest.chars().next() == surname.chars().next() && one_edit(rest, surname))
+                {
                     return why();
                 }
             }
@@ -299,7 +311,9 @@ impl Names {
                 if joined == format!("{initial}{surname}") || joined == format!("{surname}{initial}") {
                     return why(initial);
                 }
-                let apart = holds(tokens, surname) && tokens.contains(&initial.as_str());
+                let glued = [format!("{initial}{surname}"), format!("{surname}{initial}")];
+                let apart = holds(tokens, surname) && tokens.contains(&initial.as_str())
+                    || tokens.iter().any(|token| glued.iter().any(|glued| glued == token));
                 // "d.koopmans.prive": the rest says what the mailbox is for.
                 if apart {
                     return why(initial);
@@ -312,6 +326,27 @@ impl Names {
                 {
                     return why(initial);
                 }
+            }
+        }
+        None
+    }
+
+    /// A given name cut short before the whole surname, or whole before a surname cut short: `mousaziz`, `alex.bdo`,
+    /// `vic.h`.
+    fn shortened(&self, joined: &str, tokens: &[&str]) -> Option<String> {
+        for surname in self.surnames.iter().filter(|surname| surname.chars().count() >= 4) {
+            let cut = joined.strip_suffix(surname.as_str()).or_else(|| joined.strip_prefix(surname.as_str()));
+            if let Some(cut) = cut
+                && cut.chars().count() >= 3
+                && !names::is_given(cut)
+                && self.givens.iter().any(|given| given.starts_with(cut))
+            {
+                return Some(format!("{cut} of the given name and surname {surname}"));
+            }
+            let [given, rest] = tokens else { continue };
+            let cut = rest.chars().count() <= 4 && abbreviates(rest, surname);
+            if cut && given.chars().count() >= 3 && self.givens.iter().any(|known| known == given) {
+                return Some(format!("given name {given} and {rest} of the surname"));
             }
         }
         None
@@ -346,6 +381,11 @@ impl Names {
         }
         Likeness::None
     }
+}
+
+/// Whether the letters abbreviate `name`: its own first letter, then letters of it.
+fn abbreviates(letters: &str, name: &str) -> bool {
+    letters.chars().next() == name.chars().next() && letters.chars().all(|letter| name.contains(letter))
 }
 
 fn keep(forms: &mut Vec<String>, form: String) {

@@ -185,6 +185,26 @@ pub fn shares(kind: LinkKind, host: &str, rest: &str) -> bool {
     }
 }
 
+/// Rooms of a house's own Jitsi or BigBlueButton stand on no list; their host names say what they are.
+pub fn is_meeting_room(host: &str, rest: &str) -> bool {
+    const FRONT: &[&str] = &[
+        "visio",
+        "visioconf",
+        "visioconference",
+        "webconf",
+        "jitsi",
+        "meet",
+        "bbb",
+        "videoconf",
+        "webinaire",
+        "videobellen",
+        "rendez-vous",
+        "galene",
+    ];
+    let first = host.split('.').next().unwrap_or("");
+    host.split('.').count() >= 3 && FRONT.contains(&first) && shares(LinkKind::Meeting, host, rest)
+}
+
 fn begins(path: &str, beginning: &str) -> bool {
     if let Some(front) = beginning.strip_suffix('*') {
         let segment = path.strip_prefix(front).unwrap_or("").split(['/', '?', '#']).next().unwrap_or("");

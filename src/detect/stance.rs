@@ -2,7 +2,7 @@
 //! How a wording stands: as a mark, or in running prose. A marking is a matter of position, not of words.
 
 use crate::detect::names::fold;
-use crate::detect::vocabulary::{Markings, Strength, is_arabic};
+use crate::detect::vocabulary::{Markings, Strength};
 
 /// Where the line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,7 +256,7 @@ impl Reading<'_> {
 
     fn trails(&self, from: usize, to: usize) -> bool {
         self.kinds[to..].iter().all(|kind| *kind != Role::Other)
-            && self.gap_before(from).is_none_or(|gap| is_separator(gap))
+            && self.gap_before(from).is_none_or(is_separator)
             && !self.text[self.tokens[to - 1].end..].contains(['!', '?'])
     }
 
@@ -361,7 +361,7 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
 
 /// What may stand inside one wording.
 fn is_joint(gap: Option<&str>, colon: bool) -> bool {
-    gap.is_some_and(|gap| gap.chars().all(|c| c.is_whitespace() || "-–—‐‑_./'’*·•".contains(c) || colon && c == ':'))
+    gap.is_some_and(|gap| gap.chars().all(|c| c.is_whitespace() || "-–—‐‑_./'’*·•+".contains(c) || colon && c == ':'))
 }
 
 /// What parts a mark from the matter that follows or precedes it.
@@ -374,7 +374,6 @@ fn is_separator(gap: &str) -> bool {
         || gap.contains("==")
         || gap.trim() == "_"
         || gap.starts_with("- ")
-        || gap.contains(". ") && false
 }
 
 fn is_bullet(text: &str) -> bool {
@@ -436,9 +435,4 @@ pub fn may_be_spaced_out(line: &str) -> bool {
     let apart = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric());
     let letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
     letter(first) && apart(second) && (letter(third) || apart(third)) && line.len() <= 160
-}
-
-/// Scripts without capitals mark by position alone.
-pub fn without_case(text: &str) -> bool {
-    is_arabic(text.trim())
 }

@@ -54,7 +54,8 @@ impl Triggers {
     /// Adds the hits in `normal` to `hits`.
     pub fn scan(&self, text: usize, normal: &str, hits: &mut Vec<Hit>) {
         let Some(automaton) = &self.automaton else { return };
-        for found in automaton.find_iter(normal).take(MOST) {
+        // Overlapping, or a literal of one topic would hide a longer one of another that begins before it ends.
+        for found in automaton.find_overlapping_iter(normal).take(MOST) {
             hits.push(Hit { text, at: found.end(), topic: self.topics[found.pattern().as_usize()] });
         }
     }

@@ -258,15 +258,73 @@ impl Markings {
         self.labels.get(&name_or_guid.to_lowercase()).or_else(|| self.labels.get(&fold(name_or_guid))).copied()
     }
 
-    /// The literals that betray a line worth reading: the longest word of each wording that is no abbreviation.
+    /// The literals that betray a line worth reading: of each wording the longest word that is not everyday.
     pub(super) fn triggers(&self) -> impl Iterator<Item = &str> {
-        self.phrases.iter().filter(|phrase| phrase.strength != Strength::Short).filter_map(|phrase| {
-            let word = phrase.words.iter().max_by_key(|word| word.chars().count())?;
+        let worth = |phrase: &&Phrase| phrase.strength != Strength::Short && self.levels[phrase.level].rank > 0;
+        self.phrases.iter().filter(worth).filter_map(|phrase| {
+            let rare = phrase.words.iter().filter(|word| !EVERYDAY.contains(&word.as_str()));
+            let longest = |word: &&String| word.chars().count();
+            let word = rare.max_by_key(longest).or_else(|| phrase.words.iter().max_by_key(longest))?;
             // Arabic ya and ta marbuta are written two ways; the stem is enough to look closer.
-            Some(if is_arabic(word) { word.trim_end_matches(['ي', 'ه']) } else { word.as_str() })
+            let word = if is_arabic(word) { word.trim_end_matches(['ي', 'ه']) } else { word.as_str() };
+            // Two letters stand in every line: such wordings are found in subjects, margins and beside others.
+            (word.len() >= 3).then_some(word)
         })
     }
 }
+
+/// Words too frequent in letters to betray anything.
+const EVERYDAY: &[&str] = &[
+    "document",
+    "diffusion",
+    "usage",
+    "commercial",
+    "personal",
+    "private",
+    "staff",
+    "policy",
+    "eyes",
+    "national",
+    "nationale",
+    "belgique",
+    "limitee",
+    "uniquement",
+    "seulement",
+    "exclusivement",
+    "exterieur",
+    "reserve",
+    "niveau",
+    "administrateur",
+    "verspreiding",
+    "gebruik",
+    "alleen",
+    "uitsluitend",
+    "voor",
+    "only",
+    "internal",
+    "speciale",
+    "classification",
+    "amtlich",
+    "nur",
+    "fur",
+    "den",
+    "loi",
+    "wet",
+    "van",
+    "decembre",
+    "december",
+    "1998",
+    "maroc",
+    "releasable",
+    "unclassified",
+    "sauf",
+    "classifie",
+    "protege",
+    "التوزيع",
+    "توزيع",
+    "الداخلي",
+    "فقط",
+];
 
 fn begins(words: &[&str], known: &[String]) -> bool {
     !known.is_empty() && words.len() >= known.len() && known.iter().zip(words).all(|(a, b)| a == b)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The one test program: every file beside this one is a chapter.
-mod settle;
 
-mod policy;
-mod smtp;
 mod config;
+mod detect;
+mod policy;
+mod settle;
+mod smtp;
 mod store;
