@@ -104,6 +104,14 @@ pub(crate) fn settings(config: Option<&Path>) -> Result<Loaded, ExitCode> {
     })
 }
 
+/// The runtime of commands that need one.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| anyhow::anyhow!("the system gives no threads: {error}"))
+}
+
 /// Asks the running gateway.
 fn ask_gateway(config: Option<&Path>, request: &Request) -> anyhow::Result<(Answer, Vec<u8>)> {
     let loaded = config::load(config).map_err(|faults| {

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! `octroi scan`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use jiff::Timestamp;
+
+use super::print;
+use crate::app;
+use crate::app::scan::Report;
 
 /// Judges messages and sends nothing: one verdict for each
 ///
@@ -29,7 +36,74 @@ pub struct Args {
     pub json: bool,
 }
 
-pub fn run(_args: &Args, _config: Option<&Path>) -> ExitCode {
-    super::print::error("scan: not wired yet");
-    ExitCode::from(2)
+/// The contract's exit codes.
+const HELD_BACK: u8 = 10;
+const UNREADABLE: u8 = 2;
+
+pub fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    match scan(args, config) {
+        Ok(code) => code,
+        Err(error) if print::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            print::error(format_args!("{error:#}"));
+            ExitCode::from(UNREADABLE)
+        }
+    }
+}
+
+fn scan(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let Ok(loaded) = super::settings(config) else { return Ok(ExitCode::from(UNREADABLE)) };
+    let settings = &loaded.settings;
+    let policies = args.policies.as_deref().unwrap_or(&settings.policies.path);
+    let (mut held_back, mut unreadable) = (false, false);
+    super::runtime()?.block_on(async {
+        let examiner = app::examiner(settings, policies)?;
+        for source in app::scan::sources(&args.files) {
+            let judged = match source {
+                Ok(source) => match app::scan::envelope(&source.content, args.from.as_deref(), &args.to) {
+                    Ok(envelope) => {
+                        let judged = examiner.scan(&source, &envelope, Timestamp::now()).await;
+                        judged.map_err(|e| (source.name, e.to_string()))
+                    }
+                    Err(error) => Err((source.name, error)),
+                },
+                Err((name, error)) => Err((name, error.to_string())),
+            };
+            match judged {
+                Ok(report) => {
+                    held_back |= app::scan::is_held_back(&report);
+                    if args.json { print::json_lines(&[report])? } else { show(&report)? }
+                }
+                Err((name, error)) => {
+                    unreadable = true;
+                    print::error(format_args!("{name}: {error}"));
+                }
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(match (unreadable, held_back) {
+        (true, _) => ExitCode::from(UNREADABLE),
+        (false, true) => ExitCode::from(HELD_BACK),
+        (false, false) => ExitCode::SUCCESS,
+    })
+}
+
+/// For people: the verdict on each copy with its reason, then what was found and where.
+fn show(report: &Report) -> io::Result<()> {
+    print::line(format_args!("{}: {}", report.source, report.disposition.as_str()))?;
+    for recipient in &report.recipients {
+        let address = print::harmless(&recipient.address);
+        print::line(format_args!("  {address} ({}): {}", recipient.class, recipient.disposition.as_str()))?;
+        for (rule, reason) in recipient.rules.iter().zip(&recipient.reasons) {
+            print::line(format_args!("    {rule}: {reason}"))?;
+        }
+    }
+    for finding in &report.findings {
+        let value = finding.value.as_deref().map(|v| format!(" {}", print::harmless(v))).unwrap_or_default();
+        let excerpt = finding.excerpt.as_deref().map(|e| format!(" “{}”", print::harmless(e))).unwrap_or_default();
+        let place = print::harmless(&finding.place);
+        print::line(format_args!("  found {}{value} in {place}{excerpt}", finding.kind.as_str()))?;
+    }
+    Ok(())
 }

@@ -1,15 +1,40 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! `octroi serve`.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
+
+use super::print;
+use crate::app;
+use crate::listen::log;
 
 /// Runs the gateway
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi serve --config /etc/octroi/octroi.toml")]
 pub struct Args {}
 
-pub fn run(_args: &Args, _config: Option<&Path>) -> ExitCode {
-    super::print::error("serve: not wired yet");
-    ExitCode::FAILURE
+pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
+    let loaded = match super::settings(config) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    print::warnings(&loaded.warnings);
+    // Nothing starts half-configured: what `check` finds, `serve` refuses.
+    if let Err(faults) = loaded.verify() {
+        print::faults(&faults);
+        return ExitCode::FAILURE;
+    }
+    let colour = std::io::stderr().is_terminal() && print::colour();
+    let (log, guard) = match log::install(&loaded.settings.log, colour) {
+        Ok(installed) => installed,
+        Err(error) => {
+            print::error(format_args!("the log cannot be started: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let served =
+        super::runtime().and_then(|runtime| runtime.block_on(app::serve(&loaded, log)).map_err(anyhow::Error::from));
+    drop(guard);
+    super::conclude(served.map(|()| ExitCode::SUCCESS))
 }

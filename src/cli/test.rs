@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! `octroi test`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use jiff::Timestamp;
+
+use super::print;
+use crate::app;
+use crate::mail::Client;
+use crate::policy::Faults;
+use crate::policy::case::{self, Case};
 
 /// Runs the tests of the policies: every case in policies/tests
 #[derive(Debug, clap::Args)]
@@ -13,7 +22,39 @@ pub struct Args {
     pub policies: Option<PathBuf>,
 }
 
-pub fn run(_args: &Args, _config: Option<&Path>) -> ExitCode {
-    super::print::error("test: not wired yet");
-    ExitCode::FAILURE
+pub fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    super::conclude(test(args, config))
+}
+
+fn test(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let Ok(loaded) = super::settings(config) else { return Ok(ExitCode::FAILURE) };
+    let policies = args.policies.as_deref().unwrap_or(&loaded.settings.policies.path);
+    let files = app::read_policies(policies)?;
+    let cases = cases(&files)?;
+    let runtime = super::runtime()?;
+    let examiner = runtime.block_on(async { app::examiner(&loaded.settings, policies) })?;
+    let report = case::run(&cases, |case| {
+        let path = format!("tests/mail/{}", case.mail);
+        let content = files.get(&path).ok_or_else(|| format!("there is no {path}"))?;
+        let envelope = app::scan::envelope_of(case.from.clone(), case.to.clone());
+        let at = case.at.unwrap_or_else(Timestamp::now);
+        let examined = runtime
+            .block_on(examiner.examine(&envelope, &Client::default(), content, at))
+            .map_err(|fault| fault.to_string())?;
+        Ok(app::scan::became(&envelope, &examined))
+    });
+    print::line(&report)?;
+    Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every case of `tests/*.toml`, or all faults in them.
+fn cases(files: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Vec<Case>> {
+    let (mut cases, mut faults) = (Vec::new(), Vec::new());
+    for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("tests/") && path.ends_with(".toml")) {
+        match Case::parse(path, &String::from_utf8_lossy(bytes)) {
+            Ok(more) => cases.extend(more),
+            Err(more) => faults.extend(more),
+        }
+    }
+    if faults.is_empty() { Ok(cases) } else { anyhow::bail!("{}", Faults(faults)) }
 }

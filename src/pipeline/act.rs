@@ -13,9 +13,7 @@ use crate::mail::{Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
 use crate::policy::settle::{Plan, Settlement, settle};
 use crate::policy::verdict::Verdict;
-use crate::store::{
-    HeldCopy, Keeping, Kept, Kind, OutboxContent, OutboxItem, retry_digest,
-};
+use crate::store::{HeldCopy, Keeping, Kept, Kind, OutboxContent, OutboxItem, retry_digest};
 
 impl Pipeline {
     pub(super) async fn act<O: Onward>(
