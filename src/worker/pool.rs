@@ -166,6 +166,8 @@ impl Workers {
         let mut process = Command::new(&self.settings.executable)
             .arg("worker")
             .env_clear()
+            // The allocator would set aside a gigabyte of addresses, which is all a worker may have. In KiB.
+            .env("MIMALLOC_ARENA_RESERVE", "65536")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
