@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The one test program: every file beside this one is a chapter.
 
+mod architecture;
 mod config;
 mod detect;
 mod policy;
 mod settle;
+mod shipped;
 mod smtp;
 mod store;
