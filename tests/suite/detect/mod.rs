@@ -151,7 +151,7 @@ fn inspect(detectors: &Detectors, example: &Example) -> Vec<Finding> {
         body: if file.declared.as_deref() == Some("message/rfc822") {
             Body::Message(Vec::new())
         } else {
-            Body::Attachment(vec![0; file.size])
+            Body::Attachment(vec![0; file.size].into())
         },
         range: None,
     };
@@ -181,7 +181,8 @@ fn inspect(detectors: &Detectors, example: &Example) -> Vec<Finding> {
                 encrypted: file.encrypted.clone(),
                 properties: file.properties.clone(),
                 ..Extract::default()
-            },
+            }
+            .into(),
         })
         .collect();
     let text =
