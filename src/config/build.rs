@@ -319,7 +319,7 @@ impl Reader {
             self.report(
                 "smtp.listen",
                 format!("{address} can be reached from other machines, but nobody there may send"),
-                "name them: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or set client_certs, or listen on 127.0.0.1 only",
+                "name them: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen on 127.0.0.1 only",
             );
         }
         if smtp.clients.0.iter().any(|network| network.prefix_len() == 0) {

@@ -55,7 +55,7 @@ fn the_contracts_example_is_read() {
         r#"
         [smtp]
         listen = ["127.0.0.1:10025"]
-        upstream = "lmtp:/run/dovecot/lmtp"
+        upstream = "mx.example.org:10026"
         clients = ["127.0.0.0/8", "::1"]
         client = "submission"
         tls = { mode = "required", certificate = "tls/cert.pem", key = "/k.pem" }
@@ -72,7 +72,7 @@ fn the_contracts_example_is_read() {
     )
     .settings;
     assert_eq!(settings.smtp.before_us, BeforeUs::Submission);
-    assert_eq!(settings.next_hop.hop, Hop::LmtpUnix("/run/dovecot/lmtp".into()));
+    assert_eq!(settings.next_hop.hop, Hop::Smtp { host: "mx.example.org".into(), port: 10026 });
     assert_eq!(settings.next_hop.tls.mode, OutwardTlsMode::Verified);
     assert_eq!(settings.smtp.tls.mode, InwardTlsMode::Required);
     assert_eq!(settings.smtp.tls.certificate, Some(PathBuf::from("/etc/octroi/tls/cert.pem")));
@@ -150,14 +150,24 @@ fn who_may_speak_is_said_or_nothing_starts() {
     one_fault("[smtp]\nlisten = [\"[::]:25\"]\n", (2, 10), "[::]:25 can be reached", "clients = [");
     let only_us = format!("{open}clients = [\"127.0.0.1\"]\n");
     one_fault(&only_us, (2, 10), "nobody there may send", "listen on 127.0.0.1 only");
-    one_fault(&format!("{open}clients = []\n"), (2, 10), "nobody there may send", "client_certs");
+    one_fault(&format!("{open}clients = []\n"), (2, 10), "nobody there may send", "listen on 127.0.0.1 only");
     read(&format!("{open}clients = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n"));
-    read(&format!(
-        "{open}client_certs = \"ca.pem\"\ntls = {{ mode = \"required\", certificate = \"c\", key = \"k\" }}\n"
-    ));
     let everybody = read(&format!("{open}clients = [\"0.0.0.0/0\"]\n"));
     assert!(everybody.warnings.iter().any(|warning| warning.text().contains("every address of the internet")));
     one_fault("[smtp]\nlisten = []\n", (2, 10), "no mail could come in", "listen = [");
+}
+
+#[test]
+fn what_is_not_built_yet_is_said_and_not_ignored() {
+    let later = "later version";
+    let certificates =
+        "[smtp]\nclient_certs = \"ca\"\ntls = { mode = \"required\", certificate = \"c\", key = \"k\" }\n";
+    one_fault(certificates, (2, 16), later, "smtp.clients");
+    one_fault("[smtp.trusted_peers]\nxclient = [\"10.0.0.1\"]\n", (2, 11), later, "smtp.clients");
+    one_fault("[smtp.trusted_peers]\nproxy = [\"10.0.0.1\"]\n", (2, 9), later, "smtp.clients");
+    one_fault("[smtp]\nupstream = \"lmtp:/run/lmtp\"\n", (2, 12), later, "host:port");
+    one_fault("[release]\nvia = \"lmtp:/run/lmtp\"\n", (2, 7), later, "host:port");
+    one_fault("[smtp]\nbare_newline = \"pass\"\n", (2, 16), later, "refuse");
 }
 
 #[test]
@@ -165,7 +175,6 @@ fn tls_is_whole_or_off() {
     one_fault("[smtp.tls]\nmode = \"required\"\nkey = \"k\"\n", (2, 8), "there is no certificate", "certificate = ");
     one_fault("[smtp.tls]\nmode = \"required\"\ncertificate = \"c\"\n", (2, 8), "there is no key", "key = ");
     one_fault("[smtp.tls]\nkey = \"k\"\n", (2, 7), "TLS towards clients is off", "mode = \"opportunistic\"");
-    one_fault("[smtp]\nclient_certs = \"ca\"\n", (2, 16), "TLS towards clients is off", "mode =");
     one_fault("[smtp.upstream_tls]\nca = \"c\"\n", (2, 6), "certificate is not verified", "mode = \"verified\"");
 }
 
