@@ -46,6 +46,8 @@ pub use policies::{PoliciesError, house, read as read_policies};
 const DRAIN: Duration = Duration::from_secs(100);
 /// How often figures are taken for metrics and readiness.
 const FIGURES: Duration = Duration::from_secs(2);
+/// How often the head of the audit chain is written to the log.
+const SEAL: Duration = Duration::from_secs(60 * 60);
 /// How often expired things are swept.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -435,14 +437,22 @@ async fn watch(watched: Watched) {
     }
 }
 
-/// Everything expires.
+/// Everything expires; and the head of the audit chain goes to the log, which stands elsewhere (decision D27).
 async fn sweep(store: Store, stop: CancellationToken) {
     let mut beat = tokio::time::interval(SWEEP);
+    let mut seal = tokio::time::interval(SEAL);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = beat.tick() => {}
+            _ = seal.tick() => {
+                match store.audit_head().await {
+                    Ok(head) => tracing::info!(%head, "audit sealed"),
+                    Err(error) => tracing::error!(%error, "the audit chain could not be sealed"),
+                }
+                continue;
+            }
         }
         match store.sweep(Timestamp::now()).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),
