@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::connection::Connection;
 use super::next_hop::NextHop;
 use super::{Onward, OnwardFault};
@@ -220,6 +222,24 @@ impl Onward for Relay {
     }
 
     async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, OnwardFault> {
+        // Decision D4: the next hop has so long in all, not for each of its replies.
+        let patience = self.hop.patience();
+        match timeout(patience, self.hand_over(mail, copies, content)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.connection = None;
+                Err(OnwardFault::MaybeDuplicate)
+            }
+        }
+    }
+
+    async fn abandon(&mut self) {
+        self.reset().await;
+    }
+}
+
+impl Relay {
+    async fn hand_over(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, OnwardFault> {
         let mut answer = self.data().await;
         if matches!(answer, Err(OnwardFault::Lost)) {
             // Lost between RCPT and DATA: the envelope is replayed once (decision D3).
@@ -241,9 +261,5 @@ impl Onward for Relay {
             _ => {}
         }
         outcome
-    }
-
-    async fn abandon(&mut self) {
-        self.reset().await;
     }
 }
