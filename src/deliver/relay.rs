@@ -160,7 +160,14 @@ impl Relay {
     /// MAIL and these RCPT lines again, on the present connection; every answer must be positive as before.
     async fn envelope_again(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), OnwardFault> {
         let recipients: Vec<&Recipient> = copies.iter().filter_map(|c| mail.envelope.recipients.get(*c)).collect();
-        let replies = self.mail_line(&recipients).await?;
+        let replies = match self.mail_line(&recipients).await {
+            Ok(replies) => replies,
+            Err(fault) => {
+                // Replies may still come: they must not be taken for those of a later command.
+                self.connection = None;
+                return Err(fault);
+            }
+        };
         if replies.iter().all(Reply::is_positive) { Ok(()) } else { Err(OnwardFault::AnswersChanged) }
     }
 
