@@ -40,10 +40,9 @@ pub fn gather(message: &Message, opened: &[Opened]) -> Vec<Text> {
         texts.push(Text::new("subject", header.value.as_str()));
     }
     let replied = texts.first().is_some_and(|subject: &Text| is_answer(&subject.normal));
-    let mut plain = String::new();
     for (index, part) in message.parts.iter().enumerate() {
         match &part.body {
-            Body::Text { html, text } if part.depth == 0 => own_body(*html, text, replied, &mut plain, &mut texts),
+            Body::Text { html, text } if part.depth == 0 => own_body(*html, text, replied, &mut texts),
             Body::Text { html, text } => texts.push(Text::new(message.place(index), visible(*html, text))),
             Body::Message(headers) => {
                 let subject = headers.iter().find(|h| h.name.eq_ignore_ascii_case("subject"));
@@ -74,29 +73,41 @@ fn is_answer(subject: &str) -> bool {
 }
 
 /// The body by zones; of a second version (HTML beside plain) only what it says more.
-fn own_body(html: bool, text: &str, replied: bool, known: &mut String, texts: &mut Vec<Text>) {
+fn own_body(html: bool, text: &str, replied: bool, texts: &mut Vec<Text>) {
     let original = visible(html, text);
-    if !known.is_empty() && html {
+    let is_body = |t: &&Text| t.place.starts_with("body");
+    if html && texts.iter().any(|t| is_body(&t)) {
+        let known: String = texts.iter().filter(is_body).map(|t| solid(&t.original)).collect();
         let extra: Vec<&str> = original.lines().filter(|line| !known.contains(&solid(line))).collect();
         if !extra.is_empty() {
             texts.push(Text::new("body#html", extra.join("\n")));
         }
         return;
     }
-    known.push_str(&solid(&original));
-    if original.len() > LONGEST {
-        return texts.push(Text::new("body", original));
+    let whole = Text::new("body", original);
+    let mut lines: Vec<(&str, &str)> = whole.original.lines().zip(whole.normal.lines()).collect();
+    if whole.original.lines().count() != whole.normal.lines().count() {
+        lines.clear(); // a separator of another script: one zone rather than wrong ones
     }
-    let lines: Vec<(&str, String)> = original.lines().map(|line| (line, normalise(line))).collect();
     let runs = zones::split(&lines, replied);
-    if let [(zone, _)] = runs.as_slice() {
-        let place = zone.place();
-        return texts.push(Text::new(place, original));
-    }
-    for (zone, lines) in runs {
-        let joined = lines.join("\n");
-        if !joined.trim().is_empty() {
-            texts.push(Text::new(zone.place(), joined));
+    match runs.as_slice() {
+        [] => texts.push(whole),
+        [(zone, _)] => texts.push(Text { place: zone.place().into(), ..whole }),
+        runs => {
+            for (zone, range) in runs {
+                let of = |pick: fn(&(&str, &str)) -> usize| lines[range.clone()].iter().map(pick).sum::<usize>();
+                let mut original = String::with_capacity(of(|l| l.0.len() + 1));
+                let mut normal = String::with_capacity(of(|l| l.1.len() + 1));
+                for (line, folded) in &lines[range.clone()] {
+                    original.push_str(line);
+                    original.push('\n');
+                    normal.push_str(folded);
+                    normal.push('\n');
+                }
+                if !normal.trim().is_empty() {
+                    texts.push(Text { place: zone.place().into(), original, normal });
+                }
+            }
         }
     }
 }

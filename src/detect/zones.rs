@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Who wrote which lines of a body: the sender, somebody quoted, somebody forwarded, a signature, a legal footer.
 
+use std::ops::Range;
+
 /// A zone of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zone {
@@ -103,15 +105,15 @@ const FOOTERS: &[&str] = &[
     "هذه الرسالة",
 ];
 
-/// Splits a body into runs of lines of one zone. `lines` are pairs of the line as written and its normal form;
-/// `replied`: the subject says that this mail is an answer.
-pub fn split<'a>(lines: &[(&'a str, String)], replied: bool) -> Vec<(Zone, Vec<&'a str>)> {
-    let mut runs: Vec<(Zone, Vec<&'a str>)> = Vec::new();
+/// Splits a body into runs of lines of one zone, by line number. `lines` are the body's lines as written and in
+/// normal form; `replied`: the subject says that this mail is an answer.
+pub fn split(lines: &[(&str, &str)], replied: bool) -> Vec<(Zone, Range<usize>)> {
+    let mut runs: Vec<(Zone, Range<usize>)> = Vec::new();
     let mut zone = Zone::Written;
     for (n, (line, normal)) in lines.iter().enumerate() {
         let text = normal.trim();
         let ahead = &lines[n..];
-        if zone != Zone::Quoted && zone != Zone::Forwarded {
+        if !text.is_empty() && zone != Zone::Quoted && zone != Zone::Forwarded {
             if is_banner(text, FORWARD_LINES) {
                 zone = Zone::Forwarded;
             } else if is_banner(text, ORIGINAL_LINES) || is_header_block(ahead) {
@@ -120,24 +122,24 @@ pub fn split<'a>(lines: &[(&'a str, String)], replied: bool) -> Vec<(Zone, Vec<&
                 zone = Zone::Quoted;
             } else if zone == Zone::Written && matches!(*line, "-- " | "--" | "—") {
                 zone = Zone::Signature;
-            } else if zone != Zone::Footer
-                && FOOTERS.iter().any(|f| text.starts_with(f))
-                && ahead.len() <= 15
-                && text.len() + following(ahead) > 80
-            {
+            } else if zone != Zone::Footer && is_footer(text, ahead) {
                 zone = Zone::Footer;
             }
         }
         let here = if text.starts_with('>') && zone != Zone::Forwarded { Zone::Quoted } else { zone };
         match runs.last_mut() {
-            Some((last, lines)) if *last == here => lines.push(line),
-            _ => runs.push((here, vec![line])),
+            Some((last, range)) if *last == here => range.end = n + 1,
+            _ => runs.push((here, n..n + 1)),
         }
     }
     runs
 }
 
-fn following(lines: &[(&str, String)]) -> usize {
+fn is_footer(text: &str, ahead: &[(&str, &str)]) -> bool {
+    FOOTERS.iter().any(|f| text.starts_with(f)) && ahead.len() <= 15 && text.len() + following(ahead) > 80
+}
+
+fn following(lines: &[(&str, &str)]) -> usize {
     lines.iter().skip(1).take(3).map(|(_, n)| n.len()).sum()
 }
 
@@ -151,8 +153,8 @@ fn is_banner(text: &str, words: &[&str]) -> bool {
 }
 
 /// `De : … / Envoyé : … / À : … / Objet : …` within a few lines, the sender first.
-fn is_header_block(lines: &[(&str, String)]) -> bool {
-    let names = |(_, normal): &(&str, String)| {
+fn is_header_block(lines: &[(&str, &str)]) -> bool {
+    let names = |(_, normal): &(&str, &str)| {
         let name = normal.trim_start_matches(['>', '*', ' ']).split_once(':')?.0.trim_matches(['*', ' ']).to_owned();
         (name.len() <= 20).then_some(name)
     };
@@ -170,7 +172,7 @@ fn is_header_block(lines: &[(&str, String)]) -> bool {
 }
 
 /// `Le 3 mai 2026 à 10:00, X a écrit :`, on one line or two.
-fn is_attribution(lines: &[(&str, String)]) -> bool {
+fn is_attribution(lines: &[(&str, &str)]) -> bool {
     let Some((_, first)) = lines.first() else { return false };
     let ends = |text: &str| {
         let text = text.trim_end_matches([':', ' ', '\u{a0}']);
@@ -188,7 +190,7 @@ fn is_attribution(lines: &[(&str, String)]) -> bool {
 }
 
 /// An attribution above `>` lines quotes those lines and no more: what follows is the sender's again.
-fn next_is_angled(lines: &[(&str, String)]) -> bool {
+fn next_is_angled(lines: &[(&str, &str)]) -> bool {
     lines.iter().skip(1).map(|(line, _)| line.trim()).filter(|l| !l.is_empty()).take(2).any(|l| l.starts_with('>'))
 }
 
@@ -198,8 +200,10 @@ mod tests {
     use crate::detect::normal::normalise;
 
     fn zones(text: &str, replied: bool) -> Vec<(&'static str, String)> {
-        let lines: Vec<(&str, String)> = text.lines().map(|l| (l, normalise(l))).collect();
-        split(&lines, replied).into_iter().map(|(z, l)| (z.place(), l.join("|"))).collect()
+        let normal = normalise(text);
+        let lines: Vec<(&str, &str)> = text.lines().zip(normal.lines()).collect();
+        let joined = |range: Range<usize>| lines[range].iter().map(|(l, _)| *l).collect::<Vec<_>>().join("|");
+        split(&lines, replied).into_iter().map(|(z, range)| (z.place(), joined(range))).collect()
     }
 
     #[test]
