@@ -10,47 +10,92 @@ const SPACED_OUT: usize = 6;
 /// Lower case, accents stripped, NFKD, invisible characters removed, look-alike letters folded to Latin, quotes and
 /// dashes of one kind, runs of blanks as one; line ends stay, as `\n`. Idempotent.
 pub fn normalise(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    if text.is_ascii() {
-        squeeze(text.bytes().map(|b| b.to_ascii_lowercase() as char), &mut out);
-    } else {
-        let folded: String = text
-            .nfkd()
-            .filter(|c| !is_invisible(*c))
-            .flat_map(char::to_lowercase)
-            .nfkd()
-            .filter(|c| !is_combining_mark(*c))
-            .collect();
-        let mut spelled = String::with_capacity(folded.len());
-        for c in folded.chars() {
-            spell(c, &mut spelled);
+    let mut out = Folded { text: String::with_capacity(text.len()), look_alikes: false };
+    let mut rest = text;
+    // Most letters are ASCII, also in French: runs of them take the short way, the others one by one.
+    while !rest.is_empty() {
+        let run = rest.bytes().position(|b| !b.is_ascii()).unwrap_or(rest.len());
+        // The first byte that is not ASCII begins a character.
+        let (plain, other) = rest.split_at(run);
+        out.plain(plain);
+        let mut others = other.chars();
+        match others.next() {
+            Some(c) => out.other(c),
+            None => break,
         }
-        squeeze(latinised(&spelled).chars(), &mut out);
+        rest = others.as_str();
     }
-    if has_spaced_letters(&out) { joined(&out, text) } else { out }
+    let mut normal = out.text;
+    if normal.ends_with(' ') {
+        normal.pop();
+    }
+    if out.look_alikes {
+        normal = latinised(&normal);
+    }
+    if has_spaced_letters(&normal) { joined(&normal, text) } else { normal }
 }
 
-/// One blank for many, none around line ends.
-fn squeeze(chars: impl Iterator<Item = char>, out: &mut String) {
-    for c in chars {
-        match c {
-            '\n' => {
-                if out.ends_with(' ') {
-                    out.pop();
-                }
-                out.push('\n');
+struct Folded {
+    text: String,
+    look_alikes: bool,
+}
+
+impl Folded {
+    fn plain(&mut self, run: &str) {
+        let mut rest = run;
+        loop {
+            // Words go over as they are; only what stands between them needs a look.
+            let word = rest.bytes().position(|b| b <= b' ').unwrap_or(rest.len());
+            let (head, tail) = rest.split_at(word);
+            let from = self.text.len();
+            self.text.push_str(head);
+            self.text[from..].make_ascii_lowercase();
+            let mut tail = tail.chars();
+            match tail.next() {
+                Some(c) => self.gap(c),
+                None => return,
             }
-            '\r' => {}
-            c if c == '\t' || c == ' ' || c == '\u{b}' || c == '\u{c}' || c == '\u{a0}' => {
-                if !out.is_empty() && !out.ends_with([' ', '\n']) {
-                    out.push(' ');
-                }
-            }
-            c => out.push(c),
+            rest = tail.as_str();
         }
     }
-    if out.ends_with(' ') {
-        out.pop();
+
+    /// One blank for many, none around line ends.
+    fn gap(&mut self, c: char) {
+        match c {
+            '\n' => {
+                if self.text.ends_with(' ') {
+                    self.text.pop();
+                }
+                self.text.push('\n');
+            }
+            '\r' => {}
+            ' ' | '\t' | '\u{b}' | '\u{c}' | '\u{a0}' => {
+                if !self.text.is_empty() && !self.text.ends_with([' ', '\n']) {
+                    self.text.push(' ');
+                }
+            }
+            c => self.text.push(c),
+        }
+    }
+
+    fn other(&mut self, c: char) {
+        if is_invisible(c) {
+            return;
+        }
+        // Lower case may bring marks of its own, so marks are taken out after it.
+        for c in std::iter::once(c).nfkd().flat_map(char::to_lowercase).nfkd().filter(|c| !is_combining_mark(*c)) {
+            if is_invisible(c) {
+                continue;
+            }
+            self.look_alikes |= look_alike(c).is_some();
+            let from = self.text.len();
+            spell(c, &mut self.text);
+            // What decomposed into a blank or a line end is one.
+            if self.text[from..].chars().all(|c| c.is_whitespace()) {
+                let gap = self.text.split_off(from);
+                gap.chars().for_each(|c| self.gap(if c == '\n' { c } else { ' ' }));
+            }
+        }
     }
 }
 

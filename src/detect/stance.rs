@@ -132,6 +132,9 @@ pub fn marks(markings: &Markings, line: &Line<'_>) -> Vec<Mark> {
     if let Some(mark) = spaced_out(markings, text, &tokens, line, &capitals) {
         return vec![mark];
     }
+    if !tokens.iter().any(|token| markings.may_begin(token.text)) {
+        return Vec::new();
+    }
     let words: Vec<&str> = tokens.iter().map(|token| token.text).collect();
     let mut kinds = vec![Role::Other; tokens.len()];
     let mut found: Vec<(usize, usize, Vec<usize>)> = Vec::new();

@@ -124,8 +124,8 @@ pub struct Markings {
     /// Phrases written without any separator, for letters spaced out.
     squeezed: HashMap<String, Vec<usize>>,
     /// Expressions that may stand beside a marking, as words, longest first.
-    beside: Vec<Vec<String>>,
-    friends: Vec<Vec<String>>,
+    beside: Expressions,
+    friends: Expressions,
     /// Rank of a sensitivity label by GUID or folded name.
     labels: HashMap<String, u8>,
 }
@@ -141,7 +141,6 @@ impl Markings {
             })?;
             markings.add(name, text, file)?;
         }
-        markings.beside.sort_by_key(|words| std::cmp::Reverse(words.len()));
         Ok(markings)
     }
 
@@ -151,8 +150,8 @@ impl Markings {
             home: file.home.iter().map(|label| label.to_lowercase()).collect(),
             evidence: file.evidence.iter().map(|words| fold(words)).collect(),
         });
-        self.beside.extend(file.beside.iter().map(|words| split(words)));
-        self.friends.extend(file.friends.iter().map(|words| split(words)));
+        file.beside.iter().for_each(|words| self.beside.add(split(words)));
+        file.friends.iter().for_each(|words| self.friends.add(split(words)));
         for row in file.level {
             let at = text.find(&format!("\"{}\"", row.id)).unwrap_or(0);
             if row.rank > 4 {
@@ -244,13 +243,17 @@ impl Markings {
 
     /// How many of `words` are an expression that may stand beside a marking.
     pub(super) fn beside(&self, words: &[&str]) -> usize {
-        let known = self.beside.iter().find(|known| begins(words, known));
-        known.map_or(0, Vec::len)
+        self.beside.longest_at(words)
     }
 
-    /// How many of `words` are an expression that only sounds like a marking.
+    /// How many of these words are the beginning of an expression that marks nothing; 0 for none.
     pub(super) fn friend(&self, words: &[&str]) -> usize {
-        self.friends.iter().filter(|known| begins(words, known)).map(Vec::len).max().unwrap_or(0)
+        self.friends.longest_at(words)
+    }
+
+    /// Whether a wording may begin with this word: most lines hold none, and are done with.
+    pub(super) fn may_begin(&self, word: &str) -> bool {
+        self.by_first.contains_key(word)
     }
 
     /// The rank an operator gave to a label by GUID or name.
@@ -326,8 +329,23 @@ const EVERYDAY: &[&str] = &[
     "فقط",
 ];
 
-fn begins(words: &[&str], known: &[String]) -> bool {
-    !known.is_empty() && words.len() >= known.len() && known.iter().zip(words).all(|(a, b)| a == b)
+/// Expressions of several words, found by their first.
+#[derive(Debug, Default)]
+struct Expressions(HashMap<String, Vec<Vec<String>>>);
+
+impl Expressions {
+    fn add(&mut self, words: Vec<String>) {
+        if let Some(first) = words.first() {
+            self.0.entry(first.clone()).or_default().push(words);
+        }
+    }
+
+    /// How many words the longest expression has that these words begin with; 0 for none.
+    fn longest_at(&self, words: &[&str]) -> usize {
+        let known = words.first().and_then(|first| self.0.get(*first));
+        let fits = |known: &&Vec<String>| words.len() >= known.len() && known.iter().zip(words).all(|(a, b)| a == b);
+        known.into_iter().flatten().filter(fits).map(Vec::len).max().unwrap_or(0)
+    }
 }
 
 /// The folded words of an expression.
