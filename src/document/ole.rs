@@ -8,7 +8,7 @@ use office_oxide::DocumentFormat;
 use office_oxide::doc::SubDocumentKind;
 
 use super::property_set::{self, le16, le32};
-use super::{Budget, Extract, Fault, kind_of, text};
+use super::{Budget, Extract, Fault, agile, kind_of, open, text};
 
 type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 
@@ -25,7 +25,7 @@ pub(super) fn read(
     };
     if let Some(container) = encryption(kind, &mut file, budget) {
         extract.encrypted = Some(container.into());
-        return Err(Fault::Encrypted);
+        return if kind == "ooxml" { unlock(&mut file, extract, budget, passwords) } else { Err(Fault::Encrypted) };
     }
     describe(&mut file, extract, budget)?;
     let mut outcome = Ok(());
@@ -75,6 +75,24 @@ fn encryption(kind: &str, file: &mut File<'_>, budget: &mut Budget) -> Option<&'
         }
         _ => None,
     }
+}
+
+/// Tries the passwords on an encrypted package; the package opened is a child.
+fn unlock(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget, passwords: &[String]) -> Result<(), Fault> {
+    let information = stream(file, "EncryptionInfo", budget)?;
+    let package = stream(file, "EncryptedPackage", budget)?;
+    let Some(plain) = passwords.iter().find_map(|password| agile::open(&information, &package, password)) else {
+        return Err(Fault::Encrypted);
+    };
+    budget.spend(plain.len())?;
+    extract.property("password-found", "ooxml");
+    let inner = open("", &plain, budget, passwords);
+    // The same file to whoever reads it: what is inside is told as its own.
+    extract.kind = inner.kind;
+    extract.segments.extend(inner.segments);
+    extract.properties.extend(inner.properties);
+    extract.children.extend(inner.children);
+    inner.fault.map_or(Ok(()), Err)
 }
 
 /// Properties of both summary streams.

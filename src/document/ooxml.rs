@@ -53,7 +53,7 @@ pub(super) fn read(
     let sheets =
         sheet::Sheets::read(&parts.iter().map(|(path, _, xml)| (path.as_str(), xml.as_str())).collect::<Vec<_>>());
     sheets.describe(extract, budget)?;
-    parts.sort_by_key(|part| natural(&part.0));
+    parts.sort_by_key(|(path, _, _)| natural(path));
     for (path, part, xml) in &parts {
         let done = match part {
             Part::Text(place) => {
