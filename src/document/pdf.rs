@@ -224,3 +224,13 @@ fn string(document: &Document, object: Option<&Object>) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arabic_lines_are_given_in_the_other_order_too() {
+        assert_eq!(reversed_arabic("plain\nادج يرس\n"), "سري جدا\n");
+    }
+}

@@ -10,7 +10,7 @@ use super::{Fault, text};
 pub(super) enum Node<'a> {
     Start(Element<'a>),
     End(&'a str),
-    /// Character data; entities arrive as texts of their own.
+    /// All character data between two tags, entities resolved.
     Text(&'a str),
 }
 
@@ -57,8 +57,16 @@ pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), Fau
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
     config.allow_dangling_amp = true;
+    // Entities and CDATA arrive as events of their own; a visitor sees the whole between two tags.
+    let mut content = String::new();
     loop {
-        match reader.read_event().map_err(|_| Fault::Broken)? {
+        let event = reader.read_event();
+        let tag = !matches!(event, Ok(Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) | Event::Comment(_)));
+        if tag && !content.is_empty() {
+            visit(Node::Text(&content));
+            content.clear();
+        }
+        match event.map_err(|_| Fault::Broken)? {
             Event::Start(start) => {
                 let local = start.local_name();
                 visit(Node::Start(Element { start: &start, name: local.as_ref() }));
@@ -69,13 +77,9 @@ pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), Fau
                 visit(Node::End(local.as_ref()));
             }
             Event::End(end) => visit(Node::End(end.local_name().as_ref())),
-            Event::Text(content) => visit(Node::Text(&content)),
-            Event::CData(content) => visit(Node::Text(&content)),
-            Event::GeneralRef(name) => {
-                if let Some(c) = entity(&name) {
-                    visit(Node::Text(c.encode_utf8(&mut [0; 4])));
-                }
-            }
+            Event::Text(text) => content.push_str(&text),
+            Event::CData(text) => content.push_str(&text),
+            Event::GeneralRef(name) => content.extend(entity(&name)),
             Event::Eof => return Ok(()),
             // Entities declared in a DTD are not expanded: no office program does.
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}

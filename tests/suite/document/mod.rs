@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Documents: every format and place, containers open and closed, bombs, mutations, and the processes that read them.
+
+mod archives;
+mod bombs;
+mod make;
+mod mutations;
+mod places;
+mod workers;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The processes: what kills them is a fault of the file, what keeps them from starting is ours.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use octroi::document::Fault;
+use octroi::worker::{Settings, WorkerFault, Workers};
+
+use super::make::{self, all};
+use super::mutations::{Dice, seeds};
+
+fn workers(executable: impl Into<PathBuf>) -> Workers {
+    Workers::new(Settings { count: 2, ..Settings::new(executable.into()) })
+}
+
+fn real() -> Workers {
+    workers(env!("CARGO_BIN_EXE_octroi"))
+}
+
+/// A program that stands in for a worker.
+fn script(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("stand-in");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("write");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("mode");
+    path
+}
+
+#[tokio::test]
+async fn a_worker_reads_like_the_library() {
+    let workers = real();
+    for bytes in [make::docx(), make::pdf_bytes(&["BT /F1 9 Tf (x) Tj ET"]), make::sevenz(None), make::rtf()] {
+        let extract = workers.open("file", bytes.clone().into(), Vec::new()).await.expect("a worker");
+        assert_eq!(*extract, make::read(&bytes));
+    }
+    let opened =
+        workers.open("file", make::sevenz(Some("right")).into(), vec!["right".into()]).await.expect("a worker");
+    assert!(all(&opened).contains("in archive"));
+}
+
+#[tokio::test]
+async fn the_same_file_is_read_once() {
+    let workers = real();
+    let bytes = Bytes::from(make::docx());
+    let (first, second) =
+        tokio::join!(workers.open("one", bytes.clone(), Vec::new()), workers.open("one", bytes.clone(), Vec::new()),);
+    assert!(Arc::ptr_eq(&first.expect("first"), &second.expect("second")));
+    let renamed = workers.open("two", bytes, Vec::new()).await.expect("third");
+    assert_eq!(renamed.name, "two");
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_twice_on_a_file_makes_it_crashed() {
+    let folder = tempfile::tempdir().expect("folder");
+    let log = folder.path().join("starts");
+    let workers = workers(script(folder.path(), &format!("echo x >> {}; exit 1", log.display())));
+    let bytes = Bytes::from_static(b"%PDF-1.4 hostile");
+    for _ in 0..3 {
+        let extract = workers.open("a.pdf", bytes.clone(), Vec::new()).await.expect("the file's fault, not ours");
+        assert_eq!((extract.fault, extract.kind.as_str()), (Some(Fault::Crashed), "pdf"));
+    }
+    let starts = std::fs::read_to_string(log).expect("log");
+    assert_eq!(starts.lines().count(), 2, "two tries, then the hash is remembered");
+}
+
+#[tokio::test]
+async fn a_worker_that_answers_nonsense_is_not_believed() {
+    let folder = tempfile::tempdir().expect("folder");
+    let workers = workers(script(folder.path(), "exec /bin/cat"));
+    let extract = workers.open("a", Bytes::from_static(b"text"), Vec::new()).await.expect("answered");
+    assert_eq!(extract.fault, Some(Fault::Crashed));
+}
+
+#[tokio::test]
+async fn a_worker_that_hangs_is_killed_and_the_file_over_budget() {
+    let folder = tempfile::tempdir().expect("folder");
+    let executable = script(folder.path(), "exec /bin/sleep 600");
+    let workers =
+        Workers::new(Settings { count: 1, deadline: Duration::from_millis(200), ..Settings::new(executable) });
+    let extract = workers.open("a", Bytes::from_static(b"slow"), Vec::new()).await.expect("killed");
+    assert_eq!(extract.fault, Some(Fault::Budget));
+}
+
+#[tokio::test]
+async fn no_executable_is_our_fault() {
+    let outcome = workers("/nonexistent/octroi").open("a", Bytes::from_static(b"x"), Vec::new()).await;
+    assert!(matches!(outcome, Err(WorkerFault::Start(_))));
+}
+
+#[tokio::test]
+async fn a_bomb_leaves_the_pool_alive() {
+    let workers = real();
+    // 2 GB of zeros in three layers of gzip, some kilobytes.
+    let layer = make::gz(&vec![0; 64 << 20]);
+    let bomb = make::gz(&layer.repeat(32));
+    let extract = workers.open("bomb.gz", bomb.into(), Vec::new()).await.expect("a worker");
+    assert!(extract.faults().iter().any(|(_, fault)| *fault == Fault::Budget), "{:?}", extract.faults());
+    let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+    assert_eq!(after.fault, None);
+}
+
+#[tokio::test]
+async fn mutants_never_cost_more_than_a_worker() {
+    let workers = real();
+    let seeds = seeds();
+    let mut dice = Dice(0x0C_7202);
+    for round in 0..500 {
+        let other = &seeds[dice.below(seeds.len())];
+        let mutant = dice.mutate(&seeds[round % seeds.len()], other);
+        let size = mutant.len() as u64;
+        let extract = workers.open("mutant", mutant.into(), Vec::new()).await.expect("never our fault");
+        assert_eq!(extract.size, size);
+    }
+    let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+    assert_eq!(after.fault, None);
+}
