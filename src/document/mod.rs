@@ -9,6 +9,7 @@
 //!
 //! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), MS-CFB, MS-OXMSG, MS-OXTNEF, RTF 1.9.
 
+mod agile;
 mod budget;
 mod eml;
 mod kind;

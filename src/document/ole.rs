@@ -25,7 +25,7 @@ pub(super) fn read(
     };
     if let Some(container) = encryption(kind, &mut file, budget) {
         extract.encrypted = Some(container.into());
-        return Err(Fault::Encrypted);
+        return unlocked(&mut file, extract, budget, passwords).unwrap_or(Err(Fault::Encrypted));
     }
     describe(&mut file, extract, budget)?;
     let mut outcome = Ok(());
@@ -38,6 +38,30 @@ pub(super) fn read(
     }
     objects(&mut file, extract, budget, passwords)?;
     outcome
+}
+
+/// Reads an Office package whose password is known; `None` where it is not.
+fn unlocked(
+    file: &mut File<'_>,
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Option<Result<(), Fault>> {
+    if passwords.is_empty() || !file.is_stream("EncryptedPackage") {
+        return None;
+    }
+    let info = stream(file, "EncryptionInfo", budget).ok()?;
+    let package = stream(file, "EncryptedPackage", budget).ok()?;
+    let content = super::agile::decrypt(&info, &package, passwords)?;
+    extract.property("password-found", "ooxml");
+    match kind_of(&content) {
+        kind @ ("docx" | "xlsx" | "pptx") => Some(super::read(kind, &content, extract, budget, passwords)),
+        _ => {
+            // Anything else counts against the depth as a file inside.
+            extract.child("package", &content, budget, passwords);
+            Some(Ok(()))
+        }
+    }
 }
 
 /// One stream, paid from the budget.

@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn places_of_text() {
-        let rtf = r"{\rtf1\ansi\ansicpg1252\uc1{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset178 Arabic;}}{\info{\title Le titre}}{\header\pard EN-T\'caTE\par}{\footer pied\par}Corps \v cach\'e9\v0 ici\par\f1 \'d3\'d1\'ed\par\f0 \u8364?{\footnote note}\par{\*\unknown secret}{\deleted parti}}";
+        let rtf = r"{\rtf1\ansi\ansicpg1252\uc1{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset178 Arabic;}}{\info{\title Le titre}}{\header\pard EN-T\'caTE\par}{\footer pied\par}Corps \v cach\'e9\v0  ici\par\f1 \'d3\'d1\'ed\par\f0 \u8364?{\footnote note}\par{\*\unknown secret}{\deleted parti}}";
         let extract = extract(rtf);
         assert_eq!(at(&extract, "#header"), "EN-TÊTE\n");
         assert_eq!(at(&extract, "#footer"), "pied\n");
