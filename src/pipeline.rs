@@ -163,8 +163,7 @@ impl Examiner {
             opened: &opened,
             people: &house.policy.people,
         };
-        let mut findings = house.detectors.inspect(&evidence); // facts, no opinions
-        findings.extend(house.policy.lookalikes(&recipients));
+        let findings = house.detectors.inspect(&evidence); // facts, no opinions
         let verdicts = house.policy.judge(&Question {
             sender: &sender,
             recipients: &recipients,

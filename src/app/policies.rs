@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::detect::{Detectors, LinkHosts, LinkKind, Markings, VocabularyError};
+use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError};
 use crate::pipeline::House;
 use crate::policy::{Faults, Mode, Policy};
 
@@ -75,8 +75,8 @@ pub fn house(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Re
         .map_err(|error| PoliciesError::Markings(folder.to_owned(), error))?;
     let services = policy.lists.services();
     let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
-    // Look-alikes are the policy's to find: it knows partners and people besides the own domains.
-    let detectors = Detectors::new(markings, LinkHosts::new(hosts), Vec::new());
+    let lookalikes = Lookalikes::new(policy.imitable());
+    let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes);
     Ok(House { policy, detectors })
 }
 

@@ -130,6 +130,7 @@ pub const TRIGGERS: &[&str] = &[
     "الموضوع :",
     "sujet :",
     "sujet:",
+    ">>> ",
 ];
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
@@ -173,6 +174,12 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
         let place = if text.place == "body#forwarded" { "body" } else { text.place.as_str() };
         for (at, line) in lines.iter().enumerate().take(5000) {
             let folded = fold(line.trim());
+            if original.is_none()
+                && let Some(from) = groupwise(&folded)
+            {
+                original = Some((place.to_owned(), (*line).to_owned(), Some(Block { from })));
+                continue;
+            }
             // What the correspondent had quoted or forwarded to us is not our forward.
             if folded.starts_with('>') || folded.is_empty() || folded.len() > 400 {
                 continue;
@@ -211,6 +218,13 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
     let to_author = block.is_some_and(|block| block.answers(look));
     let forwards = if subject.forwarded { !to_author } else { !subject.replied && !to_author && !answers_thread(look) };
     forwards.then_some((place, line))
+}
+
+/// `>>> Jeanne Aubertin <j@x.example> 3/03/2026 9:14 >>>`: GroupWise, over replies and forwards.
+fn groupwise(folded: &str) -> Option<String> {
+    let inner = folded.strip_prefix(">>>")?.strip_suffix(">>>").or_else(|| folded.strip_prefix(">>>"))?.trim();
+    let dated = inner.bytes().filter(u8::is_ascii_digit).count() >= 6 && inner.contains(':');
+    (dated && !inner.starts_with('>')).then(|| inner.to_owned())
 }
 
 /// A subject that says "forward" over an invitation, or over files without a word of one's own.

@@ -43,6 +43,7 @@ mod vocabulary;
 
 pub use finding::{Finding, Kind};
 pub use link::{LinkHosts, LinkKind};
+pub use lookalike::Lookalikes;
 pub use vocabulary::{Markings, VocabularyError};
 
 use evidence::Evidence;
@@ -75,15 +76,16 @@ pub struct Detectors {
     markings: Markings,
     links: LinkHosts,
     own: Vec<String>,
+    lookalikes: Lookalikes,
     triggers: Triggers,
 }
 
 impl Detectors {
-    /// `markings`: the vocabulary of `policies/markings/`; `links`: the hosts of the five link lists;
-    /// `own`: the administration's domains, without `*.`, which look-alikes imitate.
-    pub fn new(markings: Markings, links: LinkHosts, own: Vec<String>) -> Detectors {
+    /// `markings`: the vocabulary of `policies/markings/`; `links`: the hosts of the five link lists; `own`: the
+    /// administration's domains, without `*.`; `lookalikes`: the domains worth imitating.
+    pub fn new(markings: Markings, links: LinkHosts, own: Vec<String>, lookalikes: Lookalikes) -> Detectors {
         let triggers = Triggers::new(&markings);
-        Detectors { markings, links, own, triggers }
+        Detectors { markings, links, own, lookalikes, triggers }
     }
 
     /// Every fact about one mail. Pure: the same evidence gives the same findings in the same order.

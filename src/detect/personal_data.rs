@@ -165,16 +165,27 @@ const CARD: &[&str] = &[
 fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     let Some(patterns) = PATTERNS.as_ref() else { return };
     let mut taken = Taken::default();
-    for found in each(&patterns.iban, text, &taken).filter_map(|range| iban(text, range)).collect::<Vec<_>>() {
-        add("iban", compact(&text[found.clone()]));
-        taken.add(found);
+    let mut at = 0;
+    while let Some(range) = patterns.iban.find_at(text, at).map(|found| found.range()) {
+        // "ab238388 ma12 …": what is no account number may hide the beginning of one.
+        at = range.start + 1;
+        let before = text[..range.start].chars().next_back();
+        if before.is_none_or(|c| !c.is_alphanumeric())
+            && let Some(found) = iban(text, range)
+        {
+            at = found.end;
+            add("iban", compact(&text[found.clone()]));
+            taken.add(found);
+        }
     }
-    for range in each(&patterns.nir, text, &taken)
-        .filter(|range| whole(text, range) && check::is_nir(&text[range.clone()]))
-        .collect::<Vec<_>>()
-    {
-        add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
-        taken.add(range);
+    let mut at = 0;
+    while let Some(range) = patterns.nir.find_at(text, at).map(|found| found.range()) {
+        at = range.start + 1;
+        if !taken.holds(&range) && whole(text, &range) && check::is_nir(&text[range.clone()]) {
+            at = range.end;
+            add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
+            taken.add(range);
+        }
     }
     let short =
         each(&patterns.nir_short, text, &taken).filter(|range| whole(text, range) && named(text, range.start, NIR));
@@ -225,7 +236,8 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
             }
         }
     }
-    for range in each(&patterns.phone, text, &taken).filter(|range| whole(text, range)).collect::<Vec<_>>() {
+    let phones = each(&patterns.phone, text, &taken).filter(|range| whole(text, range) && !is_date(text, range));
+    for range in phones.collect::<Vec<_>>() {
         add("phone", phone(&text[range]));
     }
 }
@@ -277,6 +289,19 @@ fn whole(text: &str, range: &Range<usize>) -> bool {
         matches!((behind.next(), behind.next()), (Some('.' | ',' | '-' | '/'), Some(c)) if c.is_ascii_alphanumeric());
     let path = before == Some('/') && text[..range.start].ends_with("//");
     free(before) && free(after) && !point && !fraction && !path
+}
+
+/// `03/03/2026 09:14`, `03-03-26 09.14`: a day, a month, a year and an hour.
+fn is_date(text: &str, range: &Range<usize>) -> bool {
+    let bytes = &text.as_bytes()[range.clone()];
+    let (Some(first), Some(second)) = (bytes.get(2), bytes.get(5)) else { return false };
+    let apart = first == second && matches!(first, b'/' | b'-' | b'.');
+    let digits = |from: usize| bytes.get(from..from + 2).and_then(|d| std::str::from_utf8(d).ok()?.parse::<u8>().ok());
+    let day = matches!((digits(0), digits(3)), (Some(1..=31), Some(1..=12)));
+    // A telephone number keeps its separators; after a date the hour follows a blank.
+    let year =
+        digits(6).is_some() && (bytes.get(8) == Some(&b' ') || bytes.get(8..10).is_some_and(|d| d[0].is_ascii_digit()));
+    apart && day && year
 }
 
 /// The identifier's name stands on the line before the number, or shortly before it.
@@ -390,6 +415,8 @@ mod tests {
         assert_eq!(kinds("iban gb82 west 1234 5698 7654 32 merci"), ["iban"]);
         assert_eq!(kinds("uw burgerservicenummer 926936748 staat op de aanslag"), ["nl-bsn"]);
         assert_eq!(kinds("cin: jc252167"), ["ma-cin"]);
+        // A word before it that begins like an account number hides nothing.
+        assert_eq!(kinds("ab238388 gb82 west 1234 5698 7654 32"), ["iban"]);
     }
 
     #[test]
@@ -402,6 +429,7 @@ mod tests {
             "accuse n° 2026-55120938 du 18/03/2026, 1 240,50 euros, mandat 2026 00 118 4432",
             "inkoopnummer 1123456789, kenmerk 123456781, ordernummer 400012345",
             "https://zoom.us/j/98765432100 et ticket 88213",
+            "le 03/03/2026 09:14 puis 03/03/26 09:14 et 03-03-2026 09.14",
         ] {
             assert_eq!(found(text), [], "{text}");
         }

@@ -7,6 +7,7 @@
 use crate::detect::evidence::Evidence;
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::{self, Look};
+use crate::detect::lookalike::is_mistyped_webmail;
 use crate::detect::names::{self, fold, givens, initials, is_common_surname, letters, skeleton, surnames};
 use crate::detect::recipient::{Class, Recipient};
 use crate::mail::Mailbox;
@@ -16,21 +17,25 @@ const MOST: usize = 200;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let private = |recipient: &&Recipient| {
-        matches!(recipient.class, Class::PrivateWebmail | Class::Disposable) || recipient.consumer_hosted
+        matches!(recipient.class, Class::PrivateWebmail | Class::Disposable)
+            || recipient.consumer_hosted
+            || is_mistyped_webmail(look, recipient)
     };
     let recipients: Vec<&Recipient> = look.evidence.recipients.iter().filter(private).take(MOST).collect();
     if recipients.is_empty() {
         return;
     }
     let sender = Names::of_sender(look);
-    let greets = greets(look.evidence);
+    let opening = opening(look.evidence);
+    let greets = says_to_strangers(&opening);
     let subject = look.evidence.texts.iter().find(|text| text.place == "subject");
     let replied = look::subject(subject.map_or("", |text| text.original.as_str())).replied;
-    let answers_formally = greets && replied;
+    let manner = Manner { greets, speaks_to: greets || speaks_to(&opening), answers_formally: greets && replied };
     for recipient in recipients {
         let Some(mailbox) = &recipient.mailbox else { continue };
         let place = || "envelope".to_owned();
-        match sender.compare(mailbox, recipient.consumer_hosted, greets, answers_formally) {
+        let display = displayed(look, mailbox);
+        match sender.compare(mailbox, &display, recipient.consumer_hosted, manner) {
             Likeness::Own(why) => {
                 findings.push(Finding::new(Kind::SelfForward, place()).excerpt(why).recipient(mailbox));
             }
@@ -57,8 +62,90 @@ fn colleague(evidence: &Evidence<'_>, mailbox: &Mailbox) -> Option<String> {
     called.iter().find(|mail| Some(mail.as_str()) != sender.as_deref()).cloned()
 }
 
+/// How the mail speaks to its reader.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    /// It greets or addresses somebody formally.
+    greets: bool,
+    /// It greets somebody at all. Nobody says good day to himself.
+    speaks_to: bool,
+    answers_formally: bool,
+}
+
+/// The name that To and Cc give to an address, as folded words; empty where they give none.
+fn displayed(look: &Look<'_>, mailbox: &Mailbox) -> Vec<String> {
+    let key = mailbox.key();
+    let header = look.headers("To").chain(look.headers("Cc")).find_map(|value| {
+        let lower = value.to_lowercase();
+        // Lower case may change lengths; then the place found is only nearly right, which `get` forgives.
+        let at = lower.find(&format!("<{key}>"))?;
+        value.get(..at).map(str::to_owned)
+    });
+    let Some(before) = header else { return Vec::new() };
+    let display = before.rsplit(['>', ';']).next().unwrap_or("").trim();
+    // "Lefèvre, Sébastien" in quotes is one name; else a comma ends the neighbour's.
+    let display = match display.strip_suffix('"').and_then(|d| d.rsplit('"').next()) {
+        Some(quoted) => quoted,
+        None => display.rsplit(',').next().unwrap_or(""),
+    };
+    names::words(display)
+}
+
+/// The first lines of what the sender wrote, folded. A forwarded letter further down greets the agent.
+fn opening(evidence: &Evidence<'_>) -> Vec<String> {
+    let Some(text) = evidence
+        .texts
+        .iter()
+        .find(|text| text.place == "body" && !text.normal.trim().is_empty())
+        .or_else(|| evidence.texts.iter().find(|text| text.place == "body#html"))
+    else {
+        return Vec::new();
+    };
+    let lines = text.normal.lines().map(str::trim).filter(|line| !line.is_empty()).take(4);
+    let own = |line: &&str| !["--", "__", "de :", "from:", "van:", "von:", ">"].iter().any(|end| line.starts_with(end));
+    lines.take_while(own).map(fold).collect()
+}
+
+/// Whether somebody is greeted, familiarly or not: fr, nl, en, de, ar.
+fn speaks_to(opening: &[String]) -> bool {
+    const GREETINGS: &[&str] = &[
+        "bonjour",
+        "bonsoir",
+        "salut",
+        "coucou",
+        "cher",
+        "chere",
+        "chers",
+        "hello",
+        "hi",
+        "hey",
+        "dear",
+        "good",
+        "beste",
+        "hallo",
+        "dag",
+        "hoi",
+        "goedemorgen",
+        "goedemiddag",
+        "goedendag",
+        "geachte",
+        "guten",
+        "liebe",
+        "lieber",
+        "moin",
+        "السلام",
+        "مرحبا",
+        "تحيه",
+        "صباح",
+        "مساء",
+    ];
+    let first =
+        |line: &String| line.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).map(str::to_owned);
+    opening.iter().take(2).filter_map(first).any(|word| GREETINGS.contains(&word.as_str()))
+}
+
 /// Whether the text greets or addresses somebody formally: fr, nl, en, de, ar.
-fn greets(evidence: &Evidence<'_>) -> bool {
+fn says_to_strangers(opening: &[String]) -> bool {
     const FORMAL: &[&str] = &[
         "madame",
         "monsieur",
@@ -87,21 +174,7 @@ fn greets(evidence: &Evidence<'_>) -> bool {
         "vos droits",
         "votre situation",
     ];
-    let Some(text) = evidence
-        .texts
-        .iter()
-        .find(|text| text.place == "body" && !text.normal.trim().is_empty())
-        .or_else(|| evidence.texts.iter().find(|text| text.place == "body#html"))
-    else {
-        return false;
-    };
-    // Greetings stand at the head; a forwarded letter further down greets the agent.
-    let head: Vec<&str> = text.normal.lines().map(str::trim).filter(|line| !line.is_empty()).take(4).collect();
-    let head = head
-        .iter()
-        .take_while(|line| !line.starts_with("--") && !line.starts_with("de :") && !line.starts_with("from:"));
-    head.into_iter().any(|line| {
-        let folded = fold(line);
+    opening.iter().any(|folded| {
         FORMAL.iter().any(|word| {
             folded.starts_with(word)
                 || folded.contains(&format!("bonjour {word}"))
@@ -170,6 +243,11 @@ impl Names {
         for form in initials(given) {
             keep(&mut self.initials, form);
         }
+        // All initials beside a part of the name: "jfdm.dupont".
+        let all: String = names::words(&format!("{given} {surname}")).iter().filter_map(|w| w.chars().next()).collect();
+        if all.chars().count() >= 3 {
+            keep(&mut self.initials, all);
+        }
         self.surname(surname);
         let pair = (skeleton(given), skeleton(surname));
         if pair.0.len() >= 2 && pair.1.len() >= 3 {
@@ -226,16 +304,17 @@ impl Names {
         }
     }
 
-    fn compare(&self, mailbox: &Mailbox, vanity: bool, greets: bool, answers_formally: bool) -> Likeness {
+    fn compare(&self, mailbox: &Mailbox, display: &[String], vanity: bool, manner: Manner) -> Likeness {
         let local = fold(base(mailbox.local()));
         let joined = letters(&local);
         let tokens: Vec<&str> = local.split(|c: char| !c.is_alphabetic()).filter(|token| !token.is_empty()).collect();
         if joined.is_empty() {
             return Likeness::None;
         }
-        if let Some(why) = self.whole_name(&joined, &tokens) {
+        let known = || self.whole_name(&joined, &tokens).or_else(|| self.both_surnames(&joined));
+        if let Some(why) = known().or_else(|| self.displayed(display)) {
             // Nobody answers himself with "Madame": a citizen of the same name wrote.
-            return if answers_formally { Likeness::Relative(why) } else { Likeness::Own(why) };
+            return if manner.answers_formally { Likeness::Relative(why) } else { Likeness::Own(why) };
         }
         if vanity && let Some(likeness) = self.vanity(mailbox, &joined, &tokens) {
             return likeness;
@@ -244,15 +323,64 @@ impl Names {
             return Likeness::Own(format!("nickname {}", self.nickname));
         }
         if let Some((why, common)) = self.with_initial(&joined, &tokens)
-            && !greets
-            && (!common || self.own_local == joined)
+            && !manner.greets
+            && (!common || self.own_local == joined || !manner.speaks_to)
         {
             return Likeness::Own(why);
         }
-        if !greets && let Some(why) = self.shortened(&joined, &tokens) {
+        if !manner.greets
+            && let Some(why) = self.shortened(&joined, &tokens)
+        {
             return Likeness::Own(why);
         }
-        self.relative(&joined, &tokens)
+        self.relative(&joined, &tokens, manner)
+    }
+
+    /// Whether To or Cc calls the mailbox by the sender's name, or simply "me".
+    fn displayed(&self, display: &[String]) -> Option<String> {
+        const ME: &[&str] = &[
+            "moi",
+            "moi perso",
+            "moi meme",
+            "perso",
+            "ma boite perso",
+            "mon perso",
+            "mail perso",
+            "boite perso",
+            "maison",
+            "chez moi",
+            "me",
+            "myself",
+            "home",
+            "my home",
+            "private",
+            "ik",
+            "ikzelf",
+            "thuis",
+            "prive",
+            "mijn prive",
+            "ich",
+            "privat",
+            "zuhause",
+            "انا",
+            "شخصي",
+        ];
+        let phrase = display.join(" ");
+        let tokens: Vec<&str> = display.iter().map(String::as_str).collect();
+        let named = || {
+            let surname = self.surnames.iter().any(|surname| surname.chars().count() >= 3 && holds(&tokens, surname));
+            surname && self.givens.iter().any(|given| given.chars().count() >= 3 && holds(&tokens, given))
+        };
+        (!display.is_empty() && (ME.contains(&phrase.as_str()) || named())).then(|| format!("called {phrase}"))
+    }
+
+    /// Surname and birth name, joined in either order.
+    fn both_surnames(&self, joined: &str) -> Option<String> {
+        let rest = |surname: &String| joined.strip_prefix(surname.as_str()).filter(|_| surname.chars().count() >= 4);
+        let mut rests = self.surnames.iter().filter_map(rest);
+        rests
+            .any(|rest| rest.chars().count() >= 4 && self.surnames.iter().any(|other| other == rest))
+            .then(|| "surname and birth name".to_owned())
     }
 
     /// Given name and surname, in either order, joined or apart, whole or shortened, with anything beside them.
@@ -344,6 +472,17 @@ impl Names {
                 return Some(format!("{cut} of the given name and surname {surname}"));
             }
             let [given, rest] = tokens else { continue };
+            // "bernie.osullivan": a pet name nobody listed begins as the name does.
+            let pet = |token: &str, other: &str| {
+                let begins = |given: &String| token.get(..3).is_some_and(|head| given.starts_with(head));
+                other == surname
+                    && !names::is_given(token)
+                    && ["ie", "y", "ou", "i"].iter().any(|end| token.ends_with(end))
+                    && self.givens.iter().any(begins)
+            };
+            if pet(given, rest) || pet(rest, given) {
+                return Some(format!("a pet name and surname {surname}"));
+            }
             let cut = rest.chars().count() <= 4 && abbreviates(rest, surname);
             if cut && given.chars().count() >= 3 && self.givens.iter().any(|known| known == given) {
                 return Some(format!("given name {given} and {rest} of the surname"));
@@ -368,10 +507,11 @@ impl Names {
         Some(if own { Likeness::Own(why) } else { Likeness::Relative(why) })
     }
 
-    fn relative(&self, joined: &str, tokens: &[&str]) -> Likeness {
-        for surname in
-            self.surnames.iter().filter(|surname| surname.chars().count() >= 4 && !is_common_surname(surname))
-        {
+    fn relative(&self, joined: &str, tokens: &[&str], manner: Manner) -> Likeness {
+        // A name that many bear means something only where nobody is spoken to.
+        let telling =
+            |surname: &&String| surname.chars().count() >= 4 && !(is_common_surname(surname) && manner.speaks_to);
+        for surname in self.surnames.iter().filter(telling) {
             let apart = holds(tokens, surname);
             let glued = surname.chars().count() >= 6
                 && (joined.ends_with(surname.as_str()) || joined.starts_with(surname.as_str()));

@@ -288,8 +288,10 @@ fn strong_enough(
     let bracketed = reading.bracketed(from, to);
     let announced = reading.announced(from, to);
     let (leads, trails) = (reading.leads(from, to), reading.trails(from, to));
-    let stands = |strength: Strength| match strength {
+    let stands = |strength: Strength, colon: bool| match strength {
         Strength::Specific if alone || announced => true,
+        // "TLP:AMBER indicateurs": the standard's own wording needs no separator.
+        Strength::Specific if colon && (in_subject || reading.line.edge) => capitals.all && from == 0,
         Strength::Specific if in_margin => {
             reading.others <= MARGIN_WORDS && !reading.prose && (capitals.all || leads || trails)
         }
@@ -310,7 +312,11 @@ fn strong_enough(
         Strength::Plain => false,
         Strength::Short => capitals.all && (announced || bracketed && (in_subject || in_margin || reading.line.edge)),
     };
-    phrases.iter().copied().filter(|&index| stands(markings.phrases[index].strength)).collect()
+    phrases
+        .iter()
+        .copied()
+        .filter(|&index| stands(markings.phrases[index].strength, markings.phrases[index].colon))
+        .collect()
 }
 
 /// `S T G .  G E H E I M`, `DIFFUSION  REST REINTE`, `S.E.C.R.E.T`: the whole line is one wording, its letters apart.

@@ -118,7 +118,15 @@ fn solid(text: &str) -> String {
 }
 
 fn visible(html: bool, text: &str) -> String {
-    if html { nanohtml2text::html2text(text) } else { text.to_owned() }
+    let bare = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
+    if html {
+        nanohtml2text::html2text(text)
+    } else if memchr::memchr_iter(b'\r', text.as_bytes()).any(bare) {
+        // A CR alone ends a line to some readers' eyes; decision D5 speaks of the wire only.
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Text and HTML files stay in this process; everything else is opened by a worker.

@@ -111,6 +111,8 @@ pub(super) fn read(xml: &str, place: &str, shared: &[String], pages: &mut Pages,
     let mut row = String::new();
     let mut cell = Cell::default();
     let mut element = String::new();
+    // Text comes in pieces, parted at entities such as `&amp;C`: only the whole is a header.
+    let mut print = String::new();
     let mut written = 0;
     xml::walk(xml, &mut |node| match node {
         Node::Start(start) => {
@@ -132,10 +134,16 @@ pub(super) fn read(xml: &str, place: &str, shared: &[String], pages: &mut Pages,
         Node::Text(text) => match element.as_str() {
             "v" | "t" => cell.value.push_str(text),
             "f" if text.contains('"') => pages.line("#hidden", text),
-            "oddHeader" | "evenHeader" | "firstHeader" => pages.line("#header", &print_text(text)),
-            "oddFooter" | "evenFooter" | "firstFooter" => pages.line("#footer", &print_text(text)),
+            name if print_place(name).is_some() => print.push_str(text),
             _ => {}
         },
+        Node::End(name) if print_place(name).is_some() => {
+            let text = print_text(&std::mem::take(&mut print));
+            if let Some(place) = print_place(name).filter(|_| !text.trim().is_empty()) {
+                pages.line(place, &text);
+            }
+            element.clear();
+        }
         Node::End("c") => {
             let value = cell_text(&cell, shared);
             written += value.len();
@@ -152,6 +160,15 @@ pub(super) fn read(xml: &str, place: &str, shared: &[String], pages: &mut Pages,
         Node::End(_) => {}
     })?;
     if written > limit { Err(Fault::Budget) } else { Ok(()) }
+}
+
+/// Where the headers and footers of printed pages stand.
+fn print_place(element: &str) -> Option<&'static str> {
+    match element {
+        "oddHeader" | "evenHeader" | "firstHeader" => Some("#header"),
+        "oddFooter" | "evenFooter" | "firstFooter" => Some("#footer"),
+        _ => None,
+    }
 }
 
 fn cell_text(cell: &Cell, shared: &[String]) -> String {

@@ -24,7 +24,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { parts: 5_000, depth: 32, decoded: 256 << 20, header: 1 << 20 }
+        Budget { parts: 5_000, depth: 100, decoded: 256 << 20, header: 1 << 20 }
     }
 }
 
@@ -162,6 +162,9 @@ impl Reading<'_> {
                 self.unparsable_multipart(part, raw, index, &seat);
             }
             PartType::Text(text) | PartType::Html(text) => {
+                if let Some(bytes) = binary_as_text(part, raw, &declared) {
+                    return self.attachment(name_of(part), bytes, declared, headers, range, seat);
+                }
                 let text = self.repair(part, raw, text);
                 self.text_part(part, text, declared, headers, range, seat);
             }
@@ -322,22 +325,20 @@ impl Reading<'_> {
 
     /// Text whose declared charset or encoding does not fit is decoded again from its bytes.
     fn repair(&mut self, part: &MessagePart<'_>, raw: &[u8], text: &str) -> String {
-        let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
         if part.is_encoding_problem && says_base64(part) {
-            let bytes = hidden::lenient_base64(body);
-            return header::decode_bytes(&bytes).into_owned();
+            return header::decode_bytes(&octets(part, raw)).into_owned();
         }
-        if !text.contains('\u{fffd}') {
+        // "Ã©": UTF-8 under the name of a charset of single bytes.
+        let mojibake = text.contains(['Ã', 'Â', 'Ø', 'Ù', 'â']);
+        if !mojibake && !text.contains('\u{fffd}') {
             return text.to_owned();
         }
-        let bytes = match part.encoding {
-            Encoding::Base64 => hidden::lenient_base64(body),
-            Encoding::QuotedPrintable => {
-                mail_parser::decoders::quoted_printable::quoted_printable_decode(body).unwrap_or_else(|| body.to_vec())
-            }
-            Encoding::None => body.to_vec(),
-        };
-        header::decode_bytes(&bytes).into_owned()
+        let bytes = octets(part, raw);
+        let is_utf8 = std::str::from_utf8(&bytes).is_ok() && !bytes.is_ascii() && !bytes.contains(&0x1b);
+        if text.contains('\u{fffd}') || is_utf8 {
+            return header::decode_bytes(&bytes).into_owned();
+        }
+        text.to_owned()
     }
 
     fn headers(&mut self, part: &MessagePart<'_>, raw: &[u8]) -> Vec<Header> {
@@ -440,6 +441,36 @@ fn join(path: &str, step: &str) -> String {
 /// Offsets come from another library: what they name may not be there.
 fn slice(raw: &[u8], range: Range<usize>) -> &[u8] {
     raw.get(range).unwrap_or_default()
+}
+
+/// The octets of a part, its transfer encoding undone.
+fn octets(part: &MessagePart<'_>, raw: &[u8]) -> Vec<u8> {
+    let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
+    match part.encoding {
+        _ if says_base64(part) => hidden::lenient_base64(body),
+        Encoding::Base64 => hidden::lenient_base64(body),
+        Encoding::QuotedPrintable => {
+            mail_parser::decoders::quoted_printable::quoted_printable_decode(body).unwrap_or_else(|| body.to_vec())
+        }
+        Encoding::None => body.to_vec(),
+    }
+}
+
+/// The octets of a file that is declared as text, or was taken for text because its encoding is damaged: decoding
+/// it by a charset would ruin it.
+fn binary_as_text(part: &MessagePart<'_>, raw: &[u8], declared: &str) -> Option<Vec<u8>> {
+    let damaged = part.is_encoding_problem && says_base64(part);
+    let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
+    // A text without base64 shows its magic in its first bytes.
+    if !damaged && !says_base64(part) && is_textual(&sniff(body.get(..512).unwrap_or(body))) {
+        return None;
+    }
+    let bytes = octets(part, raw);
+    (!declared.starts_with("text/") && damaged || !is_textual(&sniff(&bytes))).then_some(bytes)
+}
+
+fn is_textual(file: &FileType) -> bool {
+    matches!(file.extension, "" | "txt" | "html" | "xml" | "svg" | "ics" | "vcf" | "eml" | "sh" | "pgp" | "mp3" | "csv")
 }
 
 /// What the part says of itself: after a problem mail-parser's own note of the encoding is gone.

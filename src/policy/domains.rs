@@ -14,7 +14,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::fault::{Fault, Source, distance, source};
-use super::lookalike::Lookalikes;
 use crate::detect::recipient::{Class, Recipient};
 use crate::mail::{Domain, ForwardPath, Mailbox};
 
@@ -78,7 +77,6 @@ pub struct DomainLists {
     /// Whole addresses, by lower-case key.
     addresses: HashMap<Box<str>, Vec<Hit>>,
     exceptions: Vec<Exception>,
-    lookalikes: Lookalikes,
 }
 
 impl DomainLists {
@@ -121,7 +119,6 @@ impl DomainLists {
             }
         }
         faults.extend(exceptions.iter().filter_map(|(entry, source)| lists.check_exception(entry, source)));
-        lists.lookalikes = lists.imitable();
         (lists, faults)
     }
 
@@ -239,13 +236,9 @@ impl DomainLists {
         all
     }
 
-    /// The domains of list `own`, without `*.`: for those who look for imitations.
+    /// The domains of list `own`, without `*.`.
     pub fn own_domains(&self) -> Vec<String> {
-        let own = |hits: &&Vec<Hit>| hits.iter().any(|hit| (1u64 << hit.list) & OWN != 0);
-        let mut all: Vec<String> =
-            self.domains.iter().filter(|(_, hits)| own(hits)).map(|(domain, _)| domain.to_string()).collect();
-        all.sort();
-        all
+        self.named_by(OWN)
     }
 
     /// The recipient's class by the first list that answers, with the evidence beside it.
@@ -306,31 +299,17 @@ impl DomainLists {
         found
     }
 
-    /// The own or partner domain that `domain` imitates, where it stands on neither list.
-    pub fn lookalike(&self, domain: &Domain) -> Option<String> {
-        if self.of_domain(domain, None) & (OWN | PARTNER) != 0 {
-            return None;
-        }
-        self.lookalikes.imitated(domain).map(str::to_owned)
+    /// The domains of the lists `own` and `partner`, without `*.`.
+    pub(crate) fn imitable(&self) -> Vec<String> {
+        self.named_by(OWN | PARTNER)
     }
 
-    /// Adds domains that are known to be in use, such as those of the agents' addresses.
-    pub(crate) fn know(&mut self, domains: impl IntoIterator<Item = Domain>) {
-        for domain in domains {
-            if self.of_domain(&domain, None) & (OWN | PARTNER) != 0 {
-                self.lookalikes.add(domain.as_str());
-            }
-        }
-    }
-
-    fn imitable(&self) -> Lookalikes {
-        let mut lookalikes = Lookalikes::default();
-        for (domain, hits) in &self.domains {
-            if hits.iter().any(|hit| (1u64 << hit.list) & (OWN | PARTNER) != 0) {
-                lookalikes.add(domain);
-            }
-        }
-        lookalikes
+    fn named_by(&self, lists: u64) -> Vec<String> {
+        let names = |hits: &&Vec<Hit>| hits.iter().any(|hit| (1u64 << hit.list) & lists != 0);
+        let mut all: Vec<String> =
+            self.domains.iter().filter(|(_, hits)| names(hits)).map(|(domain, _)| domain.to_string()).collect();
+        all.sort();
+        all
     }
 }
 

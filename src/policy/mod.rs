@@ -16,7 +16,6 @@ mod evaluate;
 mod facts;
 pub mod fault;
 pub mod judge;
-mod lookalike;
 mod people;
 pub mod rules;
 pub mod settle;
@@ -32,9 +31,6 @@ pub use judge::{Mode, Question};
 use rules::Rules;
 
 use crate::detect::people::People;
-use crate::detect::recipient::Recipient;
-use crate::detect::{Finding, Kind};
-use crate::mail::Domain;
 
 /// The folders of a policy that some room reads.
 pub const FOLDERS: [&str; 7] = ["rules", "domains", "units", "markings", "lists", "notices", "tests"];
@@ -85,7 +81,7 @@ impl Policy {
                 (!name.contains('/')).then_some((name, *path, *text))
             })
         };
-        let (mut lists, list_faults) = DomainLists::parse(of("domains/", ".list"));
+        let (lists, list_faults) = DomainLists::parse(of("domains/", ".list"));
         faults.extend(list_faults);
         let (people, people_faults) = match of("units/people", ".csv").next() {
             Some((_, path, text)) => People::from_csv(path, text),
@@ -99,7 +95,6 @@ impl Policy {
                 None
             }
         };
-        lists.know(people.by_mail.keys().filter_map(|mail| Domain::parse(mail.rsplit_once('@')?.1).ok()));
         match rules {
             Some(rules) if faults.is_empty() => {
                 let (version, memo) = (version(files), judge::Memo::new());
@@ -114,22 +109,19 @@ impl Policy {
         Policy { mode, ..self }
     }
 
+    /// The domains worth imitating: own, partners', and those of the agents' addresses.
+    pub fn imitable(&self) -> Vec<String> {
+        let mut all = self.lists.imitable();
+        all.extend(self.people.by_mail.keys().filter_map(|mail| Some(mail.rsplit_once('@')?.1.to_owned())));
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// The same policy with another bound on the answers it remembers.
     pub fn remembering(mut self, most: usize) -> Policy {
         self.memo.most = most;
         self
-    }
-
-    /// A finding `lookalike` for each recipient whose domain imitates an own or partner domain.
-    pub fn lookalikes(&self, recipients: &[Recipient]) -> Vec<Finding> {
-        let outside = recipients.iter().filter(|recipient| facts::is_outside(recipient.class));
-        outside
-            .filter_map(|recipient| {
-                let mailbox = recipient.mailbox.as_ref()?;
-                let imitated = self.lists.lookalike(mailbox.domain())?;
-                Some(Finding::new(Kind::Lookalike, "envelope").value(imitated).recipient(mailbox))
-            })
-            .collect()
     }
 }
 

@@ -8,7 +8,7 @@ use octroi::detect::evidence::{Evidence, Opened, Sender, SenderProof};
 use octroi::detect::people::{People, Person};
 use octroi::detect::recipient::{Class, Recipient};
 use octroi::detect::text::Text;
-use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Markings};
+use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings};
 use octroi::document::Extract;
 use octroi::mail::{Envelope, Mailbox, Parameters, ReversePath};
 use octroi::mime::{Body, Header, Message, Part};
@@ -109,7 +109,7 @@ fn shipped() -> Detectors {
     let own = ["gouv.example", "wallonie.example", "rijk.example", "maroc.example", "govuk.example"]
         .map(str::to_owned)
         .to_vec();
-    Detectors::new(markings, links, own)
+    Detectors::new(markings, links, own.clone(), Lookalikes::new(own))
 }
 
 fn staff() -> People {

@@ -70,7 +70,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     // Links.
     (OWN, "link/cloud-storage", "notify consumer-link"),
     (PARTNER, "link/messenger", "notify consumer-link"),
-    (OTHER, "link/social", "notify consumer-link"),
+    (OTHER, "link/social", "pass"),
     (OWN, "link/cloud-storage marking/2", "quarantine consumer-link-with-marked-content consumer-link"),
     (OWN, "link/meeting", "pass"),
     (WEBMAIL, "link/file-transfer@body#quoted", "pass"),
