@@ -7,9 +7,11 @@
 //!
 //! Standards: sd_notify(3) and socket activation as systemd documents them.
 
+pub mod demo;
 mod desk;
 mod policies;
 pub mod scan;
+mod shipped;
 mod tls;
 
 use std::collections::HashMap;
@@ -72,6 +74,16 @@ pub enum StartError {
     Executable(io::Error),
 }
 
+impl StartError {
+    /// The fault as a person at a terminal wants it; ends its line.
+    pub fn report(&self, colour: bool) -> String {
+        match self {
+            StartError::Policies(fault) => fault.report(colour),
+            other => format!("{other}\n"),
+        }
+    }
+}
+
 /// What can judge a mail without a door, a store or a next hop.
 pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartError> {
     let files = policies::read(policies)?;
@@ -89,6 +101,28 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         budget: mime::Budget::default(),
         patience: settings.limits.inspection,
     })
+}
+
+/// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
+/// leaves the store alone: the gateway it belongs to may be running.
+pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
+    let (mut faults, mut remarks) = (Vec::<StartError>::new(), Vec::new());
+    let folder = &settings.policies.path;
+    let read = policies::read(folder)
+        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
+    match read {
+        Ok((files, house)) => remarks = policies::remarks(&files, &house),
+        Err(error) => faults.push(error.into()),
+    }
+    faults.extend(tls::inward(&settings.smtp.tls).err().map(Into::into));
+    faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
+    if let Some(path) = &settings.dns.fixed {
+        faults.extend(static_hosts(path).err());
+    }
+    if settings.store.key.exists() {
+        faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));
+    }
+    (faults, remarks)
 }
 
 fn static_hosts(path: &Path) -> Result<HashMap<String, Vec<String>>, StartError> {
@@ -113,6 +147,8 @@ pub struct Gateway {
     pub pipeline: Arc<Pipeline>,
     /// Where the SMTP door really listens.
     pub addresses: Vec<std::net::SocketAddr>,
+    /// Where the health pages and the metrics really are.
+    pub pages: Vec<std::net::SocketAddr>,
     pub metrics: Arc<Metrics>,
     settings: Settings,
     door: Arc<smtp::Door>,
@@ -157,6 +193,7 @@ impl Gateway {
         });
         let gateway = Gateway {
             addresses: listeners.iter().filter_map(|l| l.local_addr().ok()).collect(),
+            pages: pages.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),
             pipeline,
             metrics,
             settings,

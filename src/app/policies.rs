@@ -22,6 +22,38 @@ pub enum PoliciesError {
     Markings(PathBuf, VocabularyError),
 }
 
+impl PoliciesError {
+    /// The fault as a person at a terminal wants it: with the lines it is about, drawn.
+    pub fn report(&self, colour: bool) -> String {
+        match self {
+            PoliciesError::Faults(folder, faults) => {
+                format!("the policies in {} are not in order:\n{}", folder.display(), faults.report(colour))
+            }
+            other => format!("{other}\n"),
+        }
+    }
+}
+
+/// What works in a policy folder but deserves a second look, a sentence each.
+pub fn remarks(files: &BTreeMap<String, Vec<u8>>, house: &House) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if house.policy.lists.own_domains().is_empty() {
+        remarks.push(
+            "domains/own.list names no domain: nobody is one of yours, so nobody may send; write one domain a line"
+                .to_owned(),
+        );
+    }
+    for rule in house.policy.rules.iter() {
+        let Some(notice) = &rule.notice else { continue };
+        // French is the language every notice has; the others are fallen back from.
+        let text = format!("notices/fr/{notice}.md");
+        if !files.contains_key(&text) {
+            remarks.push(format!("{}: rule \"{}\" names the notice \"{notice}\", but there is no {text}", rule.path, rule.id));
+        }
+    }
+    remarks
+}
+
 /// Files and bytes of a policy folder at most: it is edited by people.
 const MOST_FILES: usize = 5_000;
 const MOST_BYTES: u64 = 64 << 20;

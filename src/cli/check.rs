@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::print;
+use crate::app::{self, StartError};
 
 /// Checks settings, policies and what they point to; tells every fault and what to write instead
 #[derive(Debug, clap::Args)]
@@ -17,12 +18,24 @@ pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
         Err(code) => return code,
     };
     print::warnings(&loaded.warnings);
-    if let Err(faults) = loaded.verify() {
-        print::faults(&faults);
+    let faults = loaded.verify().err();
+    if let Some(faults) = &faults {
+        print::faults(faults);
+    }
+    // Where something is missing, what is in it was said already: only the policies are read all the same.
+    let (mut errors, remarks) = app::rehearse(&loaded.settings);
+    let has_policies = loaded.settings.policies.path.is_dir();
+    errors.retain(|error| match error {
+        StartError::Policies(_) => has_policies,
+        _ => faults.is_none(),
+    });
+    errors.iter().for_each(print::start_error);
+    remarks.iter().for_each(|remark| print::error(format_args!("warning: {remark}")));
+    if faults.is_some() || !errors.is_empty() {
         return ExitCode::FAILURE;
     }
     let name = loaded.file.as_deref().map_or("built-in defaults".into(), |file| file.display().to_string());
-    let _ = match loaded.warnings.len() {
+    let _ = match loaded.warnings.len() + remarks.len() {
         0 => print::line(format_args!("{name}: in order")),
         1 => print::line(format_args!("{name}: in order, with 1 warning")),
         n => print::line(format_args!("{name}: in order, with {n} warnings")),

@@ -6,11 +6,17 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::app::StartError;
 use crate::config::{Fault, Faults, draw};
 
 /// Whether standard error may be coloured.
 pub fn colour() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    io::stderr().is_terminal() && wants_colour()
+}
+
+/// Whether nobody has asked for none (no-color.org: any text that is not empty does).
+pub fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A sentence on standard error. That it cannot be written can be told to nobody.
@@ -20,6 +26,11 @@ pub fn error(text: impl Display) {
 
 pub fn faults(faults: &Faults) {
     let _ = io::stderr().write_all(faults.draw(colour()).as_bytes());
+}
+
+/// Why a gateway does not start.
+pub fn start_error(error: &StartError) {
+    let _ = write!(io::stderr(), "octroi: {}", error.report(colour()));
 }
 
 pub fn warnings(warnings: &[Fault]) {

@@ -33,8 +33,15 @@ pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let served =
-        super::runtime().and_then(|runtime| runtime.block_on(app::serve(&loaded, log)).map_err(anyhow::Error::from));
+    let served = super::runtime().map(|runtime| runtime.block_on(app::serve(&loaded, log)));
+    // What was logged stands before what ends us.
     drop(guard);
-    super::conclude(served.map(|()| ExitCode::SUCCESS))
+    match served {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            print::start_error(&error);
+            ExitCode::FAILURE
+        }
+        Err(error) => super::conclude(Err(error)),
+    }
 }

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod config;
+mod demo;
 mod detect;
 mod document;
 mod policy;

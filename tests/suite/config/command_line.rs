@@ -37,7 +37,8 @@ fn check_tells_faults_on_standard_error_and_fails() {
 #[test]
 fn check_of_a_sound_house_succeeds_and_still_warns() {
     let folder = TempDir::new().unwrap();
-    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::fs::create_dir_all(folder.path().join("policies/domains")).unwrap();
+    std::fs::write(folder.path().join("policies/domains/own.list"), "town.example\n").unwrap();
     std::fs::write(folder.path().join("mine.toml"), "").unwrap();
     let output = octroi(folder.path(), &["check", "--config", "mine.toml"], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -45,6 +46,27 @@ fn check_of_a_sound_house_succeeds_and_still_warns() {
     assert!(text(&output.stderr).contains("release.via"));
     let output = octroi(folder.path(), &["check"], &[("OCTROI_RELEASE__VIA", "127.0.0.1:10028")]);
     assert_eq!(text(&output.stdout), "built-in defaults: in order\n", "{}", text(&output.stderr));
+}
+
+#[test]
+fn check_reads_the_policies_and_draws_what_is_wrong_in_them() {
+    let folder = TempDir::new().unwrap();
+    let policies = folder.path().join("policies");
+    std::fs::create_dir_all(policies.join("rules")).unwrap();
+    let rule = |text: &str| std::fs::write(policies.join("rules/mine.cedar"), text).unwrap();
+    let head = "@id(\"mine\")\n@disposition(\"quarantine\")\n@notice(\"nowhere\")\n@reason(\"Because.\")\n";
+    rule(&format!("{head}forbid (principal, action, resource) when {{ context.privat }};\n"));
+    let output = octroi(folder.path(), &["check"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("rules/mine.cedar:5:") && said.contains("private"), "{said}");
+
+    rule(&format!("{head}forbid (principal, action, resource) when {{ context.private }};\n"));
+    let output = octroi(folder.path(), &["check"], &[("OCTROI_RELEASE__VIA", "127.0.0.1:10028")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(text(&output.stdout), "built-in defaults: in order, with 2 warnings\n", "{said}");
+    assert!(said.contains("own.list names no domain") && said.contains("there is no notices/fr/nowhere.md"), "{said}");
 }
 
 #[test]

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The gateway at work with nothing set up: a throw-away folder, next hop and morning of mail around the real gateway.
+//!
+//! What must not live here: printing (`cli`), and any short cut through the gateway: the mails come in by the SMTP
+//! door, and the verdicts told are the gateway's own log lines.
+//!
+//! How it fails: with a [`DemoError`] before the first mail, or at a mail that the gateway does not answer. Whatever
+//! happens, the folder goes when the [`Demo`] does.
+//!
+//! Standards: those of the gateway.
+
+mod client;
+mod folder;
+mod lines;
+mod morning;
+mod next_hop;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+use super::{Gateway, StartError, shipped};
+use crate::config;
+use crate::listen::log;
+use folder::Folder;
+
+pub use lines::{Copy, Told};
+pub use morning::{MORNING, Sample};
+pub use next_hop::Taken;
+
+/// How long the gateway may take to write down what it has decided. It takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why the demonstration cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error("the demonstration's folder {0} cannot be made: {1}")]
+    Folder(String, #[source] io::Error),
+    #[error("the demonstration's next hop cannot listen: {0}")]
+    NextHop(#[source] io::Error),
+    #[error("the demonstration's settings are not in order: {0}")]
+    Settings(config::Faults),
+    #[error("the log cannot be started: {0}")]
+    Log(#[source] io::Error),
+    #[error("{0}")]
+    Gateway(#[from] StartError),
+    #[error("the gateway does not answer: {0}")]
+    Client(#[source] io::Error),
+    #[error("the gateway answered and wrote no line about it")]
+    Silent,
+}
+
+/// A gateway that is up, with all that it needs around it.
+pub struct Demo {
+    /// Where to send a mail of one's own.
+    pub door: SocketAddr,
+    /// Where `/metrics` and the health pages are.
+    pub pages: SocketAddr,
+    gateway: Gateway,
+    told: UnboundedReceiver<Told>,
+    taken: UnboundedReceiver<Taken>,
+    next_hop: JoinHandle<()>,
+    _log: log::Guard,
+    // Last, so that it goes when nobody writes into it any more.
+    folder: Folder,
+}
+
+/// Something happened after the morning.
+pub enum Event {
+    Told(Told),
+    Taken(Taken),
+}
+
+impl Demo {
+    /// Makes the folder, the next hop and the gateway.
+    ///
+    /// # Errors
+    /// No folder, no port, or a gateway that does not start.
+    pub async fn start() -> Result<Demo, DemoError> {
+        let folder = Folder::make().map_err(|(path, error)| DemoError::Folder(path, error))?;
+        let unwritable = |error| DemoError::Folder(folder.path().display().to_string(), error);
+        shipped::write(&folder.path().join("policies")).map_err(unwritable)?;
+        let hop = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(DemoError::NextHop)?;
+        let upstream = hop.local_addr().map_err(DemoError::NextHop)?;
+        let (taken, next_hop) = next_hop::start(hop, folder.path().join("next-hop")).map_err(unwritable)?;
+
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let owner = folder.owner().map_err(unwritable)?;
+        std::fs::write(folder.path().join("mx.json"), mx_hosts()).map_err(unwritable)?;
+        let loaded = loaded(&folder.settings(), &settings(free, upstream, free, owner))?;
+        let (told, log, guard) = lines::start(&loaded.settings.log).map_err(DemoError::Log)?;
+        let gateway = Gateway::start(&loaded, log).await?;
+        // Both were asked to listen on a free port of loopback, so both do.
+        let [door, pages] = [&gateway.addresses, &gateway.pages].map(|a| a.first().copied().unwrap_or(free));
+        // Now that the ports are known, the file says them: the commands one may try read it.
+        std::fs::write(folder.settings(), settings(door, upstream, pages, owner)).map_err(unwritable)?;
+        Ok(Demo { door, pages, gateway, told, taken, next_hop, _log: guard, folder })
+    }
+
+    /// The settings file to name to other commands.
+    pub fn settings(&self) -> std::path::PathBuf {
+        self.folder.settings()
+    }
+
+    /// The folder with every mail that reached the next hop.
+    pub fn outgoing(&self) -> std::path::PathBuf {
+        self.folder.path().join("next-hop")
+    }
+
+    /// Sends one mail through the door and waits until the gateway has said what became of each copy.
+    ///
+    /// # Errors
+    /// The gateway does not answer, or keeps silent in its log.
+    pub async fn send(&mut self, sample: &Sample) -> Result<Vec<Copy>, DemoError> {
+        let accepted = client::send(self.door, sample).await.map_err(DemoError::Client)?;
+        let mut copies = Vec::new();
+        while copies.len() < accepted {
+            match tokio::time::timeout(PATIENCE, self.told.recv()).await {
+                Ok(Some(Told::Copy(copy))) => copies.push(self.explained(copy)),
+                Ok(Some(Told::Trouble(_))) => {}
+                Ok(None) | Err(_) => return Err(DemoError::Silent),
+            }
+        }
+        Ok(copies)
+    }
+
+    /// Mails and copies that have reached the next hop and were not asked for yet.
+    pub fn taken(&mut self) -> Vec<Taken> {
+        std::iter::from_fn(|| self.taken.try_recv().ok()).collect()
+    }
+
+    /// What happens next: a copy is judged, a mail reaches the next hop. `None` when the gateway has gone.
+    pub async fn next(&mut self) -> Option<Event> {
+        tokio::select! {
+            told = self.told.recv() => Some(Event::Told(match told? {
+                Told::Copy(copy) => Told::Copy(self.explained(copy)),
+                trouble => trouble,
+            })),
+            taken = self.taken.recv() => Some(Event::Taken(taken?)),
+        }
+    }
+
+    /// Ends gateway and next hop; the folder goes with what is left of us.
+    pub async fn stop(self) {
+        self.gateway.stop().await;
+        self.next_hop.abort();
+    }
+
+    /// The log names the rule; the policy in force knows its reason.
+    fn explained(&self, copy: Copy) -> Copy {
+        let house = self.gateway.pipeline.examiner.house.load();
+        let reason = copy.rule.as_deref().and_then(|rule| house.policy.rules.get(rule)).map(|r| r.reason.clone());
+        Copy { reason, ..copy }
+    }
+}
+
+fn loaded(name: &Path, text: &str) -> Result<config::Loaded, DemoError> {
+    // Without the environment: a demonstration must not touch a store that somebody's variables name.
+    config::parse(text, name, std::iter::empty()).map_err(DemoError::Settings)
+}
+
+fn settings(door: SocketAddr, upstream: SocketAddr, pages: SocketAddr, owner: u32) -> String {
+    format!(
+        r#"# Made by `octroi demo`; gone when it ends.
+[smtp]
+listen = ["{door}"]
+upstream = "{upstream}"
+hostname = "octroi.justice.gouv.example"
+[smtp.upstream_tls]
+mode = "off"
+[release]
+via = "{upstream}"
+[store]
+url = "sqlite:octroi.db"
+[web]
+listen = "{pages}"
+[policies]
+path = "policies"
+[dns]
+static = "mx.json"
+[cli.accounts]
+{owner} = {{ account = "demo", role = "reviewer" }}
+"#
+    )
+}
+
+/// The morning's domains, so that no resolver is asked.
+fn mx_hosts() -> String {
+    let domains = MORNING.iter().flat_map(|sample| sample.to).filter_map(|to| to.rsplit_once('@'));
+    let hosts: serde_json::Map<_, _> =
+        domains.map(|(_, domain)| (domain.to_owned(), serde_json::json!([format!("mx.{domain}")]))).collect();
+    serde_json::Value::Object(hosts).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_are_in_order() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let loaded = loaded(Path::new("octroi.toml"), &settings(address, address, address, 1000)).unwrap();
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}
