@@ -48,7 +48,10 @@ pub fn remarks(files: &BTreeMap<String, Vec<u8>>, house: &House) -> Vec<String> 
         // French is the language every notice has; the others are fallen back from.
         let text = format!("notices/fr/{notice}.md");
         if !files.contains_key(&text) {
-            remarks.push(format!("{}: rule \"{}\" names the notice \"{notice}\", but there is no {text}", rule.path, rule.id));
+            remarks.push(format!(
+                "{}: rule \"{}\" names the notice \"{notice}\", but there is no {text}",
+                rule.path, rule.id
+            ));
         }
     }
     remarks
