@@ -56,15 +56,15 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("{0}")]
+    #[error(transparent)]
     Policies(#[from] PoliciesError),
-    #[error("the store: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("cannot listen on {0}: {1}")]
-    Listen(String, #[source] io::Error),
-    #[error("{0}")]
+    Listen(String, io::Error),
+    #[error(transparent)]
     Tls(#[from] tls::TlsError),
-    #[error("{0}")]
+    #[error(transparent)]
     Dns(#[from] crate::deliver::mx::MxError),
     #[error("dns.static {0}: {1}")]
     StaticDns(PathBuf, String),

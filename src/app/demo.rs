@@ -40,17 +40,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     #[error("the demonstration's folder {0} cannot be made: {1}")]
-    Folder(String, #[source] io::Error),
+    Folder(String, io::Error),
     #[error("the demonstration's next hop cannot listen: {0}")]
-    NextHop(#[source] io::Error),
+    NextHop(io::Error),
     #[error("the demonstration's settings are not in order: {0}")]
     Settings(config::Faults),
     #[error("the log cannot be started: {0}")]
-    Log(#[source] io::Error),
-    #[error("{0}")]
+    Log(io::Error),
+    #[error(transparent)]
     Gateway(#[from] StartError),
     #[error("the gateway does not answer: {0}")]
-    Client(#[source] io::Error),
+    Client(io::Error),
     #[error("the gateway answered and wrote no line about it")]
     Silent,
 }
@@ -89,14 +89,13 @@ impl Demo {
         let upstream = hop.local_addr().map_err(DemoError::NextHop)?;
         let (taken, next_hop) = next_hop::start(hop, folder.path().join("next-hop")).map_err(unwritable)?;
 
-        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let owner = folder.owner().map_err(unwritable)?;
         std::fs::write(folder.path().join("mx.json"), mx_hosts()).map_err(unwritable)?;
-        let loaded = loaded(&folder.settings(), &settings(free, upstream, free, owner))?;
+        let loaded = loaded(&folder.settings(), upstream, owner)?;
         let (told, log, guard) = lines::start(&loaded.settings.log).map_err(DemoError::Log)?;
         let gateway = Gateway::start(&loaded, log).await?;
-        // Both were asked to listen on a free port of loopback, so both do.
-        let [door, pages] = [&gateway.addresses, &gateway.pages].map(|a| a.first().copied().unwrap_or(free));
+        // Each was given one address, and a gateway that has started listens on all of them.
+        let [door, pages] = [&gateway.addresses, &gateway.pages].map(|a| a.first().copied().unwrap_or(upstream));
         // Now that the ports are known, the file says them: the commands one may try read it.
         std::fs::write(folder.settings(), settings(door, upstream, pages, owner)).map_err(unwritable)?;
         Ok(Demo { door, pages, gateway, told, taken, next_hop, _log: guard, folder })
@@ -159,9 +158,16 @@ impl Demo {
     }
 }
 
-fn loaded(name: &Path, text: &str) -> Result<config::Loaded, DemoError> {
+/// The settings with both doors on whatever port is free, which a file cannot say.
+fn loaded(name: &Path, upstream: SocketAddr, owner: u32) -> Result<config::Loaded, DemoError> {
+    let [door, pages] = [10025, 8025].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let text = settings(door, upstream, pages, owner);
     // Without the environment: a demonstration must not touch a store that somebody's variables name.
-    config::parse(text, name, std::iter::empty()).map_err(DemoError::Settings)
+    let mut loaded = config::parse(&text, name, std::iter::empty()).map_err(DemoError::Settings)?;
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    loaded.settings.smtp.listen = vec![free];
+    loaded.settings.web = Some(free);
+    Ok(loaded)
 }
 
 fn settings(door: SocketAddr, upstream: SocketAddr, pages: SocketAddr, owner: u32) -> String {
@@ -203,8 +209,8 @@ mod tests {
 
     #[test]
     fn the_settings_are_in_order() {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let loaded = loaded(Path::new("octroi.toml"), &settings(address, address, address, 1000)).unwrap();
+        let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, 2525));
+        let loaded = loaded(Path::new("octroi.toml"), upstream, 1000).unwrap();
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     }
 }

@@ -223,7 +223,6 @@ Look around in another terminal:
   {octroi} quarantine show ID --config {config}
   {octroi} quarantine release ID --reason \"asked by phone\" --config {config}
   {octroi} find karim.zerouali@gmail.com --config {config}
-  {octroi} audit verify --config {config}
 What left, byte for byte: {}
 Figures: http://{}/metrics
 A mail of your own (sender at justice.gouv.example): swaks --server 127.0.0.1 --port {door} \\

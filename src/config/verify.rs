@@ -143,7 +143,12 @@ impl Visit<'_> {
             }
             Err(error) => {
                 let help = "give the folder to the user octroi runs as, or name another place";
-                self.fault(key, format!("{what}: {}", plain(&error)), help);
+                let why = match error.kind() {
+                    // The folder is there: it is of those, like /proc, in which nothing can be made.
+                    std::io::ErrorKind::NotFound => "no file can be made there".into(),
+                    _ => plain(&error),
+                };
+                self.fault(key, format!("{what}: {why}"), help);
                 false
             }
         }

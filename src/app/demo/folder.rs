@@ -16,7 +16,8 @@ impl Folder {
     /// # Errors
     /// The path that could not be made, and why.
     pub fn make() -> Result<Folder, (String, io::Error)> {
-        let path = std::env::temp_dir().join(format!("octroi-demo-{:.8}", Uuid::new_v4().simple()));
+        let random: String = Uuid::new_v4().simple().to_string().chars().take(8).collect();
+        let path = std::env::temp_dir().join(format!("octroi-demo-{random}"));
         // A folder that exists already is an error: it is not ours. Nobody else may look inside.
         match std::fs::DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => Ok(Folder(path)),
