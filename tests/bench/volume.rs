@@ -66,7 +66,7 @@ fn plan(n: usize) -> Vec<(String, Way)> {
     let mut dice = Dice(n as u64);
     let mut copies = Vec::new();
     for index in 0..=dice.below(20) {
-        let (domain, way) = match if n % 3 == 0 { dice.below(4) } else { 9 } {
+        let (domain, way) = match if n.is_multiple_of(3) { dice.below(4) } else { 9 } {
             0 | 1 => ("held.example", Way::Held),
             2 => ("refused.example", Way::Refused),
             _ => ("pass.example", Way::Delivered),

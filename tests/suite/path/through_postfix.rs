@@ -14,13 +14,13 @@ const COUNT: usize = 200;
 /// Recipients of message `n`: one to four, some held, some refused by rule, some refused by the hop.
 fn recipients(n: usize) -> Vec<String> {
     let mut to = vec![format!("a{n}@pass.example")];
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         to.push(format!("b{n}@held.example"));
     }
-    if n % 4 == 0 {
+    if n.is_multiple_of(4) {
         to.push(format!("c{n}@partner.example"));
     }
-    if n % 20 == 0 {
+    if n.is_multiple_of(20) {
         to.push(format!("refused{n}@pass.example"));
     }
     if n % 10 == 5 {
