@@ -455,7 +455,7 @@ async fn watch(watched: Watched) {
             _ = beat.tick() => {}
         }
         watched.hop.sweep().await;
-        watched.hop_away.store(watched.hop.probe().await.is_err(), Ordering::Relaxed);
+        watched.hop_away.store(watched.hop.answers().await.is_err(), Ordering::Relaxed);
         let metrics = &watched.metrics;
         metrics.content_in_flight.set(i64::try_from(watched.door.in_flight()).unwrap_or(i64::MAX));
         metrics.log_dropped.raise_to(watched.log.dropped());

@@ -94,6 +94,8 @@ pub struct Examined {
 pub struct Copy {
     /// The id under which it is held.
     pub held: Option<String>,
+    /// An earlier attempt brought it already (decision D11).
+    pub repeat: bool,
 }
 
 /// How a transaction ended.

@@ -76,6 +76,17 @@ impl NextHop {
         Ok(capabilities)
     }
 
+    /// Whether the next hop answers: an idle connection is asked, or a new one made and kept.
+    pub async fn answers(&self) -> Result<(), OnwardFault> {
+        let mut connection = self.take().await?;
+        let said = connection.ask(b"NOOP\r\n", self.settings.patience).await;
+        if !said.is_ok_and(|reply| reply.code == 250) {
+            connection = self.connect().await?;
+        }
+        self.give_back(connection);
+        Ok(())
+    }
+
     /// An idle connection, or a new one.
     pub async fn take(&self) -> Result<Connection, OnwardFault> {
         loop {

@@ -190,8 +190,12 @@ impl Relay {
         let sent = connection.write_both(&body, end).await;
         // A next hop may refuse early and close: its reply, if there is one, tells more than our broken write.
         let answer = connection.reply(patience).await;
-        match (sent, answer) {
-            (_, Ok(answer)) if answer.code >= 400 || (answer.is_positive() && sent.is_ok()) => Ok(answer),
+        if sent.is_err() {
+            self.connection = None; // it stands in the middle of a message
+        }
+        match answer {
+            // A 3xx here is nonsense that must not pass for an acceptance.
+            Ok(answer) if answer.code >= 400 || (answer.code < 300 && sent.is_ok()) => Ok(answer),
             _ => Err(OnwardFault::MaybeDuplicate),
         }
     }

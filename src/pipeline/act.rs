@@ -168,13 +168,23 @@ fn lost(fault: OnwardFault, mail: &Mail) -> Outcome {
 fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome {
     let mut copies = vec![Copy::default(); mail.envelope.recipients.len()];
     for (index, copy) in plan.held.iter().zip(&kept.copies) {
-        copies[*index].held = Some(copy.id.clone()); // the plan's indices are the envelope's
+        // The plan's indices are the envelope's.
+        copies[*index] = Copy { held: Some(copy.id.clone()), repeat: copy.repeat };
     }
     let reply = match answer {
         Some(answer) => with_our_id(answer, mail),
-        None => reply::ACCEPTED.with(format_args!("accepted as {}", kept.mail)),
+        None => reply::ACCEPTED.with(format_args!("accepted as {}", known_as(kept))),
     };
     Outcome { reply, copies, maybe_duplicate: false }
+}
+
+/// The id the mail is known by: where all of it is a repeat, that of the first attempt (decision D11).
+fn known_as(kept: &Kept) -> &str {
+    match kept.copies.first() {
+        // A copy's id is its mail's with a number behind a hyphen.
+        Some(first) if kept.all_repeats() => first.id.split('-').next().unwrap_or(&first.id),
+        _ => &kept.mail.0,
+    }
 }
 
 fn held_copy(examined: &Examined, index: usize) -> HeldCopy {

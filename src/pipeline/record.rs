@@ -17,6 +17,9 @@ impl Pipeline {
         let facts = facts(examined);
         for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
             let Some(judgement) = examined.verdicts.0.get(index) else { continue };
+            if outcome.copies.get(index).is_some_and(|copy| copy.repeat) {
+                continue; // its first attempt is in the journal (decision D11)
+            }
             let because = judgement.verdict.because();
             self.journal.record(Entry {
                 mail: mail.id.to_string(),

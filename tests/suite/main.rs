@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod detect;
 mod document;
+mod path;
 mod policy;
 mod settle;
 mod shipped;

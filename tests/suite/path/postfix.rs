@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! A Postfix of our own: its settings, queue and log in a folder, started and stopped by its own command.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::hop::PATIENCE;
+
+const SERVICES: &str = "\
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+";
+
+pub struct Postfix {
+    pub address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Postfix {
+    /// A Postfix that takes mail for anybody and sends all of it to `relayhost`; `None`, with a word on standard
+    /// error, where it is not installed or may not be started.
+    pub fn relaying_to(relayhost: SocketAddr, more: &str) -> Option<Postfix> {
+        let found = Command::new("postconf").arg("-h").arg("daemon_directory").output();
+        let Ok(found) = found else {
+            eprintln!("skipped: postfix is not installed");
+            return None;
+        };
+        if fs::metadata("/proc/self").unwrap().uid() != 0 {
+            eprintln!("skipped: postfix can be started by root only");
+            return None;
+        }
+        let daemons = String::from_utf8(found.stdout).unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["etc", "queue", "data"] {
+            fs::create_dir(path.join(name)).unwrap();
+        }
+        assert!(Command::new("chown").arg("postfix").arg(path.join("data")).status().unwrap().success());
+        let main = format!(
+            "compatibility_level = 3.6\nqueue_directory = {p}/queue\ndata_directory = {p}/data\n\
+             daemon_directory = {daemons}\nmaillog_file = {p}/log\nmaillog_file_prefixes = {p}\n\
+             inet_interfaces = loopback-only\ninet_protocols = ipv4\nmyhostname = postfix.example\n\
+             mynetworks = 127.0.0.0/8\nmydestination =\nlocal_recipient_maps =\nalias_maps =\nalias_database =\n\
+             local_transport = error:nobody\nrelayhost = [127.0.0.1]:{port}\nsmtp_tls_security_level =\n\
+             smtpd_tls_security_level =\nsmtpd_relay_restrictions = permit_mynetworks, reject\nbiff = no\n\
+             minimal_backoff_time = 1s\nmaximal_backoff_time = 2s\nqueue_run_delay = 1s\n\
+             smtp_destination_concurrency_failed_cohort_limit = 0\nmessage_size_limit = 60000000\n\
+             transport_retry_time = 1s\nsmtpd_peername_lookup = no\nsmtp_host_lookup = native\n\
+             smtp_line_length_limit = 0\nlocal_header_rewrite_clients =\n{more}\n",
+            p = path.display(),
+            daemons = daemons.trim(),
+            port = relayhost.port(),
+        );
+        fs::write(path.join("etc/main.cf"), main).unwrap();
+        let listen = format!("127.0.0.1:{} inet n - n - - smtpd\n", address.port());
+        fs::write(path.join("etc/master.cf"), listen + SERVICES).unwrap();
+        let postfix = Postfix { address, folder };
+        let output = postfix.command("start");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let end = std::time::Instant::now() + PATIENCE;
+        while Client::try_greet(address).is_none() {
+            assert!(std::time::Instant::now() < end, "postfix does not answer:\n{}", postfix.log());
+        }
+        Some(postfix)
+    }
+
+    fn command(&self, what: &str) -> std::process::Output {
+        Command::new("postfix").arg("-c").arg(self.folder.path().join("etc")).arg(what).output().unwrap()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Messages that still wait in the queue.
+    pub fn queued(&self) -> usize {
+        ["maildrop", "incoming", "active", "deferred"]
+            .iter()
+            .map(|q| files(&self.folder.path().join("queue").join(q)))
+            .sum()
+    }
+}
+
+fn files(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries.flatten().map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        self.command("stop");
+    }
+}
+
+/// A content without the trace fields in front of it that Postfix adds.
+pub fn without_trace(content: &[u8]) -> &[u8] {
+    let mut rest = content;
+    loop {
+        let is_trace = rest.starts_with(b"Received:") || rest.starts_with(b"Return-Path:");
+        let folded = rest.len() < content.len() && rest.starts_with(b"\t");
+        match memchr::memchr(b'\n', rest) {
+            Some(end) if is_trace || folded => rest = &rest[end + 1..],
+            _ => return rest,
+        }
+    }
+}

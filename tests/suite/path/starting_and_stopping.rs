@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! SIGTERM drains, SIGHUP reloads or says why not, and nothing starts half-configured.
+
+use super::client::{Client, stuffed};
+use super::gateway::House;
+use super::hop::Hop;
+use super::{CLERK, message};
+
+#[test]
+fn an_open_transaction_is_finished_before_the_end() {
+    let hop = Hop::friendly();
+    let house = House::new(hop.address);
+    let mut gateway = house.serve();
+    let mut idle = Client::greet(gateway.address);
+    let mut client = Client::greet(gateway.address);
+    client.ask(&format!("MAIL FROM:<{CLERK}>"));
+    client.ask("RCPT TO:<one@pass.example>");
+    client.ask("RCPT TO:<me@held.example>");
+    assert!(client.ask("DATA").starts_with("354"));
+    let content = message("drained");
+    let wire = stuffed(&content);
+    client.send(&wire[..100]);
+    gateway.signal("TERM");
+    gateway.wait_for_line("stopping");
+    // Whoever is idle is told to go; nobody new is served.
+    let goodbye = idle.reply();
+    assert!(goodbye.starts_with("421 4.3.2"), "{goodbye}");
+    client.send(&wire[100..]);
+    let reply = client.reply();
+    assert!(reply.starts_with("250 2.0.0 hop ok"), "{reply}");
+    let goodbye = client.reply();
+    assert!(goodbye.starts_with("421 4.3.2"), "{goodbye}");
+    assert_eq!(gateway.ended(), Some(0), "{}", gateway.log());
+    assert!(hop.mails()[0].content == content);
+    // What was held and written down is there at the next start.
+    let _gateway = house.serve();
+    assert_eq!(house.copies().len(), 1);
+    assert_eq!(house.journal("<drained@justice.gouv.example>", 2).len(), 2);
+}
+
+#[test]
+fn a_broken_rule_is_refused_with_its_reason_and_the_old_ones_stay() {
+    let hop = Hop::friendly();
+    let house = House::new(hop.address);
+    let gateway = house.serve();
+    house.policy("rules/more.cedar", "@id(\"x\") @disposition(\"reject\")\nforbid (principal, action, resource);\n");
+    gateway.signal("HUP");
+    gateway.wait_for_line("reload refused");
+    gateway.wait_for_line("more.cedar");
+    gateway.wait_for_line("@reason");
+    let mut client = Client::greet(gateway.address);
+    assert!(client.mail(CLERK, &["one@pass.example"], &message("old")).starts_with("250 2.0.0 hop ok"));
+    assert!(client.mail(CLERK, &["me@held.example"], &message("old")).starts_with("250 2.0.0 accepted as"));
+    // Mended, it is taken.
+    let rule = "@id(\"x\") @disposition(\"reject\") @reason(\"no.\")\nforbid (principal, action, resource);\n";
+    house.policy("rules/more.cedar", rule);
+    gateway.signal("HUP");
+    gateway.wait_for_line("reloaded");
+    assert!(client.mail(CLERK, &["one@pass.example"], &message("new")).starts_with("550 5.7.1"));
+}
+
+#[test]
+fn faults_of_the_settings_are_told_and_nothing_starts() {
+    let hop = Hop::friendly();
+    let refused = |change: &dyn Fn(&mut House), words: &[&str]| {
+        let mut house = House::new(hop.address);
+        change(&mut house);
+        let mut gateway = house.spawn(&[]);
+        assert_ne!(gateway.ended(), Some(0));
+        let log = gateway.log();
+        assert!(words.iter().all(|word| log.contains(word)), "{words:?} in:\n{log}");
+        assert!(!log.contains("ready"), "{log}");
+    };
+    // A file where the store's folder should be: not even root can write below it.
+    let no_store = |house: &mut House| std::fs::write(house.folder.path().join("var"), "").unwrap();
+    refused(&no_store, &["store.url", "var"]);
+    refused(&|house| house.smtp = "max_sice = \"1 MiB\"\n".into(), &["max_sice", "max_size"]);
+    refused(&|house| house.policy("rules/bad.cedar", "forbid (principal, action, resource)"), &["bad.cedar"]);
+    let no_certificate = |house: &mut House| {
+        house.more = "[smtp.tls]\nmode = \"required\"\ncertificate = \"no.pem\"\nkey = \"no.key\"\n".into();
+    };
+    refused(&no_certificate, &["smtp.tls.certificate", "no.pem"]);
+    let wrong_key = |house: &mut House| {
+        house.serve();
+        std::fs::write(house.folder.path().join("var/octroi.key"), "0".repeat(64)).unwrap();
+    };
+    refused(&wrong_key, &["key"]);
+}
