@@ -174,7 +174,7 @@ fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome
         Some(answer) => with_our_id(answer, mail),
         None => reply::ACCEPTED.with(format_args!("accepted as {}", kept.mail)),
     };
-    Outcome { reply, copies, maybe_duplicate: false }
+    Outcome { copies, repeat: kept.all_repeats(), ..Outcome::nothing(reply, mail) }
 }
 
 fn held_copy(examined: &Examined, index: usize) -> HeldCopy {

@@ -4,6 +4,7 @@
 mod architecture;
 mod config;
 mod detect;
+mod limits;
 mod policy;
 mod settle;
 mod shipped;
