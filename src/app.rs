@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use governor::clock::DefaultClock;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +38,7 @@ use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
 use crate::listen::{control, http, smtp};
 use crate::mime;
+use crate::pipeline::limits::Counters;
 use crate::pipeline::{Examiner, Pipeline};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
@@ -177,6 +179,7 @@ impl Gateway {
             examiner,
             journal: store.journal(),
             store: store.clone(),
+            limits: Counters::new(DefaultClock::default()),
             hostname: settings.smtp.hostname.clone(),
             under_way: TaskTracker::new(),
         });
@@ -202,7 +205,7 @@ impl Gateway {
             stop_later: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        gateway.show_policy();
+        gateway.put_in_force();
         // Known before the first EHLO, so that it offers what the next hop can; away is no reason not to start.
         if let Err(fault) = hop.probe().await {
             tracing::warn!(%fault, next_hop = hop.address(), "the next hop does not answer yet: mail will be deferred");
@@ -237,12 +240,13 @@ impl Gateway {
             store: store.clone(),
             metrics: self.metrics.clone(),
             door: self.door.clone(),
+            pipeline: self.pipeline.clone(),
             log,
             hop_away: away.clone(),
             store_away: shut.clone(),
             stop: self.stop_later.clone(),
         }));
-        self.tasks.spawn(sweep(store, self.stop_later.clone()));
+        self.tasks.spawn(sweep(store, self.pipeline.clone(), self.stop_later.clone()));
         let missing: http::Missing = Arc::new(move || {
             let mut missing = Vec::new();
             if away.load(Ordering::Relaxed) {
@@ -285,8 +289,10 @@ impl Gateway {
         Ok(Road { to, tls, lmtp, host: self.settings.smtp.hostname.clone() })
     }
 
-    fn show_policy(&self) {
+    /// Puts the policy's limits in force, and says which policy it is.
+    fn put_in_force(&self) {
         let house = self.pipeline.examiner.house.load();
+        self.pipeline.limits.adopt(&house.policy.limits);
         self.metrics.set_policy_version(&house.policy.version.to_string());
         let observing = matches!(house.policy.mode, policy::Mode::Observe { .. });
         self.metrics.observing.set(i64::from(observing));
@@ -306,7 +312,7 @@ impl Gateway {
                 self.pipeline.examiner.house.store(Arc::new(house));
                 self.door.tls.store(tls);
                 self.metrics.reloads.add(1);
-                self.show_policy();
+                self.put_in_force();
                 tracing::info!(policy = %self.pipeline.examiner.house.load().policy.version, "reloaded");
             }
             (fresh, tls) => {
@@ -439,6 +445,7 @@ struct Watched {
     store: Store,
     metrics: Arc<Metrics>,
     door: Arc<smtp::Door>,
+    pipeline: Arc<Pipeline>,
     log: Log,
     hop_away: Arc<AtomicBool>,
     store_away: Arc<AtomicBool>,
@@ -459,6 +466,7 @@ async fn watch(watched: Watched) {
         let metrics = &watched.metrics;
         metrics.content_in_flight.set(i64::try_from(watched.door.in_flight()).unwrap_or(i64::MAX));
         metrics.log_dropped.raise_to(watched.log.dropped());
+        metrics.set_limits(watched.pipeline.limits.figures());
         match watched.store.figures().await {
             Ok(figures) => {
                 watched.store_away.store(figures.quota_reached, Ordering::Relaxed);
@@ -475,7 +483,7 @@ async fn watch(watched: Watched) {
 }
 
 /// Everything expires; and the head of the audit chain goes to the log, which stands elsewhere (decision D27).
-async fn sweep(store: Store, stop: CancellationToken) {
+async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
     let mut beat = tokio::time::interval(SWEEP);
     let mut seal = tokio::time::interval(SEAL);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -491,6 +499,7 @@ async fn sweep(store: Store, stop: CancellationToken) {
                 continue;
             }
         }
+        pipeline.limits.forget_idle();
         match store.sweep(Timestamp::now()).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),
             Err(error) => tracing::error!(%error, "expired things could not be swept"),

@@ -10,6 +10,7 @@
 
 mod act;
 mod gather;
+pub mod limits;
 mod record;
 
 use std::sync::Arc;
@@ -17,18 +18,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use limits::{Counters, Exceeded, Reservation};
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Onward;
 use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
-use crate::detect::recipient::Recipient;
+use crate::detect::recipient::{Class, Recipient};
 use crate::detect::text::Text;
 use crate::detect::{Detectors, Finding};
-use crate::mail::{Client, Envelope, Mail, Reply, reply};
+use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Message};
+use crate::policy::limits::Party;
 use crate::policy::verdict::{Disposition, Verdicts};
-use crate::policy::{Policy, Question};
+use crate::policy::{Policy, Question, class_judged};
 use crate::store::{Journal, Store, StoreError};
 use crate::worker::{WorkerFault, Workers};
 
@@ -53,6 +56,7 @@ pub struct Pipeline {
     pub examiner: Examiner,
     pub store: Store,
     pub journal: Journal,
+    pub limits: Counters,
     /// Our name in failure reports.
     pub hostname: String,
     /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
@@ -106,11 +110,21 @@ pub struct Outcome {
     pub copies: Vec<Copy>,
     /// The next hop may have the message although it did not say so (decision D3).
     pub maybe_duplicate: bool,
+    /// All of it is held from an earlier attempt already (decision D11).
+    pub repeat: bool,
+    /// The limit that refused it.
+    pub limit: Option<Arc<str>>,
 }
 
 impl Outcome {
     fn nothing(reply: Reply, mail: &Mail) -> Outcome {
-        Outcome { reply, copies: vec![Copy::default(); mail.envelope.recipients.len()], maybe_duplicate: false }
+        Outcome {
+            reply,
+            copies: vec![Copy::default(); mail.envelope.recipients.len()],
+            maybe_duplicate: false,
+            repeat: false,
+            limit: None,
+        }
     }
 }
 
@@ -122,12 +136,38 @@ pub struct Processed {
 }
 
 impl Pipeline {
-    /// Takes one mail the whole way. The onward road comes back for the next transaction.
-    pub async fn process<O: Onward>(self: &Arc<Self>, mail: Mail, onward: O) -> (Processed, O) {
+    /// Asks the limits at MAIL. What comes back goes on to [`Pipeline::process`], or is dropped with the transaction.
+    ///
+    /// # Errors
+    /// A limit is used up.
+    pub fn begin(&self, from: &ReversePath, client: &Client, now: Timestamp) -> Result<Reservation, Exceeded> {
+        if self.limits.is_empty() {
+            return Ok(Reservation::default());
+        }
+        let house = self.examiner.house.load();
+        let sender = gather::sender(from, client);
+        let party = Party::new(client.address, client.login.as_deref(), &sender, &house.policy);
+        self.limits.begin(&party, house.policy.mode.observes(now))
+    }
+
+    /// Takes one mail the whole way. The onward road comes back for the next transaction. What `reserved` holds is
+    /// counted only where the mail is taken for good, and for the first time (decision D11).
+    pub async fn process<O: Onward>(
+        self: &Arc<Self>,
+        mail: Mail,
+        mut reserved: Reservation,
+        onward: O,
+    ) -> (Processed, O) {
         let examined = self.examiner.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
         match examined {
             Ok(examined) => {
-                let (mail, examined, outcome, onward) = self.act(mail, examined, onward).await;
+                let (mail, examined, outcome, onward) = match reserved.classes(&examined.classes()) {
+                    Ok(()) => self.act(mail, examined, onward).await,
+                    Err(exceeded) => refuse(exceeded, mail, examined, onward).await,
+                };
+                if outcome.reply.is_positive() && !outcome.repeat {
+                    reserved.keep();
+                }
                 self.record(&mail, &examined, &outcome);
                 (Processed { mail, examined: Some(examined), outcome }, onward)
             }
@@ -141,6 +181,18 @@ impl Pipeline {
     }
 }
 
+/// Over a limit: nothing is kept and nothing is sent.
+async fn refuse<O: Onward>(
+    exceeded: Exceeded,
+    mail: Mail,
+    examined: Examined,
+    mut onward: O,
+) -> (Mail, Examined, Outcome, O) {
+    onward.abandon().await;
+    let outcome = Outcome { limit: Some(exceeded.limit.clone()), ..Outcome::nothing(exceeded.at_end(), &mail) };
+    (mail, examined, outcome, onward)
+}
+
 impl Examiner {
     /// Reads, gathers, inspects and judges. Pure but for the look-ups of MX hosts and the opening of documents.
     pub async fn examine(
@@ -152,7 +204,7 @@ impl Examiner {
     ) -> Result<Examined, Fault> {
         let house = self.house.load_full();
         let message = mime::parse(content, &self.budget); // never fails: a defect is evidence
-        let sender = gather::sender(envelope, client);
+        let sender = gather::sender(&envelope.reverse_path, client);
         let recipients = self.classify(&house.policy, envelope, instant).await;
         let opened = self.open_documents(&message).await?;
         let texts: Vec<Text> = crate::detect::text::gather(&message, &opened);
@@ -184,6 +236,11 @@ impl Examined {
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
         self.findings.iter().any(|f| f.kind == crate::detect::Kind::PrivateCorrespondence)
+    }
+
+    /// The class of each recipient, as rules see it.
+    fn classes(&self) -> Vec<Class> {
+        self.recipients.iter().map(|recipient| class_judged(recipient, &self.findings)).collect()
     }
 
     /// The disposition of the whole, as `scan` prints it.

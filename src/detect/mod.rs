@@ -32,7 +32,7 @@ mod personal_data;
 mod private_correspondence;
 pub mod recipient;
 mod self_forward;
-mod sender_mismatch;
+pub(crate) mod sender_mismatch;
 mod sharing;
 mod stance;
 pub mod text;

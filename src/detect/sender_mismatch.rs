@@ -32,7 +32,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 
 /// The address behind what relays and lists do to it: BATV (`prvs=tag=local`), SRS
 /// (`SRS0=hash=time=domain=local`) and VERP (`local+rcpt=domain@…`).
-fn plain(mailbox: &Mailbox) -> String {
+pub(crate) fn plain(mailbox: &Mailbox) -> String {
     let local = mailbox.local().to_lowercase();
     let domain = mailbox.domain().as_str();
     if let Some(rest) = local.strip_prefix("prvs=") {

@@ -2,11 +2,12 @@
 //! What we count, and how Prometheus reads it. One `Metrics` is built by `app` and handed down.
 
 use std::fmt::{self, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::detect::recipient::Class;
+use crate::pipeline::limits::Figure;
 use crate::policy::verdict::Disposition;
 
 /// A number that only grows.
@@ -120,6 +121,7 @@ pub struct Metrics {
     /// 1 while the whole policy only observes (decision D24).
     pub observing: Gauge,
     policy_version: Mutex<String>,
+    limits: Mutex<Vec<Figure>>,
 }
 
 impl Metrics {
@@ -141,6 +143,11 @@ impl Metrics {
     pub fn set_policy_version(&self, version: &str) {
         let mut current = self.policy_version.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         version.clone_into(&mut current);
+    }
+
+    /// How often each limit was met, as the limits say.
+    pub fn set_limits(&self, figures: Vec<Figure>) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }
 
     /// The page in Prometheus' text format 0.0.4.
@@ -189,6 +196,13 @@ impl Metrics {
         ] {
             head(out, name, "gauge", help)?;
             writeln!(out, "{name} {}", gauge.get())?;
+        }
+        head(out, "octroi_limit_met_total", "counter", "Times a limit was met, by what became of it.")?;
+        for figure in self.limits.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            for (result, count) in [("refused", figure.refused), ("observed", figure.observed)] {
+                let limit = escape(&figure.limit);
+                writeln!(out, "octroi_limit_met_total{{limit=\"{limit}\",result=\"{result}\"}} {count}")?;
+            }
         }
         self.write_inspection(out)?;
         let version = self.policy_version.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -26,6 +26,7 @@ use crate::deliver::next_hop::NextHop;
 use crate::deliver::relay::Relay;
 use crate::mail::reply::Row;
 use crate::mail::{Client, Content, Mail, Reply, ReversePath, reply};
+use crate::pipeline::limits::Reservation;
 use crate::pipeline::{Pipeline, Processed};
 use crate::policy::verdict::Disposition;
 use crate::smtp::server::{BareNewline, Event, Finished, Offer, Session, Settings};
@@ -161,6 +162,7 @@ impl Door {
             stream: Stream::Plain(stream),
             session,
             relay: Some(relay),
+            reserved: Reservation::default(),
             tls,
             share: self.memory.share(),
             buffer: vec![0; SMALL],
@@ -188,6 +190,7 @@ impl Door {
         let text = outcome.reply.to_string();
         let message_id = examined.as_ref().and_then(|e| e.message.header("message-id"));
         let mut strongest = Disposition::Pass;
+        let limit = outcome.limit.as_ref().map(|limit| format!("limit:{limit}"));
         for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
             let judgement = examined.as_ref().and_then(|e| e.verdicts.0.get(index));
             let because = judgement.and_then(|j| j.verdict.because().or(j.observed.as_ref()));
@@ -209,7 +212,7 @@ impl Door {
                 sender: &mail.envelope.reverse_path,
                 recipient: &recipient.path,
                 disposition,
-                rule: because.map(|b| b.first().rule.as_str()),
+                rule: limit.as_deref().or(because.map(|b| b.first().rule.as_str())),
                 reply: &text,
             });
         }
@@ -224,6 +227,8 @@ struct Talk<'d> {
     session: Session,
     /// Away only while a mail is being processed.
     relay: Option<Relay>,
+    /// What the open transaction has taken of the limits.
+    reserved: Reservation,
     tls: Option<Arc<ServerConfig>>,
     share: Share,
     buffer: Vec<u8>,
@@ -243,6 +248,7 @@ impl Talk<'_> {
                         self.session.answer_mail(reply);
                     }
                     Event::Reset => {
+                        self.reserved = Reservation::default();
                         if let Some(relay) = &mut self.relay {
                             relay.reset().await;
                         }
@@ -264,7 +270,7 @@ impl Talk<'_> {
         }
     }
 
-    async fn offer(&mut self, offer: Offer) -> Vec<Reply> {
+    async fn offer(&mut self, mut offer: Offer) -> Vec<Reply> {
         if let Some(mail) = &offer.mail
             && !self.door.serves(&mail.path, Timestamp::now())
         {
@@ -272,10 +278,44 @@ impl Talk<'_> {
             replies.insert(0, reply::SENDER_REFUSED.reply());
             return replies;
         }
-        match &mut self.relay {
-            Some(relay) => relay.offer(&offer, self.session.client()).await,
-            None => Vec::new(), // the session answers for what is missing with a 4xx
+        if let Some(mail) = &offer.mail {
+            match self.door.pipeline.begin(&mail.path, self.session.client(), Timestamp::now()) {
+                Ok(reserved) => self.reserved = reserved,
+                Err(exceeded) => {
+                    let mut replies = vec![reply::MAIL_FIRST.reply(); offer.recipients.len()];
+                    replies.insert(0, exceeded.at_mail());
+                    return replies;
+                }
+            }
         }
+        let asked = offer.recipients.len();
+        let (admitted, exceeded) = self.reserved.recipients(asked);
+        offer.recipients.truncate(admitted);
+        let mut replies = self.offer_onward(&offer).await;
+        if let Some(exceeded) = exceeded {
+            replies.resize_with(usize::from(offer.mail.is_some()) + admitted, || reply::OUR_FAULT.reply());
+            replies.resize(replies.len() + asked - admitted, exceeded.at_recipient());
+        }
+        replies
+    }
+
+    /// Offers what the limits left, and gives back what the next hop does not take.
+    async fn offer_onward(&mut self, offer: &Offer) -> Vec<Reply> {
+        if offer.mail.is_none() && offer.recipients.is_empty() {
+            return Vec::new();
+        }
+        let replies = match &mut self.relay {
+            Some(relay) => relay.offer(offer, self.session.client()).await,
+            None => Vec::new(), // the session answers for what is missing with a 4xx
+        };
+        let first = usize::from(offer.mail.is_some());
+        if offer.mail.is_some() && !replies.first().is_some_and(Reply::is_positive) {
+            self.reserved = Reservation::default();
+        } else {
+            let taken = replies.iter().skip(first).filter(|reply| reply.is_positive()).count();
+            self.reserved.refused_onward(offer.recipients.len().saturating_sub(taken));
+        }
+        replies
     }
 
     async fn process(&mut self, finished: Finished) -> Reply {
@@ -284,8 +324,9 @@ impl Talk<'_> {
         let began = Instant::now();
         let mail = Mail { id: self.door.ids.next(received), received, client, envelope, content: Content(content) };
         self.share.hold(mail.content.len());
+        let reserved = std::mem::take(&mut self.reserved);
         let Some(relay) = self.relay.take() else { return reply::OUR_FAULT.reply() };
-        let (processed, relay) = self.door.pipeline.process(mail, relay).await;
+        let (processed, relay) = self.door.pipeline.process(mail, reserved, relay).await;
         self.relay = Some(relay);
         self.door.metrics.inspection.observe(began.elapsed());
         self.door.note(&processed);

@@ -129,6 +129,9 @@ pub const NEXT_HOP_LOST: Row = row(451, "4.4.2", "lost the next server, send it 
 pub const NEXT_HOP_ANSWERS_CHANGED: Row =
     row(451, "4.3.0", "the next server changed its mind, send it again", "decision D2");
 pub const DEFERRED_BY_POLICY: Row = row(451, "4.7.1", "not now, send it again later", "decision D1");
+pub const SENDING_TOO_MUCH: Row = row(450, "4.7.1", "too much mail for now", "§4.2.3");
+pub const TOO_MANY_FOR_NOW: Row = row(452, "4.5.3", "too many recipients for now", "§4.5.3.1.10");
+pub const SENT_TOO_MUCH: Row = row(451, "4.7.1", "too much mail for now", "§4.2.3");
 pub const NO_MEMORY: Row = row(452, "4.3.1", "no room for this message now, send it again later", "§4.2.3");
 pub const TOO_MANY_RECIPIENTS: Row =
     row(452, "4.5.3", "too many recipients, send the rest in another transaction", "§4.5.3.1.10");
@@ -157,6 +160,8 @@ pub const NON_ASCII_ADDRESS: Row = row(553, "5.6.7", "an address beyond ASCII ne
 pub const LOOP: Row = row(554, "5.4.6", "this mail goes round in circles", "§6.3, decision D6");
 pub const REFUSED_BY_POLICY: Row =
     row(550, "5.7.1", "not accepted by the sending administration's rules", "decision D1");
+pub const TOO_MANY_AT_ONCE: Row =
+    row(550, "5.5.3", "more recipients than one mail may have, send it to fewer at once", "RFC 3463 §3.6");
 pub const CONVERSION_REFUSED: Row = row(554, "5.6.3", "the next server does not take 8-bit content", "RFC 6152 §3");
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome
         Some(answer) => with_our_id(answer, mail),
         None => reply::ACCEPTED.with(format_args!("accepted as {}", known_as(kept))),
     };
-    Outcome { reply, copies, maybe_duplicate: false }
+    Outcome { copies, repeat: kept.all_repeats(), ..Outcome::nothing(reply, mail) }
 }
 
 /// The id the mail is known by: where all of it is a repeat, that of the first attempt (decision D11).

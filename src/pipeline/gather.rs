@@ -12,14 +12,14 @@ use crate::detect::evidence::{Opened, Sender, SenderProof};
 use crate::detect::recipient::Recipient;
 use crate::detect::text;
 use crate::document::{Extract, Fault as Unread};
-use crate::mail::{Client, Envelope, Mailbox};
+use crate::mail::{Client, Envelope, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
 use crate::policy::Policy;
 
 /// The first of login and MAIL FROM that names somebody (decision D18).
-pub fn sender(envelope: &Envelope, client: &Client) -> Sender {
+pub fn sender(reverse_path: &ReversePath, client: &Client) -> Sender {
     let login = client.login.as_deref().and_then(|login| Mailbox::parse(login).ok());
-    match (login, envelope.reverse_path.mailbox()) {
+    match (login, reverse_path.mailbox()) {
         (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login) },
         (None, Some(claimed)) => Sender { mailbox: Some(claimed.clone()), proof: Some(SenderProof::Claimed) },
         (None, None) => Sender { mailbox: None, proof: None },

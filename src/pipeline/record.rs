@@ -37,6 +37,7 @@ impl Pipeline {
                     .chain(judgement.observed.as_ref())
                     .flat_map(|b| b.rules())
                     .map(str::to_owned)
+                    .chain(outcome.limit.as_ref().map(|limit| format!("limit:{limit}")))
                     .collect(),
                 copy: outcome.copies.get(index).and_then(|c| c.held.clone()),
                 reply: Some(reply.clone()),

@@ -26,7 +26,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    fn observes(self, instant: Timestamp) -> bool {
+    /// Whether at that instant nothing binds.
+    pub fn observes(self, instant: Timestamp) -> bool {
         matches!(self, Mode::Observe { until } if until.is_none_or(|until| instant < until))
     }
 }

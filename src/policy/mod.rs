@@ -16,6 +16,7 @@ mod evaluate;
 mod facts;
 pub mod fault;
 pub mod judge;
+pub mod limits;
 mod people;
 pub mod rules;
 pub mod settle;
@@ -23,11 +24,13 @@ pub mod verdict;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use domains::DomainLists;
 pub use facts::{class_judged, class_word};
 pub use fault::{Fault, Faults};
 pub use judge::{Mode, Question};
+use limits::Limit;
 use rules::Rules;
 
 use crate::detect::people::People;
@@ -53,6 +56,7 @@ pub struct Policy {
     pub lists: DomainLists,
     pub people: People,
     pub rules: Rules,
+    pub limits: Vec<Arc<Limit>>,
     pub mode: Mode,
     memo: judge::Memo,
 }
@@ -64,7 +68,8 @@ impl Policy {
         let mut faults = misplaced(files);
         let mut texts = Vec::new();
         for (path, bytes) in files {
-            let ours = ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
+            let ours =
+                path == limits::FILE || ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
             match std::str::from_utf8(bytes) {
                 Ok(text) if ours => texts.push((path.as_str(), text)),
                 Err(error) if ours => {
@@ -88,6 +93,14 @@ impl Policy {
             None => (People::default(), Vec::new()),
         };
         faults.extend(people_faults);
+        let limits = match texts.iter().find(|(path, _)| *path == limits::FILE) {
+            Some((path, text)) => {
+                let (limits, more) = Limit::parse(path, text, &people, of("units/", ".toml").map(|(_, _, text)| text));
+                faults.extend(more);
+                limits.into_iter().map(Arc::new).collect()
+            }
+            None => Vec::new(),
+        };
         let rules = match Rules::parse(of("rules/", ".cedar").map(|(_, path, text)| (path, text))) {
             Ok(rules) => Some(rules),
             Err(more) => {
@@ -98,7 +111,7 @@ impl Policy {
         match rules {
             Some(rules) if faults.is_empty() => {
                 let (version, memo) = (version(files), judge::Memo::new());
-                Ok(Policy { version, lists, people, rules, mode: Mode::Enforce, memo })
+                Ok(Policy { version, lists, people, rules, limits, mode: Mode::Enforce, memo })
             }
             _ => Err(Faults(faults)),
         }
@@ -139,6 +152,9 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Fault> {
                     Fault::of_file(&folder, "octroi reads no such folder").help(format!("did you mean `{near}/`?"))
                 })
             }
+            // A misspelt file of limits would limit nothing.
+            None if path != limits::FILE && path.ends_with(".toml") => fault::nearest(path, [limits::FILE])
+                .map(|near| Fault::of_file(path, "octroi reads no such file").help(format!("did you mean `{near}`?"))),
             Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
             Some(("domains", name)) if !name.ends_with(".list") => ending(path, name, "list"),
             _ => None,

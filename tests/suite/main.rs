@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod detect;
 mod document;
+mod limits;
 mod path;
 mod policy;
 mod settle;

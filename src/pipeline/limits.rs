@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The counters behind the policy's limits. A transaction reserves what it asks for as it goes (the mail at MAIL, each
+//! recipient at RCPT, classes of recipients at the final dot) and gives it back unless it ends with a 2xx: what a limit or
+//! the next hop deferred, and what is a repeat, has not been counted (decision D11).
+//!
+//! Counters are this process's own and start empty with it. What is given back is lessened by what flowed off since it
+//! was taken, so that no order of takings and givings lets more through than the limit says.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use governor::clock::{Clock, DefaultClock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::state::keyed::ShrinkableKeyedStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::detect::recipient::Class;
+use crate::mail::{Reply, reply};
+use crate::policy::limits::{Counted, Key, Limit, Party};
+
+/// Locks over which the keys of a limit are spread.
+const SHARDS: usize = 16;
+/// Keys of one shard at most. Beyond it newcomers share one counter: a forged sender a mail must not fill the memory.
+const MOST_KEYS: usize = 8 * 1024;
+
+/// All limits in force, with their counters.
+pub struct Counters<C: Clock = DefaultClock> {
+    set: ArcSwap<Vec<Counter<C>>>,
+    clock: C,
+}
+
+/// One limit and how far it is used.
+struct Counter<C: Clock> {
+    limit: Arc<Limit>,
+    flow: Arc<Flow<C>>,
+}
+
+/// What outlives a reload that leaves the limit as it was.
+struct Flow<C: Clock> {
+    limiter: RateLimiter<Key, Shared, C, NoOpMiddleware<C::Instant>>,
+    levels: Shared,
+    /// Nanoseconds in which one message or recipient flows off.
+    cell: u64,
+    refused: AtomicU64,
+    observed: AtomicU64,
+}
+
+/// How often a limit was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    pub limit: Arc<str>,
+    /// Transactions or recipients refused.
+    pub refused: u64,
+    /// Those that would have been, had the limit or the policy not only observed.
+    pub observed: u64,
+}
+
+/// A limit is used up for now, or (`wait` is none) can never hold so much at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exceeded {
+    pub limit: Arc<str>,
+    pub wait: Option<Duration>,
+}
+
+impl<C: Clock + Clone> Counters<C> {
+    /// No limits yet.
+    pub fn new(clock: C) -> Counters<C> {
+        Counters { set: ArcSwap::default(), clock }
+    }
+
+    /// Puts limits in force. One that counts like one before goes on with its counters.
+    pub fn adopt(&self, limits: &[Arc<Limit>]) {
+        let before = self.set.load();
+        let counter = |limit: &Arc<Limit>| {
+            let known = before.iter().find(|counter| counter.limit.counts_like(limit));
+            let flow = known.map_or_else(|| Arc::new(Flow::new(limit, self.clock.clone())), |known| known.flow.clone());
+            Counter { limit: limit.clone(), flow }
+        };
+        let fresh = limits.iter().map(counter).collect();
+        self.set.store(Arc::new(fresh));
+    }
+
+    /// Whether there is anything to count.
+    pub fn is_empty(&self) -> bool {
+        self.set.load().is_empty()
+    }
+
+    /// Opens a transaction at MAIL, which counts as one message. `observes`: the whole policy only watches (decision
+    /// D24).
+    ///
+    /// # Errors
+    /// A limit is used up; nothing is reserved.
+    pub fn begin(&self, party: &Party, observes: bool) -> Result<Reservation<C>, Exceeded> {
+        let set = self.set.load_full();
+        let now = self.clock.now();
+        let of = |(at, counter): (usize, &Counter<C>)| {
+            let track = move |key| Track { counter: at, key, taken: 0, pending: 0, since: now };
+            counter.limit.keys(party).into_iter().map(track)
+        };
+        let tracks: Vec<Track<C::Instant>> = set.iter().enumerate().flat_map(of).collect();
+        if tracks.is_empty() {
+            return Ok(Reservation::default());
+        }
+        let mut reservation = Reservation { open: Some(Open { set, tracks, observes, clock: self.clock.clone() }) };
+        reservation.take(|limit| u32::from(limit.is_early() && limit.counted == Counted::Messages))?;
+        Ok(reservation)
+    }
+
+    /// Forgets whoever has not been heard of for so long that the limit is whole again. To be called each minute.
+    pub fn forget_idle(&self) {
+        for counter in self.set.load().iter() {
+            counter.flow.limiter.retain_recent();
+        }
+    }
+
+    /// How often each limit was met since it is in force.
+    pub fn figures(&self) -> Vec<Figure> {
+        let figure = |counter: &Counter<C>| Figure {
+            limit: counter.limit.id.clone(),
+            refused: counter.flow.refused.load(Ordering::Relaxed),
+            observed: counter.flow.observed.load(Ordering::Relaxed),
+        };
+        self.set.load().iter().map(figure).collect()
+    }
+}
+
+impl<C: Clock> Flow<C> {
+    fn new(limit: &Limit, clock: C) -> Flow<C> {
+        let cell = limit.every / limit.amount.get();
+        let cell = cell.max(Duration::from_nanos(1));
+        // Never none: the period is longer than nothing.
+        let quota = Quota::with_period(cell).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(limit.burst);
+        let levels = Shared::default();
+        Flow {
+            limiter: RateLimiter::new(quota, levels.clone(), clock),
+            levels,
+            cell: u64::try_from(cell.as_nanos()).unwrap_or(u64::MAX),
+            refused: AtomicU64::new(0),
+            observed: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes all or nothing; the error is how long to wait, or none where the burst can never hold so much.
+    fn take(&self, key: &Key, cells: NonZeroU32, now: C::Instant) -> Result<(), Option<Duration>> {
+        match self.limiter.check_key_n(key, cells) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_until)) => Err(Some(not_until.wait_time_from(now))),
+            Err(_insufficient) => Err(None),
+        }
+    }
+
+    fn give_back(&self, key: &Key, cells: u32, elapsed: Nanos) {
+        let taken = self.cell.saturating_mul(cells.into());
+        self.levels.lower(key, taken.saturating_sub(elapsed.as_u64()));
+    }
+}
+
+/// What one transaction has taken. Given back when dropped, unless kept. The default has nothing to count.
+pub struct Reservation<C: Clock = DefaultClock> {
+    open: Option<Open<C>>,
+}
+
+struct Open<C: Clock> {
+    set: Arc<Vec<Counter<C>>>,
+    tracks: Vec<Track<C::Instant>>,
+    observes: bool,
+    clock: C,
+}
+
+/// One counter this transaction goes to.
+struct Track<I> {
+    counter: usize,
+    key: Key,
+    taken: u32,
+    /// Taken in the step under way, which takes from all counters or from none.
+    pending: u32,
+    /// When the first of it was taken.
+    since: I,
+}
+
+impl<C: Clock> Default for Reservation<C> {
+    fn default() -> Reservation<C> {
+        Reservation { open: None }
+    }
+}
+
+impl<C: Clock> Reservation<C> {
+    /// Reserves for recipients at RCPT: how many of `asked` have room, from the first, and what stops the next one.
+    pub fn recipients(&mut self, asked: usize) -> (usize, Option<Exceeded>) {
+        if self.open.is_none() || asked == 0 {
+            return (asked, None);
+        }
+        // The usual case in one step; where it does not fit, each by itself.
+        let all = u32::try_from(asked).unwrap_or(u32::MAX);
+        if self.has_room(all) && self.take(|limit| early_recipients(limit, all)).is_ok() {
+            return (asked, None);
+        }
+        for admitted in 0..asked {
+            if let Err(exceeded) = self.take(|limit| early_recipients(limit, 1)) {
+                self.count_refused(&exceeded.limit, all.saturating_sub(admitted as u32 + 1));
+                return (admitted, Some(exceeded));
+            }
+        }
+        (asked, None)
+    }
+
+    /// Gives back recipients the next hop refused.
+    pub fn refused_onward(&mut self, recipients: usize) {
+        let Some(open) = &mut self.open else { return };
+        let (now, count) = (open.clock.now(), u32::try_from(recipients).unwrap_or(u32::MAX));
+        for track in &mut open.tracks {
+            let Some(counter) = open.set.get(track.counter) else { continue };
+            let cells = early_recipients(&counter.limit, count).min(track.taken);
+            if cells > 0 {
+                track.taken -= cells;
+                counter.flow.give_back(&track.key, cells, now.duration_since(track.since));
+            }
+        }
+    }
+
+    /// Reserves at the final dot what counts by class. `classes`: one for each recipient.
+    ///
+    /// # Errors
+    /// A limit is used up, or cannot hold so many at once.
+    pub fn classes(&mut self, classes: &[Class]) -> Result<(), Exceeded> {
+        self.take(|limit| if limit.is_early() { 0 } else { limit.weight(classes) })
+    }
+
+    /// The mail was taken for good: what it took stays taken.
+    pub fn keep(mut self) {
+        self.open = None;
+    }
+
+    /// Takes from every counter, or from none that refuses anything.
+    fn take(&mut self, cells: impl Fn(&Limit) -> u32) -> Result<(), Exceeded> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let now = open.clock.now();
+        let mut stopped = None;
+        for track in &mut open.tracks {
+            let Some(counter) = open.set.get(track.counter) else { continue };
+            let Some(asked) = NonZeroU32::new(cells(&counter.limit)) else { continue };
+            match counter.flow.take(&track.key, asked, now) {
+                Ok(()) => track.pending = asked.get(),
+                Err(wait) if open.observes || counter.limit.observes => {
+                    counter.flow.observed.fetch_add(1, Ordering::Relaxed);
+                    tracing::info!(limit = %counter.limit.id, of = %Shown(&track.key), ?wait, "limit met, only observed");
+                }
+                Err(wait) => {
+                    counter.flow.refused.fetch_add(1, Ordering::Relaxed);
+                    tracing::info!(limit = %counter.limit.id, of = %Shown(&track.key), ?wait, "limit met, refused");
+                    stopped = Some(Exceeded { limit: counter.limit.id.clone(), wait });
+                    break;
+                }
+            }
+        }
+        for track in &mut open.tracks {
+            let pending = std::mem::take(&mut track.pending);
+            match (&stopped, open.set.get(track.counter)) {
+                (Some(_), Some(counter)) => counter.flow.give_back(&track.key, pending, Nanos::new(0)),
+                _ => {
+                    if track.taken == 0 {
+                        track.since = now;
+                    }
+                    track.taken = track.taken.saturating_add(pending);
+                }
+            }
+        }
+        stopped.map_or(Ok(()), Err)
+    }
+
+    /// Whether no burst is too small for so many: to ask in vain would count as a refusal.
+    fn has_room(&self, recipients: u32) -> bool {
+        let Some(open) = &self.open else { return true };
+        let fits = |track: &Track<C::Instant>| {
+            let limit = open.set.get(track.counter).map(|counter| &counter.limit);
+            limit.is_none_or(|limit| early_recipients(limit, recipients) <= limit.burst.get())
+        };
+        open.tracks.iter().all(fits)
+    }
+
+    fn count_refused(&self, limit: &str, more: u32) {
+        let Some(open) = &self.open else { return };
+        if let Some(counter) = open.set.iter().find(|counter| &*counter.limit.id == limit) {
+            counter.flow.refused.fetch_add(more.into(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl<C: Clock> Drop for Reservation<C> {
+    fn drop(&mut self) {
+        let Some(open) = &self.open else { return };
+        let now = open.clock.now();
+        for track in open.tracks.iter().filter(|track| track.taken > 0) {
+            if let Some(counter) = open.set.get(track.counter) {
+                counter.flow.give_back(&track.key, track.taken, now.duration_since(track.since));
+            }
+        }
+    }
+}
+
+fn early_recipients(limit: &Limit, recipients: u32) -> u32 {
+    if limit.is_early() && limit.counted == Counted::Recipients { recipients } else { 0 }
+}
+
+impl Exceeded {
+    /// The answer to MAIL.
+    pub fn at_mail(&self) -> Reply {
+        self.say(reply::SENDING_TOO_MUCH)
+    }
+
+    /// The answer to RCPT: a client sends these recipients again later (RFC 5321 §4.5.3.1.10).
+    pub fn at_recipient(&self) -> Reply {
+        self.say(reply::TOO_MANY_FOR_NOW)
+    }
+
+    /// The answer to the final dot.
+    pub fn at_end(&self) -> Reply {
+        match self.wait {
+            Some(_) => self.say(reply::SENT_TOO_MUCH),
+            None => reply::TOO_MANY_AT_ONCE.reply(),
+        }
+    }
+
+    fn say(&self, row: reply::Row) -> Reply {
+        match self.wait {
+            Some(wait) => row.with(format_args!("{}, try again in {}", row.text, Wait(wait))),
+            None => row.with(format_args!("{}, try again later", row.text)),
+        }
+    }
+}
+
+/// A time to wait in words, rounded up.
+struct Wait(Duration);
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0);
+        let (number, unit) = match seconds.max(1) {
+            seconds @ 0..=90 => (seconds, "second"),
+            seconds @ 91..=5400 => (seconds.div_ceil(60), "minute"),
+            seconds => (seconds.div_ceil(3600), "hour"),
+        };
+        write!(f, "{number} {unit}{}", if number == 1 { "" } else { "s" })
+    }
+}
+
+struct Shown<'a>(&'a Key);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Key::Everyone => f.write_str("everyone"),
+            Key::Client(address) => address.fmt(f),
+            Key::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// How far each key is used: the time at which it would be whole again (GCRA's theoretical arrival time), in
+/// nanoseconds since the limiter began. Beside governor's own stores it can give back, and is bounded.
+#[derive(Clone, Default)]
+struct Shared(Arc<Levels>);
+
+#[derive(Default)]
+struct Levels {
+    shards: [Mutex<HashMap<Key, u64>>; SHARDS],
+    hasher: RandomState,
+}
+
+impl Shared {
+    fn shard(&self, key: &Key) -> MutexGuard<'_, HashMap<Key, u64>> {
+        let at = self.0.hasher.hash_one(key) as usize % SHARDS; // always below the length
+        // Nothing panics between two writes of one number.
+        self.0.shards[at].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn lower(&self, key: &Key, by: u64) {
+        let mut shard = self.shard(key);
+        let key = if shard.contains_key(key) { key } else { &Key::Everyone };
+        if let Some(level) = shard.get_mut(key) {
+            *level = level.saturating_sub(by);
+        }
+    }
+}
+
+impl StateStore for Shared {
+    type Key = Key;
+
+    fn measure_and_replace<T, F, E>(&self, key: &Key, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut shard = self.shard(key);
+        let is_full = shard.len() >= MOST_KEYS;
+        let key = if is_full && !shard.contains_key(key) { &Key::Everyone } else { key };
+        match shard.get_mut(key) {
+            Some(level) => {
+                let (outcome, fresh) = decide(Some(Nanos::new(*level)))?;
+                *level = fresh.as_u64();
+                Ok(outcome)
+            }
+            None => {
+                let (outcome, fresh) = decide(None)?;
+                shard.insert(key.clone(), fresh.as_u64());
+                Ok(outcome)
+            }
+        }
+    }
+}
+
+impl ShrinkableKeyedStateStore<Key> for Shared {
+    fn retain_recent(&self, drop_below: Nanos) {
+        for shard in &self.0.shards {
+            let mut shard = shard.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            shard.retain(|_, level| *level > drop_below.as_u64());
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.shards.iter().map(|s| s.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).len()).sum()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+    use crate::detect::evidence::{Sender, SenderProof};
+    use crate::mail::Mailbox;
+    use crate::policy::Policy;
+
+    fn policy(limits: &str) -> Policy {
+        let people = "mail,unit\nanne@town.example,sg/achats\nbob@town.example,sg/numerique\n";
+        let files = [("limits.toml", limits), ("units/people.csv", people), ("domains/own.list", "town.example\n")];
+        let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        Policy::load(&files.into()).unwrap_or_else(|faults| panic!("{faults}"))
+    }
+
+    fn row(rest: &str) -> String {
+        format!("[[limit]]\nreason = \"r\"\n{rest}\n")
+    }
+
+    struct World {
+        policy: Policy,
+        counters: Counters<FakeRelativeClock>,
+        clock: FakeRelativeClock,
+    }
+
+    impl World {
+        fn with(rows: &str) -> World {
+            let clock = FakeRelativeClock::default();
+            let world = World { policy: policy(rows), counters: Counters::new(clock.clone()), clock };
+            world.counters.adopt(&world.policy.limits);
+            world
+        }
+
+        fn begin(&self, sender: &str) -> Result<Reservation<FakeRelativeClock>, Exceeded> {
+            let mailbox = Some(Mailbox::parse(sender).unwrap());
+            let sender = Sender { mailbox, proof: Some(SenderProof::Claimed) };
+            let client = Some([192, 0, 2, 1].into());
+            self.counters.begin(&Party::new(client, None, &sender, &self.policy), false)
+        }
+
+        /// One whole transaction to so many; how many recipients were let through.
+        fn send(&self, sender: &str, recipients: usize) -> usize {
+            let Ok(mut reserved) = self.begin(sender) else { return 0 };
+            let (admitted, _) = reserved.recipients(recipients);
+            reserved.keep();
+            admitted
+        }
+    }
+
+    #[test]
+    fn fifty_clients_at_once_get_exactly_what_there_is() {
+        let rows = row("per = \"everyone\"\nmessages = 1000\nevery = \"1h\"");
+        let world = World::with(&(rows + &row("per = \"sender\"\nrecipients = 50000\nevery = \"1h\"")));
+        let passed = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..50 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        passed.fetch_add(world.send("anne@town.example", 3) as u64, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(passed.load(Ordering::Relaxed), 3000);
+        let figures = world.counters.figures();
+        assert_eq!((figures[0].refused, figures[1].refused), (4000, 0));
+    }
+
+    #[test]
+    fn a_spent_limit_comes_back_with_time_and_says_when() {
+        let world = World::with(&row("per = \"sender\"\nmessages = 6\nevery = \"1h\"\nburst = 2"));
+        assert!((0..2).all(|_| world.send("anne@town.example", 1) == 1));
+        let exceeded = world.begin("anne@town.example").err().unwrap();
+        assert_eq!(exceeded.wait, Some(Duration::from_secs(600)));
+        let said = exceeded.at_mail().to_string();
+        assert_eq!(said, "450 4.7.1 too much mail for now, try again in 10 minutes");
+        assert!(!said.contains(&*exceeded.limit), "a rule is not told");
+        assert_eq!(world.send("bob@town.example", 1), 1, "another sender has his own");
+        world.clock.advance(Duration::from_secs(600));
+        assert_eq!((world.send("anne@town.example", 1), world.send("anne@town.example", 1)), (1, 0));
+    }
+
+    #[test]
+    fn what_does_not_end_well_is_not_counted() {
+        let world = World::with(&row("per = \"sender\"\nrecipients = 10\nevery = \"1h\""));
+        for _ in 0..100 {
+            let mut reserved = world.begin("anne@town.example").unwrap();
+            assert_eq!(reserved.recipients(10).0, 10); // deferred, and dropped
+        }
+        let mut reserved = world.begin("anne@town.example").unwrap();
+        assert_eq!(reserved.recipients(6), (6, None));
+        reserved.refused_onward(2); // the next hop does not know two of them
+        reserved.keep();
+        assert_eq!(world.send("anne@town.example", 10), 6);
+    }
+
+    #[test]
+    fn giving_back_late_frees_no_more_than_is_still_held() {
+        let world = World::with(&row("per = \"sender\"\nmessages = 3600\nevery = \"1h\"\nburst = 10"));
+        let held: Vec<_> = (0..10).map(|_| world.begin("anne@town.example").ok().unwrap()).collect();
+        world.clock.advance(Duration::from_secs(10)); // all of it has flowed off
+        assert_eq!((0..20).map(|_| world.send("anne@town.example", 1)).sum::<usize>(), 10);
+        drop(held);
+        assert_eq!(world.send("anne@town.example", 1), 0);
+    }
+
+    #[test]
+    fn recipients_beyond_the_room_are_told_to_come_again() {
+        let world = World::with(&row("per = \"client\"\nrecipients = 4\nevery = \"1h\""));
+        let mut reserved = world.begin("anne@town.example").unwrap();
+        let (admitted, exceeded) = reserved.recipients(6);
+        assert_eq!(admitted, 4);
+        let said = exceeded.unwrap().at_recipient().to_string();
+        assert_eq!(said, "452 4.5.3 too many recipients for now, try again in 15 minutes");
+        assert_eq!(world.counters.figures()[0].refused, 2);
+    }
+
+    #[test]
+    fn only_the_class_counts_and_more_than_a_burst_is_refused_for_good() {
+        let world = World::with(&row("per = \"sender\"\nrecipients = 3\nevery = \"1h\"\nclass = \"private-webmail\""));
+        let (own, webmail) = (Class::Own, Class::PrivateWebmail);
+        let ask = |classes: &[Class]| {
+            let mut reserved = world.begin("anne@town.example").unwrap();
+            assert_eq!(reserved.recipients(classes.len()), (classes.len(), None));
+            let asked = reserved.classes(classes);
+            if asked.is_ok() {
+                reserved.keep();
+            }
+            asked.map_err(|exceeded| exceeded.at_end().to_string())
+        };
+        assert_eq!(
+            ask(&[webmail; 4]).unwrap_err(),
+            "550 5.5.3 more recipients than one mail may have, send it to fewer at once"
+        );
+        assert_eq!(ask(&[own; 90]), Ok(()));
+        assert_eq!(ask(&[own, webmail, webmail]), Ok(()));
+        assert_eq!(ask(&[webmail, webmail]).unwrap_err(), "451 4.7.1 too much mail for now, try again in 20 minutes");
+        assert_eq!(ask(&[webmail, own]), Ok(()));
+    }
+
+    #[test]
+    fn a_unit_counts_with_those_above_it_and_takes_from_all_or_none() {
+        let rows = row("id = \"u\"\nper = \"unit\"\nmessages = 3\nevery = \"1h\"");
+        let world = World::with(&rows);
+        assert!((0..2).all(|_| world.send("anne@town.example", 1) == 1));
+        assert_eq!(world.send("bob@town.example", 1), 1);
+        // `sg` is spent: bob's own unit is not, and must not be charged for what `sg` refuses.
+        assert!((0..5).all(|_| world.send("bob@town.example", 1) == 0));
+        world.clock.advance(Duration::from_secs(1200));
+        assert_eq!(world.send("bob@town.example", 1), 1);
+        assert_eq!(world.send("stranger@town.example", 1), 1, "whose unit is unknown is not counted");
+    }
+
+    #[test]
+    fn observing_counts_and_refuses_nothing() {
+        let world = World::with(&row("per = \"sender\"\nmessages = 2\nevery = \"1h\"\nmode = \"observe\""));
+        assert!((0..5).all(|_| world.send("anne@town.example", 1) == 1));
+        let figures = world.counters.figures();
+        assert_eq!((figures[0].refused, figures[0].observed), (0, 3));
+        let strict = World::with(&row("per = \"everyone\"\nmessages = 1\nevery = \"1h\""));
+        assert_eq!(strict.send("anne@town.example", 1), 1);
+        let party = Party::new(None, None, &Sender { mailbox: None, proof: None }, &strict.policy);
+        assert!(strict.counters.begin(&party, true).is_ok(), "the whole policy only watches");
+    }
+
+    #[test]
+    fn a_reload_keeps_the_counters_of_what_it_leaves() {
+        let same = row("per = \"sender\"\nmessages = 2\nevery = \"1h\"");
+        let world = World::with(&same);
+        assert!((0..2).all(|_| world.send("anne@town.example", 1) == 1));
+        world.counters.adopt(&policy(&(row("per = \"client\"\nmessages = 9\nevery = \"1h\"") + &same)).limits);
+        assert_eq!(world.send("anne@town.example", 1), 0);
+        world.counters.adopt(&policy(&same.replace("= 2", "= 5")).limits);
+        assert_eq!(world.send("anne@town.example", 1), 1);
+        world.counters.adopt(&[]);
+        assert!(world.counters.is_empty() && world.send("anne@town.example", 9) == 9);
+    }
+
+    #[test]
+    fn keys_are_bounded_and_the_idle_are_forgotten() {
+        let world = World::with(&row("per = \"sender\"\nmessages = 1\nevery = \"1m\""));
+        let flow = world.counters.set.load()[0].flow.clone();
+        let most = SHARDS * (MOST_KEYS + 1);
+        for n in 0..most + 4_000 {
+            let key = Key::Name(n.to_string().into());
+            let _ = flow.take(&key, NonZeroU32::MIN, world.clock.now());
+        }
+        assert!(flow.limiter.len() <= most, "{}", flow.limiter.len());
+        world.clock.advance(Duration::from_secs(121));
+        world.counters.forget_idle();
+        assert!(flow.limiter.is_empty());
+    }
+
+    #[test]
+    fn waiting_is_told_in_words() {
+        for (seconds, words) in [(0, "1 second"), (90, "90 seconds"), (91, "2 minutes"), (5401, "2 hours")] {
+            assert_eq!(Wait(Duration::from_secs(seconds)).to_string(), words);
+        }
+    }
+}

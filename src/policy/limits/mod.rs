@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! How much may be sent in what time: the rows of `limits.toml`, and which of them concern a transaction, under which
+//! key and with which weight. Everything is taken from the envelope and the session, never from a header.
+//!
+//! What must not live here: counters and clocks (those are `pipeline`'s), replies, and any limit that no row says.
+//!
+//! How it fails: reading gives every fault of the file with its place; asking never fails. Who has no key for a limit
+//! (no login, nobody's unit, the null reverse-path) is not counted by it.
+//!
+//! Standards: RFC 5321 §4.5.3.1.10 (too many recipients); decisions D11, D18 and D24.
+
+mod read;
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{Fault, Policy};
+use crate::detect::evidence::{Sender, SenderProof};
+use crate::detect::people::People;
+use crate::detect::recipient::Class;
+use crate::detect::sender_mismatch::plain;
+use crate::mail::{Domain, Mailbox};
+
+/// The file of the policy folder.
+pub const FILE: &str = "limits.toml";
+
+/// Whose sending is added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// The address that connects; an IPv6 client is its /64, which one machine may use as it likes (RFC 8981).
+    Client,
+    Login,
+    /// The sender of decision D18, without what VERP, BATV and SRS add, and without `+tag`.
+    Sender,
+    /// The sender's unit, and each unit above it with all that is below.
+    Unit,
+    Everyone,
+}
+
+/// What is added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Transactions.
+    Messages,
+    /// Recipients of the envelope.
+    Recipients,
+}
+
+/// Who a limit is for, or is not for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// A unit and all below it.
+    Unit(String),
+    /// One sender, as the key of [`Per::Sender`].
+    Sender(String),
+    /// Every sender of a domain.
+    Domain(Domain),
+    Login(String),
+    Client(IpNet),
+}
+
+/// One row: `burst` at once, and `amount` in each `every` in steady flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name in log and metrics, unique in the file.
+    pub id: Arc<str>,
+    pub per: Per,
+    pub counted: Counted,
+    pub amount: NonZeroU32,
+    pub every: Duration,
+    pub burst: NonZeroU32,
+    /// Only recipients of this class count.
+    pub class: Option<Class>,
+    /// Only these; empty: all.
+    pub only: Vec<Scope>,
+    /// But not these.
+    pub except: Vec<Scope>,
+    /// It counts and tells, and refuses nothing (decision D24).
+    pub observes: bool,
+    pub reason: String,
+}
+
+/// Under which name a limit counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    Everyone,
+    Client(IpAddr),
+    /// A login, a sender or a unit, whichever the limit is per.
+    Name(Box<str>),
+}
+
+/// Who sends a transaction, as far as limits ask.
+#[derive(Debug, Clone, Default)]
+pub struct Party {
+    client: Option<IpAddr>,
+    login: Option<String>,
+    sender: Option<(String, Domain)>,
+    /// The sender is a login that the session saw proven.
+    proven: bool,
+    /// The path of the sender's unit; empty where unknown.
+    unit: String,
+}
+
+impl Party {
+    /// `login` is the one the session saw proven, if any; `sender` is decision D18's.
+    pub fn new(client: Option<IpAddr>, login: Option<&str>, sender: &Sender, policy: &Policy) -> Party {
+        let mailbox = sender.mailbox.as_ref();
+        let person = mailbox.and_then(|mailbox| {
+            let known = |key: &str| policy.people.at(key);
+            known(&mailbox.key()).or_else(|| known(&sender_key(mailbox)))
+        });
+        Party {
+            client: client.map(network_of),
+            login: login.map(str::to_lowercase),
+            sender: mailbox.map(|mailbox| (sender_key(mailbox), mailbox.domain().clone())),
+            proven: sender.proof == Some(SenderProof::Login),
+            unit: person.map(|person| person.unit.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn is_in(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Unit(unit) => is_below(&self.unit, unit),
+            Scope::Sender(key) => self.sender.as_ref().is_some_and(|(sender, _)| sender == key),
+            Scope::Domain(domain) => self.sender.as_ref().is_some_and(|(_, of)| of.is_within(domain.as_str())),
+            Scope::Login(login) => self.login.as_ref() == Some(login),
+            Scope::Client(network) => self.client.is_some_and(|client| network.contains(&client)),
+        }
+    }
+
+    /// What frees by sender or unit needs a proven sender; what binds needs nothing (decision D18).
+    fn is_freed_by(&self, scope: &Scope) -> bool {
+        let needs_proof = matches!(scope, Scope::Unit(_) | Scope::Sender(_) | Scope::Domain(_));
+        (self.proven || !needs_proof) && self.is_in(scope)
+    }
+}
+
+impl Limit {
+    /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are the texts of
+    /// `units/*.toml`, which with the people say what units there are.
+    pub fn parse<'a>(
+        path: &str,
+        text: &str,
+        people: &People,
+        units: impl IntoIterator<Item = &'a str>,
+    ) -> (Vec<Limit>, Vec<Fault>) {
+        // What is wrong in a file of units is said by whoever reads it.
+        let tables: Vec<toml::Table> = units.into_iter().filter_map(|text| text.parse().ok()).collect();
+        let named = tables.iter().filter_map(|table| table.get("unit")?.as_table()).flat_map(toml::Table::keys);
+        let staffed = people.by_mail.values().map(|person| &person.unit);
+        let mut known: Vec<&str> = named.chain(staffed).flat_map(|path| path_upwards(path)).collect();
+        known.sort_unstable();
+        known.dedup();
+        read::limits(path, text, &known)
+    }
+
+    /// The counters this party's sending goes to: none, one, or one for each unit from the sender's own upwards.
+    pub fn keys(&self, party: &Party) -> Vec<Key> {
+        let bound = self.only.is_empty() || self.only.iter().any(|scope| party.is_in(scope));
+        if !bound || self.except.iter().any(|scope| party.is_freed_by(scope)) {
+            return Vec::new();
+        }
+        let name = |name: &str| Key::Name(name.into());
+        match self.per {
+            Per::Everyone => vec![Key::Everyone],
+            Per::Client => party.client.map(Key::Client).into_iter().collect(),
+            Per::Login => party.login.as_deref().map(name).into_iter().collect(),
+            Per::Sender => party.sender.iter().map(|(sender, _)| name(sender)).collect(),
+            Per::Unit => path_upwards(&party.unit).map(name).collect(),
+        }
+    }
+
+    /// Whether it can be asked before the message comes: the classes of recipients are known after it only.
+    pub fn is_early(&self) -> bool {
+        self.class.is_none()
+    }
+
+    /// What a transaction to recipients of these classes weighs.
+    pub fn weight(&self, classes: &[Class]) -> u32 {
+        let counts = |class: &&Class| self.class.is_none_or(|wanted| wanted == **class);
+        let recipients = u32::try_from(classes.iter().filter(counts).count()).unwrap_or(u32::MAX);
+        match self.counted {
+            Counted::Recipients => recipients,
+            Counted::Messages => recipients.min(1),
+        }
+    }
+
+    /// Whether the counters of one may go on as those of the other, so that a reload forgets nothing.
+    pub fn counts_like(&self, other: &Limit) -> bool {
+        let quota = |limit: &Limit| (limit.per, limit.counted, limit.amount, limit.every, limit.burst, limit.class);
+        quota(self) == quota(other) && self.only == other.only && self.except == other.except
+    }
+}
+
+/// The name a sender is counted under: who writes from `a+1@`, `a+2@` … is one sender.
+fn sender_key(mailbox: &Mailbox) -> String {
+    let plain = plain(mailbox);
+    let (Some((local, domain)), false) = (plain.rsplit_once('@'), plain.starts_with('+')) else { return plain };
+    match local.split_once('+') {
+        Some((local, _)) => format!("{local}@{domain}"),
+        None => plain,
+    }
+}
+
+/// A path of units and each path above it, the longest first.
+fn path_upwards(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path.trim_matches('/')), above).filter(|path| !path.is_empty())
+}
+
+fn above<'p>(path: &&'p str) -> Option<&'p str> {
+    path.rsplit_once('/').map(|(above, _)| above)
+}
+
+fn is_below(unit: &str, above: &str) -> bool {
+    unit.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(sender: &str, proof: SenderProof, unit: &str) -> Party {
+        let mailbox = Mailbox::parse(sender).unwrap();
+        Party {
+            client: Some(network_of("2001:db8:1:2:3:4:5:6".parse().unwrap())),
+            login: None,
+            sender: Some((sender_key(&mailbox), mailbox.domain().clone())),
+            proven: proof == SenderProof::Login,
+            unit: unit.into(),
+        }
+    }
+
+    fn limit(row: &str) -> Limit {
+        let (mut limits, faults) =
+            read::limits(FILE, &format!("[[limit]]\nreason = \"r\"\nevery = \"1h\"\n{row}"), &[]);
+        assert!(faults.is_empty(), "{faults:?}");
+        limits.remove(0)
+    }
+
+    fn names(limit: &Limit, party: &Party) -> Vec<String> {
+        let said = |key| match key {
+            Key::Everyone => "everyone".to_owned(),
+            Key::Client(address) => address.to_string(),
+            Key::Name(name) => name.into(),
+        };
+        limit.keys(party).into_iter().map(said).collect()
+    }
+
+    #[test]
+    fn each_kind_of_limit_counts_under_its_own_name() {
+        let anne = party("Anne+7@Town.example", SenderProof::Claimed, "sg/achats/marches");
+        for (per, keys) in [
+            ("client", &["2001:db8:1:2::"][..]),
+            ("login", &[]),
+            ("sender", &["anne@town.example"]),
+            ("unit", &["sg/achats/marches", "sg/achats", "sg"]),
+            ("everyone", &["everyone"]),
+        ] {
+            assert_eq!(names(&limit(&format!("per = \"{per}\"\nmessages = 1")), &anne), keys, "{per}");
+        }
+        let nobody = Party::default();
+        for per in ["client", "login", "sender", "unit"] {
+            assert_eq!(limit(&format!("per = \"{per}\"\nmessages = 1")).keys(&nobody), [], "{per}");
+        }
+    }
+
+    #[test]
+    fn rewriting_a_sender_makes_no_new_sender() {
+        for written in [
+            "prvs=0123abcd=anne@town.example",
+            "SRS0=HHH=TT=town.example=anne@relay.example",
+            "anne+bob=web.example@town.example",
+            "ANNE+x@town.example",
+        ] {
+            assert_eq!(sender_key(&Mailbox::parse(written).unwrap()), "anne@town.example", "{written}");
+        }
+        assert_eq!(sender_key(&Mailbox::parse("+31@town.example").unwrap()), "+31@town.example");
+    }
+
+    #[test]
+    fn a_scope_binds_whoever_claims_it_and_frees_only_who_proves_it() {
+        let only = limit("per = \"sender\"\nmessages = 1\nonly = [\"unit:sg\", \"sender:town.example\"]");
+        let except = limit("per = \"sender\"\nmessages = 1\nexcept = [\"unit:sg\"]");
+        let network = limit("per = \"sender\"\nmessages = 1\nexcept = [\"client:2001:db8::/32\"]");
+        let (claims, proves) = (SenderProof::Claimed, SenderProof::Login);
+        let asked = |limit: &Limit, proof, unit| limit.keys(&party("a@gouv.example", proof, unit)).len();
+        assert_eq!(asked(&only, claims, "sg/achats"), 1);
+        assert_eq!(asked(&only, claims, "sgx"), 0);
+        assert_eq!(only.keys(&party("a@town.example", claims, "")).len(), 1);
+        assert_eq!(asked(&except, claims, "sg/achats"), 1);
+        assert_eq!(asked(&except, proves, "sg/achats"), 0);
+        assert_eq!(asked(&except, proves, "dsj"), 1);
+        assert_eq!(asked(&network, claims, ""), 0, "a named network needs no proof");
+    }
+
+    #[test]
+    fn only_recipients_of_the_class_weigh() {
+        let classes = [Class::Own, Class::PrivateWebmail, Class::PrivateWebmail, Class::Other];
+        let weight = |row: &str| limit(&format!("per = \"everyone\"\n{row}")).weight(&classes);
+        assert_eq!(weight("recipients = 9"), 4);
+        assert_eq!(weight("messages = 9"), 1);
+        assert_eq!(weight("recipients = 9\nclass = \"private-webmail\""), 2);
+        assert_eq!(weight("messages = 9\nclass = \"private-webmail\""), 1);
+        assert_eq!(weight("messages = 9\nclass = \"disposable\""), 0);
+    }
+}
