@@ -141,7 +141,7 @@ impl Metrics {
 
     /// Names the policy in force, as label of `octroi_policy_info`.
     pub fn set_policy_version(&self, version: &str) {
-        let mut current = self.policy_version.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut current = self.policy_version.lock().unwrap_or_else(PoisonError::into_inner);
         version.clone_into(&mut current);
     }
 
@@ -205,7 +205,7 @@ impl Metrics {
             }
         }
         self.write_inspection(out)?;
-        let version = self.policy_version.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let version = self.policy_version.lock().unwrap_or_else(PoisonError::into_inner);
         head(out, "octroi_policy_info", "gauge", "The policy in force.")?;
         writeln!(out, "octroi_policy_info{{version=\"{}\"}} 1", escape(&version))?;
         head(out, "octroi_build_info", "gauge", "The version running.")?;
@@ -255,6 +255,7 @@ mod tests {
         metrics.recipient(Disposition::Pass, Class::Own);
         metrics.hop_error(HopError::TimedOut);
         metrics.set_policy_version("a\"b");
+        metrics.set_limits(vec![Figure { limit: "hourly".into(), refused: 3, observed: 0 }]);
         metrics.sessions_open.add(2);
         metrics.sessions_open.add(-1);
         let page = metrics.render();
@@ -266,6 +267,8 @@ mod tests {
             "octroi_next_hop_errors_total{kind=\"timed-out\"} 1",
             "octroi_policy_info{version=\"a\\\"b\"} 1",
             "octroi_sessions_open 1",
+            "octroi_limit_met_total{limit=\"hourly\",result=\"refused\"} 3",
+            "octroi_limit_met_total{limit=\"hourly\",result=\"observed\"} 0",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }

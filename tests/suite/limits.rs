@@ -84,12 +84,13 @@ impl Gateway {
         fs::write(at.join("policies/domains/own.list"), "town.example\n").expect("written");
         fs::write(at.join("policies/domains/private-webmail.list"), "gmail.com\n").expect("written");
         fs::write(at.join("policies/limits.toml"), limits).expect("written");
-        // A port nobody has: the child says no port of its own choice.
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+        // A port nobody has, on an address from which nobody connects meanwhile.
+        let address = TcpListener::bind("127.0.0.2:0").and_then(|l| l.local_addr()).expect("a port");
+        let web = TcpListener::bind("127.0.0.2:0").and_then(|l| l.local_addr()).expect("a port");
         let settings = format!(
             "[smtp]\nlisten = [\"{address}\"]\nupstream = \"{hop}\"\nhostname = \"gate.town.example\"\n\
              [store]\nurl = \"sqlite:var/octroi.db\"\nblobs = \"file:var/blobs\"\n[policies]\npath = \"policies\"\n\
-             [cli]\nsocket = \"{}\"\n",
+             [web]\nlisten = \"{web}\"\n[cli]\nsocket = \"{}\"\n",
             at.join("var/control.sock").display()
         );
         fs::write(at.join("octroi.toml"), settings).expect("written");
@@ -101,7 +102,7 @@ impl Gateway {
             .expect("the gateway");
         let lines = lines(child.stderr.take().expect("piped"));
         let gateway = Gateway { child, address, lines, folder };
-        gateway.wait_for("ready");
+        gateway.wait_for("ready smtp=");
         gateway
     }
 
