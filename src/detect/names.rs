@@ -7,6 +7,9 @@ use unicode_normalization::char::is_combining_mark;
 /// The form in which words are compared: compatibility forms undone, accents, vowel signs, tatweel and invisible
 /// characters gone, lower case, the two Arabic writings of ya and ta marbuta made one.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase(); // nothing else is done to ASCII
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
         match c {
