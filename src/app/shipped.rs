@@ -90,6 +90,7 @@ const FILES: &[(&str, &str)] = shipped![
     "notices/nl/rejected.md",
     "notices/nl/released.md",
     "notices/nl/unopened.md",
+    "limits.toml",
     "rules/links.cedar",
     "rules/lookalikes.cedar",
     "rules/markings.cedar",
