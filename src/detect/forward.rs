@@ -39,6 +39,10 @@ const SAYS_FORWARD: &[&str] = &[
     "weitergeleitete e-mail",
     "weitergeleiteten nachricht",
     "weitergeleitet von",
+    "messaggio inoltrato",
+    "mensaje reenviado",
+    "mensagem encaminhada",
+    "mensagem reencaminhada",
     "رسالة معاد توجيهها",
     "الرسالة المعاد توجيهها",
     "رسالة محولة",
@@ -58,8 +62,9 @@ const SAYS_ORIGINAL: &[&str] = &[
     "الرسالة الأصلية",
 ];
 /// Names of the first line of a quoted header block, with their author.
-const FROM: &[&str] = &["de", "from", "van", "von", "من", "expediteur", "afzender", "absender", "sender"];
-const SUBJECT: &[&str] = &["objet", "subject", "onderwerp", "betreff", "الموضوع", "sujet"];
+const FROM: &[&str] = &["de", "da", "from", "van", "von", "من", "expediteur", "afzender", "absender", "sender"];
+const SUBJECT: &[&str] =
+    &["objet", "subject", "onderwerp", "betreff", "الموضوع", "sujet", "asunto", "oggetto", "assunto"];
 const OTHERS: &[&str] = &[
     "date",
     "envoye",
@@ -106,6 +111,9 @@ pub const TRIGGERS: &[&str] = &[
     "doorgestuurd",
     "doorgezonden",
     "weitergeleitet",
+    "inoltrato",
+    "reenviado",
+    "encaminhada",
     "معاد توجيهها",
     "رسالة محولة",
     "المعاد توجيهها",

@@ -30,7 +30,8 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let greets = says_to_strangers(&opening);
     let subject = look.evidence.texts.iter().find(|text| text.place == "subject");
     let replied = look::subject(subject.map_or("", |text| text.original.as_str())).replied;
-    let manner = Manner { greets, speaks_to: greets || speaks_to(&opening), answers_formally: greets && replied };
+    let (speaks_to, is_distant) = (greets || speaks_to(&opening), greets || begins_with(&opening, DISTANT));
+    let manner = Manner { greets, is_distant, speaks_to, answers_formally: greets && replied };
     for recipient in recipients {
         let Some(mailbox) = &recipient.mailbox else { continue };
         let place = || "envelope".to_owned();
@@ -40,7 +41,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new(Kind::SelfForward, place()).excerpt(why).recipient(mailbox));
             }
             Likeness::Relative(why) => {
-                let value = if greets { "namesake" } else { "family" };
+                let value = if manner.is_distant { "namesake" } else { "family" };
                 findings.push(Finding::new(Kind::Namesake, place()).value(value).excerpt(why).recipient(mailbox));
             }
             Likeness::None => {
@@ -67,6 +68,8 @@ fn colleague(evidence: &Evidence<'_>, mailbox: &Mailbox) -> Option<String> {
 struct Manner {
     /// It greets or addresses somebody formally.
     greets: bool,
+    /// It greets as one greets people outside the family.
+    is_distant: bool,
     /// It greets somebody at all. Nobody says good day to himself.
     speaks_to: bool,
     answers_formally: bool,
@@ -106,42 +109,92 @@ fn opening(evidence: &Evidence<'_>) -> Vec<String> {
     lines.take_while(own).map(fold).collect()
 }
 
-/// Whether somebody is greeted, familiarly or not: fr, nl, en, de, ar.
+/// First words of a greeting, familiar or not: fr, nl, en, de, ar.
+const GREETINGS: &[&str] = &[
+    "bonjour",
+    "bonsoir",
+    "salut",
+    "coucou",
+    "cher",
+    "chere",
+    "chers",
+    "hello",
+    "hi",
+    "hey",
+    "dear",
+    "good",
+    "beste",
+    "hallo",
+    "dag",
+    "hoi",
+    "goedemorgen",
+    "goedemiddag",
+    "goedendag",
+    "geachte",
+    "guten",
+    "liebe",
+    "lieber",
+    "moin",
+    "السلام",
+    "مرحبا",
+    "تحيه",
+    "صباح",
+    "مساء",
+];
+/// Those of them that nobody writes to the family.
+const DISTANT: &[&str] = &[
+    "bonjour",
+    "bonsoir",
+    "good",
+    "beste",
+    "goedemorgen",
+    "goedemiddag",
+    "goedendag",
+    "geachte",
+    "guten",
+    "السلام",
+    "تحيه",
+];
+
+/// Words that turn to a reader: fr, nl, en, de, ar.
+const TURNS: &[&str] = &[
+    "vous",
+    "votre",
+    "vos",
+    "veuillez",
+    "voici",
+    "merci",
+    "cordialement",
+    "hierbij",
+    "bijgaand",
+    "uw",
+    "u",
+    "graag",
+    "please",
+    "you",
+    "your",
+    "attached",
+    "regards",
+    "anbei",
+    "ihr",
+    "ihre",
+    "sie",
+    "bitte",
+    "تجدون",
+    "المرفق",
+    "المرجو",
+];
+
+/// Whether the first lines speak to somebody at all.
 fn speaks_to(opening: &[String]) -> bool {
-    const GREETINGS: &[&str] = &[
-        "bonjour",
-        "bonsoir",
-        "salut",
-        "coucou",
-        "cher",
-        "chere",
-        "chers",
-        "hello",
-        "hi",
-        "hey",
-        "dear",
-        "good",
-        "beste",
-        "hallo",
-        "dag",
-        "hoi",
-        "goedemorgen",
-        "goedemiddag",
-        "goedendag",
-        "geachte",
-        "guten",
-        "liebe",
-        "lieber",
-        "moin",
-        "السلام",
-        "مرحبا",
-        "تحيه",
-        "صباح",
-        "مساء",
-    ];
+    let turns = |line: &String| line.split(|c: char| !c.is_alphabetic()).any(|word| TURNS.contains(&word));
+    begins_with(opening, GREETINGS) || opening.iter().any(turns)
+}
+
+fn begins_with(opening: &[String], words: &[&str]) -> bool {
     let first =
         |line: &String| line.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).map(str::to_owned);
-    opening.iter().take(2).filter_map(first).any(|word| GREETINGS.contains(&word.as_str()))
+    opening.iter().take(2).filter_map(first).any(|word| words.contains(&word.as_str()))
 }
 
 /// Whether the text greets or addresses somebody formally: fr, nl, en, de, ar.
@@ -470,6 +523,14 @@ impl Names {
                 && self.givens.iter().any(|given| given.starts_with(cut))
             {
                 return Some(format!("{cut} of the given name and surname {surname}"));
+            }
+            // "samirakad": a long given name, then the head of the surname.
+            let head = |given: &String| {
+                let rest = joined.strip_prefix(given.as_str()).unwrap_or("");
+                given.chars().count() >= 5 && rest.chars().count() >= 3 && surname.starts_with(rest)
+            };
+            if let Some(given) = self.givens.iter().find(|given| head(given)) {
+                return Some(format!("given name {given} and the head of the surname {surname}"));
             }
             let [given, rest] = tokens else { continue };
             // "bernie.osullivan": a pet name nobody listed begins as the name does.

@@ -222,7 +222,9 @@ impl Reading<'_> {
         let end =
             (to..=self.kinds.len()).find(|&i| i == self.kinds.len() || self.kinds[i] == Role::Other || self.closes(i));
         let before = self.text[..self.tokens[start].start].trim_end().chars().next_back();
-        let after = self.text[self.tokens[end.unwrap_or(to) - 1].end..].trim_start().chars().next();
+        // "[Dep.V.]": the point belongs to the wording.
+        let after =
+            self.text[self.tokens[end.unwrap_or(to) - 1].end..].trim_start_matches(['.', ' ', '\t']).chars().next();
         matches!(
             (before, after),
             (Some('['), Some(']'))
@@ -263,10 +265,11 @@ impl Reading<'_> {
             && !self.text[self.tokens[to - 1].end..].contains(['!', '?'])
     }
 
-    /// The next foreign word stands behind a separator.
+    /// A separator stands between the mark and the next foreign word.
     fn separated_after(&self, to: usize) -> bool {
         let next = (to..self.kinds.len()).find(|&i| self.kinds[i] == Role::Other);
-        next.is_none_or(|i| self.text.get(self.tokens[i - 1].end..self.tokens[i].start).is_some_and(is_separator))
+        let gap = |i: usize| self.text.get(self.tokens[i - 1].end..self.tokens[i].start);
+        next.is_none_or(|next| (to..=next).any(|i| gap(i).is_some_and(is_separator)))
     }
 }
 

@@ -329,7 +329,9 @@ impl Reading<'_> {
             return header::decode_bytes(&octets(part, raw)).into_owned();
         }
         // "Ã©": UTF-8 under the name of a charset of single bytes.
-        let mojibake = text.contains(['Ã', 'Â', 'Ø', 'Ù', 'â']);
+        let charset = part.content_type().and_then(|declared| declared.attribute("charset"));
+        let mojibake = charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"))
+            && text.contains(['Ã', 'Â', 'Ø', 'Ù', 'â']);
         if !mojibake && !text.contains('\u{fffd}') {
             return text.to_owned();
         }
@@ -461,8 +463,11 @@ fn octets(part: &MessagePart<'_>, raw: &[u8]) -> Vec<u8> {
 fn binary_as_text(part: &MessagePart<'_>, raw: &[u8], declared: &str) -> Option<Vec<u8>> {
     let damaged = part.is_encoding_problem && says_base64(part);
     let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
-    // A text without base64 shows its magic in its first bytes.
-    if !damaged && !says_base64(part) && is_textual(&sniff(body.get(..512).unwrap_or(body))) {
+    // Without base64 the first bytes tell, and are cheap to ask.
+    let head = body.get(..64).unwrap_or(body);
+    let magic = [b"PK".as_slice(), b"%PDF-", b"{\\rtf"].iter().any(|magic| head.starts_with(magic));
+    let control = head.iter().any(|b| *b < 9 || (14..27).contains(b));
+    if !damaged && !says_base64(part) && !magic && !control {
         return None;
     }
     let bytes = octets(part, raw);
@@ -602,6 +607,26 @@ mod tests {
     fn a_wrong_charset_is_decoded_as_what_it_is() {
         let raw = b"Content-Type: text/plain; charset=utf-8\r\n\r\nSECRET D\xc9FENSE\r\n";
         assert_eq!(texts(&parse(raw, &Budget::default())), "SECRET DÉFENSE");
+        for charset in ["us-ascii", "iso-8859-1", "utf-8"] {
+            let message = read(&format!("Content-Type: text/plain; charset={charset}\n\nTRÈS SECRET\n"));
+            assert_eq!(texts(&message), "TRÈS SECRET", "{charset}");
+        }
+        let honest = b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc2 l'aide, \xc9mile\r\n";
+        assert_eq!(texts(&parse(honest, &Budget::default())), "Â l'aide, Émile");
+    }
+
+    #[test]
+    fn a_file_declared_as_text_keeps_its_octets() {
+        let zip = [b"PK\x03\x04\x14\0\0\0\x08\0".as_slice(), &[0x80, 0xe9, 0xff, 0x00, 0x13], b"word/a"].concat();
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &zip);
+        let message = read(&format!(
+            "Content-Type: multipart/mixed; boundary=a\n\n--a\n\nvoir\n--a\nContent-Type: text/plain; charset=utf-8; name=notes.txt\nContent-Transfer-Encoding: base64\n\n{encoded}\n--a--\n"
+        ));
+        let bytes = message.parts.iter().find_map(|p| match &p.body {
+            Body::Attachment(bytes) => Some(bytes.to_vec()),
+            _ => None,
+        });
+        assert_eq!(bytes, Some(zip));
     }
 
     #[test]
