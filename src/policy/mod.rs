@@ -17,6 +17,7 @@ mod facts;
 pub mod fault;
 pub mod judge;
 mod lookalike;
+pub mod notices;
 mod people;
 pub mod rules;
 pub mod settle;
@@ -29,6 +30,7 @@ use domains::DomainLists;
 pub use facts::{class_judged, class_word};
 pub use fault::{Fault, Faults};
 pub use judge::{Mode, Question};
+use notices::Notices;
 use rules::Rules;
 
 use crate::detect::people::People;
@@ -57,6 +59,8 @@ pub struct Policy {
     pub lists: DomainLists,
     pub people: People,
     pub rules: Rules,
+    /// Texts to people.
+    pub notices: Notices,
     pub mode: Mode,
     memo: judge::Memo,
 }
@@ -68,7 +72,7 @@ impl Policy {
         let mut faults = misplaced(files);
         let mut texts = Vec::new();
         for (path, bytes) in files {
-            let ours = ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
+            let ours = ["rules/", "domains/", "units/", "notices/"].iter().any(|folder| path.starts_with(folder));
             match std::str::from_utf8(bytes) {
                 Ok(text) if ours => texts.push((path.as_str(), text)),
                 Err(error) if ours => {
@@ -92,8 +96,15 @@ impl Policy {
             None => (People::default(), Vec::new()),
         };
         faults.extend(people_faults);
-        let rules = match Rules::parse(of("rules/", ".cedar").map(|(_, path, text)| (path, text))) {
-            Ok(rules) => Some(rules),
+        let (notices, notice_faults) =
+            Notices::parse(texts.iter().copied().filter(|(path, _)| path.starts_with("notices/")));
+        faults.extend(notice_faults);
+        let rule_files = of("rules/", ".cedar").map(|(_, path, text)| (path, text));
+        let rules = match Rules::parse(rule_files.clone()) {
+            Ok(rules) => {
+                faults.extend(notices.missing(&rules, rule_files));
+                Some(rules)
+            }
             Err(more) => {
                 faults.extend(more);
                 None
@@ -103,7 +114,7 @@ impl Policy {
         match rules {
             Some(rules) if faults.is_empty() => {
                 let (version, memo) = (version(files), judge::Memo::new());
-                Ok(Policy { version, lists, people, rules, mode: Mode::Enforce, memo })
+                Ok(Policy { version, lists, people, rules, notices, mode: Mode::Enforce, memo })
             }
             _ => Err(Faults(faults)),
         }
