@@ -10,6 +10,8 @@
 
 mod act;
 mod gather;
+pub mod notice;
+mod recent;
 mod record;
 
 use std::sync::Arc;
@@ -53,8 +55,10 @@ pub struct Pipeline {
     pub examiner: Examiner,
     pub store: Store,
     pub journal: Journal,
-    /// Our name in failure reports.
+    /// Our name in failure reports and notices.
     pub hostname: String,
+    /// How senders are told.
+    pub notices: notice::Notifier,
     /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
     pub under_way: TaskTracker,
 }

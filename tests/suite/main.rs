@@ -4,6 +4,7 @@
 mod architecture;
 mod config;
 mod detect;
+mod notices;
 mod policy;
 mod settle;
 mod shipped;
