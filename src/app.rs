@@ -24,6 +24,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use governor::clock::DefaultClock;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -37,8 +38,10 @@ use crate::deliver::settings::Hop;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
 use crate::listen::{control, http, smtp};
+use crate::mail::Mailbox;
 use crate::mime;
 use crate::pipeline::limits::Counters;
+use crate::pipeline::notice::Notifier;
 use crate::pipeline::{Examiner, Pipeline};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
@@ -181,6 +184,7 @@ impl Gateway {
             store: store.clone(),
             limits: Counters::new(DefaultClock::default()),
             hostname: settings.smtp.hostname.clone(),
+            notices: notifier(&settings),
             under_way: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
@@ -296,6 +300,10 @@ impl Gateway {
         self.metrics.set_policy_version(&house.policy.version.to_string());
         let observing = matches!(house.policy.mode, policy::Mode::Observe { .. });
         self.metrics.observing.set(i64::from(observing));
+        let language = &self.settings.notices.language;
+        if !house.policy.notices.languages().any(|known| known == language) {
+            tracing::warn!(language, "policies/notices has no texts in the language of [notices]: others stand in");
+        }
         if observing {
             tracing::warn!("policies only observe: nothing is held, refused or notified");
         }
@@ -526,6 +534,15 @@ fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartErr
 
 fn join(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn notifier(settings: &Settings) -> Notifier {
+    let notices = settings.notices.clone();
+    let from = notices.from.unwrap_or_else(|| {
+        // Our name was read as a domain, or is `localhost`: behind an @ it makes a mailbox.
+        Mailbox::parse(&format!("postmaster@{}", settings.smtp.hostname)).expect("our name is a domain")
+    });
+    Notifier::new(from, notices.language, notices.charter, TimeZone::system())
 }
 
 fn store_settings(settings: &Settings) -> store::Settings {

@@ -11,6 +11,8 @@
 mod act;
 mod gather;
 pub mod limits;
+pub mod notice;
+mod recent;
 mod record;
 
 use std::sync::Arc;
@@ -57,8 +59,10 @@ pub struct Pipeline {
     pub store: Store,
     pub journal: Journal,
     pub limits: Counters,
-    /// Our name in failure reports.
+    /// Our name in failure reports and notices.
     pub hostname: String,
+    /// How senders are told.
+    pub notices: notice::Notifier,
     /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
     pub under_way: TaskTracker,
 }

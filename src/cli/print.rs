@@ -25,7 +25,12 @@ pub fn error(text: impl Display) {
 }
 
 pub fn faults(faults: &Faults) {
-    let _ = io::stderr().write_all(faults.draw(colour()).as_bytes());
+    drawn(&faults.draw(colour()));
+}
+
+/// Faults as another room has drawn them.
+pub fn drawn(faults: &str) {
+    let _ = io::stderr().write_all(faults.as_bytes());
 }
 
 /// Why a gateway does not start.

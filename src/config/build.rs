@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::fault::{Fault, Faults, Place, Source};
 use super::keys;
-use super::read::{ByteSize, FileUrl, Page, Setting, SqliteUrl};
+use super::read::{ByteSize, FileUrl, Language, Page, Setting, SqliteUrl, WebAddress};
 use super::values::{Entry, Values};
 use super::verify::Places;
 use super::words::{listing, nearest};
-use super::{Cli, Dns, Limits, Loaded, Mode, Policies, Retention, Settings, Store};
+use super::{Cli, Dns, Limits, Loaded, Mode, Notices, Policies, Retention, Settings, Store};
 use crate::deliver::settings::{Hop, NextHop, OutwardTls, OutwardTlsMode, Pool};
 use crate::listen::control::{Account, Accounts, Role, User};
 use crate::listen::log;
@@ -125,7 +125,11 @@ impl Reader {
                 mode: self.one("policies.mode"),
                 until: self.optional("policies.until"),
             },
-            notices_from: self.optional("notices.from"),
+            notices: Notices {
+                from: self.optional("notices.from"),
+                language: self.one::<Language>("notices.language").0,
+                charter: self.optional::<WebAddress>("notices.charter").map(|address| address.0),
+            },
             dns: Dns { server: self.optional("dns.server"), fixed: self.optional_path("dns.static") },
             log: log::Settings {
                 format: self.one("log.format"),

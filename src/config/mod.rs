@@ -42,8 +42,7 @@ pub struct Settings {
     pub web: Option<SocketAddr>,
     pub metrics: Option<SocketAddr>,
     pub policies: Policies,
-    /// The `From:` of notices and DSNs; `postmaster@` our name where unset.
-    pub notices_from: Option<Mailbox>,
+    pub notices: Notices,
     pub dns: Dns,
     pub log: log::Settings,
     pub limits: Limits,
@@ -100,6 +99,17 @@ impl Policies {
             _ => Mode::Enforce,
         }
     }
+}
+
+/// How senders are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notices {
+    /// The `From:` of notices; `postmaster@` our name where unset.
+    pub from: Option<Mailbox>,
+    /// Where the mail's own language has no texts.
+    pub language: String,
+    /// The address of the charter that notices name.
+    pub charter: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -209,6 +209,34 @@ impl Setting for Mailbox {
     }
 }
 
+/// A language by its code, as the folders of `notices/` are named.
+pub struct Language(pub String);
+
+impl Setting for Language {
+    fn read(text: &str) -> Result<Language, String> {
+        let text = text.trim();
+        let sound = (2..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase());
+        if sound { Ok(Language(text.to_owned())) } else { Err(format!("\"{text}\" is no language; write \"fr\"")) }
+    }
+}
+
+/// A page people can open.
+pub struct WebAddress(pub String);
+
+impl Setting for WebAddress {
+    fn read(text: &str) -> Result<WebAddress, String> {
+        let text = text.trim();
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let sound = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
+            && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>\"".contains(c));
+        if sound {
+            Ok(WebAddress(text.to_owned()))
+        } else {
+            Err(format!("\"{text}\" is no web address; write \"https://intranet.example.org/charte\""))
+        }
+    }
+}
+
 impl Setting for PathBuf {
     fn read(text: &str) -> Result<PathBuf, String> {
         if text.trim().is_empty() { Err("is empty; write the path of a file".into()) } else { Ok(text.into()) }

@@ -16,6 +16,7 @@ pub mod connection;
 pub mod dsn;
 pub mod mx;
 pub mod next_hop;
+pub mod notice;
 pub mod outbox;
 pub mod relay;
 pub mod settings;

@@ -21,6 +21,7 @@ mod forward;
 mod identifiers;
 mod invitation;
 mod label;
+pub mod language;
 mod link;
 mod look;
 mod lookalike;

@@ -30,6 +30,9 @@ impl Pipeline {
             }
             Settlement::Each(plan) if !plan.keeps() => {
                 let outcome = pass_on(&mail, &plan, &mut onward).await;
+                if outcome.reply.is_positive() {
+                    self.tell(&mail, &examined);
+                }
                 (mail, examined, outcome, onward)
             }
             // From the first durable write on, neither client nor drain may interrupt (decision D12).
@@ -90,9 +93,15 @@ impl Pipeline {
         } else if let Err(fault) = onward.choose(mail, &plan.onward).await {
             return Ok(lost(fault, mail));
         }
-        let keeping = self.keeping(mail, examined, plan);
+        let mut keeping = self.keeping(mail, examined, plan);
+        // A turn not spent is given back: what was not kept may be told at the next attempt.
+        let turn = self.notice(mail, examined).map(|due| {
+            keeping.outbox.push(due.item);
+            due.turn
+        });
         if plan.onward.is_empty() {
             let kept = self.store.keep(&keeping).await?;
+            turn.into_iter().for_each(|turn| turn.spend(&kept));
             checkpoint("kept");
             return Ok(held(mail, plan, &kept, None));
         }
@@ -103,6 +112,7 @@ impl Pipeline {
             Ok(answer) if answer.is_positive() => {
                 checkpoint("delivered");
                 self.store.confirm(prepared).await?;
+                turn.into_iter().for_each(|turn| turn.spend(&kept));
                 checkpoint("confirmed");
                 Ok(held(mail, plan, &kept, Some(answer)))
             }

@@ -17,6 +17,7 @@ mod facts;
 pub mod fault;
 pub mod judge;
 pub mod limits;
+pub mod notices;
 mod people;
 pub mod rules;
 pub mod settle;
@@ -31,6 +32,7 @@ pub use facts::{class_judged, class_word};
 pub use fault::{Fault, Faults};
 pub use judge::{Mode, Question};
 use limits::Limit;
+use notices::Notices;
 use rules::Rules;
 
 use crate::detect::people::People;
@@ -57,6 +59,8 @@ pub struct Policy {
     pub people: People,
     pub rules: Rules,
     pub limits: Vec<Arc<Limit>>,
+    /// Texts to people.
+    pub notices: Notices,
     pub mode: Mode,
     memo: judge::Memo,
 }
@@ -68,8 +72,8 @@ impl Policy {
         let mut faults = misplaced(files);
         let mut texts = Vec::new();
         for (path, bytes) in files {
-            let ours =
-                path == limits::FILE || ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
+            let ours = path == limits::FILE
+                || ["rules/", "domains/", "units/", "notices/"].iter().any(|folder| path.starts_with(folder));
             match std::str::from_utf8(bytes) {
                 Ok(text) if ours => texts.push((path.as_str(), text)),
                 Err(error) if ours => {
@@ -101,8 +105,15 @@ impl Policy {
             }
             None => Vec::new(),
         };
-        let rules = match Rules::parse(of("rules/", ".cedar").map(|(_, path, text)| (path, text))) {
-            Ok(rules) => Some(rules),
+        let (notices, notice_faults) =
+            Notices::parse(texts.iter().copied().filter(|(path, _)| path.starts_with("notices/")));
+        faults.extend(notice_faults);
+        let rule_files = of("rules/", ".cedar").map(|(_, path, text)| (path, text));
+        let rules = match Rules::parse(rule_files.clone()) {
+            Ok(rules) => {
+                faults.extend(notices.missing(&rules, rule_files));
+                Some(rules)
+            }
             Err(more) => {
                 faults.extend(more);
                 None
@@ -111,7 +122,7 @@ impl Policy {
         match rules {
             Some(rules) if faults.is_empty() => {
                 let (version, memo) = (version(files), judge::Memo::new());
-                Ok(Policy { version, lists, people, rules, limits, mode: Mode::Enforce, memo })
+                Ok(Policy { version, lists, people, rules, limits, notices, mode: Mode::Enforce, memo })
             }
             _ => Err(Faults(faults)),
         }

@@ -7,6 +7,7 @@ mod demo;
 mod detect;
 mod document;
 mod limits;
+mod notices;
 mod path;
 mod policy;
 mod settle;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What an operator reads when a rule is wrong: place, message, remedy.
 
-use super::support::{faults, policy};
+use super::support::{faults, notices, policy};
 
 const GOOD: &str =
     "@id(\"a\") @disposition(\"quarantine\") @reason(\"because.\")\nforbid (principal, action, resource)\n";
@@ -93,6 +93,28 @@ fn annotations_are_required_known_and_sound() {
 }
 
 #[test]
+fn a_notice_that_stands_in_no_language_is_an_error_at_its_rule() {
+    let notices = notices("marked");
+    let mut files: Vec<(&str, &str)> = notices.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let rule = |notice: &str| {
+        format!(
+            "@notice(\"{notice}\")\n{}when {{ context.rank > 1 }};",
+            GOOD.replacen("@id(\"a\") ", "@id(\"a\")\n", 1)
+        )
+    };
+    let text = rule("makred");
+    files.push(("rules/x.cedar", &text));
+    let faults = faults(&files);
+    assert_eq!(
+        faults.to_string(),
+        "rules/x.cedar:1:1: the notice `makred` stands in no language (did you mean `marked`?)"
+    );
+    let text = rule("marked");
+    *files.last_mut().unwrap() = ("rules/x.cedar", &text);
+    policy(&files);
+}
+
+#[test]
 fn a_duplicate_id_names_the_other_file() {
     let faults = faults(&[
         ("rules/a.cedar", &format!("{GOOD}when {{ context.rank > 1 }};")),
@@ -142,6 +164,6 @@ fn all_faults_of_all_files_come_at_once_and_print() {
 fn the_version_changes_with_any_file() {
     let version = |more: &[(&str, &str)]| policy(more).version;
     assert_eq!(version(&[]), version(&[]));
-    assert_ne!(version(&[]), version(&[("notices/fr/x.md", "bonjour")]));
+    assert_ne!(version(&[]), version(&[("notices/x.md", "bonjour")]));
     assert_ne!(version(&[("a", "bc")]), version(&[("ab", "c")]));
 }

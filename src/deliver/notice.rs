@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Notices to senders, laid out as mail: plain text in short lines, and the same as simple HTML (RFC 2046 §5.1.4).
+//!
+//! Composed of facts alone, like failure reports: no clock, no randomness, no socket. Nothing of the mail a notice is
+//! about comes in but its Message-ID.
+
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, Zoned};
+use lettre::Address;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox as LettreMailbox, Message, MultiPart, SinglePart};
+
+use crate::mail::Mailbox;
+use crate::policy::notices::{Block, Filled};
+
+/// Columns of a line of plain text: RFC 5322 §2.1.1 wants 78 at most.
+const COLUMNS: usize = 72;
+/// Addresses named before the rest is only counted.
+const MOST_NAMED: usize = 10;
+
+/// Who writes to whom, when, and about which message.
+#[derive(Debug, Clone, Copy)]
+pub struct Heading<'a> {
+    pub from: &'a Mailbox,
+    pub to: &'a Mailbox,
+    pub date: Timestamp,
+    /// The inside of the angle brackets of Message-ID.
+    pub message_id: &'a str,
+    /// The Message-ID of the mail it is about, as its header gives it. What is none is left out.
+    pub about: Option<&'a str>,
+}
+
+/// Why a notice could not be composed: an address that cannot stand in a header.
+#[derive(Debug, thiserror::Error)]
+pub enum NoticeError {
+    #[error("an address cannot stand in a header")]
+    Address,
+    #[error("{0}")]
+    Builder(#[from] lettre::error::Error),
+}
+
+/// Composes the whole message, lines ended by CRLF.
+pub fn compose(notice: &Filled<'_>, heading: &Heading<'_>) -> Result<Vec<u8>, NoticeError> {
+    let hash = blake3::hash(heading.message_id.as_bytes());
+    let boundary = format!("=_octroi_{}", &hash.to_hex()[..32]); // a hash has 64 digits
+    let part = |kind: ContentType, text: String| SinglePart::builder().header(kind).body(text);
+    let body = MultiPart::alternative()
+        .boundary(boundary)
+        .singlepart(part(ContentType::TEXT_PLAIN, plain(notice)))
+        .singlepart(part(ContentType::TEXT_HTML, html(notice)));
+    let mut message = Message::builder()
+        .from(address(heading.from)?)
+        .to(address(heading.to)?)
+        .subject(notice.title)
+        .date(heading.date.into())
+        .message_id(Some(format!("<{}>", heading.message_id)));
+    if let Some(id) = heading.about.and_then(message_id) {
+        message = message.in_reply_to(id.clone()).references(id);
+    }
+    for (name, value) in [
+        // RFC 3834 §5: nobody's program may answer this; the second is what Exchange understands.
+        ("Auto-Submitted", "auto-replied"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", notice.language),
+    ] {
+        message = message.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned()));
+    }
+    Ok(message.multipart(body)?.formatted())
+}
+
+/// The instant as people write it in that language; the zone is named only where it is that of UTC.
+pub fn date_in(language: &str, at: Timestamp, zone: &TimeZone) -> String {
+    let at: Zoned = at.to_zoned(zone.clone());
+    // A month is from 1 to 12.
+    let month = |names: [&'static str; 12]| names[usize::from(at.month().unsigned_abs() - 1)];
+    let day = match language {
+        "fr" => {
+            let first = if at.day() == 1 { "er" } else { "" };
+            format!("{}{first} {} {} à", at.day(), month(FRENCH), at.year())
+        }
+        "nl" => format!("{} {} {} om", at.day(), month(DUTCH), at.year()),
+        "en" => format!("{} {} {} at", at.day(), month(ENGLISH), at.year()),
+        "de" => format!("{}. {} {} um", at.day(), month(GERMAN), at.year()),
+        _ => at.strftime("%Y-%m-%d").to_string(),
+    };
+    let zone = if at.offset() == Offset::UTC { " (UTC)" } else { "" };
+    format!("{day} {}{zone}", at.strftime("%H:%M"))
+}
+
+const FRENCH: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+const DUTCH: [&str; 12] = [
+    "januari",
+    "februari",
+    "maart",
+    "april",
+    "mei",
+    "juni",
+    "juli",
+    "augustus",
+    "september",
+    "oktober",
+    "november",
+    "december",
+];
+const ENGLISH: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const GERMAN: [&str; 12] = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+];
+
+/// The addresses, the first few by name.
+pub fn named(recipients: &[String]) -> String {
+    let mut text = recipients.iter().take(MOST_NAMED).map(|r| one_line(r)).collect::<Vec<_>>().join(", ");
+    if recipients.len() > MOST_NAMED {
+        text.push_str(&format!(" (+ {})", recipients.len() - MOST_NAMED));
+    }
+    text
+}
+
+/// How many recipients there are: all that a notice says of them when the mail is private (decision D20).
+pub fn counted(language: &str, count: usize) -> String {
+    match (language, count) {
+        ("fr", 1) => "un destinataire".into(),
+        ("fr", _) => format!("{count} destinataires"),
+        ("nl", 1) => "één ontvanger".into(),
+        ("nl", _) => format!("{count} ontvangers"),
+        ("en", 1) => "one recipient".into(),
+        ("en", _) => format!("{count} recipients"),
+        ("de", 1) => "eine Person".into(),
+        ("de", _) => format!("{count} Personen"),
+        _ => count.to_string(),
+    }
+}
+
+/// No name beside the address. lettre's own check refuses local parts of real mail (SRS, quoted): ours was made at the
+/// door, and what no header line can hold is refused here.
+fn address(mailbox: &Mailbox) -> Result<LettreMailbox, NoticeError> {
+    let text = mailbox.to_string();
+    let (local, domain) = text.rsplit_once('@').ok_or(NoticeError::Address)?;
+    if text.chars().any(char::is_control) || text.len() > 900 {
+        return Err(NoticeError::Address);
+    }
+    Ok(LettreMailbox::new(None, Address::new_dangerous(local, domain)))
+}
+
+/// A Message-ID that may stand in a header of ours: one, in angle brackets, printable ASCII (RFC 5322 §3.6.4).
+fn message_id(text: &str) -> Option<String> {
+    let inside = text.trim().strip_prefix('<')?.strip_suffix('>')?;
+    let sound =
+        (1..=250).contains(&inside.len()) && inside.bytes().all(|b| b.is_ascii_graphic() && !b"<>".contains(&b));
+    sound.then(|| format!("<{inside}>"))
+}
+
+/// No text of others may begin a line of ours.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn plain(notice: &Filled<'_>) -> String {
+    let mut out = String::with_capacity(2048);
+    let mut after_label = false;
+    for block in &notice.blocks {
+        let labelled = matches!(block, Block::Labelled(..));
+        if !(out.is_empty() || labelled && after_label) {
+            out.push('\n');
+        }
+        after_label = labelled;
+        match block {
+            Block::Paragraph(text) => flow(text, "", "", &mut out),
+            Block::Items(items) => items.iter().for_each(|item| flow(item, "- ", "  ", &mut out)),
+            Block::Labelled(label, value) => out.push_str(&format!("{label} {}\n", one_line(value))),
+        }
+    }
+    out
+}
+
+fn html(notice: &Filled<'_>) -> String {
+    let (language, title) = (escaped(notice.language), escaped(notice.title));
+    let direction = if notice.language == "ar" { " dir=\"rtl\"" } else { "" };
+    let mut out = format!(
+        "<!DOCTYPE html>\n<html lang=\"{language}\"{direction}>\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n</head>\n\
+         <body style=\"font-family: sans-serif; line-height: 1.5; max-width: 42em; margin: 1em\">\n\
+         <h1 style=\"font-size: 1.25em\">{title}</h1>\n"
+    );
+    for block in &notice.blocks {
+        match block {
+            Block::Paragraph(text) => flow(&escaped(&glued(text)), "<p>", "", &mut out),
+            Block::Items(items) => {
+                out.push_str("<ul>\n");
+                items.iter().for_each(|item| flow(&escaped(&glued(item)), "<li>", "", &mut out));
+                out.push_str("</ul>\n");
+            }
+            Block::Labelled(label, value) => {
+                let (label, value) = (escaped(label), escaped(&one_line(value)));
+                let link = value.starts_with("https://") || value.starts_with("http://");
+                let value = if link { format!("<a href=\"{value}\">{value}</a>") } else { format!("<b>{value}</b>") };
+                out.push_str(&format!("<p style=\"margin: 0.25em 0\">{label} {value}\n"));
+            }
+        }
+    }
+    out.push_str("</body>\n</html>\n");
+    out
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The text with no-break spaces where a reader's screen must not break it.
+fn glued(text: &str) -> String {
+    words(&one_line(text)).iter().map(|word| word.replace(' ', "\u{a0}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Lines of at most [`COLUMNS`] characters; a longer word has a line of its own.
+fn flow(text: &str, first: &str, rest: &str, out: &mut String) {
+    let text = one_line(text);
+    let mut margin = first.chars().count();
+    let mut column = margin;
+    out.push_str(first);
+    for word in words(&text) {
+        let width = word.chars().count();
+        if column > margin && column + 1 + width > COLUMNS {
+            out.push('\n');
+            out.push_str(rest);
+            margin = rest.chars().count();
+            column = margin;
+        }
+        if column > margin {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+    }
+    out.push('\n');
+}
+
+/// Words; French punctuation that stands apart stays with its word.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::new();
+    let mut start = None; // where the word under way begins
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (start, c == ' ') {
+            (None, false) => start = Some(at),
+            (Some(from), true) => {
+                let next = text.get(at..).unwrap_or_default().trim_start_matches(' ');
+                let opens = text.get(from..at).is_some_and(|word| word.ends_with('«'));
+                let apart = next.split(' ').next().is_some_and(|word| {
+                    word.starts_with([':', ';', '?', '!', '»']) && word.chars().all(|c| !c.is_alphanumeric())
+                });
+                if !(opens || apart) || next.is_empty() {
+                    words.extend(text.get(from..at));
+                    start = None;
+                }
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled() -> Filled<'static> {
+        Filled {
+            language: "fr",
+            title: "Votre envoi est retenu",
+            blocks: vec![
+                Block::Paragraph(format!("Pourquoi ? {}", "mot ".repeat(40))),
+                Block::Items(vec!["un <b> ;".into(), format!("deux {}", "x ".repeat(60))]),
+                Block::Labelled("Référence :".into(), "M1".into()),
+                Block::Labelled("Charte :".into(), "https://charte.example/?a=1&b=\"2\"".into()),
+                Block::Paragraph("Fin.".into()),
+            ],
+        }
+    }
+
+    #[test]
+    fn plain_text_has_short_lines_and_keeps_labels_together() {
+        let text = plain(&filled());
+        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert!(text.starts_with("Pourquoi ? mot mot"));
+        assert!(text.contains("\n\n- un <b> ;\n- deux x x"), "{text}");
+        assert!(text.contains("\n  x x"), "items are indented: {text}");
+        assert!(text.ends_with("\n\nRéférence : M1\nCharte : https://charte.example/?a=1&b=\"2\"\n\nFin.\n"), "{text}");
+    }
+
+    #[test]
+    fn html_escapes_and_links_only_the_charter() {
+        let text = html(&filled());
+        assert!(text.contains("<li>un &lt;b&gt;\u{a0};\n"), "{text}");
+        let address = "https://charte.example/?a=1&amp;b=&quot;2&quot;";
+        assert!(text.contains(&format!("<a href=\"{address}\">{address}</a>")), "{text}");
+        assert_eq!(text.matches("<a ").count(), 1);
+        assert!(text.contains("<html lang=\"fr\">"));
+    }
+
+    #[test]
+    fn punctuation_stays_with_its_word() {
+        assert_eq!(words("Pourquoi ? dit « moi » : oui  non"), ["Pourquoi ?", "dit", "« moi » :", "oui", "non"]);
+        assert_eq!(words(""), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_message_id_is_answered_only_when_it_is_one() {
+        assert_eq!(message_id(" <a@b.example> ").as_deref(), Some("<a@b.example>"));
+        for wrong in ["a@b.example", "<>", "<a@b.example> <c@d.example>", "<a\r\nBcc: x@y.example>", "<é@b.example>"] {
+            assert_eq!(message_id(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn dates_and_counts_are_said_in_words() {
+        let at: Timestamp = "2026-12-01T16:09:00Z".parse().unwrap();
+        assert_eq!(date_in("fr", at, &TimeZone::UTC), "1er décembre 2026 à 16:09 (UTC)");
+        let paris = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(date_in("nl", at, &paris), "1 december 2026 om 17:09");
+        assert_eq!(date_in("en", at, &paris), "1 December 2026 at 17:09");
+        assert_eq!(date_in("xx", at, &paris), "2026-12-01 17:09");
+        assert_eq!((counted("fr", 1).as_str(), counted("en", 3).as_str()), ("un destinataire", "3 recipients"));
+        let many: Vec<String> = (0..12).map(|n| format!("a{n}@x.example")).collect();
+        assert!(named(&many).ends_with("a9@x.example (+ 2)"), "{}", named(&many));
+    }
+}

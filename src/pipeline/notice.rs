@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Whether the sender is told, of what, and in which words (decisions D16 and D20).
+//!
+//! One notice a mail, about the strictest rule that spoke and every copy that fared as it decided. It is kept in the
+//! outbox: together with what stays behind, or by itself once the next hop has taken everything.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::recent::{Recent, Turn};
+use super::{Examined, Pipeline};
+use crate::deliver::notice::{self, Heading};
+use crate::detect::language;
+use crate::mail::{Mail, Mailbox, ReversePath};
+use crate::mime::{Body, Message};
+use crate::policy::notices::{ADVICE, Facts, HELD, Outcome};
+use crate::policy::verdict::{Disposition, Reason, Verdicts};
+use crate::store::{Keeping, Kind, OutboxContent, OutboxItem, retry_digest};
+
+/// Bytes of a body that are read for its language.
+const READ: usize = 32 * 1024;
+
+/// How notices are sent.
+#[derive(Debug)]
+pub struct Notifier {
+    pub from: Mailbox,
+    /// The language where the mail does not say one that we have texts in.
+    pub language: String,
+    pub charter: Option<String>,
+    /// The zone in which senders read dates.
+    pub zone: TimeZone,
+    recent: Arc<Recent>,
+}
+
+impl Notifier {
+    pub fn new(from: Mailbox, language: String, charter: Option<String>, zone: TimeZone) -> Notifier {
+        Notifier { from, language, charter, zone, recent: Arc::default() }
+    }
+}
+
+/// A notice to be kept, and the leave to send it.
+pub(super) struct Due {
+    pub item: OutboxItem,
+    pub turn: Turn,
+}
+
+impl Pipeline {
+    /// The notice this mail asks for, if any. One that cannot be composed is an error in the log and holds up nothing.
+    pub(super) fn notice(&self, mail: &Mail, examined: &Examined) -> Option<Due> {
+        let matter = Matter::of(&examined.verdicts)?;
+        let to = self.addressee(mail, examined)?;
+        if is_automatic(&examined.message) {
+            tracing::debug!(id = %mail.id, "no notice: the mail is automatic");
+            return None;
+        }
+        let house = self.examiner.house.load();
+        let private = examined.is_private();
+        let spoken = spoken(&examined.message);
+        let wanted: Vec<&str> = spoken.into_iter().chain([self.notices.language.as_str()]).collect();
+        let Some(chosen) = matter.names(private).find_map(|name| house.policy.notices.choose(name, &wanted)) else {
+            tracing::warn!(id = %mail.id, rule = matter.reason.rule, "no notice: the policy folder has no text for it");
+            return None;
+        };
+        let Some(turn) = self.notices.recent.take(&to.key(), &matter.reason.rule, mail.received) else {
+            tracing::debug!(id = %mail.id, rule = matter.reason.rule, "no notice: one was sent within the hour");
+            return None;
+        };
+        let recipients = if private {
+            notice::counted(chosen.language, matter.copies.len())
+        } else {
+            let copies = matter.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
+            notice::named(&copies.map(|recipient| recipient.path.to_string()).collect::<Vec<_>>())
+        };
+        let filled = chosen.fill(&Facts {
+            recipients: &recipients,
+            date: &notice::date_in(chosen.language, mail.received, &self.notices.zone),
+            reference: &mail.id.0,
+            charter: self.notices.charter.as_deref(),
+            outcome: matter.outcome,
+        });
+        let heading = Heading {
+            from: &self.notices.from,
+            to,
+            date: mail.received,
+            message_id: &format!("notice-{}@{}", mail.id, self.hostname),
+            about: examined.message.header("message-id").filter(|_| !private),
+        };
+        match notice::compose(&filled, &heading) {
+            Ok(content) => Some(Due { item: item(mail, to, content), turn }),
+            Err(error) => {
+                tracing::error!(id = %mail.id, %error, "a notice could not be composed");
+                None
+            }
+        }
+    }
+
+    /// Tells the sender of a mail that has gone on whole. The 2xx is given already: what fails here is an error in the
+    /// log, and never the client's.
+    pub(super) fn tell(self: &Arc<Self>, mail: &Mail, examined: &Examined) {
+        let Some(Due { item, turn }) = self.notice(mail, examined) else { return };
+        let (this, mail) = (self.clone(), mail.clone());
+        let private = examined.is_private();
+        self.under_way.spawn(async move {
+            let keeping = Keeping {
+                mail: &mail,
+                retry_digest: retry_digest(&mail.content),
+                message_id: None,
+                subject: None,
+                private,
+                held: Vec::new(),
+                outbox: vec![item],
+            };
+            match this.store.keep(&keeping).await {
+                Ok(kept) => turn.spend(&kept),
+                Err(fault) => tracing::error!(id = %mail.id, %fault, "the sender is not told: the notice is lost"),
+            }
+        });
+    }
+
+    /// Who is told: the sender by login, else by envelope, as far as it is one of ours; nobody where the
+    /// reverse-path is null (RFC 3834 §2).
+    fn addressee<'a>(&self, mail: &'a Mail, examined: &'a Examined) -> Option<&'a Mailbox> {
+        let ReversePath::Mailbox(claimed) = &mail.envelope.reverse_path else { return None };
+        let house = self.examiner.house.load();
+        let known = examined.sender.mailbox.iter().chain([claimed]);
+        let own = known.into_iter().find(|mailbox| house.policy.lists.is_own(mailbox, mail.received));
+        if own.is_none() {
+            tracing::debug!(id = %mail.id, "no notice: the sender is not of our domains");
+        }
+        own
+    }
+}
+
+/// What a notice is about.
+struct Matter<'a> {
+    /// The strictest rule that spoke: among equals one that names a text.
+    reason: &'a Reason,
+    outcome: Outcome,
+    /// The copies that fared so, by index into the envelope's recipients.
+    copies: Vec<usize>,
+}
+
+impl<'a> Matter<'a> {
+    fn of(verdicts: &'a Verdicts) -> Option<Matter<'a>> {
+        let mut strictest = Disposition::Pass;
+        let mut matter: Option<Matter<'a>> = None;
+        for (index, judgement) in verdicts.0.iter().enumerate() {
+            let Some(because) = judgement.verdict.because() else { continue };
+            let disposition = judgement.verdict.disposition();
+            let Some(outcome) = Outcome::of(disposition) else { continue };
+            // Rules ask for what the first of them says; a strip that could not be done is a hold by the same rule.
+            let strict = because.first().disposition;
+            let named = because.iter().take_while(|reason| reason.disposition == strict);
+            let reason = named.clone().find(|reason| reason.notice.is_some()).unwrap_or(because.first());
+            // A refused copy has its failure report (decision D1c); a text of the rule's own says more.
+            if disposition < strictest || (outcome == Outcome::Refused && reason.notice.is_none()) {
+                continue;
+            }
+            match &mut matter {
+                Some(matter) if disposition == strictest => {
+                    matter.copies.push(index);
+                    if matter.reason.notice.is_none() {
+                        matter.reason = reason;
+                    }
+                }
+                _ => matter = Some(Matter { reason, outcome, copies: vec![index] }),
+            }
+            strictest = disposition;
+        }
+        matter
+    }
+
+    /// The texts that would do, best first. A rule's own text says why, which nobody is told of private mail (D20).
+    fn names(&self, private: bool) -> impl Iterator<Item = &str> {
+        let own = self.reason.notice.as_deref().filter(|_| !private);
+        own.into_iter().chain([if self.outcome == Outcome::Delivered { ADVICE } else { HELD }])
+    }
+}
+
+/// Mail that no person wrote to be answered: RFC 3834 §2 and §5, RFC 2919, and what came before them.
+fn is_automatic(message: &Message) -> bool {
+    let says = |name: &str, test: &dyn Fn(&str) -> bool| {
+        let value = message.header(name).map(|value| value.split([';', ' ']).next().unwrap_or("").to_ascii_lowercase());
+        value.is_some_and(|value| test(&value))
+    };
+    says("auto-submitted", &|value| value != "no")
+        || says("list-id", &|_| true)
+        || says("precedence", &|value| ["bulk", "junk", "list"].contains(&value))
+}
+
+/// The language the sender wrote in, by the sender's own lines.
+fn spoken(message: &Message) -> Option<&'static str> {
+    let body = message.parts.iter().filter(|part| part.depth == 0);
+    let (html, text) = body.into_iter().find_map(|part| match &part.body {
+        Body::Text { html, text } => Some((*html, text.as_str())),
+        _ => None,
+    })?;
+    let end = text.floor_char_boundary(READ);
+    let text = text.get(..end)?;
+    let text = if html { nanohtml2text::html2text(text) } else { text.to_owned() };
+    let own: Vec<&str> = text.lines().filter(|line| !line.starts_with('>')).collect();
+    language::guess(&own.join("\n"))
+}
+
+fn item(mail: &Mail, to: &Mailbox, content: Vec<u8>) -> OutboxItem {
+    let to = to.to_string();
+    OutboxItem {
+        kind: Kind::Notice,
+        // RFC 6531 §3.4: an address beyond ASCII needs the extension.
+        reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
+        recipients: vec![format!("<{to}>")],
+        content: OutboxContent::Own(content.into()),
+        not_before: mail.received,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mime::Budget;
+    use crate::policy::verdict::{Judgement, Reasons, Verdict};
+
+    fn reasons(rules: &[(&str, Disposition, Option<&str>)]) -> Reasons {
+        let reason = |(rule, disposition, notice): &(&str, Disposition, Option<&str>)| Reason {
+            rule: (*rule).into(),
+            text: "because.".into(),
+            disposition: *disposition,
+            notice: notice.map(str::to_owned),
+        };
+        Reasons::new(rules.iter().map(reason).collect()).unwrap()
+    }
+
+    fn verdicts(all: Vec<Verdict>) -> Verdicts {
+        Verdicts(all.into_iter().map(|verdict| Judgement { verdict, observed: None }).collect())
+    }
+
+    fn told(all: Vec<Verdict>) -> Option<(String, Option<String>, Outcome, Vec<usize>)> {
+        let verdicts = verdicts(all);
+        let matter = Matter::of(&verdicts)?;
+        Some((matter.reason.rule.clone(), matter.reason.notice.clone(), matter.outcome, matter.copies))
+    }
+
+    #[test]
+    fn the_strictest_rule_speaks_for_every_copy_that_fared_so() {
+        use Disposition::{Notify, Quarantine, Reject, Strip};
+        let notify = || Verdict::Notify { because: reasons(&[("n", Notify, Some("soft"))]) };
+        let hold = |rule, notice| Verdict::Quarantine { because: reasons(&[(rule, Quarantine, notice)]) };
+        assert_eq!(told(vec![Verdict::Pass, Verdict::Pass]), None);
+        let both = told(vec![Verdict::Pass, notify(), notify()]);
+        assert_eq!(both, Some(("n".into(), Some("soft".into()), Outcome::Delivered, vec![1, 2])));
+        let mixed = told(vec![notify(), hold("plain", None), Verdict::Pass, hold("q", Some("marked"))]);
+        assert_eq!(mixed, Some(("q".into(), Some("marked".into()), Outcome::Held, vec![1, 3])));
+        // A weaker rule's text does not explain a hold.
+        let because = reasons(&[("n", Notify, Some("soft")), ("q", Quarantine, None)]);
+        let held = told(vec![Verdict::Quarantine { because }]);
+        assert_eq!(held, Some(("q".into(), None, Outcome::Held, vec![0])));
+        // A strip that became a hold keeps its rule.
+        let because = reasons(&[("s", Strip, Some("cut"))]);
+        let held = told(vec![Verdict::Quarantine { because }]);
+        assert_eq!(held, Some(("s".into(), Some("cut".into()), Outcome::Held, vec![0])));
+        let refused = |notice| Verdict::Reject {
+            because: reasons(&[("r", Reject, notice)]),
+            reply: crate::mail::reply::Refusal::from_row(crate::mail::reply::REFUSED_BY_POLICY),
+        };
+        assert_eq!(told(vec![refused(None), notify()]).map(|t| t.0), Some("n".into()), "the report tells the rest");
+        assert_eq!(told(vec![refused(Some("never")), notify()]).map(|t| t.3), Some(vec![0]));
+    }
+
+    #[test]
+    fn private_mail_is_told_of_in_words_that_say_no_why() {
+        let all = verdicts(vec![Verdict::Quarantine {
+            because: reasons(&[("q", Disposition::Quarantine, Some("private-mailbox"))]),
+        }]);
+        let matter = Matter::of(&all).unwrap();
+        assert_eq!(matter.names(true).collect::<Vec<_>>(), ["held"]);
+        assert_eq!(matter.names(false).collect::<Vec<_>>(), ["private-mailbox", "held"]);
+    }
+
+    #[test]
+    fn automatic_mail_is_known_by_its_header() {
+        let automatic = |header: &str| {
+            let content = format!("From: a@x.example\r\n{header}\r\n\r\nHello\r\n");
+            is_automatic(&crate::mime::parse(content.as_bytes(), &Budget::default()))
+        };
+        for header in [
+            "Auto-Submitted: auto-generated",
+            "auto-submitted: Auto-Replied; owner-email=\"a@x.example\"",
+            "List-Id: <news.x.example>",
+            "Precedence: Bulk",
+            "Precedence: list",
+            "Precedence: junk",
+        ] {
+            assert!(automatic(header), "{header}");
+        }
+        for header in ["Auto-Submitted: no", "Auto-Submitted: No (by hand)", "Precedence: first-class", "X-Y: z"] {
+            assert!(!automatic(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn the_language_is_that_of_the_senders_own_lines() {
+        let spoken_in = |kind: &str, body: &str| {
+            let content = format!("Content-Type: {kind}; charset=utf-8\r\n\r\n{body}\r\n");
+            spoken(&crate::mime::parse(content.as_bytes(), &Budget::default()))
+        };
+        let dutch = "Goedendag,\r\n\r\nhierbij het verslag voor de vergadering, met groeten\r\n";
+        assert_eq!(spoken_in("text/plain", dutch), Some("nl"));
+        let quoting = format!("{dutch}> Bonjour, le rapport est dans le dossier pour vous et pour les autres, merci");
+        assert_eq!(spoken_in("text/plain", &quoting), Some("nl"));
+        assert_eq!(spoken_in("text/html", "<p>Dear all,</p><p>this is the report you have asked for</p>"), Some("en"));
+        assert_eq!(spoken_in("application/pdf", "x"), None);
+    }
+}

@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Texts to people: `notices/LANGUAGE/NAME.md`, read, checked, and filled with the facts of one mail.
+//!
+//! A text is a title (`# …`), paragraphs and lists (`- …`). Places are named in braces. `{outcome}` stands alone on its
+//! line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that is
+//! only a label and a place, such as `Reference: {reference}`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::fault::{Fault, Source, source};
+use super::rules::Rules;
+use super::verdict::Disposition;
+
+/// The text for a held copy whose rule names none, and for private mail (decision D20).
+pub const HELD: &str = "held";
+/// The text for a delivered copy whose rule names none.
+pub const ADVICE: &str = "advice";
+/// Bytes of one text at most.
+const LONGEST: usize = 64 * 1024;
+const PLACES: [&str; 5] = ["recipient", "date", "reference", "charter", "outcome"];
+const PLACES_KNOWN: &str = "the places are {recipient}, {date}, {reference}, {charter} and {outcome}";
+
+/// What became of the copies a notice speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Delivered,
+    Stripped,
+    Held,
+    Refused,
+}
+
+impl Outcome {
+    const ALL: [Outcome; 4] = [Outcome::Delivered, Outcome::Stripped, Outcome::Held, Outcome::Refused];
+
+    /// `None` where there is nothing to tell, or where the whole mail was answered with a 4xx.
+    pub fn of(disposition: Disposition) -> Option<Outcome> {
+        match disposition {
+            Disposition::Pass | Disposition::Defer => None,
+            Disposition::Notify => Some(Outcome::Delivered),
+            Disposition::Strip => Some(Outcome::Stripped),
+            Disposition::Quarantine => Some(Outcome::Held),
+            Disposition::Reject => Some(Outcome::Refused),
+        }
+    }
+
+    /// The file whose words stand for it.
+    fn file(self) -> &'static str {
+        match self {
+            Outcome::Delivered => "outcome-delivered",
+            Outcome::Stripped => "outcome-stripped",
+            Outcome::Held => "outcome-held",
+            Outcome::Refused => "outcome-refused",
+        }
+    }
+}
+
+/// All texts, by language and name.
+#[derive(Debug, Clone, Default)]
+pub struct Notices {
+    languages: BTreeMap<String, Language>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Language {
+    texts: BTreeMap<String, Text>,
+    outcomes: BTreeMap<Outcome, Vec<String>>,
+}
+
+#[derive(Debug, Clone)]
+struct Text {
+    title: String,
+    passages: Vec<Passage>,
+}
+
+#[derive(Debug, Clone)]
+enum Passage {
+    Paragraph(Vec<Piece>),
+    Item(Vec<Piece>),
+    Labelled(String, Place),
+    Outcome,
+}
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Words(String),
+    Place(Place),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Recipient,
+    Date,
+    Reference,
+    Charter,
+}
+
+/// One text in the language it was found in.
+#[derive(Debug, Clone, Copy)]
+pub struct Chosen<'a> {
+    pub language: &'a str,
+    text: &'a Text,
+    outcomes: &'a BTreeMap<Outcome, Vec<String>>,
+}
+
+/// What stands in the places of a text. Nothing in it is read for places again.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Addresses, or how many there are.
+    pub recipients: &'a str,
+    pub date: &'a str,
+    pub reference: &'a str,
+    /// Without it, what would name it is left out.
+    pub charter: Option<&'a str>,
+    pub outcome: Outcome,
+}
+
+/// A text filled in, ready to be laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filled<'a> {
+    pub language: &'a str,
+    pub title: &'a str,
+    pub blocks: Vec<Block>,
+}
+
+/// One block of a filled text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    Paragraph(String),
+    Items(Vec<String>),
+    /// A label with its colon, and what it names.
+    Labelled(String, String),
+}
+
+impl Notices {
+    /// Reads all texts from `(path, text)`; paths begin with `notices/`. Files directly in `notices/` are notes to
+    /// readers. Faults of all files come at once.
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Notices, Vec<Fault>) {
+        let (mut notices, mut faults) = (Notices::default(), Vec::new());
+        for (path, text) in files {
+            let Some((language, name)) = path.strip_prefix("notices/").and_then(|rest| rest.split_once('/')) else {
+                continue;
+            };
+            let Some(name) = name.strip_suffix(".md").filter(|name| !name.contains('/')) else {
+                faults.push(Fault::of_file(path, "is no notice").help("name it notices/LANGUAGE/NAME.md"));
+                continue;
+            };
+            if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_lowercase()) {
+                let fault = Fault::of_file(path, format!("`{language}` is no language"));
+                faults.push(fault.help("name the folder by the language's two letters, such as `fr`"));
+                continue;
+            }
+            let whole = notices.languages.entry(language.to_owned()).or_default();
+            let reader = Reader { source: source(path, text), faults: &mut faults };
+            match Outcome::ALL.into_iter().find(|outcome| outcome.file() == name) {
+                Some(outcome) => {
+                    whole.outcomes.insert(outcome, reader.outcome());
+                }
+                None => {
+                    whole.texts.insert(name.to_owned(), reader.text());
+                }
+            }
+        }
+        for (language, whole) in &notices.languages {
+            let texts = [HELD, ADVICE].into_iter().filter(|name| !whole.texts.contains_key(*name));
+            let outcomes = Outcome::ALL.into_iter().filter(|outcome| !whole.outcomes.contains_key(outcome));
+            faults.extend(texts.chain(outcomes.map(Outcome::file)).map(|name| {
+                Fault::of_file(format!("notices/{language}/{name}.md"), "is missing: every language needs this text")
+                    .help("translate it from another language")
+            }));
+        }
+        (notices, faults)
+    }
+
+    /// The languages there are texts in.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.languages.keys().map(String::as_str)
+    }
+
+    /// The text of that name: in the first of the wanted languages that has it, else in any.
+    pub fn choose(&self, name: &str, wanted: &[&str]) -> Option<Chosen<'_>> {
+        let wanted = wanted.iter().filter_map(|language| self.languages.get_key_value(*language));
+        wanted.chain(&self.languages).find_map(|(language, whole)| {
+            let text = whole.texts.get(name)?;
+            Some(Chosen { language, text, outcomes: &whole.outcomes })
+        })
+    }
+
+    /// A fault for each rule whose `@notice` stands in no language. `files` are the rules' `(path, text)`.
+    pub(crate) fn missing<'a>(
+        &self,
+        rules: &Rules,
+        files: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Vec<Fault> {
+        let known = || self.languages.values().flat_map(|whole| whole.texts.keys()).map(String::as_str);
+        let mut faults = Vec::new();
+        for rule in rules.iter() {
+            let Some(name) = rule.notice.as_deref().filter(|name| !known().any(|known| known == *name)) else {
+                continue;
+            };
+            let message = format!("the notice `{name}` stands in no language");
+            let text = files.clone().find(|(path, _)| *path == rule.path).map_or("", |(_, text)| text);
+            let fault = match text.find(&format!("@notice(\"{name}\")")) {
+                Some(at) => Fault::at(&source(&rule.path, text), at..at + name.len() + 11, message),
+                None => Fault::of_file(&rule.path, message),
+            };
+            let fault = fault.help(format!("write notices/fr/{name}.md, or leave `@notice` out"));
+            faults.push(match super::fault::nearest(name, known()) {
+                Some(_) => fault.nearest(name, known()),
+                None => fault,
+            });
+        }
+        faults
+    }
+}
+
+impl<'a> Chosen<'a> {
+    /// Puts the facts into their places.
+    pub fn fill(&self, facts: &Facts<'_>) -> Filled<'a> {
+        let mut blocks = Vec::new();
+        for passage in &self.text.passages {
+            match passage {
+                Passage::Paragraph(pieces) => blocks.extend(filled(pieces, facts).map(Block::Paragraph)),
+                Passage::Item(pieces) => match (filled(pieces, facts), blocks.last_mut()) {
+                    (Some(item), Some(Block::Items(items))) => items.push(item),
+                    (Some(item), _) => blocks.push(Block::Items(vec![item])),
+                    (None, _) => {}
+                },
+                Passage::Labelled(label, place) => {
+                    blocks.extend(place.fact(facts).map(|fact| Block::Labelled(label.clone(), fact.to_owned())));
+                }
+                Passage::Outcome => {
+                    let words = self.outcomes.get(&facts.outcome).into_iter().flatten();
+                    blocks.extend(words.cloned().map(Block::Paragraph));
+                }
+            }
+        }
+        Filled { language: self.language, title: &self.text.title, blocks }
+    }
+}
+
+impl Place {
+    fn fact<'a>(self, facts: &Facts<'a>) -> Option<&'a str> {
+        match self {
+            Place::Recipient => Some(facts.recipients),
+            Place::Date => Some(facts.date),
+            Place::Reference => Some(facts.reference),
+            Place::Charter => facts.charter,
+        }
+    }
+}
+
+/// `None` where a place in it has no fact.
+fn filled(pieces: &[Piece], facts: &Facts<'_>) -> Option<String> {
+    let texts = pieces.iter().map(|piece| match piece {
+        Piece::Words(words) => Some(words.as_str()),
+        Piece::Place(place) => place.fact(facts),
+    });
+    texts.collect()
+}
+
+/// Reads one file.
+struct Reader<'f> {
+    source: Source,
+    faults: &'f mut Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn text(self) -> Text {
+        let mut text = Text { title: String::new(), passages: Vec::new() };
+        let (source, faults) = (self.source, self.faults);
+        let whole = source.inner().as_str();
+        if whole.len() > LONGEST {
+            faults.push(Fault::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
+            return text;
+        }
+        let mut open = false; // whether the next line may go on with the passage before it
+        for (at, line) in lines(whole) {
+            if text.title.is_empty() {
+                match line.strip_prefix("# ").map(str::trim) {
+                    Some(title) if !title.is_empty() && !title.contains('{') => text.title = title.to_owned(),
+                    Some(title) if title.contains('{') => {
+                        let message = "a title has no places: it is seen wherever mail is listed";
+                        faults.push(Fault::at(&source, at..at + line.len(), message).help("name the matter alone"));
+                        text.title = title.to_owned();
+                    }
+                    _ if line.is_empty() => {}
+                    _ => {
+                        let message = "the notice has no title";
+                        faults.push(
+                            Fault::at(&source, at..at + line.len(), message)
+                                .help("let the first line be `# ` and the subject of the mail"),
+                        );
+                        return text;
+                    }
+                }
+                continue;
+            }
+            let (item, words) = line.strip_prefix("- ").map_or((false, line), |words| (true, words.trim()));
+            if line.is_empty() {
+                open = false;
+            } else if line == "{outcome}" {
+                text.passages.push(Passage::Outcome);
+                open = false;
+            } else if let Some((label, place)) = labelled(line) {
+                text.passages.push(Passage::Labelled(label, place));
+                open = false;
+            } else {
+                let more = pieces(words, at + line.len() - words.len(), &source, faults);
+                match text.passages.last_mut() {
+                    Some(Passage::Paragraph(known) | Passage::Item(known)) if open && !item => {
+                        known.push(Piece::Words(" ".into()));
+                        known.extend(more);
+                    }
+                    _ if item => text.passages.push(Passage::Item(more)),
+                    _ => text.passages.push(Passage::Paragraph(more)),
+                }
+                open = true;
+            }
+        }
+        if text.title.is_empty() {
+            let fault = Fault::of_file(source.name(), "the notice is empty");
+            faults.push(fault.help("let the first line be `# ` and the subject of the mail"));
+        }
+        text
+    }
+
+    /// Paragraphs without title or places.
+    fn outcome(self) -> Vec<String> {
+        let whole = self.source.inner().as_str();
+        if let Some(at) = whole.find('{') {
+            let message = "the words for an outcome have no places";
+            self.faults.push(Fault::at(&self.source, at..at + 1, message).help("the text around them names the facts"));
+        }
+        let mut paragraphs: Vec<String> = Vec::new();
+        let mut open = false;
+        for (_, line) in lines(whole) {
+            match paragraphs.last_mut() {
+                _ if line.is_empty() => {}
+                Some(paragraph) if open => {
+                    paragraph.push(' ');
+                    paragraph.push_str(line);
+                }
+                _ => paragraphs.push(line.to_owned()),
+            }
+            open = !line.is_empty();
+        }
+        if paragraphs.is_empty() {
+            self.faults.push(Fault::of_file(self.source.name(), "is empty").help("say what became of the mail"));
+        }
+        paragraphs
+    }
+}
+
+/// Trimmed lines with the byte at which each begins.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let start = at + (line.len() - line.trim_start().len()).min(line.trim_end().len());
+        at += line.len();
+        (start, line.trim())
+    })
+}
+
+/// A line that is a label, its colon and one place: it does not flow together with others.
+fn labelled(line: &str) -> Option<(String, Place)> {
+    let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
+    let label = label.trim_end();
+    (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), place_named(place)?))
+}
+
+fn place_named(name: &str) -> Option<Place> {
+    match name {
+        "recipient" => Some(Place::Recipient),
+        "date" => Some(Place::Date),
+        "reference" => Some(Place::Reference),
+        "charter" => Some(Place::Charter),
+        _ => None,
+    }
+}
+
+/// Words and places of one line that begins at byte `at`.
+fn pieces(line: &str, at: usize, source: &Source, faults: &mut Vec<Fault>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    let place_at = |rest: &str, len: usize| -> Range<usize> {
+        let start = at + line.len() - rest.len();
+        start..start + len
+    };
+    while let Some(open) = rest.find('{') {
+        let (words, tail) = rest.split_at(open);
+        pieces.push(Piece::Words(words.to_owned()));
+        let Some(close) = tail.find('}') else {
+            faults.push(Fault::at(source, place_at(tail, 1), "this brace is not closed").help(PLACES_KNOWN));
+            return pieces;
+        };
+        // Both braces are one byte, so these are boundaries.
+        let name = &tail[1..close];
+        match place_named(name) {
+            Some(place) => pieces.push(Piece::Place(place)),
+            None if name == "outcome" => {
+                let message = "`{outcome}` becomes whole sentences";
+                faults
+                    .push(Fault::at(source, place_at(tail, close + 1), message).help("let it stand alone on its line"));
+            }
+            None => {
+                let message = format!("`{{{name}}}` is no place");
+                let fault = Fault::at(source, place_at(tail, close + 1), message).help(PLACES_KNOWN);
+                faults.push(match super::fault::nearest(name, PLACES) {
+                    Some(_) => fault.nearest(name, PLACES),
+                    None => fault,
+                });
+            }
+        }
+        rest = &tail[close + 1..];
+    }
+    pieces.push(Piece::Words(rest.to_owned()));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A whole language, with one text replaced.
+    fn with(name: &str, text: &str) -> (Notices, Vec<Fault>) {
+        let mut files: BTreeMap<String, &str> = BTreeMap::new();
+        for outcome in Outcome::ALL {
+            files.insert(format!("notices/en/{}.md", outcome.file()), "It is\nso.\n\nReally.");
+        }
+        for needed in [HELD, ADVICE] {
+            files.insert(format!("notices/en/{needed}.md"), "# Title\n\nText.\n");
+        }
+        files.insert(format!("notices/en/{name}.md"), text);
+        Notices::parse(files.iter().map(|(path, text)| (path.as_str(), *text)))
+    }
+
+    const FACTS: Facts<'static> = Facts {
+        recipients: "b@home.example{date}",
+        date: "noon",
+        reference: "M1",
+        charter: Some("https://charter.example"),
+        outcome: Outcome::Held,
+    };
+
+    #[test]
+    fn a_text_flows_keeps_labels_and_lists_and_is_filled_once() {
+        let text = "# A title\n\nOn {date} you\nwrote to {recipient}.\n\n{outcome}\n\n- one,\n  still one;\n- two.\n\nReference : {reference}\nCharter: {charter}\nSee {charter}.\n";
+        let (notices, faults) = with("a", text);
+        assert!(faults.is_empty(), "{faults:?}");
+        let chosen = notices.choose("a", &["fr", "en"]).unwrap();
+        let paragraph = |text: &str| Block::Paragraph(text.into());
+        let filled = chosen.fill(&FACTS);
+        assert_eq!((filled.language, filled.title), ("en", "A title"));
+        assert_eq!(
+            filled.blocks,
+            [
+                paragraph("On noon you wrote to b@home.example{date}."),
+                paragraph("It is so."),
+                paragraph("Really."),
+                Block::Items(vec!["one, still one;".into(), "two.".into()]),
+                Block::Labelled("Reference :".into(), "M1".into()),
+                Block::Labelled("Charter:".into(), "https://charter.example".into()),
+                paragraph("See https://charter.example."),
+            ]
+        );
+        let blocks = chosen.fill(&Facts { charter: None, ..FACTS }).blocks;
+        assert_eq!(blocks.last(), Some(&Block::Labelled("Reference :".into(), "M1".into())), "no charter, no line");
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_place_and_remedy() {
+        for (text, place, message, help) in [
+            ("Hello\n", Some((1, 1)), "the notice has no title", "# "),
+            ("", None, "the notice is empty", "# "),
+            ("# For {recipient}\n", Some((1, 1)), "a title has no places", "alone"),
+            ("# T\n\nOn {dat} you\n", Some((3, 4)), "`{dat}` is no place", "did you mean `date`?"),
+            ("# T\n\n  So {subject} it\n", Some((3, 6)), "`{subject}` is no place", "{recipient}"),
+            ("# T\n\n- é {date\n", Some((3, 5)), "this brace is not closed", "{recipient}"),
+            ("# T\n\nSo: {outcome}\n", Some((3, 5)), "`{outcome}` becomes whole sentences", "alone on its line"),
+        ] {
+            let (_, faults) = with("a", text);
+            assert_eq!(faults.len(), 1, "{text:?}: {faults:?}");
+            assert_eq!(faults[0].line_column(), place, "{text:?}");
+            assert!(faults[0].message.starts_with(message), "{}", faults[0].message);
+            assert!(faults[0].help.as_ref().is_some_and(|h| h.contains(help)), "{:?}", faults[0].help);
+        }
+        let (_, faults) = with("outcome-held", "To {recipient}.");
+        assert_eq!(faults[0].message, "the words for an outcome have no places");
+    }
+
+    #[test]
+    fn a_language_is_whole_or_a_fault() {
+        let (_, faults) = Notices::parse([("notices/fr/held.md", "# T\n"), ("notices/README.md", "read me")]);
+        let missing: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(missing.len(), 5, "{missing:?}");
+        assert!(missing.contains(&"notices/fr/advice.md") && missing.contains(&"notices/fr/outcome-stripped.md"));
+        let (_, faults) = Notices::parse([("notices/french/held.md", "# T\n"), ("notices/fr/held.txt", "# T\n")]);
+        assert_eq!(faults.iter().filter(|f| f.message.contains("is no")).count(), 2, "{faults:?}");
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Every shipped text, in every language, for every outcome, as the mail it becomes.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use octroi::deliver::notice::{Heading, compose, counted, date_in};
+use octroi::mail::Mailbox;
+use octroi::policy::Policy;
+use octroi::policy::notices::{Facts, Outcome};
+
+use super::town::{CHARTER, SENDER, flat, read, shipped_files, texts};
+
+fn composed(policy: &Policy, language: &str, name: &str, outcome: Outcome) -> String {
+    let date: Timestamp = "2026-11-25T16:09:00Z".parse().unwrap();
+    let chosen = policy.notices.choose(name, &[language]).unwrap();
+    let filled = chosen.fill(&Facts {
+        recipients: "paul@home.example",
+        date: &date_in(language, date, &TimeZone::UTC),
+        reference: "M-7",
+        charter: Some(CHARTER),
+        outcome,
+    });
+    let heading = Heading {
+        from: &Mailbox::parse("postmaster@gate.example").unwrap(),
+        to: &Mailbox::parse(SENDER).unwrap(),
+        date,
+        message_id: "notice-M-7@gate.example",
+        about: Some("<original@finances.gouv.example>"),
+    };
+    String::from_utf8(compose(&filled, &heading).unwrap()).unwrap()
+}
+
+#[test]
+fn three_languages_say_the_same_in_their_own_words() {
+    let policy = Policy::load(&shipped_files()).unwrap();
+    for (language, subject, said) in [
+        (
+            "fr",
+            "Votre envoi porte une mention de protection",
+            "Le 25 novembre 2026 à 16:09 (UTC), vous avez adressé à paul@home.example un message",
+        ),
+        (
+            "nl",
+            "Uw bericht draagt een rubricering of markering",
+            "Op 25 november 2026 om 16:09 (UTC) stuurde u aan paul@home.example een bericht",
+        ),
+        (
+            "en",
+            "Your message carries a protective marking",
+            "On 25 November 2026 at 16:09 (UTC) you sent paul@home.example a message",
+        ),
+    ] {
+        let wire = composed(&policy, language, "marked", Outcome::Held);
+        for header in [
+            "From: postmaster@gate.example\r\n",
+            "To: jeanne.aubertin@finances.gouv.example\r\n",
+            "Date: Wed, 25 Nov 2026 16:09:00 +0000\r\n",
+            "Message-ID: <notice-M-7@gate.example>\r\n",
+            "In-Reply-To: <original@finances.gouv.example>\r\n",
+            "References: <original@finances.gouv.example>\r\n",
+            "Auto-Submitted: auto-replied\r\n",
+            "X-Auto-Response-Suppress: All\r\n",
+            &format!("Content-Language: {language}\r\n"),
+            "MIME-Version: 1.0\r\n",
+        ] {
+            assert!(wire.contains(header), "{header} is not in\n{wire}");
+        }
+        let message = read(&wire);
+        assert_eq!(message.parts.len(), 3, "two versions of one text");
+        assert_eq!(message.header("subject"), Some(subject));
+        let (plain, html) = texts(&message);
+        assert!(flat(&plain).contains(said), "{plain}");
+        assert!(flat(&html).contains(said), "{html}");
+        assert!(html.contains(&format!("<html lang=\"{language}\">")) && html.contains(&format!("href=\"{CHARTER}\"")));
+        assert!(plain.contains("M-7\n") || plain.contains("M-7\r\n"), "{plain}");
+    }
+}
+
+#[test]
+fn every_text_leaves_whole_for_every_outcome() {
+    let policy = Policy::load(&shipped_files()).unwrap();
+    let names: Vec<String> = shipped_files()
+        .into_keys()
+        .filter_map(|path| Some(path.strip_prefix("notices/fr/")?.strip_suffix(".md")?.to_owned()))
+        .filter(|name| !name.starts_with("outcome-"))
+        .collect();
+    assert!(names.len() >= 13 && names.iter().any(|name| name == "advice"), "{names:?}");
+    assert_eq!(policy.notices.languages().collect::<Vec<_>>(), ["en", "fr", "nl"]);
+    for language in ["fr", "nl", "en"] {
+        for name in &names {
+            let mut told = Vec::new();
+            for outcome in [Outcome::Delivered, Outcome::Stripped, Outcome::Held, Outcome::Refused] {
+                let wire = composed(&policy, language, name, outcome);
+                assert!(wire.is_ascii() && wire.lines().all(|line| line.len() <= 998), "{language}/{name}");
+                assert!(!wire.replace("\r\n", "").contains(['\r', '\n']), "{language}/{name}: bare newlines");
+                let (plain, html) = texts(&read(&wire));
+                assert!(!plain.contains(['{', '}']) && !html.contains(['{', '}']), "{language}/{name}: {plain}");
+                assert!(plain.lines().all(|line| line.chars().count() <= 78), "{language}/{name}: {plain}");
+                told.push(plain);
+            }
+            told.sort();
+            told.dedup();
+            // Texts that speak of a decision later on have no outcome to tell.
+            let later = ["expiring", "rejected", "released"].contains(&name.as_str());
+            assert_eq!(told.len(), if later { 1 } else { 4 }, "{language}/{name}");
+        }
+    }
+}
+
+#[test]
+fn a_language_without_texts_gives_way() {
+    let policy = Policy::load(&shipped_files()).unwrap();
+    assert_eq!(policy.notices.choose("marked", &["de", "nl"]).unwrap().language, "nl");
+    assert!(policy.notices.choose("marked", &["de"]).is_some(), "any is better than none");
+    assert!(policy.notices.choose("outcome-held", &["fr"]).is_none() && policy.notices.choose("x", &["fr"]).is_none());
+    assert_eq!(counted("nl", 2), "2 ontvangers");
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! A gateway with the shipped policy, and a next hop that writes down what it is given.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use octroi::app::Gateway;
+use octroi::config::{self, Mode};
+use octroi::listen::log;
+use octroi::mime::{self, Body, Message};
+use octroi::store::{Kind, OutboxRow};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+/// Guards against waiting for ever; nothing is measured by it.
+const PATIENCE: Duration = Duration::from_secs(60);
+pub const CHARTER: &str = "https://intranet.finances.gouv.example/charte";
+pub const SENDER: &str = "jeanne.aubertin@finances.gouv.example";
+
+/// One transaction as the next hop saw it.
+#[derive(Debug)]
+pub struct Delivered {
+    pub from: String,
+    pub to: Vec<String>,
+    pub content: String,
+}
+
+/// A next hop; each number sent to `refuse` is answered to one DATA instead of 250.
+pub struct Hop {
+    pub port: u16,
+    pub delivered: mpsc::UnboundedReceiver<Delivered>,
+    refuse: std::sync::Arc<std::sync::Mutex<Vec<&'static str>>>,
+}
+
+impl Hop {
+    pub async fn start() -> Hop {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, delivered) = mpsc::unbounded_channel();
+        let refuse = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let theirs = refuse.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (sender, refuse) = (sender.clone(), theirs.clone());
+                // A client that goes away ends its conversation, which is no fault of the hop.
+                tokio::spawn(async move {
+                    let _ = converse(stream, sender, refuse).await;
+                });
+            }
+        });
+        Hop { port, delivered, refuse }
+    }
+
+    /// The next final dot hears this instead.
+    pub fn refuse_once(&self, reply: &'static str) {
+        self.refuse.lock().unwrap().push(reply);
+    }
+
+    pub async fn next(&mut self) -> Delivered {
+        tokio::time::timeout(PATIENCE, self.delivered.recv()).await.expect("the hop hears something").unwrap()
+    }
+}
+
+async fn converse(
+    stream: TcpStream,
+    sender: mpsc::UnboundedSender<Delivered>,
+    refuse: std::sync::Arc<std::sync::Mutex<Vec<&'static str>>>,
+) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut envelope: (String, Vec<String>) = Default::default();
+    stream.write_all(b"220 hop.example ESMTP\r\n").await?;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let verb = line.get(..4).unwrap_or_default().to_ascii_uppercase();
+        let path = || line.split_once(':').map(|(_, path)| path.trim().to_owned()).unwrap_or_default();
+        let reply = match verb.as_str() {
+            "EHLO" => "250-hop.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES",
+            "MAIL" => {
+                envelope = (path(), Vec::new());
+                "250 2.1.0 ok"
+            }
+            "RCPT" => {
+                envelope.1.push(path());
+                "250 2.1.5 ok"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n").await?;
+                let mut content = String::new();
+                loop {
+                    let mut line = String::new();
+                    stream.read_line(&mut line).await?;
+                    if line == ".\r\n" {
+                        break;
+                    }
+                    content.push_str(line.strip_prefix('.').unwrap_or(&line));
+                }
+                let refusal = refuse.lock().unwrap().pop();
+                if refusal.is_none() {
+                    let (from, to) = std::mem::take(&mut envelope);
+                    let _ = sender.send(Delivered { from, to, content });
+                }
+                refusal.unwrap_or("250 2.0.0 taken")
+            }
+            "QUIT" => "221 2.0.0 bye",
+            _ => "250 2.0.0 ok",
+        };
+        stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
+        if verb == "QUIT" {
+            return Ok(());
+        }
+    }
+}
+
+/// A gateway in a folder of its own.
+pub struct Town {
+    folder: TempDir,
+    pub hop: Hop,
+    gateway: Option<Gateway>,
+    _log: log::Guard,
+    writer: log::Log,
+}
+
+impl Town {
+    pub async fn open(mode: Mode) -> Town {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&shipped(), &folder.path().join("policies"));
+        let own = folder.path().join("policies/domains/own.list");
+        std::fs::write(own, "gouv.example\n*.gouv.example\n").unwrap();
+        std::fs::write(folder.path().join("mx.json"), "{\"atelier.example\": [\"mx.atelier.example\"]}").unwrap();
+        let hop = Hop::start().await;
+        let settings = log::Settings {
+            format: log::Format::Human,
+            level: log::Level::parse("info").unwrap(),
+            target: log::Target::Stderr,
+        };
+        let (writer, guard) = log::start(&settings, Box::new(io::sink())).unwrap();
+        let mut town = Town { folder, hop, gateway: None, _log: guard, writer };
+        town.start(mode).await;
+        town
+    }
+
+    async fn start(&mut self, mode: Mode) {
+        let upstream = self.hop.port;
+        let text = format!(
+            "[smtp]\nupstream = \"127.0.0.1:{upstream}\"\nhostname = \"gate.finances.gouv.example\"\nrelay_for = [\"guest.example\"]\n\
+             [smtp.upstream_tls]\nmode = \"off\"\n[web]\nlisten = \"off\"\n[dns]\nstatic = \"mx.json\"\n\
+             [notices]\ncharter = \"{CHARTER}\"\n"
+        );
+        let file = self.folder.path().join("octroi.toml");
+        let mut loaded =
+            config::parse(&text, &file, std::iter::empty()).unwrap_or_else(|f| panic!("{}", f.draw(false)));
+        // Any free port: a file cannot say so.
+        loaded.settings.smtp.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        loaded.settings.policies.mode = mode;
+        loaded.settings.policies.until = (mode == Mode::Observe).then(|| jiff::civil::date(9999, 1, 1));
+        self.gateway = Some(Gateway::start(&loaded, self.writer.clone()).await.unwrap());
+    }
+
+    /// Stops the gateway and starts another on the same store, with nothing in memory.
+    pub async fn restart(&mut self) {
+        self.gateway.take().unwrap().stop().await;
+        self.start(Mode::Enforce).await;
+    }
+
+    /// Hands in one mail; the reply to the final dot.
+    pub async fn send(&self, from: &str, to: &[&str], content: &str) -> String {
+        let address = self.gateway.as_ref().unwrap().addresses[0];
+        let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
+        let mut lines = vec!["EHLO agent.example".to_owned(), format!("MAIL FROM:<{from}> BODY=8BITMIME")];
+        lines.extend(to.iter().map(|to| format!("RCPT TO:<{to}>")));
+        reply(&mut stream).await;
+        for line in lines {
+            stream.write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
+            let said = reply(&mut stream).await;
+            assert!(said.starts_with("250"), "{line}: {said}");
+        }
+        stream.write_all(b"DATA\r\n").await.unwrap();
+        assert!(reply(&mut stream).await.starts_with("354"));
+        stream.write_all(format!("{}\r\n.\r\n", content.replace('\n', "\r\n")).as_bytes()).await.unwrap();
+        reply(&mut stream).await
+    }
+
+    /// The notices in the outbox, sent or not, once every transaction has come to its end.
+    pub async fn notices(&self) -> Vec<OutboxRow> {
+        let pipeline = &self.gateway.as_ref().unwrap().pipeline;
+        pipeline.under_way.close();
+        pipeline.under_way.wait().await;
+        pipeline.under_way.reopen();
+        let all = pipeline.store.outbox_list(true, 100).await.unwrap();
+        all.into_iter().filter(|row| row.kind == Kind::Notice).collect()
+    }
+
+    pub async fn close(mut self) {
+        self.gateway.take().unwrap().stop().await;
+    }
+}
+
+async fn reply(stream: &mut BufReader<TcpStream>) -> String {
+    loop {
+        let mut line = String::new();
+        tokio::time::timeout(PATIENCE, stream.read_line(&mut line)).await.expect("a reply").unwrap();
+        if line.as_bytes().get(3) != Some(&b'-') {
+            return line.trim_end().to_owned();
+        }
+    }
+}
+
+/// The id in `250 … (octroi ID)` or `250 2.0.0 accepted as ID`.
+pub fn reference(reply: &str) -> &str {
+    reply.rsplit(' ').next().unwrap_or_default().trim_end_matches(')')
+}
+
+pub fn read(content: &str) -> Message {
+    mime::parse(content.as_bytes(), &mime::Budget::default())
+}
+
+/// The plain and the HTML version of a notice.
+pub fn texts(message: &Message) -> (String, String) {
+    let of = |wanted: bool| {
+        let found = message.parts.iter().find_map(|part| match &part.body {
+            Body::Text { html, text } if *html == wanted => Some(text.clone()),
+            _ => None,
+        });
+        found.expect("both versions")
+    };
+    (of(false), of(true))
+}
+
+/// On one line: how it was wrapped says nothing.
+pub fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+pub fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
+}
+
+/// The shipped policy folder, as the gateway reads it.
+pub fn shipped_files() -> BTreeMap<String, Vec<u8>> {
+    octroi::app::read_policies(&shipped()).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => std::fs::copy(entry.path(), target).map(|_| ()).unwrap(),
+        }
+    }
+}
