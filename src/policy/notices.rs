@@ -200,8 +200,12 @@ impl Notices {
             };
             let message = format!("the notice `{name}` stands in no language");
             let text = files.clone().find(|(path, _)| *path == rule.path).map_or("", |(_, text)| text);
-            let fault = match text.find(&format!("@notice(\"{name}\")")) {
-                Some(at) => Fault::at(&source(&rule.path, text), at..at + name.len() + 11, message),
+            // Rules of one file may share a text: the one meant stands behind this rule's id, as annotations are written.
+            let id = text.find(&format!("@id(\"{}\")", rule.id)).unwrap_or(0);
+            let words = format!("@notice(\"{name}\")");
+            let behind = text.get(id..).and_then(|rest| rest.find(&words)).map(|at| id + at);
+            let fault = match behind.or_else(|| text.find(&words)) {
+                Some(at) => Fault::at(&source(&rule.path, text), at..at + words.len(), message),
                 None => Fault::of_file(&rule.path, message),
             };
             let fault = fault.help(format!("write notices/fr/{name}.md, or leave `@notice` out"));

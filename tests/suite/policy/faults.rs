@@ -112,6 +112,11 @@ fn a_notice_that_stands_in_no_language_is_an_error_at_its_rule() {
     let text = rule("marked");
     *files.last_mut().unwrap() = ("rules/x.cedar", &text);
     policy(&files);
+    let first = "@id(\"first\")\n@notice(\"x\") @disposition(\"notify\") @reason(\"because.\")\nforbid (principal, action, resource);\n";
+    let text = format!("{first}{}", first.replace("first", "second"));
+    *files.last_mut().unwrap() = ("rules/x.cedar", &text);
+    let places: Vec<_> = self::faults(&files).0.iter().filter_map(|fault| fault.line_column()).collect();
+    assert_eq!(places, [(2, 1), (5, 1)], "each at its own rule");
 }
 
 #[test]
