@@ -64,7 +64,7 @@ async fn morning(demo: &mut Demo, page: Page, stay: bool) -> anyhow::Result<()> 
         print::line(page.mail(sample, &copies))?;
         copies.iter().for_each(|copy| count.add(copy));
     }
-    count.onward = demo.taken().iter().map(|mail| mail.to.len()).sum();
+    count.onward = demo.taken().iter().filter(|mail| !mail.is_notice).map(|mail| mail.to.len()).sum();
     print::line(count.summary())?;
     if !stay {
         return print::line("\nOn a terminal and without --once it stays up, so that you can look around.")
@@ -75,6 +75,9 @@ async fn morning(demo: &mut Demo, page: Page, stay: bool) -> anyhow::Result<()> 
         match event {
             Event::Told(Told::Copy(copy)) => print::line(page.copy_alone(&copy))?,
             Event::Told(Told::Trouble(text)) => print::error(print::harmless(&text)),
+            Event::Taken(mail) if mail.is_notice => {
+                print::line(print::harmless(&format!("a notice left for {}", mail.to.join(", "))))?;
+            }
             Event::Taken(mail) => print::line(print::harmless(&format!("left for {}", mail.to.join(", "))))?,
         }
     }
@@ -183,7 +186,7 @@ struct Count {
     noted: usize,
     held: usize,
     other: usize,
-    /// Copies that reached the next hop.
+    /// Copies that reached the next hop, notices apart.
     onward: usize,
 }
 
@@ -201,7 +204,7 @@ impl Count {
     fn summary(&self) -> String {
         let other = if self.other > 0 { format!(", {} refused or deferred", self.other) } else { String::new() };
         format!(
-            "{} mails with {} copies sent: {} passed, {} noted and passed, {} held{other}.\n{} copies reached the next hop.",
+            "{} mails with {} copies sent: {} passed, {} noted and passed, {} held{other}.\n{} copies reached the next hop. Senders of what was noted or held are told why, in their language.",
             MORNING.len(),
             self.copies,
             self.passed,

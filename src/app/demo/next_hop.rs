@@ -20,6 +20,8 @@ const CONTENT: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Taken {
     pub to: Vec<String>,
+    /// One of our own, which tells a sender what became of his mail.
+    pub is_notice: bool,
 }
 
 struct Shelf {
@@ -73,7 +75,7 @@ async fn talk(stream: TcpStream, shelf: &Shelf) -> io::Result<()> {
                 let content = content(&mut stream).await?;
                 keep(&shelf.folder, shelf.count.fetch_add(1, Ordering::Relaxed) + 1, &content)?;
                 // Nobody listens any more when the demonstration ends.
-                let _ = shelf.told.send(Taken { to: std::mem::take(&mut recipients) });
+                let _ = shelf.told.send(Taken { to: std::mem::take(&mut recipients), is_notice: is_notice(&content) });
                 "250 2.0.0 taken"
             }
             "QUIT" => return say(&mut stream, "221 2.0.0 bye").await,
@@ -82,6 +84,11 @@ async fn talk(stream: TcpStream, shelf: &Shelf) -> io::Result<()> {
         say(&mut stream, answer).await?;
     }
     Ok(())
+}
+
+/// None of the morning's mails carries this field; every notice does.
+fn is_notice(content: &[u8]) -> bool {
+    memchr::memmem::find(content, b"X-Auto-Response-Suppress:").is_some()
 }
 
 fn keep(folder: &Path, number: usize, content: &[u8]) -> io::Result<()> {
