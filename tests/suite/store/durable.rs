@@ -67,3 +67,17 @@ async fn traced_child() {
     store.keep(&all_held(&mail)).await.unwrap();
     std::io::stderr().write_all(b"OCTROI-KEPT\n").unwrap();
 }
+
+#[tokio::test]
+async fn nobody_else_reads_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = super::open(folder.path()).await.unwrap();
+    for file in
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+    {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", file.display());
+    }
+    store.close().await.unwrap();
+}
