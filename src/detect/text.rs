@@ -132,10 +132,21 @@ fn visible(html: bool, text: &str) -> String {
 /// Text and HTML files stay in this process; everything else is opened by a worker.
 fn attached_text(place: String, bytes: &[u8], extension: &str, texts: &mut Vec<Text>) {
     match extension {
-        "txt" | "csv" | "ics" | "vcf" | "xml" => texts.push(Text::new(place, decode(bytes))),
+        "ics" | "vcf" => texts.push(Text::new(place, values(&decode(bytes)))),
+        "txt" | "csv" | "xml" => texts.push(Text::new(place, decode(bytes))),
         "html" => texts.push(Text::new(place, visible(true, &decode(bytes)))),
         _ => {}
     }
+}
+
+/// What a calendar or a card says, a line each, without the names of its properties (RFC 5545 §3.1, §3.3.11).
+fn values(text: &str) -> String {
+    let unfolded = text.replace("\r\n ", "").replace("\r\n\t", "").replace("\n ", "");
+    let value = |line: &str| {
+        let value = line.split_once(':').map_or(line, |(_, value)| value);
+        value.replace("\\n", "\n").replace("\\N", "\n").replace("\\,", ",").replace("\\;", ";")
+    };
+    unfolded.lines().map(value).collect::<Vec<_>>().join("\n")
 }
 
 /// UTF-16 by its mark, UTF-8 where it is, windows-1252 else.

@@ -4,6 +4,7 @@
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::Look;
 use crate::document::Fault;
+use crate::mime::AMBIGUOUS;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for (place, extract) in look.files() {
@@ -17,6 +18,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(Kind::Uninspectable, place).value(value));
     }
     if let Some(budget) = look.evidence.message.exceeded {
-        findings.push(Finding::new(Kind::Uninspectable, "body").value("budget").excerpt(budget));
+        let value = if budget == AMBIGUOUS { "broken" } else { "budget" };
+        findings.push(Finding::new(Kind::Uninspectable, "body").value(value).excerpt(budget));
     }
 }

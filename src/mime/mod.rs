@@ -15,7 +15,7 @@ mod hidden;
 mod parse;
 
 pub use cut::{cut, is_signed_or_encrypted, trace_free};
-pub use parse::{Budget, parse};
+pub use parse::{AMBIGUOUS, Budget, parse};
 
 use std::ops::Range;
 

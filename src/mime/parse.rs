@@ -59,9 +59,21 @@ impl Reading<'_> {
         if header_end > self.budget.header {
             self.exceed("header");
         }
+        if attached_messages(raw) > MOST_ATTACHED {
+            // mail-parser would build them all, each level anew, before our own depth is asked.
+            self.exceed("depth");
+            let text = header::decode_bytes(&raw[..raw.len().min(1 << 20)]).into_owned();
+            self.push_text(text, "text/plain", Vec::new(), None, seat);
+            return Vec::new();
+        }
         let scratch = unfold_parameters(raw);
         if matches!(scratch, Cow::Owned(_)) {
             self.defect("folded-parameter", &seat);
+        }
+        let (scratch, ambiguous) = plain_encodings(scratch);
+        if ambiguous {
+            self.defect("unknown-encoding", &seat);
+            self.exceed(AMBIGUOUS);
         }
         let Some(parsed) = MessageParser::default().parse(scratch.as_ref()) else {
             if !raw.is_empty() {
@@ -84,6 +96,10 @@ impl Reading<'_> {
     /// Two Content-Type fields that differ are read both ways: programs disagree on which one counts.
     fn other_readings(&mut self, raw: &[u8], headers: &[Header], seat: Seat) {
         let mut types = headers.iter().filter(|h| h.name.eq_ignore_ascii_case("content-type"));
+        let boundaries = |h: &Header| h.value.to_ascii_lowercase().matches("boundary").count();
+        if types.clone().any(|h| boundaries(h) > 1) || types.clone().count() > 2 {
+            self.exceed(AMBIGUOUS);
+        }
         let (Some(first), Some(last)) = (types.next(), types.next_back()) else { return };
         if first.value == last.value || seat.level > 0 {
             return;
@@ -218,14 +234,7 @@ impl Reading<'_> {
         let pasted = hidden::files_in(&text);
         let file = FileType::default_for(declared);
         let index = self.push(None, declared, file, headers, Body::Text { html, text }, range.clone(), &seat);
-        for file in pasted {
-            self.defect("pasted-file", &seat);
-            let path = join(&seat.path, &file.how);
-            let inner = Seat { path, parent: Some(index), level: seat.level + 1, ..seat };
-            let name = file.name.or(Some(file.how));
-            // It can only be cut together with the text it stands in.
-            self.attachment(name, file.bytes, file.file_type.media_type.to_owned(), Vec::new(), None, inner);
-        }
+        self.push_pasted(pasted, index, &seat);
     }
 
     fn attachment(
@@ -240,14 +249,10 @@ impl Reading<'_> {
         if !self.spend(bytes.len()) {
             return;
         }
-        let bytes = match memmem::find(&bytes[..bytes.len().min(1024)], b"begin ") {
-            // Content-Transfer-Encoding: x-uuencode is not MIME's (RFC 2045 §6.4), and is met.
-            Some(at) if at == 0 || bytes[at - 1] == b'\n' => {
-                let mut pasted = hidden::files_in(&header::decode_bytes(&bytes));
-                if pasted.is_empty() { bytes } else { pasted.swap_remove(0).bytes }
-            }
-            _ => bytes,
-        };
+        // Content-Transfer-Encoding: x-uuencode is not MIME's (RFC 2045 §6.4), and is met: the blocks are files inside.
+        let has_uu =
+            memmem::find(&bytes[..bytes.len().min(1 << 20)], b"begin ").is_some() && seat.level < self.budget.depth;
+        let pasted = if has_uu { hidden::files_in(&header::decode_bytes(&bytes)) } else { Vec::new() };
         let file = sniff(&bytes);
         let is_message = file.extension == "eml"
             && (declared.starts_with("message/") || declared == "application/octet-stream" || named_eml(&name));
@@ -258,7 +263,19 @@ impl Reading<'_> {
             self.message.parts[index].body = Body::Message(nested);
             return;
         }
-        self.push(name, &declared, file, headers, Body::Attachment(bytes.into()), range, &seat);
+        let index = self.push(name, &declared, file, headers, Body::Attachment(bytes.into()), range, &seat);
+        self.push_pasted(pasted, index, &seat);
+    }
+
+    fn push_pasted(&mut self, pasted: Vec<hidden::Pasted>, index: usize, seat: &Seat) {
+        for file in pasted {
+            self.defect("pasted-file", seat);
+            let path = join(&seat.path, &file.how);
+            let inner = Seat { path, parent: Some(index), level: seat.level + 1, ..seat.clone() };
+            let name = file.name.or(Some(file.how));
+            // It can only be cut together with what it stands in.
+            self.attachment(name, file.bytes, file.file_type.media_type.to_owned(), Vec::new(), None, inner);
+        }
     }
 
     /// A multipart in which no part was found: its first `--line` is tried as the boundary, and it is a defect that
@@ -315,7 +332,9 @@ impl Reading<'_> {
         for text in [preamble, epilogue] {
             let text = text.trim_ascii();
             // "This is a multi-part message in MIME format." and its kin are no content.
-            if text.len() > 80 {
+            let lower = text[..text.len().min(200)].to_ascii_lowercase();
+            let stock = text.len() < 200 && [&b"mime"[..], b"multi"].iter().any(|w| memmem::find(&lower, w).is_some());
+            if !text.is_empty() && !stock {
                 self.defect("hidden-parts", seat);
                 let inner = Seat { path: join(&seat.path, "outside"), parent: Some(index), ..seat.clone() };
                 self.push_text(header::decode_bytes(text).into_owned(), "text/plain", Vec::new(), None, inner);
@@ -535,9 +554,114 @@ fn unfold_parameters(raw: &[u8]) -> Cow<'_, [u8]> {
     scratch.map_or(Cow::Borrowed(raw), Cow::Owned)
 }
 
+/// [`Message::exceeded`] where programs may disagree on what the message is.
+pub const AMBIGUOUS: &str = "ambiguous";
+/// Messages attached to or nested in one message: more are a bomb.
+const MOST_ATTACHED: usize = 500;
+
+/// How often a nested message is declared, whatever the case of the letters.
+fn attached_messages(raw: &[u8]) -> usize {
+    let declares = |at: usize| {
+        let before = at >= 7 && raw[at - 7..at].eq_ignore_ascii_case(b"message");
+        before || raw.get(at + 1..at + 7).is_some_and(|after| after.eq_ignore_ascii_case(b"digest"))
+    };
+    memchr::memchr_iter(b'/', raw).filter(|at| declares(*at)).count()
+}
+
+/// Content-Transfer-Encoding without the comments, quotes and parameters around its word (RFC 2045 §5.1 and §6.1), so
+/// that mail-parser knows it; in place, so that offsets hold. True where a word is unknown, or two of one part differ.
+fn plain_encodings(raw: Cow<'_, [u8]>) -> (Cow<'_, [u8]>, bool) {
+    const FIELD: &[u8] = b"Content-Transfer-Encoding:";
+    let mut raw = raw;
+    let (mut at, mut ambiguous) = (0, false);
+    let mut of_this_header: Option<String> = None;
+    while at < raw.len() {
+        let end = memchr(b'\n', &raw[at..]).map_or(raw.len(), |i| at + i + 1);
+        let line = &raw[at..end];
+        if line.trim_ascii().is_empty() {
+            of_this_header = None;
+        } else if line.get(..FIELD.len()).is_some_and(|head| head.eq_ignore_ascii_case(FIELD)) {
+            let from = at + FIELD.len();
+            let written = raw[from..end].trim_ascii().to_ascii_lowercase();
+            let word = encoding_word(&written);
+            ambiguous |= word.is_none() || of_this_header.as_ref().is_some_and(|before| Some(before) != word.as_ref());
+            if let Some(word) = &word
+                && word.as_bytes() != written
+                && word.len() + 2 < end - from
+            {
+                let field = &mut raw.to_mut()[from..end];
+                let keep = field.len() - field.trim_ascii_end().len();
+                let room = field.len() - keep;
+                field[..room].fill(b' ');
+                field[1..=word.len()].copy_from_slice(word.as_bytes());
+            }
+            of_this_header = word.or(of_this_header);
+        }
+        at = end;
+    }
+    (raw, ambiguous)
+}
+
+/// The encoding meant: also by names that are met and mean one of RFC 2045's.
+fn encoding_word(written: &[u8]) -> Option<String> {
+    let mut word = String::new();
+    let mut comment = 0;
+    for c in String::from_utf8_lossy(written).chars() {
+        match c {
+            '(' => comment += 1,
+            ')' if comment > 0 => comment -= 1,
+            ';' if comment == 0 => break,
+            _ if comment > 0 => {}
+            c if c.is_ascii_graphic() && c != '"' => word.push(c),
+            _ => {}
+        }
+    }
+    let known = match word.as_str() {
+        w if w.contains("base64") => "base64",
+        w if w.starts_with("quoted") => "quoted-printable",
+        w if w.is_empty() || w.starts_with(['7', '8']) => "8bit",
+        "binary" | "none" | "plain" | "utf-8" | "utf8" | "us-ascii" | "text" | "identity" => "8bit",
+        w if w.contains("uuencode") || w == "x-uue" || w == "uue" => return Some(word),
+        _ => return None,
+    };
+    Some(known.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_encoding_is_known_whatever_stands_around_its_word() {
+        for field in ["(x) base64", "base64 (y)", "base64;", "\"base64\"", "x-base64", "BASE64"] {
+            let message = read(&format!("Content-Transfer-Encoding: {field}\n\nU0VDUkVU\n"));
+            assert_eq!((texts(&message).as_str(), message.exceeded), ("SECRET", None), "{field}");
+        }
+        let message = read("Content-Transfer-Encoding: (c) quoted-printable\n\nS=45CRET\n");
+        assert_eq!(texts(&message), "SECRET");
+        assert_eq!(read("Content-Transfer-Encoding: yenc\n\nx\n").exceeded, Some(AMBIGUOUS));
+        let both = "Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: 7bit\n\nU0VDUkVU\n";
+        assert_eq!(read(both).exceeded, Some(AMBIGUOUS));
+        for fine in ["7bit", "8bit", "binary", "8-bit", "utf-8", ""] {
+            assert_eq!(read(&format!("Content-Transfer-Encoding: {fine}\n\nx\n")).exceeded, None, "{fine}");
+        }
+    }
+
+    #[test]
+    fn messages_within_messages_are_counted_before_they_are_read() {
+        let message = read(&format!("{}x", "Content-Type: message/rfc822\n\n".repeat(60_000)));
+        assert_eq!((message.exceeded, message.parts.len()), (Some("depth"), 1));
+        let three =
+            "Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=a\nContent-Type: text/plain\n\nx\n";
+        assert_eq!(read(three).exceeded, Some(AMBIGUOUS));
+    }
+
+    #[test]
+    fn a_uuencoded_block_hides_nothing_around_it() {
+        let message = read("Content-Type: text/x-note; name=a.txt\n\nbegin 644 b.txt\n#0V%T\n`\nend\nSECRET\n");
+        assert_eq!(names(&message), ["a.txt", "b.txt"]);
+        assert!(matches!(&message.parts[0].body, Body::Attachment(bytes) if memmem::find(bytes, b"SECRET").is_some()));
+    }
 
     fn read(text: &str) -> Message {
         parse(text.replace('\n', "\r\n").as_bytes(), &Budget::default())

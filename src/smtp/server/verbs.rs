@@ -218,6 +218,10 @@ fn recipient(session: &Session, arguments: &str) -> Result<Recipient, Row> {
         return Err(reply::NON_ASCII_ADDRESS);
     }
     let path = ForwardPath::parse(argument.path).map_err(|_| reply::BAD_RECIPIENT)?;
+    // Percent and bang routes: a next hop that honours them delivers elsewhere than where we would judge.
+    if path.mailbox().is_some_and(|mailbox| mailbox.local().contains(['%', '!'])) {
+        return Err(reply::BAD_RECIPIENT);
+    }
     Ok(Recipient { path, verbatim: argument.onward(), parameters: argument.parameters })
 }
 
