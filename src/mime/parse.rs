@@ -96,7 +96,10 @@ impl Reading<'_> {
     /// Two Content-Type fields that differ are read both ways: programs disagree on which one counts.
     fn other_readings(&mut self, raw: &[u8], headers: &[Header], seat: Seat) {
         let mut types = headers.iter().filter(|h| h.name.eq_ignore_ascii_case("content-type"));
-        let boundaries = |h: &Header| h.value.to_ascii_lowercase().matches("boundary").count();
+        // As a parameter's name only: many programs write the word into the boundary itself.
+        let is_boundary =
+            |piece: &&str| piece.trim_start().strip_prefix("boundary").is_some_and(|r| r.trim_start().starts_with('='));
+        let boundaries = |h: &Header| h.value.to_ascii_lowercase().split(';').filter(is_boundary).count();
         if types.clone().any(|h| boundaries(h) > 1) || types.clone().count() > 2 {
             self.exceed(AMBIGUOUS);
         }
