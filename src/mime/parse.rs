@@ -59,9 +59,14 @@ impl Reading<'_> {
         if header_end > self.budget.header {
             self.exceed("header");
         }
-        if attached_messages(raw) > MOST_ATTACHED {
-            // mail-parser would build them all, each level anew, before our own depth is asked.
-            self.exceed("depth");
+        let bomb = if attached_messages(raw) > MOST_ATTACHED {
+            Some("depth")
+        } else {
+            (memmem::find_iter(raw, b"\n--").count() > MOST_BOUNDARIES).then_some("parts")
+        };
+        if let Some(budget) = bomb {
+            // mail-parser would build them all, each level anew, before our own budget is asked.
+            self.exceed(budget);
             let text = header::decode_bytes(&raw[..raw.len().min(1 << 20)]).into_owned();
             self.push_text(text, "text/plain", Vec::new(), None, seat);
             return Vec::new();
@@ -561,6 +566,8 @@ fn unfold_parameters(raw: &[u8]) -> Cow<'_, [u8]> {
 pub const AMBIGUOUS: &str = "ambiguous";
 /// Messages attached to or nested in one message: more are a bomb.
 const MOST_ATTACHED: usize = 500;
+/// Lines that may be boundaries in one message: far more than any budget of parts, far less than fills the memory.
+const MOST_BOUNDARIES: usize = 50_000;
 
 /// How often a nested message is declared, whatever the case of the letters.
 fn attached_messages(raw: &[u8]) -> usize {
