@@ -93,26 +93,7 @@ pub struct KeptCopy {
 /// The digest a repeated mail is known by: BLAKE3 of the message without its leading trace fields, which every
 /// attempt may write anew (RFC 5321 §4.4; decision D11).
 pub fn retry_digest(content: &[u8]) -> [u8; 32] {
-    *blake3::hash(content.get(trace_len(content)..).unwrap_or_default()).as_bytes()
-}
-
-/// The length of the leading `Received` and `Return-Path` fields with their folded lines.
-fn trace_len(content: &[u8]) -> usize {
-    let mut at = 0;
-    let mut in_trace = false;
-    while let Some(rest) = content.get(at..) {
-        let folded = in_trace && matches!(rest.first(), Some(b' ' | b'\t'));
-        let trace = [&b"received:"[..], b"return-path:"]
-            .iter()
-            .any(|name| rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
-        let Some(end) = memchr::memchr(b'\n', rest) else { break };
-        if !folded && !trace {
-            break;
-        }
-        in_trace = true;
-        at += end + 1;
-    }
-    at
+    *blake3::hash(crate::mime::trace_free(content)).as_bytes()
 }
 
 impl Store {
