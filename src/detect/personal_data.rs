@@ -13,6 +13,7 @@ use regex::Regex;
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::identifiers as check;
 use crate::detect::look::{Look, file_of};
+use crate::detect::triggers::Topic;
 
 /// Distinct values kept per kind and file: beyond it the exact number changes nothing.
 const MOST: usize = 200_000;
@@ -23,8 +24,8 @@ const COLUMN: usize = 8;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let mut values: BTreeMap<(&str, &'static str), BTreeSet<String>> = BTreeMap::new();
-    for text in look.evidence.texts {
-        let least = if CIN.iter().any(|name| text.normal.contains(name)) { 5 } else { 8 };
+    for (index, text) in look.evidence.texts.iter().enumerate() {
+        let least = if look.has_hit(index, Topic::Identity) { 5 } else { 8 };
         // A machine-readable zone has its digits among letters, and fillers.
         if !holds_a_number(&text.normal, least) && !text.original.contains("<<") {
             continue;
@@ -51,6 +52,10 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 /// Whether digits stand together, blanks and punctuation between them apart, that could be somebody's number: a
 /// telephone has eight, a Moroccan CIN, which is always named, five. Most texts have dates and amounts only, and are done with.
 fn holds_a_number(text: &str, least: u32) -> bool {
+    // Counted many bytes at a time: most texts do not have so many digits at all.
+    if text.bytes().filter(u8::is_ascii_digit).count() < least as usize {
+        return false;
+    }
     let (mut digits, mut gap) = (0, 0);
     for byte in text.bytes() {
         match byte {
@@ -130,7 +135,8 @@ const NRN: &[&str] = &[
     "no national",
 ];
 const NIR: &[&str] = &["nir", "securite sociale", "n° ss", "no ss", "num secu", "numero secu", "insee", "assure"];
-const CIN: &[&str] = &[
+/// Names of the Moroccan identity card, in normal form.
+pub(super) const CIN: &[&str] = &[
     "cin",
     "cnie",
     "cine",

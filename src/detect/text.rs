@@ -85,9 +85,17 @@ fn own_body(html: bool, text: &str, replied: bool, texts: &mut Vec<Text>) {
         return;
     }
     let whole = Text::new("body", original);
-    let mut lines: Vec<(&str, &str)> = whole.original.lines().zip(whole.normal.lines()).collect();
-    if whole.original.lines().count() != whole.normal.lines().count() {
-        lines.clear(); // a separator of another script: one zone rather than wrong ones
+    let (mut written, mut folded) = (whole.original.lines(), whole.normal.lines());
+    let mut lines: Vec<(&str, &str)> = Vec::new();
+    loop {
+        match (written.next(), folded.next()) {
+            (Some(line), Some(normal)) => lines.push((line, normal)),
+            (None, None) => break,
+            _ => {
+                lines.clear(); // a separator of another script: one zone rather than wrong ones
+                break;
+            }
+        }
     }
     let runs = zones::split(&lines, replied);
     match runs.as_slice() {

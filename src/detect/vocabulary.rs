@@ -261,19 +261,25 @@ impl Markings {
         self.labels.get(&name_or_guid.to_lowercase()).or_else(|| self.labels.get(&fold(name_or_guid))).copied()
     }
 
-    /// The literals that betray a line worth reading: of each wording the longest word that is not everyday.
-    pub(super) fn triggers(&self) -> impl Iterator<Item = &str> {
+    /// The wordings that betray a line worth reading, each with the longest of its words that is not everyday.
+    pub(super) fn triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
         let worth = |phrase: &&Phrase| phrase.strength != Strength::Short && self.levels[phrase.level].rank > 0;
         self.phrases.iter().filter(worth).filter_map(|phrase| {
-            let rare = phrase.words.iter().filter(|word| !EVERYDAY.contains(&word.as_str()));
-            let longest = |word: &&String| word.chars().count();
-            let word = rare.max_by_key(longest).or_else(|| phrase.words.iter().max_by_key(longest))?;
-            // Arabic ya and ta marbuta are written two ways; the stem is enough to look closer.
-            let word = if is_arabic(word) { word.trim_end_matches(['ي', 'ه']) } else { word.as_str() };
+            let length = |at: &usize| phrase.words[*at].chars().count();
+            let rare = (0..phrase.words.len()).filter(|at| !EVERYDAY.contains(&phrase.words[*at].as_str()));
+            let rarest = rare.max_by_key(length).or_else(|| (0..phrase.words.len()).max_by_key(length))?;
             // Two letters stand in every line: such wordings are found in subjects, margins and beside others.
-            (word.len() >= 3).then_some(word)
+            let found = phrase.words[rarest].len() >= 3;
+            found.then_some(Trigger { words: &phrase.words, rarest, strength: phrase.strength })
         })
     }
+}
+
+/// A wording, and which of its words to look for.
+pub(super) struct Trigger<'a> {
+    pub words: &'a [String],
+    pub rarest: usize,
+    pub strength: Strength,
 }
 
 /// Words too frequent in letters to betray anything.
