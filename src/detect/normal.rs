@@ -110,7 +110,7 @@ impl Folded {
             }
             self.look_alikes |= look_alike(c).is_some();
             match spell(c) {
-                Spelling::Same(c) if c == '\n' => self.plain(b"\n"),
+                Spelling::Same('\n') => self.plain(b"\n"),
                 // What decomposed into a blank is one.
                 Spelling::Same(c) if c.is_whitespace() => self.plain(b" "),
                 Spelling::Same(c) => self.push(c),
