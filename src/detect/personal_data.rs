@@ -52,23 +52,27 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 /// Whether digits stand together, blanks and punctuation between them apart, that could be somebody's number: a
 /// telephone has eight, a Moroccan CIN, which is always named, five. Most texts have dates and amounts only, and are done with.
 fn holds_a_number(text: &str, least: u32) -> bool {
-    // Counted many bytes at a time: most texts do not have so many digits at all.
-    if text.bytes().filter(u8::is_ascii_digit).count() < least as usize {
-        return false;
-    }
     let (mut digits, mut gap) = (0, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' => {
-                (digits, gap) = (digits + 1, 0);
-                if digits >= least {
-                    return true;
+    // Without branches, so that a stretch is looked at in one go; most hold no digit, which ends any number.
+    let has_digit = |stretch: &[u8]| stretch.iter().fold(false, |found, b| found | b.is_ascii_digit());
+    for stretch in text.as_bytes().chunks(32) {
+        if !has_digit(stretch) {
+            (digits, gap) = (0, 0);
+            continue;
+        }
+        for byte in stretch {
+            match byte {
+                b'0'..=b'9' => {
+                    (digits, gap) = (digits + 1, 0);
+                    if digits >= least {
+                        return true;
+                    }
                 }
+                b' ' | b'.' | b'-' | b'/' | b'(' | b')' | b'\t' if digits > 0 && gap < 3 => gap += 1,
+                b'a' | b'b' if digits > 0 && gap == 0 => {} // Corsica: 2A, 2B
+                _ if digits > 0 => (digits, gap) = (0, 0),
+                _ => {}
             }
-            b' ' | b'.' | b'-' | b'/' | b'(' | b')' | b'\t' if digits > 0 && gap < 3 => gap += 1,
-            b'a' | b'b' if digits > 0 && gap == 0 => {} // Corsica: 2A, 2B
-            _ if digits > 0 => (digits, gap) = (0, 0),
-            _ => {}
         }
     }
     false
