@@ -92,7 +92,19 @@ impl House {
 
     /// Starts `serve` without waiting for anything.
     pub fn spawn(&self, environment: &[(&str, &str)]) -> Gateway {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        self.spawn_at(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(), environment)
+    }
+
+    /// Starts `serve` again where an earlier one listened, and waits until it is ready.
+    pub fn serve_at(&self, address: SocketAddr) -> Gateway {
+        let gateway = self.spawn_at(address, &[]);
+        match gateway.line("ready") {
+            Some(_) => gateway,
+            None => panic!("{} does not start again:\n{}", self.config().display(), gateway.log()),
+        }
+    }
+
+    fn spawn_at(&self, address: SocketAddr, environment: &[(&str, &str)]) -> Gateway {
         self.write_config(address);
         let mut child = octroi(&self.config(), &["serve"])
             .envs(environment.iter().copied())
