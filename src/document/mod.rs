@@ -36,6 +36,7 @@ mod zip;
 
 pub use budget::Budget;
 pub use kind::kind_of;
+pub use text::card_values;
 
 use serde::{Deserialize, Serialize};
 

@@ -14,6 +14,7 @@ mod encoding;
 pub mod filetype;
 mod header;
 mod hidden;
+pub mod html;
 mod outside;
 mod parse;
 mod walk;
