@@ -16,7 +16,7 @@ mod recent;
 mod record;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -28,10 +28,9 @@ use crate::deliver::Onward;
 use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
 use crate::detect::recipient::{Class, Recipient};
-use crate::detect::text::Text;
-use crate::detect::{Detectors, Finding};
+use crate::detect::{Detectors, Finding, text};
 use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, reply};
-use crate::mime::{self, Message};
+use crate::mime::{self, Message, Stop};
 use crate::policy::limits::Party;
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{Policy, Question, class_judged};
@@ -208,11 +207,17 @@ impl Examiner {
         instant: Timestamp,
     ) -> Result<Examined, Fault> {
         let house = self.house.load_full();
-        let message = aside(content.len(), || mime::parse(content, &self.budget)); // never fails: a defect is evidence
+        let began = Instant::now();
+        let is_late = || began.elapsed() >= self.patience;
+        // Never fails: a defect is evidence.
+        let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
         let sender = gather::sender(&envelope.reverse_path, client);
-        let recipients = self.classify(&house.policy, envelope, instant).await;
-        let opened = self.open_documents(&message).await?;
-        let texts: Vec<Text> = aside(content.len(), || crate::detect::text::gather(&message, &opened));
+        let recipients = self.classify(&house.policy, envelope, instant, began).await;
+        let opened = self.open_documents(&message, began + self.patience).await?;
+        let (texts, ended) = aside(content.len(), || text::gather_until(&message, &opened, &Stop::when(&is_late)));
+        if let Some(ended) = ended {
+            message.exceeded = Some(ended);
+        }
         let evidence = Evidence {
             envelope,
             sender: &sender,
@@ -222,7 +227,8 @@ impl Examiner {
             opened: &opened,
             people: &house.policy.people,
         };
-        let findings = aside(content.len(), || house.detectors.inspect(&evidence)); // facts, no opinions
+        // Facts, no opinions.
+        let findings = aside(content.len(), || house.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
         let verdicts = house.policy.judge(&Question {
             sender: &sender,
             recipients: &recipients,

@@ -17,10 +17,12 @@ mod hidden;
 pub mod html;
 mod outside;
 mod parse;
+mod stop;
 mod walk;
 
 pub use cut::{cut, is_signed_or_encrypted, trace_free};
-pub use parse::{AMBIGUOUS, Budget, parse};
+pub use parse::{AMBIGUOUS, Budget, TIME, parse, parse_until};
+pub use stop::Stop;
 
 use std::ops::Range;
 

@@ -7,10 +7,9 @@ use std::ops::Range;
 use mail_parser::{MessageParser, MessagePart};
 use memchr::memmem;
 
-use super::bomb::{MOST_ATTACHED, MOST_BOUNDARIES, attached_messages};
 use super::encoding::{plain_encodings, unfold_parameters};
 use super::filetype::FileType;
-use super::{Body, Defect, Header, Message, Part, header};
+use super::{Body, Defect, Header, Message, Part, Stop, bomb, header};
 
 /// How much of one message is read; beyond it [`Message::exceeded`] says which limit.
 #[derive(Debug, Clone, Copy)]
@@ -22,20 +21,29 @@ pub struct Budget {
     pub decoded: usize,
     /// Bytes of one header section.
     pub header: usize,
+    /// Bytes parsed, where those of nested messages count at every level that they are read on.
+    pub reread: usize,
 }
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { parts: 5_000, depth: 100, decoded: 256 << 20, header: 1 << 20 }
+        Budget { parts: 5_000, depth: 100, decoded: 256 << 20, header: 1 << 20, reread: 512 << 20 }
     }
 }
 
+/// [`Message::exceeded`] where the time for reading ran out.
+pub const TIME: &str = "time";
 /// [`Message::exceeded`] where programs may disagree on what the message is.
 pub const AMBIGUOUS: &str = "ambiguous";
 
 /// Reads a message. Never fails: what deviates is a defect, what is too much is left out and said.
 pub fn parse(raw: &[u8], budget: &Budget) -> Message {
-    let mut reading = Reading { message: Message::default(), budget, decoded: 0 };
+    parse_until(raw, budget, &Stop::never())
+}
+
+/// The same, but ends when told to: [`Message::exceeded`] is [`TIME`] then, and the parts listed are not all.
+pub fn parse_until(raw: &[u8], budget: &Budget, stop: &Stop<'_>) -> Message {
+    let mut reading = Reading { message: Message::default(), budget, stop, decoded: 0, read: 0 };
     reading.read_message(raw, Some(0), Seat { path: String::new(), parent: None, depth: 0, level: 0 });
     reading.message
 }
@@ -54,27 +62,26 @@ pub(super) struct Seat {
 pub(super) struct Reading<'b> {
     pub message: Message,
     pub budget: &'b Budget,
+    pub stop: &'b Stop<'b>,
     decoded: usize,
+    /// Bytes handed to mail-parser, those of nested messages each time anew.
+    read: usize,
 }
 
 impl Reading<'_> {
     /// Reads `raw`, which stands at `origin` in the original bytes (`None` where it was encoded there).
     pub(super) fn read_message(&mut self, raw: &[u8], origin: Option<usize>, seat: Seat) -> Vec<Header> {
-        let header_end = memmem::find(raw, b"\r\n\r\n").or_else(|| memmem::find(raw, b"\n\n")).unwrap_or(raw.len());
-        if header_end > self.budget.header {
-            self.exceed("header");
+        self.read += raw.len();
+        if self.read > raw.len() && self.read > self.budget.reread {
+            return self.unread("depth", raw, seat);
         }
-        let bomb = if attached_messages(raw) > MOST_ATTACHED {
-            Some("depth")
-        } else {
-            (memmem::find_iter(raw, b"\n--").count() > MOST_BOUNDARIES).then_some("parts")
-        };
-        if let Some(budget) = bomb {
-            // mail-parser would build them all, each level anew, before our own budget is asked.
-            self.exceed(budget);
-            let text = header::decode_bytes(&raw[..raw.len().min(1 << 20)]).into_owned();
-            self.push_text(text, "text/plain", Vec::new(), None, seat);
+        if self.is_stopped() {
             return Vec::new();
+        }
+        let header_end = header_end(raw);
+        if let Some(budget) = bomb::told(raw, header_end, self.budget) {
+            // mail-parser would build them all, each level anew, before our own budget is asked.
+            return self.unread(budget, raw, seat);
         }
         let scratch = unfold_parameters(raw);
         if matches!(scratch, Cow::Owned(_)) {
@@ -101,6 +108,14 @@ impl Reading<'_> {
         self.walk(&parsed, 0, raw, origin, seat.clone());
         self.other_readings(raw, &headers, seat);
         headers
+    }
+
+    /// A message too costly to take apart: its beginning is read as text, and it is said.
+    fn unread(&mut self, budget: &'static str, raw: &[u8], seat: Seat) -> Vec<Header> {
+        self.exceed(budget);
+        let text = header::decode_bytes(&raw[..raw.len().min(1 << 20)]).into_owned();
+        self.push_text(text, "text/plain", Vec::new(), None, seat);
+        Vec::new()
     }
 
     /// Two Content-Type fields that differ are read both ways: programs disagree on which one counts.
@@ -191,8 +206,20 @@ impl Reading<'_> {
         true
     }
 
+    /// Notes what was too much. That programs disagree is less than that something was left unread.
     pub(super) fn exceed(&mut self, what: &'static str) {
-        self.message.exceeded.get_or_insert(what);
+        if self.message.exceeded.is_none_or(|before| before == AMBIGUOUS) {
+            self.message.exceeded = Some(what);
+        }
+    }
+
+    /// Whether the time is up; asked at every part.
+    pub(super) fn is_stopped(&mut self) -> bool {
+        let stopped = self.stop.now();
+        if stopped {
+            self.exceed(TIME);
+        }
+        stopped
     }
 
     pub(super) fn defect(&mut self, kind: &'static str, seat: &Seat) {
@@ -206,6 +233,15 @@ impl Reading<'_> {
 
 pub(super) fn join(path: &str, step: &str) -> String {
     if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") }
+}
+
+/// Where the header section ends (RFC 5322 §2.1): before the first empty line, whichever its line ends.
+fn header_end(raw: &[u8]) -> usize {
+    if raw.starts_with(b"\n") || raw.starts_with(b"\r\n") {
+        return 0;
+    }
+    let is_empty_next = |at: &usize| matches!(raw.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
+    memchr::memchr_iter(b'\n', raw).find(is_empty_next).unwrap_or(raw.len())
 }
 
 /// Offsets come from another library: what they name may not be there.

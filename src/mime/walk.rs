@@ -27,20 +27,15 @@ impl Reading<'_> {
         if seat.level > self.budget.depth {
             return self.exceed("depth");
         }
+        if self.is_stopped() {
+            return;
+        }
         let range = origin.map(|origin| origin + part.offset_header as usize..origin + part.offset_end as usize);
         let headers = self.headers(part, raw);
         let declared = declared_type(part);
         match &part.body {
             PartType::Multipart(children) => {
-                let index = self.push(
-                    None,
-                    &declared,
-                    FileType::default_for(&declared),
-                    headers,
-                    Body::Multipart,
-                    range,
-                    &seat,
-                );
+                let index = self.push_multipart(&declared, headers, range, &seat);
                 if children.is_empty() {
                     self.unparsable_multipart(part, raw, index, &seat);
                 }
@@ -54,32 +49,19 @@ impl Reading<'_> {
             PartType::Message(nested) => {
                 // Encoded nested messages have offsets of their own.
                 let encoded = part.encoding != Encoding::None;
-                let inner_raw: &[u8] = &nested.raw_message;
-                let file = FileType { media_type: "message/rfc822", extension: "eml" };
-                let name = name_of(part);
-                let index = self.push(name, &declared, file, headers, Body::Message(Vec::new()), range, &seat);
-                let inner = self.inside(index, &seat);
-                // Not encoded: the nested message's bytes stand in ours, from the part's body on.
-                let nested_headers = if encoded {
-                    self.read_message(inner_raw, None, inner)
+                let (inner, origin): (&[u8], _) = if encoded {
+                    (&nested.raw_message, None)
                 } else {
+                    // Not encoded: the nested message's bytes stand in ours, from the part's body on.
                     let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
-                    self.read_message(body, origin.map(|o| o + part.offset_body as usize), inner)
+                    (body, origin.map(|o| o + part.offset_body as usize))
                 };
-                self.message.parts[index].body = Body::Message(nested_headers);
+                self.nested(name_of(part), (inner, origin), &declared, headers, range, &seat);
             }
             PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_)
                 if declared.starts_with("multipart/") =>
             {
-                let index = self.push(
-                    None,
-                    &declared,
-                    FileType::default_for(&declared),
-                    headers,
-                    Body::Multipart,
-                    range,
-                    &seat,
-                );
+                let index = self.push_multipart(&declared, headers, range, &seat);
                 self.unparsable_multipart(part, raw, index, &seat);
             }
             PartType::Text(text) | PartType::Html(text) => {
@@ -99,6 +81,32 @@ impl Reading<'_> {
                 self.attachment(name_of(part), bytes, declared, headers, range, seat);
             }
         }
+    }
+
+    fn push_multipart(
+        &mut self,
+        declared: &str,
+        headers: Vec<Header>,
+        range: Option<Range<usize>>,
+        seat: &Seat,
+    ) -> usize {
+        self.push(None, declared, FileType::default_for(declared), headers, Body::Multipart, range, seat)
+    }
+
+    /// A message inside: its bytes, and where they stand in the original (`None` where they were encoded there).
+    fn nested(
+        &mut self,
+        name: Option<String>,
+        (bytes, origin): (&[u8], Option<usize>),
+        declared: &str,
+        headers: Vec<Header>,
+        range: Option<Range<usize>>,
+        seat: &Seat,
+    ) {
+        let file = FileType { media_type: "message/rfc822", extension: "eml" };
+        let index = self.push(name, declared, file, headers, Body::Message(Vec::new()), range, seat);
+        let nested = self.read_message(bytes, origin, self.inside(index, seat));
+        self.message.parts[index].body = Body::Message(nested);
     }
 
     /// Text the reader sees as the message, or a file that happens to be text.
@@ -162,11 +170,7 @@ impl Reading<'_> {
         let is_message = file.extension == "eml"
             && (declared.starts_with("message/") || declared == "application/octet-stream" || named_eml(&name));
         if is_message {
-            let index = self.push(name, &declared, file, headers, Body::Message(Vec::new()), range, &seat);
-            let inner = self.inside(index, &seat);
-            let nested = self.read_message(&bytes, None, inner);
-            self.message.parts[index].body = Body::Message(nested);
-            return;
+            return self.nested(name, (&bytes, None), &declared, headers, range, &seat);
         }
         let index = self.push(name, &declared, file, headers, Body::Attachment(bytes.into()), range, &seat);
         self.push_pasted(pasted, index, &seat);

@@ -2,7 +2,7 @@
 //! Messages as hostile and as odd as they come, read as a tree of parts.
 
 use memchr::memmem;
-use octroi::mime::{AMBIGUOUS, Body, Budget, Message, Part, cut, parse};
+use octroi::mime::{AMBIGUOUS, Body, Budget, Message, Part, Stop, TIME, cut, parse, parse_until};
 
 #[test]
 fn an_encoding_is_known_whatever_stands_around_its_word() {
@@ -33,6 +33,45 @@ fn a_uuencoded_block_hides_nothing_around_it() {
     let message = read("Content-Type: text/x-note; name=a.txt\n\nbegin 644 b.txt\n#0V%T\n`\nend\nSECRET\n");
     assert_eq!(names(&message), ["a.txt", "b.txt"]);
     assert!(matches!(&message.parts[0].body, Body::Attachment(bytes) if memmem::find(bytes, b"SECRET").is_some()));
+}
+
+#[test]
+fn reading_ends_at_the_part_at_which_it_is_told_to() {
+    let parts = "--a\r\n\r\nx\r\n".repeat(100);
+    let raw = format!("Content-Type: multipart/mixed; boundary=a\r\n\r\n{parts}--a--\r\n");
+    let asked = std::cell::Cell::new(0);
+    let tenth = || {
+        asked.set(asked.get() + 1);
+        asked.get() == 10
+    };
+    let message = parse_until(raw.as_bytes(), &Budget::default(), &Stop::when(&tenth));
+    // Asked for the message, for the multipart, and for each part; once told, it asks no more.
+    assert_eq!((message.exceeded, message.parts.len(), asked.get()), (Some(TIME), 8, 10));
+    let at_once = parse_until(raw.as_bytes(), &Budget::default(), &Stop::when(&|| true));
+    assert_eq!((at_once.exceeded, at_once.parts.len()), (Some(TIME), 0));
+}
+
+#[test]
+fn what_costs_more_than_it_weighs_is_told_before_it_is_read() {
+    let fields = format!("Content-Type: multipart/mixed; boundary=a\n\n--a\n{}\nx\n--a--\n", "a:\n".repeat(300_000));
+    assert_eq!(read(&fields).exceeded, Some("header"));
+    let nested = format!("Content-Type: message/rfc822\n\n{}\nx\n", "a:\n".repeat(300_000));
+    assert_eq!(read(&nested).exceeded, Some("header"));
+    let seeking = "--a\nContent-Type: multipart/mixed; boundary=never\n\nx\n".repeat(20_000);
+    let seeking = read(&format!("Content-Type: multipart/mixed; boundary=a\n\n{seeking}"));
+    assert_eq!((seeking.exceeded, seeking.parts.len()), (Some("depth"), 1));
+    // Comments of a script for a database are no boundaries, its lines no fields.
+    let script = format!("Subject: x\n\n{}", "insert into t values (1);\n-- x\n".repeat(40_000));
+    assert_eq!(read(&script).exceeded, None);
+}
+
+#[test]
+fn what_is_unread_is_said_before_what_is_ambiguous() {
+    let message = read("Content-Transfer-Encoding: yenc\nContent-Type: multipart/mixed; boundary=a\n\n--a\n\nx\n");
+    assert_eq!(message.exceeded, Some(AMBIGUOUS));
+    let small = Budget { parts: 1, ..Budget::default() };
+    let raw = b"Content-Transfer-Encoding: yenc\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n";
+    assert_eq!(parse(raw, &small).exceeded, Some("parts"));
 }
 
 fn read(text: &str) -> Message {
