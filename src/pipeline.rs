@@ -14,6 +14,7 @@ pub mod limits;
 pub mod notice;
 mod recent;
 mod record;
+mod room;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
+pub use room::Room;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +53,8 @@ pub struct Examiner {
     pub budget: mime::Budget,
     /// From the final dot to the verdict (decision D4).
     pub patience: Duration,
+    /// Memory for reading, shared by all messages.
+    pub room: Room,
 }
 
 /// The whole path.
@@ -76,13 +80,18 @@ pub enum Fault {
     Worker(#[from] WorkerFault),
     #[error("the task of a transaction died")]
     Task,
+    #[error("no memory for reading became free in time")]
+    Room,
 }
 
 impl Fault {
     /// The one place where a fault of ours becomes a reply: never a silent pass (promise 2).
     fn into_reply(self) -> Reply {
         tracing::error!(fault = %self, "mail deferred");
-        reply::OUR_FAULT.reply()
+        match self {
+            Fault::Room => reply::NO_MEMORY.reply(),
+            _ => reply::OUR_FAULT.reply(),
+        }
     }
 }
 
@@ -95,6 +104,8 @@ pub struct Examined {
     pub findings: Vec<Finding>,
     pub verdicts: Verdicts,
     pub policy: String,
+    /// The memory that all this takes.
+    _place: room::Place,
 }
 
 /// What became of one recipient's copy.
@@ -208,6 +219,8 @@ impl Examiner {
     ) -> Result<Examined, Fault> {
         let house = self.house.load_full();
         let began = Instant::now();
+        // Some of the time; what is left must do for reading.
+        let mut place = self.room.take(content.len(), self.patience / 3).await?;
         let is_late = || began.elapsed() >= self.patience;
         // Never fails: a defect is evidence.
         let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
@@ -239,7 +252,8 @@ impl Examiner {
             instant,
         }); // one per recipient
         let policy = house.policy.version.to_string();
-        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy })
+        self.room.shrink(&mut place, content.len());
+        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy, _place: place })
     }
 }
 
