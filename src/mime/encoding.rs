@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::{Encoding, MessagePart, MimeHeaders};
 use memchr::{memchr, memmem};
 
@@ -11,7 +12,8 @@ use super::parse::slice;
 use super::{header, hidden};
 
 /// mail-parser 0.11 loses a parameter that is folded after its `=` (its issue 165), and with a `boundary` the whole
-/// multipart. A scratch copy of the same length has the folds of `Content-` fields overwritten with spaces.
+/// multipart. A scratch copy of the same length has such folds of `Content-` fields overwritten with spaces. Folds
+/// elsewhere, as every mail program writes them, are read alike by all.
 pub(super) fn unfold_parameters(raw: &[u8]) -> Cow<'_, [u8]> {
     let suspicious = [b"=\r\n ".as_slice(), b"=\r\n\t", b"\r\n =", b"\r\n\t=", b"=\n ", b"=\n\t", b"= \r\n"]
         .iter()
@@ -26,7 +28,8 @@ pub(super) fn unfold_parameters(raw: &[u8]) -> Cow<'_, [u8]> {
         let end = memchr(b'\n', &raw[at..]).map_or(raw.len(), |i| at + i + 1);
         let line = &raw[at..end];
         let folded = matches!(line.first(), Some(b' ' | b'\t')) && !line.trim_ascii().is_empty();
-        if folded && in_content_field && at >= 1 {
+        let at_equals = || raw[..at].trim_ascii_end().ends_with(b"=") || line.trim_ascii_start().starts_with(b"=");
+        if folded && in_content_field && at >= 1 && at_equals() {
             let scratch = scratch.get_or_insert_with(|| raw.to_vec());
             scratch[at - 1] = b' ';
             if at >= 2 && raw[at - 2] == b'\r' {
@@ -100,7 +103,7 @@ fn encoding_word(written: &[u8]) -> Option<String> {
 }
 
 /// The octets of a part, its transfer encoding undone.
-fn octets(part: &MessagePart<'_>, raw: &[u8]) -> Vec<u8> {
+pub(super) fn octets(part: &MessagePart<'_>, raw: &[u8]) -> Vec<u8> {
     let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
     match part.encoding {
         _ if says_base64(part) => hidden::lenient_base64(body),
@@ -109,6 +112,16 @@ fn octets(part: &MessagePart<'_>, raw: &[u8]) -> Vec<u8> {
             mail_parser::decoders::quoted_printable::quoted_printable_decode(body).unwrap_or_else(|| body.to_vec())
         }
         Encoding::None => body.to_vec(),
+    }
+}
+
+/// The text of a part, as mail-parser decodes it, from the bytes as they came.
+pub(super) fn decoded<'a>(part: &MessagePart<'_>, raw: &'a [u8]) -> Cow<'a, str> {
+    let octets = octets(part, raw);
+    let charset = part.content_type().and_then(|declared| declared.attribute("charset"));
+    match charset.and_then(|charset| charset_decoder(charset.as_bytes())) {
+        Some(decode) => decode(&octets).into(),
+        None => String::from_utf8_lossy(&octets).into_owned().into(),
     }
 }
 

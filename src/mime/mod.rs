@@ -9,6 +9,7 @@
 //! `encoding.rs`, `outside.rs` and `hidden.rs`.
 
 mod bomb;
+mod boundary;
 mod cut;
 mod encoding;
 pub mod filetype;

@@ -9,7 +9,7 @@ use memchr::memmem;
 
 use super::encoding::{plain_encodings, unfold_parameters};
 use super::filetype::FileType;
-use super::{Body, Defect, Header, Message, Part, Stop, bomb, header};
+use super::{Body, Defect, Header, Message, Part, Stop, bomb, boundary, header};
 
 /// How much of one message is read; beyond it [`Message::exceeded`] says which limit.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +59,17 @@ pub(super) struct Seat {
     pub level: usize,
 }
 
+/// One message as mail-parser read it.
+pub(super) struct Source<'a> {
+    pub parsed: &'a mail_parser::Message<'a>,
+    /// The bytes as they came; mail-parser saw a copy of the same length.
+    pub raw: &'a [u8],
+    /// Where `raw` stands in the original message.
+    pub origin: Option<usize>,
+    /// Offsets at which content was overwritten in the copy, in order.
+    pub mended: Vec<usize>,
+}
+
 pub(super) struct Reading<'b> {
     pub message: Message,
     pub budget: &'b Budget,
@@ -92,7 +103,18 @@ impl Reading<'_> {
             self.defect("unknown-encoding", &seat);
             self.exceed(AMBIGUOUS);
         }
-        let Some(parsed) = MessageParser::default().parse(scratch.as_ref()) else {
+        let first = MessageParser::default().parse(scratch.as_ref());
+        let found = first.as_ref().map_or_else(Vec::new, |parsed| boundary::in_mid_line(parsed, &scratch));
+        let (copy, mended);
+        let parsed = if found.is_empty() {
+            mended = found;
+            first
+        } else {
+            drop(first);
+            (copy, mended) = self.mend_boundaries(scratch.to_vec(), found, &seat);
+            MessageParser::default().parse(&copy)
+        };
+        let Some(parsed) = parsed else {
             if !raw.is_empty() {
                 self.defect("unparsable", &seat);
                 let text = header::decode_bytes(raw).into_owned();
@@ -105,9 +127,30 @@ impl Reading<'_> {
         if seat.depth == 0 && seat.parent.is_none() {
             self.message.headers.clone_from(&headers);
         }
-        self.walk(&parsed, 0, raw, origin, seat.clone());
+        self.walk(&Source { parsed: &parsed, raw, origin, mended }, 0, seat.clone());
         self.other_readings(raw, &headers, seat);
         headers
+    }
+
+    /// Makes mail-parser blind to delimiters in the middle of a line; the copy for it, and the offsets that were
+    /// overwritten, in order.
+    fn mend_boundaries(&mut self, mut copy: Vec<u8>, mut found: Vec<usize>, seat: &Seat) -> (Vec<u8>, Vec<usize>) {
+        /// What stood behind a false delimiter may hold multiparts of its own.
+        const ROUNDS: usize = 4;
+        let mut mended = Vec::new();
+        for _ in 0..ROUNDS {
+            found.iter().for_each(|at| copy[*at] = b'_');
+            mended.append(&mut found);
+            found = MessageParser::default().parse(&copy).map_or_else(Vec::new, |p| boundary::in_mid_line(&p, &copy));
+            if found.is_empty() {
+                mended.sort_unstable();
+                return (copy, mended);
+            }
+        }
+        self.defect("ambiguous-boundary", seat);
+        self.exceed(AMBIGUOUS);
+        mended.sort_unstable();
+        (copy, mended)
     }
 
     /// A message too costly to take apart: its beginning is read as text, and it is said.

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! From mail-parser's parts to ours, one by one.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use mail_parser::{Encoding, MessagePart, MimeHeaders, PartType};
 use memchr::memmem;
 
-use super::encoding::{binary_as_text, repair, says_base64};
+use super::encoding::{binary_as_text, decoded, octets, repair, says_base64};
 use super::filetype::{FileType, sniff};
-use super::parse::{Reading, Seat, join, slice};
+use super::parse::{Reading, Seat, Source, join, slice};
 use super::{Body, Header, header, hidden};
 
+impl Source<'_> {
+    /// Whether mail-parser saw other bytes in this part than came.
+    fn is_mended(&self, part: &MessagePart<'_>) -> bool {
+        let first = self.mended.partition_point(|at| *at < part.offset_body as usize);
+        self.mended.get(first).is_some_and(|at| *at < part.offset_end as usize)
+    }
+}
+
 impl Reading<'_> {
-    pub(super) fn walk(
-        &mut self,
-        parsed: &mail_parser::Message<'_>,
-        id: usize,
-        raw: &[u8],
-        origin: Option<usize>,
-        seat: Seat,
-    ) {
+    pub(super) fn walk(&mut self, source: &Source<'_>, id: usize, seat: Seat) {
+        let Source { parsed, raw, origin, .. } = *source;
         let Some(part) = parsed.parts.get(id) else { return };
         if self.message.parts.len() >= self.budget.parts {
             return self.exceed("parts");
@@ -39,12 +42,12 @@ impl Reading<'_> {
                 if children.is_empty() {
                     self.unparsable_multipart(part, raw, index, &seat);
                 }
-                self.outside_the_parts(parsed, part, children, raw, index, &seat);
                 for (n, child) in children.iter().enumerate() {
                     let path = join(&seat.path, &(n + 1).to_string());
                     let inner = Seat { path, parent: Some(index), depth: seat.depth, level: seat.level + 1 };
-                    self.walk(parsed, *child as usize, raw, origin, inner);
+                    self.walk(source, *child as usize, inner);
                 }
+                self.outside_the_parts(source, part, children, index, &seat);
             }
             PartType::Message(nested) => {
                 // Encoded nested messages have offsets of their own.
@@ -68,13 +71,16 @@ impl Reading<'_> {
                 if let Some(bytes) = binary_as_text(part, raw, &declared) {
                     return self.attachment(name_of(part), bytes, declared, headers, range, seat);
                 }
-                let text = repair(part, raw, text);
+                let text = if source.is_mended(part) { decoded(part, raw) } else { Cow::Borrowed(text.as_ref()) };
+                let text = repair(part, raw, &text);
                 self.text_part(part, text, declared, headers, range, seat);
             }
             PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
                 let bytes = if part.is_encoding_problem && says_base64(part) {
                     self.defect("bad-encoding", &seat);
                     hidden::lenient_base64(slice(raw, part.offset_body as usize..part.offset_end as usize))
+                } else if source.is_mended(part) {
+                    octets(part, raw)
                 } else {
                     bytes.to_vec()
                 };

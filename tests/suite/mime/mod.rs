@@ -139,6 +139,41 @@ fn what_stands_outside_the_parts_is_read() {
 }
 
 #[test]
+fn parts_behind_the_closing_delimiter_are_decoded() {
+    let secret = "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\nU0VDUkVU\n";
+    for behind in [format!("--x\n{secret}--x--\n"), format!("\n--x\n{secret}"), secret.to_owned()] {
+        let message = read(&format!("Content-Type: multipart/mixed; boundary=x\n\n--x\n\nhello\n--x--\n{behind}"));
+        assert!(texts(&message).ends_with("|SECRET"), "{message:#?}");
+        assert!(message.defects.iter().any(|d| d.kind == "hidden-parts"));
+    }
+    let closings = format!("Content-Type: multipart/mixed; boundary=x\n\n{}", "--x\n\na\n--x--\n".repeat(500));
+    assert_eq!(read(&closings).exceeded, None);
+}
+
+#[test]
+fn a_delimiter_stands_at_the_start_of_a_line() {
+    let message = read(
+        "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nDIFFUSION --x\nRESTREINTE ---x--\n--x\nContent-Type: text/csv; name=a.csv\n\nb;--x\n--x--\n",
+    );
+    assert_eq!((texts(&message).as_str(), names(&message)), ("DIFFUSION --x\r\nRESTREINTE ---x--", vec!["a.csv"]));
+    assert!(matches!(&message.parts[2].body, Body::Attachment(bytes) if bytes.as_ref() == b"b;--x"));
+    let quoted = read(
+        "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nD=C9FENSE --x fin\n--x--\n",
+    );
+    assert_eq!(texts(&quoted), "DÉFENSE --x fin");
+    assert_eq!((message.defects.len(), quoted.exceeded), (0, None));
+}
+
+#[test]
+fn folds_as_mail_programs_write_them_are_no_defect() {
+    let parts = "--a\nContent-Type: text/plain;\n\tcharset=\"utf-8\"\nContent-Transfer-Encoding: quoted-printable\n\na=\n b\n--a--\n";
+    let message = read(&format!("Content-Type: multipart/mixed;\n\tboundary=\"a\"\n\n{parts}"));
+    assert_eq!((texts(&message).as_str(), message.defects.as_slice()), ("a b", [].as_slice()));
+    let message = read(&format!("Content-Type: multipart/mixed; boundary=\n\t\"a\"\n\n{parts}"));
+    assert_eq!(message.defects[0].kind, "folded-parameter");
+}
+
+#[test]
 fn a_wrong_charset_is_decoded_as_what_it_is() {
     let raw = b"Content-Type: text/plain; charset=utf-8\r\n\r\nSECRET D\xc9FENSE\r\n";
     assert_eq!(texts(&parse(raw, &Budget::default())), "SECRET DÉFENSE");
