@@ -42,7 +42,7 @@ use crate::mail::Mailbox;
 use crate::mime;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::notice::Notifier;
-use crate::pipeline::{Examiner, Pipeline};
+use crate::pipeline::{Examiner, Pipeline, Room};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
@@ -105,6 +105,7 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         workers: Arc::new(Workers::new(workers)),
         budget: mime::Budget::default(),
         patience: settings.limits.inspection,
+        room: Room::new(settings.limits.reading),
     })
 }
 

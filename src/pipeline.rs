@@ -14,13 +14,15 @@ pub mod limits;
 pub mod notice;
 mod recent;
 mod record;
+mod room;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
+pub use room::Room;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::task::TaskTracker;
 
@@ -28,10 +30,9 @@ use crate::deliver::Onward;
 use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
 use crate::detect::recipient::{Class, Recipient};
-use crate::detect::text::Text;
-use crate::detect::{Detectors, Finding};
+use crate::detect::{Detectors, Finding, text};
 use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, reply};
-use crate::mime::{self, Message};
+use crate::mime::{self, Message, Stop};
 use crate::policy::limits::Party;
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{Policy, Question, class_judged};
@@ -52,6 +53,8 @@ pub struct Examiner {
     pub budget: mime::Budget,
     /// From the final dot to the verdict (decision D4).
     pub patience: Duration,
+    /// Memory for reading, shared by all messages.
+    pub room: Room,
 }
 
 /// The whole path.
@@ -77,13 +80,18 @@ pub enum Fault {
     Worker(#[from] WorkerFault),
     #[error("the task of a transaction died")]
     Task,
+    #[error("no memory for reading became free in time")]
+    Room,
 }
 
 impl Fault {
     /// The one place where a fault of ours becomes a reply: never a silent pass (promise 2).
     fn into_reply(self) -> Reply {
         tracing::error!(fault = %self, "mail deferred");
-        reply::OUR_FAULT.reply()
+        match self {
+            Fault::Room => reply::NO_MEMORY.reply(),
+            _ => reply::OUR_FAULT.reply(),
+        }
     }
 }
 
@@ -96,6 +104,8 @@ pub struct Examined {
     pub findings: Vec<Finding>,
     pub verdicts: Verdicts,
     pub policy: String,
+    /// The memory that all this takes.
+    _place: room::Place,
 }
 
 /// What became of one recipient's copy.
@@ -208,11 +218,19 @@ impl Examiner {
         instant: Timestamp,
     ) -> Result<Examined, Fault> {
         let house = self.house.load_full();
-        let message = aside(content.len(), || mime::parse(content, &self.budget)); // never fails: a defect is evidence
+        let began = Instant::now();
+        // Some of the time; what is left must do for reading.
+        let mut place = self.room.take(content.len(), self.patience / 3).await?;
+        let is_late = || began.elapsed() >= self.patience;
+        // Never fails: a defect is evidence.
+        let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
         let sender = gather::sender(&envelope.reverse_path, client);
-        let recipients = self.classify(&house.policy, envelope, instant).await;
-        let opened = self.open_documents(&message).await?;
-        let texts: Vec<Text> = aside(content.len(), || crate::detect::text::gather(&message, &opened));
+        let recipients = self.classify(&house.policy, envelope, instant, began).await;
+        let opened = self.open_documents(&message, began + self.patience).await?;
+        let (texts, ended) = aside(content.len(), || text::gather_until(&message, &opened, &Stop::when(&is_late)));
+        if let Some(ended) = ended {
+            message.exceeded = Some(ended);
+        }
         let evidence = Evidence {
             envelope,
             sender: &sender,
@@ -222,7 +240,8 @@ impl Examiner {
             opened: &opened,
             people: &house.policy.people,
         };
-        let findings = aside(content.len(), || house.detectors.inspect(&evidence)); // facts, no opinions
+        // Facts, no opinions.
+        let findings = aside(content.len(), || house.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
         let verdicts = house.policy.judge(&Question {
             sender: &sender,
             recipients: &recipients,
@@ -233,7 +252,8 @@ impl Examiner {
             instant,
         }); // one per recipient
         let policy = house.policy.version.to_string();
-        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy })
+        self.room.shrink(&mut place, content.len());
+        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy, _place: place })
     }
 }
 

@@ -138,6 +138,7 @@ impl Reader {
             },
             limits: Limits {
                 memory: self.one::<ByteSize>("limits.memory").0,
+                reading: self.one::<ByteSize>("limits.reading").0,
                 inspection: self.one("limits.inspection"),
                 workers: self.one("limits.workers"),
             },

@@ -126,6 +126,7 @@ const KEYS: &[Key] = &[
     one("log.level", &["info"], r#"level = "info""#),
     one("log.target", &["stderr"], r#"target = "stderr""#),
     one("limits.memory", &["512 MiB"], r#"memory = "512 MiB""#),
+    one("limits.reading", &["512 MiB"], r#"reading = "512 MiB""#),
     one("limits.inspection", &["45s"], r#"inspection = "45s""#),
     one("limits.next_hop", &["45s"], r#"next_hop = "45s""#),
     one("limits.connect", &["10s"], r#"connect = "10s""#),

@@ -124,6 +124,8 @@ pub struct Dns {
 pub struct Limits {
     /// Bytes of message content in flight at most, over all sessions; beyond it 452.
     pub memory: u64,
+    /// Bytes for reading messages at most, over all of them; beyond it mail waits, then 452.
+    pub reading: u64,
     /// From the final dot to the verdict (decision D4).
     pub inspection: Duration,
     /// Worker processes that open documents.

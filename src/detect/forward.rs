@@ -293,6 +293,9 @@ fn field<'a>(folded: &'a str, names: &[String]) -> Option<&'a str> {
     names.iter().any(|known| known == name).then(|| value.trim())
 }
 
+/// Bytes of a line of a header block that are read.
+const FIELD: usize = 1_000;
+
 /// The header block over a quoted message.
 struct Block {
     /// The line that names the author, folded.
@@ -304,7 +307,9 @@ impl Block {
     fn read(lines: &[&str]) -> Option<Block> {
         let mut from = None;
         let (mut subject, mut others) = (false, 0);
-        let filled = lines.iter().take(24).map(|line| fold(line.trim())).filter(|line| !line.is_empty());
+        // A field of a header is short; what follows in its line is not looked at.
+        let head = |line: &str| fold(line[..line.floor_char_boundary(FIELD)].trim());
+        let filled = lines.iter().take(24).map(|line| head(line.trim_start())).filter(|line| !line.is_empty());
         for (nth, line) in filled.take(12).enumerate() {
             let line = line.trim_start_matches(['>', ' ', '*', '|']);
             if let Some(value) = field(line, &WORDINGS.from) {

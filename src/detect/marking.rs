@@ -22,7 +22,7 @@ const HEADERS: &[&str] = &["Keywords", "Comments", "X-Marking", "X-Classificatio
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let markings = &look.tables.markings;
-    for (index, text) in look.evidence.texts.iter().enumerate() {
+    for (index, text) in look.texts().enumerate() {
         if text.place == "subject" {
             let bare = look::subject(&text.normal).bare;
             let original = look::subject(&text.original).bare;

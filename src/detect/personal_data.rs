@@ -24,7 +24,7 @@ const COLUMN: usize = 8;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let mut values: BTreeMap<(&str, &'static str), BTreeSet<String>> = BTreeMap::new();
-    for (index, text) in look.evidence.texts.iter().enumerate() {
+    for (index, text) in look.texts().enumerate() {
         let least = if look.has_hit(index, Topic::Identity) { 5 } else { 8 };
         // A machine-readable zone has its digits among letters, and fillers.
         if !holds_a_number(&text.normal, least) && !text.original.contains("<<") {
@@ -178,7 +178,7 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     let mut at = 0;
     while let Some(range) = patterns.iban.find_at(text, at).map(|found| found.range()) {
         // "ab238388 ma12 …": what is no account number may hide the beginning of one.
-        at = range.start + 1;
+        at = next_start(text, range.start);
         let before = text[..range.start].chars().next_back();
         if before.is_none_or(|c| !c.is_alphanumeric())
             && let Some(found) = iban(text, range)
@@ -190,7 +190,7 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     }
     let mut at = 0;
     while let Some(range) = patterns.nir.find_at(text, at).map(|found| found.range()) {
-        at = range.start + 1;
+        at = next_start(text, range.start);
         if !taken.holds(&range) && whole(text, &range) && check::is_nir(&text[range.clone()]) {
             at = range.end;
             add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
@@ -252,19 +252,25 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     }
 }
 
-/// Stretches already recognised, in which no other kind is looked for.
+/// Where the next number may begin behind one that began at `start`: nowhere in the same run of letters and digits,
+/// however long that is.
+fn next_start(text: &str, start: usize) -> usize {
+    let run = text.as_bytes()[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    // Patterns begin with an ASCII character, so the next byte is a boundary.
+    start + run.max(1)
+}
+
+/// Stretches already recognised, in which no other kind is looked for: end by start.
 #[derive(Default)]
-struct Taken(Vec<Range<usize>>);
+struct Taken(BTreeMap<usize, usize>);
 
 impl Taken {
     fn add(&mut self, range: Range<usize>) {
-        let at = self.0.partition_point(|known| known.start < range.start);
-        self.0.insert(at, range);
+        self.0.insert(range.start, range.end);
     }
 
     fn holds(&self, range: &Range<usize>) -> bool {
-        let at = self.0.partition_point(|known| known.start < range.end);
-        at.checked_sub(1).is_some_and(|before| self.0[before].end > range.start)
+        self.0.range(..range.end).next_back().is_some_and(|(_, end)| *end > range.start)
     }
 }
 
@@ -277,8 +283,7 @@ fn each<'a>(pattern: &'a Regex, text: &'a str, taken: &Taken) -> impl Iterator<I
         loop {
             let found = pattern.find_at(text, at)?.range();
             if taken.holds(&found) || !whole(text, &found) {
-                // Patterns begin with an ASCII character, so the next byte is a boundary.
-                at = found.start + 1;
+                at = next_start(text, found.start);
                 continue;
             }
             at = found.end;
@@ -450,6 +455,16 @@ mod tests {
         let phones: BTreeSet<_> = found("06 39 98 77 48, +33 6 39 98 77 48, 06.39.98.77.48").into_iter().collect();
         assert_eq!(phones.len(), 1);
         assert_eq!(kinds("0470 12 34 56 / 02 123 45 67 / 06-12345678 / 07700 900123 / 0661-234567"), ["phone"; 5]);
+    }
+
+    #[test]
+    fn a_number_begins_where_a_run_of_letters_and_digits_begins() {
+        assert_eq!(next_start("1234 5", 0), 4);
+        assert_eq!(next_start("+33 6", 0), 1);
+        let mut taken = Taken::default();
+        taken.add(10..20);
+        taken.add(2..5);
+        assert!(taken.holds(&(19..21)) && taken.holds(&(4..6)) && !taken.holds(&(5..10)) && !taken.holds(&(20..30)));
     }
 
     #[test]

@@ -330,6 +330,9 @@ impl Talk<'_> {
         self.relay = Some(relay);
         self.door.metrics.inspection.observe(began.elapsed());
         self.door.note(&processed);
+        if processed.outcome.reply == reply::NO_MEMORY.reply() {
+            self.door.metrics.memory_refusals.add(1);
+        }
         self.share.hold(0);
         processed.outcome.reply
     }

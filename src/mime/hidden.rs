@@ -36,9 +36,12 @@ fn uuencoded(text: &str, found: &mut Vec<Pasted>) {
         let at_line_start = at == 0 || rest.as_bytes()[at - 1] == b'\n';
         let block = &rest[at + 6..];
         rest = block;
+        if !at_line_start {
+            continue; // before anything looks for the line's end: it may be far
+        }
         let mut lines = block.lines();
         let Some((mode, name)) = lines.next().and_then(|head| head.split_once(' ')) else { continue };
-        if !at_line_start || mode.len() > 4 || mode.len() < 3 || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
+        if mode.len() > 4 || mode.len() < 3 || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
             continue;
         }
         let mut bytes = Vec::new();

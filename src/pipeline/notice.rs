@@ -198,7 +198,7 @@ fn spoken(message: &Message) -> Option<&'static str> {
     })?;
     let end = text.floor_char_boundary(READ);
     let text = text.get(..end)?;
-    let text = if html { nanohtml2text::html2text(text) } else { text.to_owned() };
+    let text = if html { crate::mime::html::text(text).shown } else { text.to_owned() };
     let own: Vec<&str> = text.lines().filter(|line| !line.starts_with('>')).collect();
     language::guess(&own.join("\n"))
 }

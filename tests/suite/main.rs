@@ -7,6 +7,7 @@ mod demo;
 mod detect;
 mod document;
 mod limits;
+mod mime;
 mod notices;
 mod path;
 mod policy;

@@ -42,6 +42,7 @@ fn nothing_set_is_a_sound_gateway_for_this_machine() {
     assert_eq!(settings.smtp.max_size, 50 << 20);
     assert_eq!(settings.next_hop.pool.idle, Duration::from_secs(30));
     assert_eq!(settings.limits.memory, 512 << 20);
+    assert_eq!(settings.limits.reading, 512 << 20);
     assert_eq!(settings.policies.mode, Mode::Enforce);
     assert!(!settings.smtp.hostname.is_empty());
     // Decision D10: the missing release road is the one thing to be said.

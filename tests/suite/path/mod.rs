@@ -11,6 +11,7 @@ mod postfix;
 mod crash;
 mod each_copy_its_own_way;
 mod live_talk;
+mod memory;
 mod next_hop_faults;
 mod release;
 mod repeats;
