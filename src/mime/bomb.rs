@@ -12,7 +12,9 @@ const MOST_BOUNDARIES: usize = 50_000;
 /// Lines in the header sections of one message and its parts: each costs many times its bytes.
 const MOST_FIELDS: usize = 200_000;
 /// A multipart whose boundary never comes is searched to the message's end: so many bytes may be searched in all.
-const MOST_SEARCHED: usize = 4 << 30;
+const MOST_SEARCHED: usize = 512 << 20;
+/// So many multiparts are read however long the message is: a thread forwarded whole.
+const FEW_MULTIPARTS: usize = 100;
 
 /// Which budget reading `raw` would break, if any.
 pub(super) fn told(raw: &[u8], header_end: usize, budget: &Budget) -> Option<&'static str> {
@@ -27,7 +29,7 @@ pub(super) fn told(raw: &[u8], header_end: usize, budget: &Budget) -> Option<&'s
         multiparts += usize::from(before(b"multipart"));
         digest |= is_digest;
     }
-    if attached > MOST_ATTACHED || multiparts.saturating_mul(raw.len()) > MOST_SEARCHED {
+    if attached > MOST_ATTACHED || multiparts > FEW_MULTIPARTS && multiparts.saturating_mul(raw.len()) > MOST_SEARCHED {
         return Some("depth");
     }
     let mut boundaries = 0;

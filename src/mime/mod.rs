@@ -78,7 +78,8 @@ pub struct Part {
 /// A deviation from the standards. Evidence, never an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
-    /// A short name such as `duplicate-header`, `missing-boundary`, `bad-encoding`, `folded-parameter`, `hidden-parts`.
+    /// A short name such as `duplicate-header`, `missing-boundary`, `bad-encoding`, `folded-parameter`, `hidden-parts`,
+    /// `ambiguous-boundary`.
     pub kind: &'static str,
     pub place: String,
 }

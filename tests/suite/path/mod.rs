@@ -10,6 +10,7 @@ mod postfix;
 
 mod crash;
 mod each_copy_its_own_way;
+mod late;
 mod live_talk;
 mod memory;
 mod next_hop_faults;
