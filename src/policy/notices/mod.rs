@@ -5,10 +5,13 @@
 //! line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that is
 //! only a label and a place, such as `Reference: {reference}`.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+mod read;
 
-use super::fault::{Fault, Source, source};
+use std::collections::BTreeMap;
+
+use read::Reader;
+
+use super::fault::{Fault, source};
 use super::rules::Rules;
 use super::verdict::Disposition;
 
@@ -261,165 +264,6 @@ fn filled(pieces: &[Piece], facts: &Facts<'_>) -> Option<String> {
         Piece::Place(place) => place.fact(facts),
     });
     texts.collect()
-}
-
-/// Reads one file.
-struct Reader<'f> {
-    source: Source,
-    faults: &'f mut Vec<Fault>,
-}
-
-impl Reader<'_> {
-    fn text(self) -> Text {
-        let mut text = Text { title: String::new(), passages: Vec::new() };
-        let (source, faults) = (self.source, self.faults);
-        let whole = source.inner().as_str();
-        if whole.len() > LONGEST {
-            faults.push(Fault::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
-            return text;
-        }
-        let mut open = false; // whether the next line may go on with the passage before it
-        for (at, line) in lines(whole) {
-            if text.title.is_empty() {
-                match line.strip_prefix("# ").map(str::trim) {
-                    Some(title) if !title.is_empty() && !title.contains('{') => text.title = title.to_owned(),
-                    Some(title) if title.contains('{') => {
-                        let message = "a title has no places: it is seen wherever mail is listed";
-                        faults.push(Fault::at(&source, at..at + line.len(), message).help("name the matter alone"));
-                        text.title = title.to_owned();
-                    }
-                    _ if line.is_empty() => {}
-                    _ => {
-                        let message = "the notice has no title";
-                        faults.push(
-                            Fault::at(&source, at..at + line.len(), message)
-                                .help("let the first line be `# ` and the subject of the mail"),
-                        );
-                        return text;
-                    }
-                }
-                continue;
-            }
-            let (item, words) = line.strip_prefix("- ").map_or((false, line), |words| (true, words.trim()));
-            if line.is_empty() {
-                open = false;
-            } else if line == "{outcome}" {
-                text.passages.push(Passage::Outcome);
-                open = false;
-            } else if let Some((label, place)) = labelled(line) {
-                text.passages.push(Passage::Labelled(label, place));
-                open = false;
-            } else {
-                let more = pieces(words, at + line.len() - words.len(), &source, faults);
-                match text.passages.last_mut() {
-                    Some(Passage::Paragraph(known) | Passage::Item(known)) if open && !item => {
-                        known.push(Piece::Words(" ".into()));
-                        known.extend(more);
-                    }
-                    _ if item => text.passages.push(Passage::Item(more)),
-                    _ => text.passages.push(Passage::Paragraph(more)),
-                }
-                open = true;
-            }
-        }
-        if text.title.is_empty() {
-            let fault = Fault::of_file(source.name(), "the notice is empty");
-            faults.push(fault.help("let the first line be `# ` and the subject of the mail"));
-        }
-        text
-    }
-
-    /// Paragraphs without title or places.
-    fn outcome(self) -> Vec<String> {
-        let whole = self.source.inner().as_str();
-        if let Some(at) = whole.find('{') {
-            let message = "the words for an outcome have no places";
-            self.faults.push(Fault::at(&self.source, at..at + 1, message).help("the text around them names the facts"));
-        }
-        let mut paragraphs: Vec<String> = Vec::new();
-        let mut open = false;
-        for (_, line) in lines(whole) {
-            match paragraphs.last_mut() {
-                _ if line.is_empty() => {}
-                Some(paragraph) if open => {
-                    paragraph.push(' ');
-                    paragraph.push_str(line);
-                }
-                _ => paragraphs.push(line.to_owned()),
-            }
-            open = !line.is_empty();
-        }
-        if paragraphs.is_empty() {
-            self.faults.push(Fault::of_file(self.source.name(), "is empty").help("say what became of the mail"));
-        }
-        paragraphs
-    }
-}
-
-/// Trimmed lines with the byte at which each begins.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut at = 0;
-    text.split_inclusive('\n').map(move |line| {
-        let start = at + (line.len() - line.trim_start().len()).min(line.trim_end().len());
-        at += line.len();
-        (start, line.trim())
-    })
-}
-
-/// A line that is a label, its colon and one place: it does not flow together with others.
-fn labelled(line: &str) -> Option<(String, Place)> {
-    let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
-    let label = label.trim_end();
-    (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), place_named(place)?))
-}
-
-fn place_named(name: &str) -> Option<Place> {
-    match name {
-        "recipient" => Some(Place::Recipient),
-        "date" => Some(Place::Date),
-        "reference" => Some(Place::Reference),
-        "charter" => Some(Place::Charter),
-        _ => None,
-    }
-}
-
-/// Words and places of one line that begins at byte `at`.
-fn pieces(line: &str, at: usize, source: &Source, faults: &mut Vec<Fault>) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut rest = line;
-    let place_at = |rest: &str, len: usize| -> Range<usize> {
-        let start = at + line.len() - rest.len();
-        start..start + len
-    };
-    while let Some(open) = rest.find('{') {
-        let (words, tail) = rest.split_at(open);
-        pieces.push(Piece::Words(words.to_owned()));
-        let Some(close) = tail.find('}') else {
-            faults.push(Fault::at(source, place_at(tail, 1), "this brace is not closed").help(PLACES_KNOWN));
-            return pieces;
-        };
-        // Both braces are one byte, so these are boundaries.
-        let name = &tail[1..close];
-        match place_named(name) {
-            Some(place) => pieces.push(Piece::Place(place)),
-            None if name == "outcome" => {
-                let message = "`{outcome}` becomes whole sentences";
-                faults
-                    .push(Fault::at(source, place_at(tail, close + 1), message).help("let it stand alone on its line"));
-            }
-            None => {
-                let message = format!("`{{{name}}}` is no place");
-                let fault = Fault::at(source, place_at(tail, close + 1), message).help(PLACES_KNOWN);
-                faults.push(match super::fault::nearest(name, PLACES) {
-                    Some(_) => fault.nearest(name, PLACES),
-                    None => fault,
-                });
-            }
-        }
-        rest = &tail[close + 1..];
-    }
-    pieces.push(Piece::Words(rest.to_owned()));
-    pieces
 }
 
 #[cfg(test)]
