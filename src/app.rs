@@ -40,6 +40,7 @@ use crate::listen::metrics::Metrics;
 use crate::listen::{control, http, smtp};
 use crate::mail::Mailbox;
 use crate::mime;
+use crate::pipeline::digest::Addressees;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::notice::Notifier;
 use crate::pipeline::{Examiner, Pipeline};
@@ -508,9 +509,18 @@ async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
             }
         }
         pipeline.limits.forget_idle();
-        match store.sweep(Timestamp::now()).await {
+        let now = Timestamp::now();
+        match store.sweep(now).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),
             Err(error) => tracing::error!(%error, "expired things could not be swept"),
+        }
+        if let Err(error) = pipeline.tell_later(now).await {
+            tracing::error!(%error, "senders could not be told what became of their mail");
+        }
+        match pipeline.digest(now).await {
+            Ok(true) => tracing::info!("the digest is on its way"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the digest could not be sent"),
         }
     }
 }
@@ -542,7 +552,8 @@ fn notifier(settings: &Settings) -> Notifier {
         // Our name was read as a domain, or is `localhost`: behind an @ it makes a mailbox.
         Mailbox::parse(&format!("postmaster@{}", settings.smtp.hostname)).expect("our name is a domain")
     });
-    Notifier::new(from, notices.language, notices.charter, TimeZone::system())
+    let digest = (!notices.digest_to.is_empty()).then_some(Addressees { to: notices.digest_to, at: notices.digest_at });
+    Notifier::new(from, notices.language, notices.charter, digest, TimeZone::system())
 }
 
 fn store_settings(settings: &Settings) -> store::Settings {

@@ -9,7 +9,9 @@
 //! Standards: RFC 5321 §4.1.1.4 (one reply for all recipients), decisions D1, D2, D4, D11, D12 and D17.
 
 mod act;
+pub mod digest;
 mod gather;
+mod later;
 pub mod limits;
 pub mod notice;
 mod recent;
@@ -150,7 +152,7 @@ impl Pipeline {
             return Ok(Reservation::default());
         }
         let house = self.examiner.house.load();
-        let sender = gather::sender(from, client);
+        let sender = gather::sender(from, client, &house.policy.units);
         let party = Party::new(client.address, client.login.as_deref(), &sender, &house.policy);
         self.limits.begin(&party, house.policy.mode.observes(now))
     }
@@ -209,7 +211,7 @@ impl Examiner {
     ) -> Result<Examined, Fault> {
         let house = self.house.load_full();
         let message = aside(content.len(), || mime::parse(content, &self.budget)); // never fails: a defect is evidence
-        let sender = gather::sender(&envelope.reverse_path, client);
+        let sender = gather::sender(&envelope.reverse_path, client, &house.policy.units);
         let recipients = self.classify(&house.policy, envelope, instant).await;
         let opened = self.open_documents(&message).await?;
         let texts: Vec<Text> = aside(content.len(), || crate::detect::text::gather(&message, &opened));

@@ -5,10 +5,12 @@
 //! line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that is
 //! only a label and a place, such as `Reference: {reference}`.
 
+mod digest;
 mod read;
 
 use std::collections::BTreeMap;
 
+pub use digest::{DIGEST, Digest, Figure, List};
 use read::Reader;
 
 use super::fault::{Fault, source};
@@ -22,7 +24,6 @@ pub const ADVICE: &str = "advice";
 /// Bytes of one text at most.
 const LONGEST: usize = 64 * 1024;
 const PLACES: [&str; 5] = ["recipient", "date", "reference", "charter", "outcome"];
-const PLACES_KNOWN: &str = "the places are {recipient}, {date}, {reference}, {charter} and {outcome}";
 
 /// What became of the copies a notice speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +83,7 @@ enum Passage {
     Item(Vec<Piece>),
     Labelled(String, Place),
     Outcome,
+    List(List),
 }
 
 #[derive(Debug, Clone)]
@@ -96,6 +98,7 @@ enum Place {
     Date,
     Reference,
     Charter,
+    Figure(Figure),
 }
 
 /// One text in the language it was found in.
@@ -107,15 +110,17 @@ pub struct Chosen<'a> {
 }
 
 /// What stands in the places of a text. Nothing in it is read for places again.
-#[derive(Debug, Clone, Copy)]
+/// Where a fact is missing, what would name it is left out.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Facts<'a> {
     /// Addresses, or how many there are.
-    pub recipients: &'a str,
+    pub recipients: Option<&'a str>,
     pub date: &'a str,
-    pub reference: &'a str,
-    /// Without it, what would name it is left out.
+    pub reference: Option<&'a str>,
     pub charter: Option<&'a str>,
-    pub outcome: Outcome,
+    /// None in a notice about what became of a copy later, and in a digest.
+    pub outcome: Option<Outcome>,
+    pub digest: Option<&'a Digest>,
 }
 
 /// A text filled in, ready to be laid out.
@@ -154,7 +159,7 @@ impl Notices {
                 continue;
             }
             let whole = notices.languages.entry(language.to_owned()).or_default();
-            let reader = Reader { source: source(path, text), faults: &mut faults };
+            let reader = Reader { source: source(path, text), digest: name == DIGEST, faults: &mut faults };
             match Outcome::ALL.into_iter().find(|outcome| outcome.file() == name) {
                 Some(outcome) => {
                     whole.outcomes.insert(outcome, reader.outcome());
@@ -237,8 +242,13 @@ impl<'a> Chosen<'a> {
                     blocks.extend(place.fact(facts).map(|fact| Block::Labelled(label.clone(), fact.to_owned())));
                 }
                 Passage::Outcome => {
-                    let words = self.outcomes.get(&facts.outcome).into_iter().flatten();
+                    let words = facts.outcome.and_then(|outcome| self.outcomes.get(&outcome)).into_iter().flatten();
                     blocks.extend(words.cloned().map(Block::Paragraph));
+                }
+                Passage::List(list) => {
+                    let items =
+                        facts.digest.and_then(|digest| digest.lists.get(list)).filter(|items| !items.is_empty());
+                    blocks.push(Block::Items(items.cloned().unwrap_or_else(|| vec!["—".to_owned()])));
                 }
             }
         }
@@ -249,10 +259,11 @@ impl<'a> Chosen<'a> {
 impl Place {
     fn fact<'a>(self, facts: &Facts<'a>) -> Option<&'a str> {
         match self {
-            Place::Recipient => Some(facts.recipients),
+            Place::Recipient => facts.recipients,
             Place::Date => Some(facts.date),
-            Place::Reference => Some(facts.reference),
+            Place::Reference => facts.reference,
             Place::Charter => facts.charter,
+            Place::Figure(figure) => facts.digest?.figures.get(&figure).map(String::as_str),
         }
     }
 }
@@ -284,11 +295,12 @@ mod tests {
     }
 
     const FACTS: Facts<'static> = Facts {
-        recipients: "b@home.example{date}",
+        recipients: Some("b@home.example{date}"),
         date: "noon",
-        reference: "M1",
+        reference: Some("M1"),
         charter: Some("https://charter.example"),
-        outcome: Outcome::Held,
+        outcome: Some(Outcome::Held),
+        digest: None,
     };
 
     #[test]
@@ -335,6 +347,41 @@ mod tests {
         }
         let (_, faults) = with("outcome-held", "To {recipient}.");
         assert_eq!(faults[0].message, "the words for an outcome have no places");
+    }
+
+    #[test]
+    fn a_digest_has_places_of_its_own() {
+        let text =
+            "# Day\n\nOn {date} {waiting} wait.\n\nBy rule:\n{rules}\n\nBy unit:\n{units}\n\nPrivate: {private}\n";
+        let (notices, faults) = with("digest", text);
+        assert!(faults.is_empty(), "{faults:?}");
+        let digest = Digest {
+            figures: [(Figure::Waiting, "7".into()), (Figure::Private, "2".into())].into(),
+            lists: [(List::Rules, vec!["marked: 7".into()])].into(),
+        };
+        let facts = Facts { date: "noon", digest: Some(&digest), ..Facts::default() };
+        let blocks = notices.choose("digest", &["en"]).unwrap().fill(&facts).blocks;
+        assert_eq!(
+            blocks,
+            [
+                Block::Paragraph("On noon 7 wait.".into()),
+                Block::Paragraph("By rule:".into()),
+                Block::Items(vec!["marked: 7".into()]),
+                Block::Paragraph("By unit:".into()),
+                Block::Items(vec!["—".into()]),
+                Block::Labelled("Private:".into(), "2".into()),
+            ]
+        );
+        for (name, text, message, help) in [
+            ("digest", "# T\n\nTo {recipient}\n", "`{recipient}` is no place", "{waiting}"),
+            ("digest", "# T\n\nSo {waitin}\n", "`{waitin}` is no place", "did you mean `waiting`?"),
+            ("digest", "# T\n\nSo {rules}\n", "`{rules}` becomes a list", "alone on its line"),
+            ("held", "# T\n\nSo {waiting}\n", "`{waiting}` is no place", "{recipient}"),
+        ] {
+            let (_, faults) = with(name, text);
+            assert!(faults[0].message.starts_with(message), "{}", faults[0].message);
+            assert!(faults[0].help.as_ref().is_some_and(|h| h.contains(help)), "{:?}", faults[0].help);
+        }
     }
 
     #[test]

@@ -3,19 +3,22 @@
 
 use std::ops::Range;
 
-use super::{LONGEST, PLACES, PLACES_KNOWN, Passage, Piece, Place, Text};
-use crate::policy::fault::{Fault, Source, nearest};
+use super::digest::{self, Figure, List};
+use super::{LONGEST, PLACES, Passage, Piece, Place, Text};
+use crate::policy::fault::{Fault, Source};
 
 /// Reads one file.
 pub(super) struct Reader<'f> {
     pub source: Source,
+    /// A digest has other places than a notice about a mail.
+    pub digest: bool,
     pub faults: &'f mut Vec<Fault>,
 }
 
 impl Reader<'_> {
     pub fn text(self) -> Text {
         let mut text = Text { title: String::new(), passages: Vec::new() };
-        let (source, faults) = (self.source, self.faults);
+        let (source, faults, known) = (self.source, self.faults, Known { digest: self.digest });
         let whole = source.inner().as_str();
         if whole.len() > LONGEST {
             faults.push(Fault::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
@@ -46,14 +49,17 @@ impl Reader<'_> {
             let (item, words) = line.strip_prefix("- ").map_or((false, line), |words| (true, words.trim()));
             if line.is_empty() {
                 open = false;
-            } else if line == "{outcome}" {
+            } else if line == "{outcome}" && !known.digest {
                 text.passages.push(Passage::Outcome);
                 open = false;
-            } else if let Some((label, place)) = labelled(line) {
+            } else if let Some(list) = known.list(line) {
+                text.passages.push(Passage::List(list));
+                open = false;
+            } else if let Some((label, place)) = known.labelled(line) {
                 text.passages.push(Passage::Labelled(label, place));
                 open = false;
             } else {
-                let more = pieces(words, at + line.len() - words.len(), &source, faults);
+                let more = known.pieces(words, at + line.len() - words.len(), &source, faults);
                 match text.passages.last_mut() {
                     Some(Passage::Paragraph(known) | Passage::Item(known)) if open && !item => {
                         known.push(Piece::Words(" ".into()));
@@ -109,58 +115,84 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// A line that is a label, its colon and one place: it does not flow together with others.
-fn labelled(line: &str) -> Option<(String, Place)> {
-    let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
-    let label = label.trim_end();
-    (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), place_named(place)?))
+/// Which places may be named.
+#[derive(Clone, Copy)]
+struct Known {
+    digest: bool,
 }
 
-fn place_named(name: &str) -> Option<Place> {
-    match name {
-        "recipient" => Some(Place::Recipient),
-        "date" => Some(Place::Date),
-        "reference" => Some(Place::Reference),
-        "charter" => Some(Place::Charter),
-        _ => None,
+impl Known {
+    /// A line that is a label, its colon and one place: it does not flow together with others.
+    fn labelled(self, line: &str) -> Option<(String, Place)> {
+        let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
+        let label = label.trim_end();
+        (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), self.place(place)?))
     }
-}
 
-/// Words and places of one line that begins at byte `at`.
-fn pieces(line: &str, at: usize, source: &Source, faults: &mut Vec<Fault>) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut rest = line;
-    let place_at = |rest: &str, len: usize| -> Range<usize> {
-        let start = at + line.len() - rest.len();
-        start..start + len
-    };
-    while let Some(open) = rest.find('{') {
-        let (words, tail) = rest.split_at(open);
-        pieces.push(Piece::Words(words.to_owned()));
-        let Some(close) = tail.find('}') else {
-            faults.push(Fault::at(source, place_at(tail, 1), "this brace is not closed").help(PLACES_KNOWN));
-            return pieces;
-        };
-        // Both braces are one byte, so these are boundaries.
-        let name = &tail[1..close];
-        match place_named(name) {
-            Some(place) => pieces.push(Piece::Place(place)),
-            None if name == "outcome" => {
-                let message = "`{outcome}` becomes whole sentences";
-                faults
-                    .push(Fault::at(source, place_at(tail, close + 1), message).help("let it stand alone on its line"));
-            }
-            None => {
-                let message = format!("`{{{name}}}` is no place");
-                let fault = Fault::at(source, place_at(tail, close + 1), message).help(PLACES_KNOWN);
-                faults.push(match nearest(name, PLACES) {
-                    Some(_) => fault.nearest(name, PLACES),
-                    None => fault,
-                });
-            }
+    /// A line that is one list.
+    fn list(self, line: &str) -> Option<List> {
+        List::named(line.strip_prefix('{')?.strip_suffix('}')?).filter(|_| self.digest)
+    }
+
+    fn place(self, name: &str) -> Option<Place> {
+        match name {
+            "date" => Some(Place::Date),
+            "charter" => Some(Place::Charter),
+            "recipient" if !self.digest => Some(Place::Recipient),
+            "reference" if !self.digest => Some(Place::Reference),
+            name if self.digest => Figure::named(name).map(Place::Figure),
+            _ => None,
         }
-        rest = &tail[close + 1..];
     }
-    pieces.push(Piece::Words(rest.to_owned()));
-    pieces
+
+    fn names(self) -> Vec<&'static str> {
+        if self.digest { digest::places().collect() } else { PLACES.to_vec() }
+    }
+
+    /// What to write instead of a place there is not.
+    fn help(self) -> String {
+        format!(
+            "the places are {}",
+            self.names().iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    /// Words and places of one line that begins at byte `at`.
+    fn pieces(self, line: &str, at: usize, source: &Source, faults: &mut Vec<Fault>) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut rest = line;
+        let place_at = |rest: &str, len: usize| -> Range<usize> {
+            let start = at + line.len() - rest.len();
+            start..start + len
+        };
+        while let Some(open) = rest.find('{') {
+            let (words, tail) = rest.split_at(open);
+            pieces.push(Piece::Words(words.to_owned()));
+            let Some(close) = tail.find('}') else {
+                faults.push(Fault::at(source, place_at(tail, 1), "this brace is not closed").help(self.help()));
+                return pieces;
+            };
+            // Both braces are one byte, so these are boundaries.
+            let name = &tail[1..close];
+            match self.place(name) {
+                Some(place) => pieces.push(Piece::Place(place)),
+                None => {
+                    faults.push(self.no_place(name, |message| Fault::at(source, place_at(tail, close + 1), message)))
+                }
+            }
+            rest = &tail[close + 1..];
+        }
+        pieces.push(Piece::Words(rest.to_owned()));
+        pieces
+    }
+
+    fn no_place(self, name: &str, say: impl FnOnce(String) -> Fault) -> Fault {
+        if name == "outcome" && !self.digest {
+            return say("`{outcome}` becomes whole sentences".into()).help("let it stand alone on its line");
+        }
+        if self.digest && List::named(name).is_some() {
+            return say(format!("`{{{name}}}` becomes a list")).help("let it stand alone on its line");
+        }
+        say(format!("`{{{name}}}` is no place")).help(self.help()).nearest(name, self.names())
+    }
 }
