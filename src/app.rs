@@ -117,7 +117,14 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
     let read = policies::read(folder)
         .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
     match read {
-        Ok((files, house)) => remarks = policies::remarks(&files, &house),
+        Ok((files, house)) => {
+            remarks = policies::remarks(&files, &house);
+            let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
+            let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
+            remarks.extend(elsewhere.map(|to| {
+                format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
+            }));
+        }
         Err(error) => faults.push(error.into()),
     }
     faults.extend(tls::inward(&settings.smtp.tls).err().map(Into::into));
