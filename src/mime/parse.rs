@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use mail_parser::{Encoding, MessageParser, MessagePart, MimeHeaders, PartType};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
 use super::filetype::{FileType, sniff};
 use super::{Body, Defect, Header, Message, Part, header, hidden};
@@ -328,9 +328,10 @@ impl Reading<'_> {
         let at = |id: &u32| parsed.parts.get(*id as usize);
         let (Some(first), Some(last)) = (at(first), at(last)) else { return };
         let preamble = slice(raw, part.offset_body as usize..first.offset_header as usize);
-        let preamble = match memmem::rfind(preamble.trim_ascii_end(), b"--") {
-            Some(boundary) => &preamble[..boundary],
-            None => preamble,
+        // The last line is the boundary, which may itself begin with dashes.
+        let preamble = match memrchr(b'\n', preamble.trim_ascii_end()) {
+            Some(end) => &preamble[..end],
+            None => b"",
         };
         let epilogue = slice(raw, last.offset_end as usize..part.offset_end as usize).trim_ascii_start();
         let epilogue = match memchr(b'\n', epilogue) {
@@ -735,6 +736,11 @@ mod tests {
             read(&format!("Content-Type: multipart/mixed; boundary=x\n\n{long}\n--x\n\nhello\n--x--\n{long}fin\n"));
         assert!(texts(&message).contains("hello") && texts(&message).matches("RESTREINTE").count() == 16);
         assert!(message.defects.iter().any(|d| d.kind == "hidden-parts"));
+        // Java's and Outlook's boundaries begin with dashes of their own.
+        let message = read(
+            "Content-Type: multipart/mixed; boundary=\"----=_Part_1\"\n\n------=_Part_1\n\nhello\n------=_Part_1--\n",
+        );
+        assert!(message.defects.is_empty() && texts(&message) == "hello", "{message:?}");
     }
 
     #[test]
