@@ -40,6 +40,7 @@ use crate::listen::metrics::Metrics;
 use crate::listen::{control, http, smtp};
 use crate::mail::Mailbox;
 use crate::mime;
+use crate::pipeline::digest::Addressees;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::notice::Notifier;
 use crate::pipeline::{Examiner, Pipeline, Room};
@@ -117,7 +118,14 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
     let read = policies::read(folder)
         .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
     match read {
-        Ok((files, house)) => remarks = policies::remarks(&files, &house),
+        Ok((files, house)) => {
+            remarks = policies::remarks(&files, &house);
+            let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
+            let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
+            remarks.extend(elsewhere.map(|to| {
+                format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
+            }));
+        }
         Err(error) => faults.push(error.into()),
     }
     faults.extend(tls::inward(&settings.smtp.tls).err().map(Into::into));
@@ -509,9 +517,18 @@ async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
             }
         }
         pipeline.limits.forget_idle();
-        match store.sweep(Timestamp::now()).await {
+        let now = Timestamp::now();
+        match store.sweep(now).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),
             Err(error) => tracing::error!(%error, "expired things could not be swept"),
+        }
+        if let Err(error) = pipeline.tell_later(now).await {
+            tracing::error!(%error, "senders could not be told what became of their mail");
+        }
+        match pipeline.digest(now).await {
+            Ok(true) => tracing::info!("the digest is on its way"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the digest could not be sent"),
         }
     }
 }
@@ -543,7 +560,8 @@ fn notifier(settings: &Settings) -> Notifier {
         // Our name was read as a domain, or is `localhost`: behind an @ it makes a mailbox.
         Mailbox::parse(&format!("postmaster@{}", settings.smtp.hostname)).expect("our name is a domain")
     });
-    Notifier::new(from, notices.language, notices.charter, TimeZone::system())
+    let digest = (!notices.digest_to.is_empty()).then_some(Addressees { to: notices.digest_to, at: notices.digest_at });
+    Notifier::new(from, notices.language, notices.charter, digest, TimeZone::system())
 }
 
 fn store_settings(settings: &Settings) -> store::Settings {

@@ -9,7 +9,9 @@
 //! Standards: RFC 5321 §4.1.1.4 (one reply for all recipients), decisions D1, D2, D4, D11, D12 and D17.
 
 mod act;
+pub mod digest;
 mod gather;
+mod later;
 pub mod limits;
 pub mod notice;
 mod recent;
@@ -160,7 +162,7 @@ impl Pipeline {
             return Ok(Reservation::default());
         }
         let house = self.examiner.house.load();
-        let sender = gather::sender(from, client);
+        let sender = gather::sender(from, client, &house.policy.units);
         let party = Party::new(client.address, client.login.as_deref(), &sender, &house.policy);
         self.limits.begin(&party, house.policy.mode.observes(now))
     }
@@ -224,7 +226,7 @@ impl Examiner {
         let is_late = || began.elapsed() >= self.patience;
         // Never fails: a defect is evidence.
         let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
-        let sender = gather::sender(&envelope.reverse_path, client);
+        let sender = gather::sender(&envelope.reverse_path, client, &house.policy.units);
         let recipients = self.classify(&house.policy, envelope, instant, began).await;
         let opened = self.open_documents(&message, began + self.patience).await?;
         let (texts, ended) = aside(content.len(), || text::gather_until(&message, &opened, &Stop::when(&is_late)));

@@ -43,6 +43,14 @@ pub fn remarks(files: &BTreeMap<String, Vec<u8>>, house: &House) -> Vec<String> 
                 .to_owned(),
         );
     }
+    let unnamed: Vec<&str> = house.policy.units.unnamed().collect();
+    if let Some(first) = unnamed.first() {
+        remarks.push(format!(
+            "units/people.csv: {} of its units stand in no file of units, such as `{first}`; write [unit.\"{first}\"] into \
+             units/units.toml, or mend the name",
+            unnamed.len()
+        ));
+    }
     for rule in house.policy.rules.iter() {
         let Some(notice) = &rule.notice else { continue };
         // French is the language every notice has; the others are fallen back from.

@@ -129,6 +129,8 @@ impl Reader {
                 from: self.optional("notices.from"),
                 language: self.one::<Language>("notices.language").0,
                 charter: self.optional::<WebAddress>("notices.charter").map(|address| address.0),
+                digest_to: self.many("notices.digest_to"),
+                digest_at: self.one("notices.digest_at"),
             },
             dns: Dns { server: self.optional("dns.server"), fixed: self.optional_path("dns.static") },
             log: log::Settings {

@@ -110,6 +110,10 @@ pub struct Notices {
     pub language: String,
     /// The address of the charter that notices name.
     pub charter: Option<String>,
+    /// The security team; nobody: no digest.
+    pub digest_to: Vec<Mailbox>,
+    /// The time of day of the digest, in the system's zone.
+    pub digest_at: jiff::civil::Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

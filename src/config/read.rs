@@ -249,6 +249,16 @@ impl Setting for jiff::civil::Date {
     }
 }
 
+impl Setting for jiff::civil::Time {
+    fn read(text: &str) -> Result<jiff::civil::Time, String> {
+        let read = text.trim().split_once(':').and_then(|(hour, minute)| {
+            let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+            jiff::civil::Time::new(number(hour)?, number(minute)?, 0, 0).ok()
+        });
+        read.ok_or_else(|| format!("\"{text}\" is no time of day; write hours and minutes: \"07:30\""))
+    }
+}
+
 /// A path behind `file:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileUrl(pub PathBuf);

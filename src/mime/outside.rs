@@ -2,7 +2,7 @@
 //! What stands where no part is: multiparts without their boundary, text before the first part and after the last.
 
 use mail_parser::{MessagePart, MimeHeaders};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
 use super::header;
 use super::parse::{Reading, Seat, Source, join, slice};
@@ -51,9 +51,10 @@ impl Reading<'_> {
         let at = |id: &u32| parsed.parts.get(*id as usize);
         let (Some(first), Some(last)) = (at(first), at(last)) else { return };
         let preamble = slice(raw, part.offset_body as usize..first.offset_header as usize);
-        let preamble = match memmem::rfind(preamble.trim_ascii_end(), b"--") {
-            Some(boundary) => &preamble[..boundary],
-            None => preamble,
+        // The last line is the boundary, which may itself begin with dashes.
+        let preamble = match memrchr(b'\n', preamble.trim_ascii_end()) {
+            Some(end) => &preamble[..end],
+            None => b"",
         };
         let epilogue = slice(raw, last.offset_end as usize..part.offset_end as usize).trim_ascii_start();
         let epilogue = match memchr(b'\n', epilogue) {

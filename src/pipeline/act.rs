@@ -141,6 +141,7 @@ impl Pipeline {
             message_id: examined.message.header("message-id").map(str::to_owned),
             subject: examined.message.header("subject").filter(|_| !private).map(str::to_owned),
             private,
+            tell: self.told_later(mail, examined),
             held,
             outbox,
         }

@@ -15,14 +15,18 @@ use crate::detect::text;
 use crate::document::{Extract, Fault as Unread};
 use crate::mail::{Client, Envelope, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
-use crate::policy::Policy;
+use crate::policy::{Policy, Units};
 
-/// The first of login and MAIL FROM that names somebody (decision D18).
-pub fn sender(reverse_path: &ReversePath, client: &Client) -> Sender {
+/// The first of login and MAIL FROM that names somebody; a named application is believed by its network (decision D18).
+pub fn sender(reverse_path: &ReversePath, client: &Client, units: &Units) -> Sender {
     let login = client.login.as_deref().and_then(|login| Mailbox::parse(login).ok());
     match (login, reverse_path.mailbox()) {
         (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login) },
-        (None, Some(claimed)) => Sender { mailbox: Some(claimed.clone()), proof: Some(SenderProof::Claimed) },
+        (None, Some(claimed)) => {
+            let application = units.is_application(client.address, claimed);
+            let proof = if application { SenderProof::Login } else { SenderProof::Claimed };
+            Sender { mailbox: Some(claimed.clone()), proof: Some(proof) }
+        }
         (None, None) => Sender { mailbox: None, proof: None },
     }
 }

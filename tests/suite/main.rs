@@ -2,6 +2,7 @@
 //! The one test program: every file beside this one is a chapter.
 
 mod architecture;
+mod clean;
 mod config;
 mod demo;
 mod detect;

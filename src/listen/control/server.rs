@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Asker, Desk, Directory, Refusal, Request};
+use super::{Answer, Asker, Desk, Directory, Found, Refusal, Request};
 
 /// Bytes of a request line: ids, a reason, an anchor's path.
 const REQUEST_LIMIT: u64 = 64 * 1024;
@@ -129,7 +129,8 @@ async fn ask_desk<D: Desk>(request: &Request, asker: &Asker, desk: &D) -> Result
         Request::Release { id, reason } => Answer::Done(desk.release(asker, id, reason).await?),
         Request::Reject { id, reason } => Answer::Done(desk.reject(asker, id, reason).await?),
         Request::Export { id } => Answer::Message { bytes: desk.export(asker, id).await?.len() as u64 },
-        Request::Find { what } => Answer::Found(desk.find(asker, what).await?),
+        Request::Find { what } if asker.role.sees_copies() => Answer::Found(desk.find(asker, what).await?),
+        Request::Find { what } => Answer::Found(desk.find(asker, what).await?.into_iter().map(Found::sealed).collect()),
         Request::OutboxList if asker.role.sees_copies() => Answer::Outbox(desk.outbox_list(asker).await?),
         Request::OutboxList => Answer::Counts(desk.counts().await?),
         Request::OutboxRetry { id } => Answer::Retried { rows: desk.outbox_retry(asker, id.as_deref()).await? },

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::units::upwards;
 use super::{Fault, Policy};
 use crate::detect::evidence::{Sender, SenderProof};
-use crate::detect::people::People;
 use crate::detect::recipient::Class;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::{Domain, Mailbox};
@@ -140,22 +140,9 @@ impl Party {
 }
 
 impl Limit {
-    /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are the texts of
-    /// `units/*.toml`, which with the people say what units there are.
-    pub fn parse<'a>(
-        path: &str,
-        text: &str,
-        people: &People,
-        units: impl IntoIterator<Item = &'a str>,
-    ) -> (Vec<Limit>, Vec<Fault>) {
-        // What is wrong in a file of units is said by whoever reads it.
-        let tables: Vec<toml::Table> = units.into_iter().filter_map(|text| text.parse().ok()).collect();
-        let named = tables.iter().filter_map(|table| table.get("unit")?.as_table()).flat_map(toml::Table::keys);
-        let staffed = people.by_mail.values().map(|person| &person.unit);
-        let mut known: Vec<&str> = named.chain(staffed).flat_map(|path| path_upwards(path)).collect();
-        known.sort_unstable();
-        known.dedup();
-        read::limits(path, text, &known)
+    /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are all there are.
+    pub fn parse(path: &str, text: &str, units: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
+        read::limits(path, text, units)
     }
 
     /// The counters this party's sending goes to: none, one, or one for each unit from the sender's own upwards.
@@ -170,7 +157,7 @@ impl Limit {
             Per::Client => party.client.map(Key::Client).into_iter().collect(),
             Per::Login => party.login.as_deref().map(name).into_iter().collect(),
             Per::Sender => party.sender.iter().map(|(sender, _)| name(sender)).collect(),
-            Per::Unit => path_upwards(&party.unit).map(name).collect(),
+            Per::Unit => upwards(&party.unit).map(name).collect(),
         }
     }
 
@@ -204,15 +191,6 @@ fn sender_key(mailbox: &Mailbox) -> String {
         Some((local, _)) => format!("{local}@{domain}"),
         None => plain,
     }
-}
-
-/// A path of units and each path above it, the longest first.
-fn path_upwards(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(path.trim_matches('/')), above).filter(|path| !path.is_empty())
-}
-
-fn above<'p>(path: &&'p str) -> Option<&'p str> {
-    path.rsplit_once('/').map(|(above, _)| above)
 }
 
 fn is_below(unit: &str, above: &str) -> bool {

@@ -4,6 +4,8 @@
 //! A reply that quotes is no forward. The two look alike in Outlook; what tells them apart is who wrote the quoted
 //! message: a reply goes back to its author, a forward goes to somebody else.
 
+mod quoted;
+
 use std::sync::LazyLock;
 
 use crate::detect::finding::{Finding, Kind};
@@ -142,7 +144,7 @@ pub const TRIGGERS: &[&str] = &[
 ];
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    if let Some((place, line)) = inline(look) {
+    if let Some((place, line)) = inline(look).or_else(|| quoted::passed_on(look)) {
         findings.push(Finding::new(Kind::Forward, place).value("inline").excerpt(excerpt(&line)));
     }
     for part in &look.evidence.message.parts {

@@ -6,31 +6,25 @@
 //! Counters are this process's own and start empty with it. What is given back is lessened by what flowed off since it
 //! was taken, so that no order of takings and givings lets more through than the limit says.
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
+mod exceeded;
+mod levels;
+
 use std::fmt;
-use std::hash::BuildHasher;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+pub use exceeded::Exceeded;
 use governor::clock::{Clock, DefaultClock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
-use governor::state::StateStore;
-use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
+use levels::Shared;
 
 use crate::detect::recipient::Class;
-use crate::mail::{Reply, reply};
 use crate::policy::limits::{Counted, Key, Limit, Party};
-
-/// Locks over which the keys of a limit are spread.
-const SHARDS: usize = 16;
-/// Keys of one shard at most. Beyond it newcomers share one counter: a forged sender a mail must not fill the memory.
-const MOST_KEYS: usize = 8 * 1024;
 
 /// All limits in force, with their counters.
 pub struct Counters<C: Clock = DefaultClock> {
@@ -62,13 +56,6 @@ pub struct Figure {
     pub refused: u64,
     /// Those that would have been, had the limit or the policy not only observed.
     pub observed: u64,
-}
-
-/// A limit is used up for now, or (`wait` is none) can never hold so much at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exceeded {
-    pub limit: Arc<str>,
-    pub wait: Option<Duration>,
 }
 
 impl<C: Clock + Clone> Counters<C> {
@@ -311,48 +298,6 @@ fn early_recipients(limit: &Limit, recipients: u32) -> u32 {
     if limit.is_early() && limit.counted == Counted::Recipients { recipients } else { 0 }
 }
 
-impl Exceeded {
-    /// The answer to MAIL.
-    pub fn at_mail(&self) -> Reply {
-        self.say(reply::SENDING_TOO_MUCH)
-    }
-
-    /// The answer to RCPT: a client sends these recipients again later (RFC 5321 §4.5.3.1.10).
-    pub fn at_recipient(&self) -> Reply {
-        self.say(reply::TOO_MANY_FOR_NOW)
-    }
-
-    /// The answer to the final dot.
-    pub fn at_end(&self) -> Reply {
-        match self.wait {
-            Some(_) => self.say(reply::SENT_TOO_MUCH),
-            None => reply::TOO_MANY_AT_ONCE.reply(),
-        }
-    }
-
-    fn say(&self, row: reply::Row) -> Reply {
-        match self.wait {
-            Some(wait) => row.with(format_args!("{}, try again in {}", row.text, Wait(wait))),
-            None => row.with(format_args!("{}, try again later", row.text)),
-        }
-    }
-}
-
-/// A time to wait in words, rounded up.
-struct Wait(Duration);
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0);
-        let (number, unit) = match seconds.max(1) {
-            seconds @ 0..=90 => (seconds, "second"),
-            seconds @ 91..=5400 => (seconds.div_ceil(60), "minute"),
-            seconds => (seconds.div_ceil(3600), "hour"),
-        };
-        write!(f, "{number} {unit}{}", if number == 1 { "" } else { "s" })
-    }
-}
-
 struct Shown<'a>(&'a Key);
 
 impl fmt::Display for Shown<'_> {
@@ -362,75 +307,6 @@ impl fmt::Display for Shown<'_> {
             Key::Client(address) => address.fmt(f),
             Key::Name(name) => f.write_str(name),
         }
-    }
-}
-
-/// How far each key is used: the time at which it would be whole again (GCRA's theoretical arrival time), in
-/// nanoseconds since the limiter began. Beside governor's own stores it can give back, and is bounded.
-#[derive(Clone, Default)]
-struct Shared(Arc<Levels>);
-
-#[derive(Default)]
-struct Levels {
-    shards: [Mutex<HashMap<Key, u64>>; SHARDS],
-    hasher: RandomState,
-}
-
-impl Shared {
-    fn shard(&self, key: &Key) -> MutexGuard<'_, HashMap<Key, u64>> {
-        let at = self.0.hasher.hash_one(key) as usize % SHARDS; // always below the length
-        // Nothing panics between two writes of one number.
-        self.0.shards[at].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn lower(&self, key: &Key, by: u64) {
-        let mut shard = self.shard(key);
-        let key = if shard.contains_key(key) { key } else { &Key::Everyone };
-        if let Some(level) = shard.get_mut(key) {
-            *level = level.saturating_sub(by);
-        }
-    }
-}
-
-impl StateStore for Shared {
-    type Key = Key;
-
-    fn measure_and_replace<T, F, E>(&self, key: &Key, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let mut shard = self.shard(key);
-        let is_full = shard.len() >= MOST_KEYS;
-        let key = if is_full && !shard.contains_key(key) { &Key::Everyone } else { key };
-        match shard.get_mut(key) {
-            Some(level) => {
-                let (outcome, fresh) = decide(Some(Nanos::new(*level)))?;
-                *level = fresh.as_u64();
-                Ok(outcome)
-            }
-            None => {
-                let (outcome, fresh) = decide(None)?;
-                shard.insert(key.clone(), fresh.as_u64());
-                Ok(outcome)
-            }
-        }
-    }
-}
-
-impl ShrinkableKeyedStateStore<Key> for Shared {
-    fn retain_recent(&self, drop_below: Nanos) {
-        for shard in &self.0.shards {
-            let mut shard = shard.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            shard.retain(|_, level| *level > drop_below.as_u64());
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.0.shards.iter().map(|s| s.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).len()).sum()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -617,7 +493,7 @@ mod tests {
     fn keys_are_bounded_and_the_idle_are_forgotten() {
         let world = World::with(&row("per = \"sender\"\nmessages = 1\nevery = \"1m\""));
         let flow = world.counters.set.load()[0].flow.clone();
-        let most = SHARDS * (MOST_KEYS + 1);
+        let most = levels::SHARDS * (levels::MOST_KEYS + 1);
         for n in 0..most + 4_000 {
             let key = Key::Name(n.to_string().into());
             let _ = flow.take(&key, NonZeroU32::MIN, world.clock.now());
@@ -626,12 +502,5 @@ mod tests {
         world.clock.advance(Duration::from_secs(121));
         world.counters.forget_idle();
         assert!(flow.limiter.is_empty());
-    }
-
-    #[test]
-    fn waiting_is_told_in_words() {
-        for (seconds, words) in [(0, "1 second"), (90, "90 seconds"), (91, "2 minutes"), (5401, "2 hours")] {
-            assert_eq!(Wait(Duration::from_secs(seconds)).to_string(), words);
-        }
     }
 }
