@@ -52,6 +52,13 @@ impl House {
         std::fs::write(path, text).unwrap();
     }
 
+    /// Opens the milter door as well; where it will be.
+    pub fn with_milter(&mut self) -> SocketAddr {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        self.more.push_str(&format!("[milter]\nlisten = [\"inet:{address}\"]\n"));
+        address
+    }
+
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("octroi.toml")
     }

@@ -7,7 +7,9 @@ mod gateway;
 #[allow(dead_code, reason = "a part of it is for tests/bench")]
 mod hop;
 mod postfix;
+mod sendmail;
 
+mod both_doors;
 mod crash;
 mod each_copy_its_own_way;
 mod live_talk;
