@@ -214,6 +214,22 @@ impl Gateway {
         self.line(text).unwrap_or_else(|| panic!("no line with {text:?}:\n{}", self.log()))
     }
 
+    /// Waits until so many lines hold this text.
+    pub fn wait_for_lines(&self, text: &str, count: usize) {
+        let end = Instant::now() + PATIENCE;
+        let mut log = self.log.0.lock().unwrap();
+        while log.lines.iter().filter(|line| line.contains(text)).count() < count {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!log.ended && !left.is_zero(), "not {count} lines with {text:?}:\n{}", log.lines.join("\n"));
+            log = self.log.1.wait_timeout(log, left).unwrap().0;
+        }
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn log(&self) -> String {
         self.log.0.lock().unwrap().lines.join("\n")
     }

@@ -6,6 +6,7 @@ mod client;
 mod gateway;
 #[allow(dead_code, reason = "a part of it is for tests/bench")]
 mod hop;
+mod mta;
 mod postfix;
 mod sendmail;
 
@@ -13,6 +14,7 @@ mod both_doors;
 mod crash;
 mod each_copy_its_own_way;
 mod live_talk;
+mod milter_door;
 mod next_hop_faults;
 mod release;
 mod repeats;
