@@ -291,11 +291,12 @@ fn sendmail_with_the_milter_does_the_same() {
     same(&outcome, &by_smtp());
 }
 
-/// Lines for `main.cf`, as `deploy/postfix/milter.cf` has them.
+/// The lines of `deploy/postfix/milter.cf` for `main.cf`, with the place of this filter.
 pub fn postfix_milter(milter: SocketAddr) -> String {
-    format!(
-        "milter_protocol = 6\nsmtpd_milters = inet:{milter}\nnon_smtpd_milters = inet:{milter}\n\
-         milter_default_action = tempfail\nmilter_connect_timeout = 30s\nmilter_command_timeout = 30s\n\
-         milter_content_timeout = 300s\n"
-    )
+    let text = include_str!("../../../deploy/postfix/milter.cf");
+    let section = text.split("# ---- main.cf ").nth(1).and_then(|rest| rest.split("# ---- master.cf ").next()).unwrap();
+    let lines = section.lines().filter(|line| line.contains(" = ") && !line.starts_with('#'));
+    let lines: Vec<String> = lines.map(|line| line.replace("127.0.0.1:10027", &milter.to_string())).collect();
+    assert_eq!(lines.len(), 7, "{lines:?}");
+    lines.join("\n") + "\n"
 }

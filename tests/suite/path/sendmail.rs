@@ -121,6 +121,9 @@ fn run(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
 
 fn settings(folder: &Path, listen: SocketAddr, relay: SocketAddr, milter: SocketAddr, more: &str) -> String {
     let folder = folder.display();
+    let deployed = include_str!("../../../deploy/sendmail/octroi.mc").lines();
+    let filter = deployed.filter(|line| line.starts_with("INPUT_MAIL_FILTER")).collect::<Vec<_>>().join("\n");
+    let filter = filter.replace("10027", &milter.port().to_string());
     format!(
         "divert(0)\nVERSIONID(`octroi tests')\nOSTYPE(`linux')\n\
          define(`QUEUE_DIR', `{folder}/queue')\ndefine(`ALIAS_FILE', `{folder}/aliases')\n\
@@ -132,10 +135,9 @@ fn settings(folder: &Path, listen: SocketAddr, relay: SocketAddr, milter: Socket
          define(`RELAY_MAILER_ARGS', `TCP $h {relay}')\ndefine(`SMART_HOST', `relay:[127.0.0.1]')\n\
          FEATURE(`nocanonify')\nFEATURE(`accept_unresolvable_domains')\nFEATURE(`promiscuous_relay')\n\
          FEATURE(`no_default_msa')\nDAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={listen}')\n\
-         INPUT_MAIL_FILTER(`octroi', `S=inet:{milter}@127.0.0.1, F=T, T=C:30s;S:30s;R:300s;E:300s')\n\
+         {filter}\n\
          {more}\nMAILER(`local')\nMAILER(`smtp')\n",
         relay = relay.port(),
         listen = listen.port(),
-        milter = milter.port(),
     )
 }
