@@ -35,9 +35,12 @@ use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
 use crate::deliver::outbox::{Address, Outbox, Road, RoadTls};
 use crate::deliver::settings::Hop;
+use crate::listen::crowd::Memory;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
-use crate::listen::{control, http, smtp};
+use crate::listen::settings::MilterAddress;
+use crate::listen::{control, http, milter, smtp};
+
 use crate::mail::Mailbox;
 use crate::mime;
 use crate::pipeline::digest::Addressees;
@@ -166,6 +169,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     settings: Settings,
     door: Arc<smtp::Door>,
+    milter: Arc<milter::Door>,
+    memory: Arc<Memory>,
     stop: CancellationToken,
     /// Stops what must outlive the door: outbox, sweeps.
     stop_later: CancellationToken,
@@ -183,6 +188,7 @@ impl Gateway {
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
         let store = Store::open(store_settings(&settings), Timestamp::now()).await?;
         let listeners = listeners(&settings).await?;
+        let milters = milters(&settings).await?;
         let control = control::bind(&settings.cli.socket)
             .map_err(|e| StartError::Listen(settings.cli.socket.display().to_string(), e))?;
         let pages = pages(&settings).await?;
@@ -197,6 +203,15 @@ impl Gateway {
             under_way: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
+        let memory = Arc::new(Memory::new(settings.limits.memory));
+        let milter = milter::Door::new(milter::Parts {
+            settings: &settings.smtp,
+            pipeline: pipeline.clone(),
+            metrics: metrics.clone(),
+            log: log.clone(),
+            memory: memory.clone(),
+            stop: stop.clone(),
+        });
         let door = smtp::Door::new(smtp::Parts {
             settings: settings.smtp.clone(),
             pipeline: pipeline.clone(),
@@ -204,7 +219,7 @@ impl Gateway {
             tls,
             metrics: metrics.clone(),
             log: log.clone(),
-            memory: settings.limits.memory,
+            memory: memory.clone(),
             stop: stop.clone(),
         });
         let gateway = Gateway {
@@ -214,6 +229,8 @@ impl Gateway {
             metrics,
             settings,
             door,
+            milter,
+            memory,
             stop,
             stop_later: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -222,6 +239,9 @@ impl Gateway {
         // Known before the first EHLO, so that it offers what the next hop can; away is no reason not to start.
         if let Err(fault) = hop.probe().await {
             tracing::warn!(%fault, next_hop = hop.address(), "the next hop does not answer yet: mail will be deferred");
+        }
+        for listener in milters {
+            gateway.tasks.spawn(gateway.milter.clone().listen(listener));
         }
         gateway.run(listeners, control, accounts, pages, hop, store, log)?;
         Ok(gateway)
@@ -252,7 +272,7 @@ impl Gateway {
             hop,
             store: store.clone(),
             metrics: self.metrics.clone(),
-            door: self.door.clone(),
+            memory: self.memory.clone(),
             pipeline: self.pipeline.clone(),
             log,
             hop_away: away.clone(),
@@ -260,9 +280,11 @@ impl Gateway {
             stop: self.stop_later.clone(),
         }));
         self.tasks.spawn(sweep(store, self.pipeline.clone(), self.stop_later.clone()));
+        // The milter door hands mail back: without an SMTP door nothing waits for the next hop.
+        let has_smtp = !self.addresses.is_empty();
         let missing: http::Missing = Arc::new(move || {
             let mut missing = Vec::new();
-            if away.load(Ordering::Relaxed) {
+            if has_smtp && away.load(Ordering::Relaxed) {
                 missing.push("the next hop does not answer".to_owned());
             }
             if shut.load(Ordering::Relaxed) {
@@ -346,7 +368,8 @@ impl Gateway {
     /// Takes no more mail, finishes what is under way, writes down what is known, and ends.
     pub async fn stop(self) {
         self.stop.cancel();
-        if !self.door.drained(DRAIN).await {
+        let (smtp, milter) = tokio::join!(self.door.drained(DRAIN), self.milter.drained(DRAIN));
+        if !(smtp && milter) {
             tracing::warn!("sessions were still open after {} s and are cut", DRAIN.as_secs());
         }
         self.pipeline.under_way.close();
@@ -363,6 +386,11 @@ impl Gateway {
             tracing::error!(%error, "closing the store");
         }
         let _ = std::fs::remove_file(&self.settings.cli.socket);
+        for address in &self.settings.milter.listen {
+            if let MilterAddress::Unix(path) = address {
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 }
 
@@ -374,7 +402,13 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
     let (mut terminate, mut interrupt, mut hangup) = signals().map_err(|e| StartError::Listen("signals".into(), e))?;
     let gateway = Gateway::start(loaded, log).await?;
     let listening: Vec<String> = gateway.addresses.iter().map(ToString::to_string).collect();
-    tracing::info!(smtp = listening.join(", "), next_hop = %loaded.settings.next_hop.hop, "ready");
+    let milters: Vec<String> = loaded.settings.milter.listen.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        smtp = listening.join(", "),
+        milter = milters.join(", "),
+        next_hop = %loaded.settings.next_hop.hop,
+        "ready"
+    );
     // Not under systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut watchdog = watchdog_pulse();
@@ -457,11 +491,20 @@ async fn listeners(settings: &Settings) -> Result<Vec<TcpListener>, StartError> 
     Ok(listeners)
 }
 
+async fn milters(settings: &Settings) -> Result<Vec<milter::Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for address in &settings.milter.listen {
+        let listener = milter::Listener::bind(address).await;
+        listeners.push(listener.map_err(|e| StartError::Listen(address.to_string(), e))?);
+    }
+    Ok(listeners)
+}
+
 struct Watched {
     hop: Arc<NextHop>,
     store: Store,
     metrics: Arc<Metrics>,
-    door: Arc<smtp::Door>,
+    memory: Arc<Memory>,
     pipeline: Arc<Pipeline>,
     log: Log,
     hop_away: Arc<AtomicBool>,
@@ -481,7 +524,7 @@ async fn watch(watched: Watched) {
         watched.hop.sweep().await;
         watched.hop_away.store(watched.hop.answers().await.is_err(), Ordering::Relaxed);
         let metrics = &watched.metrics;
-        metrics.content_in_flight.set(i64::try_from(watched.door.in_flight()).unwrap_or(i64::MAX));
+        metrics.content_in_flight.set(i64::try_from(watched.memory.used()).unwrap_or(i64::MAX));
         metrics.log_dropped.raise_to(watched.log.dropped());
         metrics.set_limits(watched.pipeline.limits.figures());
         match watched.store.figures().await {

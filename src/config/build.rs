@@ -15,7 +15,9 @@ use super::{Cli, Dns, Limits, Loaded, Mode, Notices, Policies, Retention, Settin
 use crate::deliver::settings::{Hop, NextHop, OutwardTls, OutwardTlsMode, Pool};
 use crate::listen::control::{Account, Accounts, Role, User};
 use crate::listen::log;
-use crate::listen::settings::{Door, InwardTls, InwardTlsMode, Networks, Timeouts, TrustedPeers};
+use crate::listen::settings::{
+    Door, InwardTls, InwardTlsMode, MilterAddress, MilterDoor, Networks, Timeouts, TrustedPeers,
+};
 use crate::mail::Domain;
 
 /// Builds the settings; `faults` are those already found.
@@ -106,6 +108,7 @@ impl Reader {
         let store = self.store();
         Settings {
             smtp: self.door(),
+            milter: self.milter_door(),
             next_hop: self.next_hop(),
             release: self.optional("release.via"),
             retention: Retention {
@@ -153,13 +156,6 @@ impl Reader {
     }
 
     fn not_built_yet(&mut self) {
-        if let Some(entry) = self.values.entries.get("milter.listen")
-            && !entry.items.is_empty()
-        {
-            let help = "leave [milter] out and let the MTA hand mail to [smtp] listen";
-            let fault = self.fault_at(&entry.place.clone(), "the milter door comes with a later version", help);
-            self.faults.push(fault);
-        }
         for (key, what) in [
             ("smtp.client_certs", "client certificates come"),
             ("smtp.trusted_peers.xclient", "XCLIENT comes"),
@@ -226,6 +222,15 @@ impl Reader {
             },
             timeouts: Timeouts { command: self.one("smtp.timeouts.command"), data: self.one("smtp.timeouts.data") },
         }
+    }
+
+    fn milter_door(&mut self) -> MilterDoor {
+        let listen = self.many("milter.listen");
+        let place = |address| match address {
+            MilterAddress::Unix(path) => MilterAddress::Unix(self.path(path)),
+            inet => inet,
+        };
+        MilterDoor { listen: listen.into_iter().map(place).collect() }
     }
 
     fn next_hop(&mut self) -> NextHop {
@@ -296,7 +301,7 @@ impl Reader {
 // What must hold between keys.
 impl Reader {
     fn check(&mut self, settings: &Settings) {
-        self.check_who_may_speak(&settings.smtp);
+        self.check_who_may_speak(&settings.smtp, &settings.milter);
         self.check_tls(settings);
         self.check_roads(settings);
         self.check_numbers(settings);
@@ -314,19 +319,23 @@ impl Reader {
     }
 
     /// Decision D6.
-    fn check_who_may_speak(&mut self, smtp: &Door) {
-        if smtp.listen.is_empty() && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen")) {
+    fn check_who_may_speak(&mut self, smtp: &Door, milter: &MilterDoor) {
+        if smtp.listen.is_empty()
+            && milter.listen.is_empty()
+            && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen"))
+        {
             self.report("smtp.listen", "is empty: no mail could come in", "write listen = [\"127.0.0.1:10025\"]");
         }
-        let open = smtp.listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
-        if let Some(address) = open
+        let doors = smtp.listen.iter().map(|address| ("smtp.listen", address));
+        let open = doors.chain(inet(milter)).find(|(_, address)| !address.ip().to_canonical().is_loopback());
+        if let Some((path, address)) = open
             && smtp.clients.is_loopback_only()
-            && smtp.client_certs.is_none()
+            && (smtp.client_certs.is_none() || path != "smtp.listen")
         {
             self.report(
-                "smtp.listen",
+                path,
                 format!("{address} can be reached from other machines, but nobody there may send"),
-                "name them: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen on 127.0.0.1 only",
+                "name them in [smtp]: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen on 127.0.0.1 only",
             );
         }
         if smtp.clients.0.iter().any(|network| network.prefix_len() == 0) {
@@ -369,6 +378,7 @@ impl Reader {
     /// No address twice, no circle, and a road for released mail (decision D10).
     fn check_roads(&mut self, settings: &Settings) {
         let doors = settings.smtp.listen.iter().map(|address| ("smtp.listen", *address));
+        let doors = doors.chain(inet(&settings.milter).map(|(path, address)| (path, *address)));
         let pages = [("web.listen", settings.web), ("metrics.listen", settings.metrics)];
         let pages = pages.into_iter().filter_map(|(path, address)| Some((path, address?)));
         let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
@@ -456,6 +466,14 @@ impl Reader {
             _ => {}
         }
     }
+}
+
+/// The milter door's addresses that are not in the file system.
+fn inet(milter: &MilterDoor) -> impl Iterator<Item = (&'static str, &SocketAddr)> {
+    milter.listen.iter().filter_map(|place| match place {
+        MilterAddress::Inet(address) => Some(("milter.listen", address)),
+        MilterAddress::Unix(_) => None,
+    })
 }
 
 /// Whether two listening addresses cannot both be had: the same port on the same or on all addresses.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::deliver::settings::{Hop, NextHop};
 use crate::listen::control::Accounts;
 use crate::listen::log;
-use crate::listen::settings::Door;
+use crate::listen::settings::{Door, MilterDoor};
 use crate::mail::Mailbox;
 
 pub use fault::{Fault, Faults, draw};
@@ -33,6 +33,7 @@ pub use fault::{Fault, Faults, draw};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub smtp: Door,
+    pub milter: MilterDoor,
     pub next_hop: NextHop,
     /// Where released mail goes; the next hop where unset (decision D10).
     pub release: Option<Hop>,

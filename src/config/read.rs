@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::words::{listing, nearest};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::listen::log;
-use crate::listen::settings::{BareNewline, BeforeUs, InwardTlsMode};
+use crate::listen::settings::{BareNewline, BeforeUs, InwardTlsMode, MilterAddress};
 use crate::mail::{Domain, Mailbox};
 
 /// A value that can be read from one text of the settings.
@@ -141,6 +141,24 @@ impl Setting for SocketAddr {
                 Err(format!("\"{text}\" names no address; write \"0.0.0.0:{port}\" or \"[::]:{port}\" for all of them"))
             }
             _ => Err(format!("\"{text}\" is no address and port; write \"127.0.0.1:10025\" or \"[::1]:10025\"")),
+        }
+    }
+}
+
+/// `inet:address:port` or `unix:path`.
+impl Setting for MilterAddress {
+    fn read(text: &str) -> Result<MilterAddress, String> {
+        let text = text.trim();
+        match text.split_once(':') {
+            Some(("inet" | "inet6", place)) => match place.split_once('@') {
+                // Sendmail writes it so.
+                Some((port, host)) => Err(format!("\"{text}\": write the address first: \"inet:{host}:{port}\"")),
+                None => SocketAddr::read(place).map(MilterAddress::Inet),
+            },
+            Some(("unix" | "local", path)) if !path.is_empty() => Ok(MilterAddress::Unix(PathBuf::from(path))),
+            _ => Err(format!(
+                "\"{text}\" is no place for a filter; write \"inet:127.0.0.1:10027\" or \"unix:/run/octroi/milter.sock\""
+            )),
         }
     }
 }

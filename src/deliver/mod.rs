@@ -14,6 +14,7 @@ use crate::mail::{Content, Mail, Reply, reply};
 
 pub mod connection;
 pub mod dsn;
+pub mod hand_back;
 pub mod mx;
 pub mod next_hop;
 pub mod notice;
@@ -21,7 +22,8 @@ pub mod outbox;
 pub mod relay;
 pub mod settings;
 
-/// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop.
+/// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop, the milter
+/// door hands it back to the MTA it came from.
 ///
 /// Called in the order `choose`, then `deliver`; or `abandon`.
 pub trait Onward: Send + 'static {

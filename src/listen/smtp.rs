@@ -18,17 +18,17 @@ use tokio_util::task::TaskTracker;
 
 use super::crowd::{Crowd, Memory, Place, Share};
 use super::ids::Ids;
-use super::log::{Log, RecipientLine};
-use super::metrics::{HopError, Metrics};
+use super::log::Log;
+use super::metrics::Metrics;
+use super::note::note;
 use super::settings;
 use crate::deliver::connection::Stream;
 use crate::deliver::next_hop::NextHop;
 use crate::deliver::relay::Relay;
 use crate::mail::reply::Row;
 use crate::mail::{Client, Content, Mail, Reply, ReversePath, reply};
+use crate::pipeline::Pipeline;
 use crate::pipeline::limits::Reservation;
-use crate::pipeline::{Pipeline, Processed};
-use crate::policy::verdict::Disposition;
 use crate::smtp::server::{BareNewline, Event, Finished, Offer, Session, Settings};
 
 /// Read at once while a session only speaks commands: ten thousand idle clients must fit in memory.
@@ -63,8 +63,8 @@ pub struct Parts {
     pub tls: Option<Arc<ServerConfig>>,
     pub metrics: Arc<Metrics>,
     pub log: Log,
-    /// Bytes of content in flight at most.
-    pub memory: u64,
+    /// Bytes of content in flight, over all doors.
+    pub memory: Arc<Memory>,
     pub stop: CancellationToken,
 }
 
@@ -84,7 +84,7 @@ impl Door {
         };
         Arc::new(Door {
             crowd: Arc::new(Crowd::new(settings.max_connections, settings.max_connections_per_client)),
-            memory: Arc::new(Memory::new(memory)),
+            memory,
             session: Arc::new(session),
             settings,
             pipeline,
@@ -123,11 +123,6 @@ impl Door {
     pub async fn drained(&self, patience: Duration) -> bool {
         self.sessions.close();
         timeout(patience, self.sessions.wait()).await.is_ok()
-    }
-
-    /// Bytes of content in flight now.
-    pub fn in_flight(&self) -> u64 {
-        self.memory.used()
     }
 
     async fn receive(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
@@ -179,44 +174,6 @@ impl Door {
         let Some(mailbox) = sender.mailbox() else { return true };
         let for_others = self.settings.relay_for.iter().any(|domain| mailbox.domain().is_within(domain.as_str()));
         for_others || self.pipeline.examiner.house.load().policy.lists.is_own(mailbox, now)
-    }
-
-    fn note(&self, processed: &Processed) {
-        let Processed { mail, examined, outcome } = processed;
-        self.metrics.bytes.add(mail.content.len() as u64);
-        if outcome.maybe_duplicate {
-            self.metrics.hop_error(HopError::Lost);
-        }
-        let text = outcome.reply.to_string();
-        let message_id = examined.as_ref().and_then(|e| e.message.header("message-id"));
-        let mut strongest = Disposition::Pass;
-        let limit = outcome.limit.as_ref().map(|limit| format!("limit:{limit}"));
-        for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
-            let judgement = examined.as_ref().and_then(|e| e.verdicts.0.get(index));
-            let because = judgement.and_then(|j| j.verdict.because().or(j.observed.as_ref()));
-            let disposition = match judgement {
-                _ if outcome.reply.is_transient() => Disposition::Defer,
-                _ if outcome.reply.is_permanent() => Disposition::Reject,
-                Some(judgement) => judgement.verdict.disposition(),
-                None => Disposition::Defer,
-            };
-            strongest = strongest.max(disposition);
-            if let Some(class) = examined.as_ref().and_then(|e| e.recipients.get(index)).map(|r| r.class) {
-                self.metrics.recipient(disposition, class);
-            }
-            self.log.recipient_line(&RecipientLine {
-                at: mail.received,
-                id: &mail.id,
-                queue_id: mail.client.queue_id.as_deref(),
-                message_id,
-                sender: &mail.envelope.reverse_path,
-                recipient: &recipient.path,
-                disposition,
-                rule: limit.as_deref().or(because.map(|b| b.first().rule.as_str())),
-                reply: &text,
-            });
-        }
-        self.metrics.mail(strongest);
     }
 }
 
@@ -329,7 +286,7 @@ impl Talk<'_> {
         let (processed, relay) = self.door.pipeline.process(mail, reserved, relay).await;
         self.relay = Some(relay);
         self.door.metrics.inspection.observe(began.elapsed());
-        self.door.note(&processed);
+        note(&processed, &self.door.metrics, &self.door.log);
         if processed.outcome.reply == reply::NO_MEMORY.reply() {
             self.door.metrics.memory_refusals.add(1);
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Copy, Examined, Fault, Outcome, Pipeline};
 use crate::deliver::dsn::{self, Stamp};
 use crate::deliver::{Onward, OnwardFault};
-use crate::mail::{Mail, Reply, ReversePath, reply};
+use crate::mail::{Content, Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
 use crate::policy::settle::{Plan, Settlement, settle};
 use crate::policy::verdict::Verdict;
@@ -30,6 +30,13 @@ impl Pipeline {
             }
             Settlement::Each(plan) if !plan.keeps() => {
                 let outcome = pass_on(&mail, &plan, &mut onward).await;
+                if outcome.reply.is_positive() {
+                    self.tell(&mail, &examined);
+                }
+                (mail, examined, outcome, onward)
+            }
+            Settlement::Each(plan) if plan.is_one_strip() => {
+                let outcome = pass_on_stripped(&mail, &examined, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
                     self.tell(&mail, &examined);
                 }
@@ -159,6 +166,18 @@ async fn pass_on(mail: &Mail, plan: &Plan, onward: &mut impl Onward) -> Outcome 
     }
 }
 
+/// Every copy leaves without the same parts: one transaction, so nothing has to wait in the outbox (decision D2).
+async fn pass_on_stripped(mail: &Mail, examined: &Examined, plan: &Plan, onward: &mut impl Onward) -> Outcome {
+    let Some(group) = plan.stripped.first() else { return Outcome::nothing(reply::OUR_FAULT.reply(), mail) };
+    if let Err(fault) = onward.choose(mail, &group.copies).await {
+        return lost(fault, mail);
+    }
+    match onward.deliver(mail, &group.copies, &without(mail, examined, &group.parts)).await {
+        Ok(answer) => Outcome::nothing(with_our_id(answer, mail), mail),
+        Err(fault) => lost(fault, mail),
+    }
+}
+
 /// The next hop's text goes back verbatim with our id (decision D24).
 fn with_our_id(mut answer: Reply, mail: &Mail) -> Reply {
     if answer.code == 250
@@ -221,16 +240,20 @@ fn held_copy(examined: &Examined, index: usize) -> HeldCopy {
 }
 
 fn stripped(mail: &Mail, examined: &Examined, parts: &[usize], copies: &[usize]) -> OutboxItem {
-    let note = |part: &Part| replacement(part, mail, mail.received);
-    let content = mime::cut(&mail.content, &examined.message, parts, note);
     let line = |index: &usize| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
     OutboxItem {
         kind: Kind::Stripped,
         reverse_path: mail.envelope.verbatim.clone(),
         recipients: copies.iter().filter_map(line).collect(),
-        content: OutboxContent::Own(Bytes::from(content)),
+        content: OutboxContent::Own(without(mail, examined, parts).0),
         not_before: mail.received,
     }
+}
+
+/// The mail's content with a word in place of each of these parts.
+fn without(mail: &Mail, examined: &Examined, parts: &[usize]) -> Content {
+    let note = |part: &Part| replacement(part, mail, mail.received);
+    Content(Bytes::from(mime::cut(&mail.content, &examined.message, parts, note)))
 }
 
 /// The short text part that stands where a part was: what, why and the reference, nothing of the content.

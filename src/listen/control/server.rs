@@ -2,7 +2,6 @@
 //! The gateway's side of the control socket.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Asker, Desk, Directory, Found, Refusal, Request};
+use crate::listen::unix;
 
 /// Bytes of a request line: ids, a reason, an anchor's path.
 const REQUEST_LIMIT: u64 = 64 * 1024;
@@ -30,20 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// Another gateway answers there, or the folder cannot be written.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        let text = format!("another gateway answers at {}", path.display());
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
-    }
-    use std::os::unix::fs::FileTypeExt;
-    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        std::fs::remove_file(path)?;
-    }
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
-    Ok(listener)
+    unix::bind(path, 0o666)
 }
 
 /// Answers until told to stop. A connection that fails ends alone.
