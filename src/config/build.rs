@@ -15,7 +15,7 @@ use super::{Cli, Dns, Limits, Loaded, Mode, Notices, Policies, Retention, Settin
 use crate::deliver::settings::{Hop, NextHop, OutwardTls, OutwardTlsMode, Pool};
 use crate::listen::control::{Account, Accounts, Role, User};
 use crate::listen::log;
-use crate::listen::settings::{Door, InwardTls, InwardTlsMode, Networks, Timeouts, TrustedPeers};
+use crate::listen::settings::{Auth, Door, InwardTls, InwardTlsMode, Networks, Timeouts, TrustedPeers};
 use crate::mail::Domain;
 
 /// Builds the settings; `faults` are those already found.
@@ -157,35 +157,6 @@ impl Reader {
             let fault = self.fault_at(&entry.place.clone(), "the milter door comes with a later version", help);
             self.faults.push(fault);
         }
-        for (key, what) in [
-            ("smtp.client_certs", "client certificates come"),
-            ("smtp.trusted_peers.xclient", "XCLIENT comes"),
-            ("smtp.trusted_peers.proxy", "the PROXY protocol comes"),
-        ] {
-            if let Some(entry) = self.values.entries.get(key)
-                && !entry.items.is_empty()
-            {
-                let text = format!("{key}: {what} with a later version");
-                let fault = self.fault_at(&entry.place.clone(), &text, "leave it out; name networks in smtp.clients");
-                self.faults.push(fault);
-            }
-        }
-        for key in ["smtp.upstream", "release.via"] {
-            if let Some(entry) = self.values.entries.get(key)
-                && entry.items.iter().any(|item| item.text.starts_with("lmtp:"))
-            {
-                let text = format!("{key}: LMTP comes with a later version");
-                let fault = self.fault_at(&entry.place.clone(), &text, "write host:port of an SMTP server");
-                self.faults.push(fault);
-            }
-        }
-        if let Some(entry) = self.values.entries.get("smtp.bare_newline")
-            && entry.items.iter().any(|item| item.text == "pass")
-        {
-            let text = "smtp.bare_newline: \"pass\" needs BDAT outward, which comes with a later version";
-            let fault = self.fault_at(&entry.place.clone(), text, "write bare_newline = \"refuse\", or leave it out");
-            self.faults.push(fault);
-        }
         if let Some(entry) = self.values.entries.get("shared.url")
             && entry.items.iter().any(|item| item.text != "memory:")
         {
@@ -202,6 +173,7 @@ impl Reader {
             hostname: self
                 .optional::<Domain>("smtp.hostname")
                 .map_or_else(system_hostname, |name| name.as_str().to_owned()),
+            hostname_is_chosen: self.is_set("smtp.hostname"),
             before_us: self.one("smtp.client"),
             clients: self.networks("smtp.clients"),
             client_certs: self.optional_path("smtp.client_certs"),
@@ -216,8 +188,10 @@ impl Reader {
             max_connections: self.one("smtp.max_connections"),
             max_connections_per_client: self.one("smtp.max_connections_per_client"),
             bare_newline: self.one("smtp.bare_newline"),
+            auth: self.one("smtp.auth"),
             tls: InwardTls {
                 mode: self.one("smtp.tls.mode"),
+                listen: self.many("smtp.tls.listen"),
                 certificate: self.optional_path("smtp.tls.certificate"),
                 key: self.optional_path("smtp.tls.key"),
             },
@@ -315,10 +289,12 @@ impl Reader {
         if smtp.listen.is_empty() && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen")) {
             self.report("smtp.listen", "is empty: no mail could come in", "write listen = [\"127.0.0.1:10025\"]");
         }
-        let open = smtp.listen.iter().find(|address| !address.ip().to_canonical().is_loopback());
+        let open =
+            smtp.listen.iter().chain(&smtp.tls.listen).find(|address| !address.ip().to_canonical().is_loopback());
         if let Some(address) = open
             && smtp.clients.is_loopback_only()
             && smtp.client_certs.is_none()
+            && smtp.auth == Auth::Off
         {
             self.report(
                 "smtp.listen",
@@ -341,7 +317,9 @@ impl Reader {
             for (path, set) in [
                 ("smtp.tls.certificate", tls.certificate.is_some()),
                 ("smtp.tls.key", tls.key.is_some()),
+                ("smtp.tls.listen", !tls.listen.is_empty()),
                 ("smtp.client_certs", settings.smtp.client_certs.is_some()),
+                ("smtp.auth", settings.smtp.auth != Auth::Off),
             ] {
                 if set {
                     let help = "write mode = \"opportunistic\" or \"required\" in [smtp.tls], or remove this key";
@@ -352,6 +330,11 @@ impl Reader {
             let missing = if tls.certificate.is_none() { "certificate" } else { "key" };
             let help = format!("write {missing} = \"/etc/octroi/tls/{missing}.pem\" in [smtp.tls]");
             self.report("smtp.tls.mode", format!("TLS towards clients is on, but there is no {missing}"), help);
+        }
+        let hop = &settings.next_hop;
+        if settings.smtp.auth == Auth::Pass && hop.tls.mode == OutwardTlsMode::Off && !is_near(&hop.hop) {
+            let text = "would send passwords in clear: TLS towards the next hop is off, and it is another machine";
+            self.report("smtp.auth", text, "write mode = \"required\" or \"verified\" in [smtp.upstream_tls]");
         }
         if settings.next_hop.tls.mode != OutwardTlsMode::Verified {
             for path in ["smtp.upstream_tls.name", "smtp.upstream_tls.ca"] {
@@ -366,6 +349,7 @@ impl Reader {
     /// No address twice, no circle, and a road for released mail (decision D10).
     fn check_roads(&mut self, settings: &Settings) {
         let doors = settings.smtp.listen.iter().map(|address| ("smtp.listen", *address));
+        let doors = doors.chain(settings.smtp.tls.listen.iter().map(|address| ("smtp.tls.listen", *address)));
         let pages = [("web.listen", settings.web), ("metrics.listen", settings.metrics)];
         let pages = pages.into_iter().filter_map(|(path, address)| Some((path, address?)));
         let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
@@ -379,7 +363,7 @@ impl Reader {
         for (path, hop) in [("smtp.upstream", Some(&settings.next_hop.hop)), ("release.via", settings.release.as_ref())]
         {
             if let Some(hop) = hop
-                && settings.smtp.listen.iter().any(|door| leads_to(hop, *door))
+                && settings.smtp.listen.iter().chain(&settings.smtp.tls.listen).any(|door| leads_to(hop, *door))
             {
                 let text = format!("{hop} is this gateway's own door: mail would go round in circles");
                 self.report(path, text, "name the mail server behind this gateway");
@@ -451,6 +435,16 @@ impl Reader {
                 );
             }
             _ => {}
+        }
+    }
+}
+
+/// Whether a hop is on this machine, as far as its name tells.
+fn is_near(hop: &Hop) -> bool {
+    match hop {
+        Hop::LmtpUnix(_) => true,
+        Hop::Smtp { host, .. } | Hop::LmtpTcp { host, .. } => {
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.to_canonical().is_loopback())
         }
     }
 }

@@ -29,7 +29,7 @@ impl Pipeline {
                 (mail, examined, outcome, onward)
             }
             Settlement::Each(plan) if !plan.keeps() => {
-                let outcome = pass_on(&mail, &plan, &mut onward).await;
+                let outcome = self.pass_on(&mail, &examined, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
                     self.tell(&mail, &examined);
                 }
@@ -111,10 +111,14 @@ impl Pipeline {
         match onward.deliver(mail, &plan.onward, &mail.content).await {
             Ok(answer) if answer.is_positive() => {
                 checkpoint("delivered");
-                self.store.confirm(prepared).await?;
+                let left_over = onward.left_over();
+                self.keep_left_over(mail, examined, &left_over).await?;
+                self.confirm(prepared).await?;
                 turn.into_iter().for_each(|turn| turn.spend(&kept));
                 checkpoint("confirmed");
-                Ok(held(mail, plan, &kept, Some(answer)))
+                let mut outcome = held(mail, plan, &kept, Some(answer));
+                outcome.note_left_over(&left_over);
+                Ok(outcome)
             }
             Ok(refused) => {
                 self.store.withdraw(prepared).await?;
@@ -127,7 +131,25 @@ impl Pipeline {
         }
     }
 
-    fn keeping<'a>(&self, mail: &'a Mail, examined: &Examined, plan: &Plan) -> Keeping<'a> {
+    /// The common case: the transaction at the next hop stands as the client made it.
+    async fn pass_on(&self, mail: &Mail, examined: &Examined, plan: &Plan, onward: &mut impl Onward) -> Outcome {
+        if let Err(fault) = onward.choose(mail, &plan.onward).await {
+            return lost(fault, mail);
+        }
+        let answer = match onward.deliver(mail, &plan.onward, &mail.content).await {
+            Ok(answer) => answer,
+            Err(fault) => return lost(fault, mail),
+        };
+        let left_over = onward.left_over();
+        if let Err(fault) = self.keep_left_over(mail, examined, &left_over).await {
+            return Outcome::nothing(fault.into_reply(), mail);
+        }
+        let mut outcome = Outcome::nothing(with_our_id(answer, mail), mail);
+        outcome.note_left_over(&left_over);
+        outcome
+    }
+
+    pub(super) fn keeping<'a>(&self, mail: &'a Mail, examined: &Examined, plan: &Plan) -> Keeping<'a> {
         let private = examined.is_private();
         let held = plan.held.iter().map(|index| held_copy(examined, *index)).collect();
         let mut outbox: Vec<OutboxItem> =
@@ -143,18 +165,8 @@ impl Pipeline {
             private,
             held,
             outbox,
+            series: "o",
         }
-    }
-}
-
-/// The common case: the transaction at the next hop stands as the client made it.
-async fn pass_on(mail: &Mail, plan: &Plan, onward: &mut impl Onward) -> Outcome {
-    if let Err(fault) = onward.choose(mail, &plan.onward).await {
-        return lost(fault, mail);
-    }
-    match onward.deliver(mail, &plan.onward, &mail.content).await {
-        Ok(answer) => Outcome::nothing(with_our_id(answer, mail), mail),
-        Err(fault) => lost(fault, mail),
     }
 }
 
@@ -179,7 +191,7 @@ fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome
     let mut copies = vec![Copy::default(); mail.envelope.recipients.len()];
     for (index, copy) in plan.held.iter().zip(&kept.copies) {
         // The plan's indices are the envelope's.
-        copies[*index] = Copy { held: Some(copy.id.clone()), repeat: copy.repeat };
+        copies[*index] = Copy { held: Some(copy.id.clone()), repeat: copy.repeat, reply: None };
     }
     let reply = match answer {
         Some(answer) => with_our_id(answer, mail),

@@ -110,6 +110,7 @@ impl Pipeline {
                 private,
                 held: Vec::new(),
                 outbox: vec![item],
+                series: "o",
             };
             match this.store.keep(&keeping).await {
                 Ok(kept) => turn.spend(&kept),

@@ -23,6 +23,8 @@ pub struct Keeping<'a> {
     pub private: bool,
     pub held: Vec<HeldCopy>,
     pub outbox: Vec<OutboxItem>,
+    /// Stands in the names of the outbox items: one mail may be kept more than once, each time in a series of its own.
+    pub series: &'static str,
 }
 
 /// One recipient's copy, held.
@@ -66,6 +68,13 @@ pub struct Prepared {
     pub kept: Kept,
     pub(super) written: Vec<String>,
     pub(super) items: Vec<String>,
+}
+
+impl Prepared {
+    /// The same once more, for a store that may have to be asked again.
+    pub fn again(&self) -> Prepared {
+        Prepared { kept: self.kept.clone(), written: self.written.clone(), items: self.items.clone() }
+    }
 }
 
 /// What became of each copy asked to be held and each outbox item, in the order asked.

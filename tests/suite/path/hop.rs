@@ -101,7 +101,9 @@ impl Hop {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let inner = theirs.clone();
-                std::thread::spawn(move || Talk { inner, stream: Stream::Plain(stream), input: Vec::new() }.run());
+                std::thread::spawn(move || {
+                    Talk { inner, stream: Stream::Plain(stream), input: Vec::new(), chunks: Vec::new() }.run()
+                });
             }
         });
         Hop { address, inner }
@@ -189,6 +191,7 @@ struct Talk {
     inner: Arc<Inner>,
     stream: Stream,
     input: Vec<u8>,
+    chunks: Vec<u8>,
 }
 
 impl Talk {
@@ -205,6 +208,12 @@ impl Talk {
                     self.start_tls();
                     continue;
                 }
+                "BDAT" => {
+                    if self.chunk(&line, &from, &mut to).is_none() {
+                        return;
+                    }
+                    continue;
+                }
                 "DATA" if to.is_empty() => "503 5.5.1 nobody to send to".to_owned(),
                 "DATA" => "354 go ahead".to_owned(),
                 "QUIT" => "221 2.0.0 bye".to_owned(),
@@ -215,7 +224,10 @@ impl Talk {
             match line.split_once(':') {
                 Some(("MAIL FROM", argument)) if yes => (from, to) = (argument.to_owned(), Vec::new()),
                 Some(("RCPT TO", argument)) if yes => to.push(argument.to_owned()),
-                _ if line == "RSET" => to.clear(),
+                _ if line == "RSET" => {
+                    to.clear();
+                    self.chunks.clear();
+                }
                 _ if line == "QUIT" => return,
                 _ => {}
             }
@@ -251,7 +263,28 @@ impl Talk {
 
     fn content(&mut self, (from, to): (String, Vec<String>)) -> Option<()> {
         self.act("<content>", "")?;
-        let mut content = self.until_dot()?;
+        let content = self.until_dot()?;
+        self.take((from, to), content)
+    }
+
+    /// A chunk (RFC 3030), and the message with the last one.
+    fn chunk(&mut self, line: &str, from: &str, to: &mut Vec<String>) -> Option<()> {
+        let mut words = line.split(' ').skip(1);
+        let size: usize = words.next().unwrap().parse().unwrap();
+        self.inner.hear(line, b"");
+        while self.input.len() < size {
+            self.more()?;
+        }
+        let mut content = std::mem::take(&mut self.chunks);
+        content.extend(self.input.drain(..size));
+        if words.next() == Some("LAST") {
+            return self.take((from.to_owned(), std::mem::take(to)), content);
+        }
+        self.chunks = content;
+        self.stream.say("250 2.0.0 chunk ok").then_some(())
+    }
+
+    fn take(&mut self, (from, to): (String, Vec<String>), mut content: Vec<u8>) -> Option<()> {
         // Remembered before it is answered: whoever heard 250 finds it here.
         let mut answer = "250 2.0.0 hop ok";
         let act = self.inner.hear(".", &content);

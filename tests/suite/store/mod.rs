@@ -101,6 +101,7 @@ pub fn all_held(mail: &Mail) -> Keeping<'_> {
         private: false,
         held: (0..mail.envelope.recipients.len()).map(copy).collect(),
         outbox: Vec::new(),
+        series: "o",
     }
 }
 
