@@ -287,7 +287,9 @@ impl Gateway {
             next_hop::Tls::Required(connector) => RoadTls::Required(connector),
             next_hop::Tls::Verified(connector) => RoadTls::Verified(connector),
         };
-        Ok(Road { to: address(hop), tls, lmtp: hop.is_lmtp(), host: self.settings.smtp.hostname.clone() })
+        // The name belongs to the next hop; another machine has its own.
+        let tls_name = self.settings.next_hop.tls.name.clone().filter(|_| *hop == self.settings.next_hop.hop);
+        Ok(Road { to: address(hop), tls, tls_name, lmtp: hop.is_lmtp(), host: self.settings.smtp.hostname.clone() })
     }
 
     /// Puts the policy's limits in force, and says which policy it is.

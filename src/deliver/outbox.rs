@@ -38,6 +38,8 @@ const STORE_AWAY: Duration = Duration::from_secs(30);
 pub struct Road {
     pub to: Address,
     pub tls: RoadTls,
+    /// The name the certificate must carry; by default the host of `to`.
+    pub tls_name: Option<String>,
     /// LHLO and a reply for each recipient (RFC 2033).
     pub lmtp: bool,
     /// The name we give in EHLO and write into Received and reports.
@@ -225,7 +227,8 @@ impl Outbox {
             }
             return self.transaction(&mut client, &offer, false, item, content).await;
         }
-        let name = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
+        let host = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
+        let name = self.road.tls_name.as_deref().unwrap_or(host);
         let mut client = client.start_tls(connector, name).await?;
         let offer = self.hello(&mut client).await?;
         let verified = matches!(self.road.tls, RoadTls::Verified(_));

@@ -8,9 +8,16 @@ mod gateway;
 mod hop;
 mod postfix;
 
+mod certificates;
+mod chunking;
+mod confirming;
+mod connections;
 mod crash;
 mod each_copy_its_own_way;
+mod internationalised;
 mod live_talk;
+mod lmtp;
+mod login;
 mod next_hop_faults;
 mod release;
 mod repeats;
@@ -18,6 +25,7 @@ mod smuggling;
 mod starting_and_stopping;
 mod through_postfix;
 mod tls;
+mod trusted_peers;
 mod who_may_speak;
 
 /// The sender of every test.
