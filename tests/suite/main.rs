@@ -10,6 +10,7 @@ mod limits;
 mod notices;
 mod path;
 mod policy;
+mod rfc;
 mod settle;
 mod shipped;
 mod smtp;

@@ -113,6 +113,11 @@ const TABLE: &[(&str, &str, &str, u16)] = &[
     ("RFC 6531 §3.5", MAIL, "RCPT TO:<é@b.example>\r\n",                   553),
 ];
 
+/// The sections of the table.
+pub fn sections() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(section, ..)| *section)
+}
+
 fn last_code(before: &str, line: &[u8]) -> u16 {
     let talk = parse("hop: SIZE 10000, PIPELINING, 8BITMIME, DSN");
     let client = [before.as_bytes(), line].concat();
