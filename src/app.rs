@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Loaded, Mode, Settings};
+use crate::deliver::connection::OurName;
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
 use crate::deliver::outbox::{Address, Outbox, Road, RoadTls};
@@ -131,7 +132,7 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
         }
         Err(error) => faults.push(error.into()),
     }
-    faults.extend(tls::inward(&settings.smtp.tls).err().map(Into::into));
+    faults.extend(tls::inward(&settings.smtp).err().map(Into::into));
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
     if let Some(path) = &settings.dns.fixed {
         faults.extend(static_hosts(path).err());
@@ -183,7 +184,7 @@ impl Gateway {
         let settings = loaded.settings.clone();
         let metrics = Arc::new(Metrics::default());
         let examiner = examiner(&settings, &settings.policies.path)?;
-        let tls = tls::inward(&settings.smtp.tls)?;
+        let tls = tls::inward(&settings.smtp)?;
         let hop = Arc::new(NextHop::new(next_hop_settings(&settings)?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
         let store = Store::open(store_settings(&settings), Timestamp::now()).await?;
@@ -223,7 +224,7 @@ impl Gateway {
             stop: stop.clone(),
         });
         let gateway = Gateway {
-            addresses: listeners.iter().filter_map(|l| l.local_addr().ok()).collect(),
+            addresses: listeners.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),
             pages: pages.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),
             pipeline,
             metrics,
@@ -238,7 +239,7 @@ impl Gateway {
         gateway.put_in_force();
         // Known before the first EHLO, so that it offers what the next hop can; away is no reason not to start.
         if let Err(fault) = hop.probe().await {
-            tracing::warn!(%fault, next_hop = hop.address(), "the next hop does not answer yet: mail will be deferred");
+            tracing::warn!(%fault, next_hop = %hop.address(), "the next hop does not answer yet: mail will be deferred");
         }
         for listener in milters {
             gateway.tasks.spawn(gateway.milter.clone().listen(listener));
@@ -250,7 +251,7 @@ impl Gateway {
     #[expect(clippy::too_many_arguments, reason = "the one place where the tasks are started")]
     fn run(
         &self,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<(TcpListener, smtp::Tls)>,
         control: tokio::net::UnixListener,
         accounts: control::Directory,
         pages: Vec<(TcpListener, Page)>,
@@ -258,8 +259,8 @@ impl Gateway {
         store: Store,
         log: Log,
     ) -> Result<(), StartError> {
-        for listener in listeners {
-            self.tasks.spawn(self.door.clone().listen(listener));
+        for (listener, tls) in listeners {
+            self.tasks.spawn(self.door.clone().listen(listener, tls));
         }
         let desk = Arc::new(desk::StoreDesk::new(store.clone()));
         self.tasks.spawn(control::serve(control, desk, Arc::new(accounts), self.stop.clone()));
@@ -311,17 +312,15 @@ impl Gateway {
 
     fn road(&self) -> Result<Road, StartError> {
         let hop = self.settings.release.as_ref().unwrap_or(&self.settings.next_hop.hop);
-        let (to, lmtp) = match hop {
-            Hop::LmtpUnix(path) => (Address::Unix(path.clone()), true),
-            Hop::Smtp { host, port } => (Address::Tcp(join(host, *port)), false),
-            Hop::LmtpTcp { host, port } => (Address::Tcp(join(host, *port)), true),
-        };
         let tls = match tls::outward(&self.settings.next_hop.tls)? {
             next_hop::Tls::Off => RoadTls::Off,
             next_hop::Tls::Opportunistic(connector) => RoadTls::Opportunistic(connector),
             next_hop::Tls::Required(connector) => RoadTls::Required(connector),
+            next_hop::Tls::Verified(connector) => RoadTls::Verified(connector),
         };
-        Ok(Road { to, tls, lmtp, host: self.settings.smtp.hostname.clone() })
+        // The name belongs to the next hop; another machine has its own.
+        let tls_name = self.settings.next_hop.tls.name.clone().filter(|_| *hop == self.settings.next_hop.hop);
+        Ok(Road { to: address(hop), tls, tls_name, lmtp: hop.is_lmtp(), host: self.settings.smtp.hostname.clone() })
     }
 
     /// Puts the policy's limits in force, and says which policy it is.
@@ -345,7 +344,7 @@ impl Gateway {
         let policies = &self.settings.policies.path;
         let fresh = policies::read(policies)
             .and_then(|files| policies::house(&files, policies, mode(&self.settings, Timestamp::now())));
-        let tls = tls::inward(&self.settings.smtp.tls);
+        let tls = tls::inward(&self.settings.smtp);
         match (fresh, tls) {
             (Ok(house), Ok(tls)) => {
                 self.pipeline.examiner.house.store(Arc::new(house));
@@ -468,8 +467,9 @@ async fn pages(settings: &Settings) -> Result<Vec<(TcpListener, Page)>, StartErr
     Ok(pages)
 }
 
-/// The sockets systemd hands over, else those the settings name.
-async fn listeners(settings: &Settings) -> Result<Vec<TcpListener>, StartError> {
+/// The sockets systemd hands over, else those the settings name. One that stands where `[smtp.tls]` listens begins TLS
+/// at once.
+async fn listeners(settings: &Settings) -> Result<Vec<(TcpListener, smtp::Tls)>, StartError> {
     let mut given = listenfd::ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..given.len() {
@@ -483,12 +483,17 @@ async fn listeners(settings: &Settings) -> Result<Vec<TcpListener>, StartError> 
         listeners.extend(taken.map_err(|e| StartError::Listen(format!("socket {index} of systemd"), e))?);
     }
     if listeners.is_empty() {
-        for address in &settings.smtp.listen {
+        for address in settings.smtp.listen.iter().chain(&settings.smtp.tls.listen) {
             let listener = TcpListener::bind(address).await.map_err(|e| StartError::Listen(address.to_string(), e))?;
             listeners.push(listener);
         }
     }
-    Ok(listeners)
+    let at_once = |listener: &TcpListener| listener.local_addr().is_ok_and(|a| settings.smtp.tls.listen.contains(&a));
+    let with_tls = |listener| {
+        let tls = if at_once(&listener) { smtp::Tls::AtOnce } else { smtp::Tls::Asked };
+        (listener, tls)
+    };
+    Ok(listeners.into_iter().map(with_tls).collect())
 }
 
 async fn milters(settings: &Settings) -> Result<Vec<milter::Listener>, StartError> {
@@ -579,11 +584,9 @@ async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
 fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartError> {
     let hop = &settings.next_hop;
     Ok(next_hop::Settings {
-        address: match &hop.hop {
-            Hop::Smtp { host, port } | Hop::LmtpTcp { host, port } => join(host, *port),
-            Hop::LmtpUnix(path) => path.display().to_string(),
-        },
-        hostname: settings.smtp.hostname.clone(),
+        address: address(&hop.hop),
+        lmtp: hop.hop.is_lmtp(),
+        us: OurName { name: settings.smtp.hostname.clone(), is_chosen: settings.smtp.hostname_is_chosen },
         tls: tls::outward(&hop.tls)?,
         tls_name: hop.tls.name.clone(),
         pool: hop.pool.size,
@@ -591,6 +594,13 @@ fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartErr
         connect: hop.connect,
         patience: hop.reply,
     })
+}
+
+fn address(hop: &Hop) -> Address {
+    match hop {
+        Hop::LmtpUnix(path) => Address::Unix(path.clone()),
+        Hop::Smtp { host, port } | Hop::LmtpTcp { host, port } => Address::Tcp(join(host, *port)),
+    }
 }
 
 fn join(host: &str, port: u16) -> String {

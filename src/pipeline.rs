@@ -9,9 +9,11 @@
 //! Standards: RFC 5321 §4.1.1.4 (one reply for all recipients), decisions D1, D2, D4, D11, D12 and D17.
 
 mod act;
+mod confirm;
 pub mod digest;
 mod gather;
 mod later;
+mod left_over;
 pub mod limits;
 pub mod notice;
 mod recent;
@@ -33,7 +35,7 @@ use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
 use crate::detect::recipient::{Class, Recipient};
 use crate::detect::{Detectors, Finding, text};
-use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, reply};
+use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, Tls, reply};
 use crate::mime::{self, Message, Stop};
 use crate::policy::limits::Party;
 use crate::policy::verdict::{Disposition, Verdicts};
@@ -117,6 +119,8 @@ pub struct Copy {
     pub held: Option<String>,
     /// An earlier attempt brought it already (decision D11).
     pub repeat: bool,
+    /// The next hop's own word about this copy, where it was another than that about the rest (RFC 2033 §4.2).
+    pub reply: Option<Reply>,
 }
 
 /// How a transaction ended.
@@ -131,6 +135,8 @@ pub struct Outcome {
     pub repeat: bool,
     /// The limit that refused it.
     pub limit: Option<Arc<str>>,
+    /// How the way to the next hop was protected.
+    pub onward_tls: Option<Tls>,
 }
 
 impl Outcome {
@@ -141,7 +147,22 @@ impl Outcome {
             maybe_duplicate: false,
             repeat: false,
             limit: None,
+            onward_tls: None,
         }
+    }
+
+    /// Notes what the next hop said of each copy it did not take.
+    fn note_left_over(&mut self, left_over: &[(usize, Reply)]) {
+        for (index, reply) in left_over {
+            if let Some(copy) = self.copies.get_mut(*index) {
+                copy.reply = Some(reply.clone());
+            }
+        }
+    }
+
+    /// What was said of one copy.
+    pub fn reply_of(&self, index: usize) -> &Reply {
+        self.copies.get(index).and_then(|copy| copy.reply.as_ref()).unwrap_or(&self.reply)
     }
 }
 
@@ -178,10 +199,11 @@ impl Pipeline {
         let examined = self.examiner.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
         match examined {
             Ok(examined) => {
-                let (mail, examined, outcome, onward) = match reserved.classes(&examined.classes()) {
+                let (mail, examined, mut outcome, onward) = match reserved.classes(&examined.classes()) {
                     Ok(()) => self.act(mail, examined, onward).await,
                     Err(exceeded) => refuse(exceeded, mail, examined, onward).await,
                 };
+                outcome.onward_tls = onward.tls().cloned();
                 if outcome.reply.is_positive() && !outcome.repeat {
                     reserved.keep();
                 }

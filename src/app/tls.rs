@@ -8,13 +8,14 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsConnector;
 
 use crate::deliver::next_hop::Tls;
 use crate::deliver::settings::{OutwardTls, OutwardTlsMode};
-use crate::listen::settings::{InwardTls, InwardTlsMode};
+use crate::listen::settings::{Door, InwardTlsMode};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,8 @@ pub enum TlsError {
     File(PathBuf, rustls::pki_types::pem::Error),
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
+    #[error("clients' certificates cannot be verified: {0}")]
+    Verifier(#[from] VerifierBuilderError),
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -34,19 +37,34 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     CertificateDer::pem_file_iter(path).map_err(fault)?.collect::<Result<_, _>>().map_err(fault)
 }
 
-/// What we show to clients; `None` where TLS is off.
-pub fn inward(settings: &InwardTls) -> Result<Option<Arc<ServerConfig>>, TlsError> {
+fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate)?;
+    }
+    Ok(roots)
+}
+
+/// What we show to clients, and whose certificates we ask for; `None` where TLS is off.
+pub fn inward(door: &Door) -> Result<Option<Arc<ServerConfig>>, TlsError> {
+    let settings = &door.tls;
     let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) else { return Ok(None) };
     if settings.mode == InwardTlsMode::Off {
         return Ok(None);
     }
     let chain = certificates(certificate)?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|e| TlsError::File(key.clone(), e))?;
-    let config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    Ok(Some(Arc::new(config)))
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = match &door.client_certs {
+        None => builder.with_no_client_auth(),
+        // Asked for and not demanded (RFC 8446 §4.3.2): others may send by their network or their login (decision D6).
+        Some(authorities) => {
+            let roots = Arc::new(roots(authorities)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).allow_unauthenticated();
+            builder.with_client_cert_verifier(verifier.build()?)
+        }
+    };
+    Ok(Some(Arc::new(builder.with_single_cert(chain, key)?)))
 }
 
 /// What we demand of the next hop.
@@ -63,14 +81,11 @@ pub fn outward(settings: &OutwardTls) -> Result<Tls, TlsError> {
         (OutwardTlsMode::Required, _) => Tls::Required(unverified()),
         (OutwardTlsMode::Verified, None) => {
             let config = builder.with_platform_verifier()?.with_no_client_auth();
-            Tls::Required(TlsConnector::from(Arc::new(config)))
+            Tls::Verified(TlsConnector::from(Arc::new(config)))
         }
         (OutwardTlsMode::Verified, Some(ca)) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(ca)? {
-                roots.add(certificate)?;
-            }
-            Tls::Required(TlsConnector::from(Arc::new(builder.with_root_certificates(roots).with_no_client_auth())))
+            let roots = roots(ca)?;
+            Tls::Verified(TlsConnector::from(Arc::new(builder.with_root_certificates(roots).with_no_client_auth())))
         }
     })
 }

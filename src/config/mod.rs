@@ -9,6 +9,7 @@
 //!
 //! Standards: TOML 1.0; `contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains them.
 
+mod between;
 mod build;
 pub mod fault;
 pub mod keys;

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::words::{listing, nearest};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::listen::log;
-use crate::listen::settings::{BareNewline, BeforeUs, InwardTlsMode, MilterAddress};
+use crate::listen::settings::{Auth, BareNewline, BeforeUs, InwardTlsMode, MilterAddress};
 use crate::mail::{Domain, Mailbox};
 
 /// A value that can be read from one text of the settings.
@@ -349,6 +349,12 @@ impl Setting for BeforeUs {
 impl Setting for BareNewline {
     fn read(text: &str) -> Result<BareNewline, String> {
         choice(text, &[("refuse", BareNewline::Refuse), ("pass", BareNewline::Pass)])
+    }
+}
+
+impl Setting for Auth {
+    fn read(text: &str) -> Result<Auth, String> {
+        choice(text, &[("off", Auth::Off), ("pass", Auth::Pass)])
     }
 }
 

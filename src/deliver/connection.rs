@@ -2,80 +2,27 @@
 //! One connection to a next hop: bytes out, replies in, with and without TLS.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_rustls::{TlsConnector, TlsStream};
+use tokio_rustls::TlsConnector;
 
 use super::OnwardFault;
-use crate::mail::Reply;
+use super::stream::{Stream, negotiated};
+use crate::mail::reply::GREETING;
+use crate::mail::{Reply, Tls};
 use crate::smtp::Capabilities;
-use crate::smtp::client::ReplyReader;
+use crate::smtp::client::{self, ReplyReader};
 
-/// Plain or under TLS, of either side.
-pub enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    /// While TLS is negotiated, and after it failed.
-    Gone,
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Gone => Poll::Ready(Ok(())),
-        }
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Gone => Poll::Ready(Ok(())),
-        }
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
-            Stream::Gone => false,
-        }
-    }
+/// The name we give in EHLO.
+#[derive(Debug, Clone)]
+pub struct OurName {
+    pub name: String,
+    /// The operator gave it, so that nobody else has it.
+    pub is_chosen: bool,
 }
 
 /// A connection past its greeting; what it offers is known.
@@ -87,36 +34,66 @@ pub struct Connection {
     taken: usize,
     filled: usize,
     pub(super) capabilities: Arc<Capabilities>,
+    pub(super) tls: Option<Tls>,
+    /// Transactions begun (RFC 9422 §4.1: a server may take only so many).
+    pub(super) transactions: usize,
+    /// The greeting's text.
+    greeting: String,
 }
 
 impl Connection {
     /// Takes over a connected socket and reads its greeting (RFC 5321 §3.1).
-    pub(super) async fn greet(stream: TcpStream, patience: Duration) -> Result<Connection, OnwardFault> {
-        // Nagle and a delayed acknowledgement cost 40 ms a reply.
-        stream.set_nodelay(true).map_err(|_| OnwardFault::Away)?;
+    pub(super) async fn greet(stream: Stream, patience: Duration) -> Result<Connection, OnwardFault> {
+        if let Stream::Plain(stream) = &stream {
+            // Nagle and a delayed acknowledgement cost 40 ms a reply.
+            stream.set_nodelay(true).map_err(|_| OnwardFault::Away)?;
+        }
         let mut connection = Connection {
-            stream: Stream::Plain(stream),
+            stream,
             replies: ReplyReader::default(),
             input: vec![0; 4096].into_boxed_slice(),
             taken: 0,
             filled: 0,
             capabilities: Arc::default(),
+            tls: None,
+            transactions: 0,
+            greeting: String::new(),
         };
         let greeting = connection.reply(patience).await?;
-        if greeting.code == 220 { Ok(connection) } else { Err(OnwardFault::Away) }
+        if greeting.code != 220 {
+            return Err(OnwardFault::Away);
+        }
+        connection.greeting = greeting.lines.into_iter().next().unwrap_or_default();
+        Ok(connection)
     }
 
-    /// Says EHLO, or HELO where EHLO is unknown (RFC 5321 §3.2), and notes what is offered.
-    pub(super) async fn hello(&mut self, name: &str, patience: Duration) -> Result<(), OnwardFault> {
-        let mut answer = self.ask(format!("EHLO {name}\r\n").as_bytes(), patience).await?;
-        if answer.is_permanent() {
-            answer = self.ask(format!("HELO {name}\r\n").as_bytes(), patience).await?;
+    /// Says EHLO, or HELO where EHLO is unknown (RFC 5321 §3.2), and notes what is offered. LHLO has no elder.
+    pub(super) async fn hello(&mut self, us: &OurName, lmtp: bool, patience: Duration) -> Result<(), OnwardFault> {
+        let mut line = Vec::with_capacity(64);
+        client::write_hello(&mut line, lmtp, &us.name).map_err(|_| OnwardFault::Gibberish)?;
+        let mut answer = self.ask(&line, patience).await?;
+        if answer.is_permanent() && !lmtp {
+            answer = self.ask(format!("HELO {}\r\n", us.name).as_bytes(), patience).await?;
         }
         if answer.code != 250 {
             return Err(OnwardFault::Away);
         }
+        let name = answer.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
+        // Decision D6. A mail server beside us bears the system's name as we do while nobody gave us one of our own.
+        if name.eq_ignore_ascii_case(&us.name) && (us.is_chosen || self.greeting.ends_with(GREETING.text)) {
+            return Err(OnwardFault::Loop);
+        }
         self.capabilities = Arc::new(Capabilities::from_ehlo(&answer));
         Ok(())
+    }
+
+    /// Takes back what a second EHLO claims and [`super::next_hop::NextHop::connect`] had denied of the first.
+    pub(super) fn keep_promises_of(&mut self, first: &Capabilities) {
+        let offered = Arc::make_mut(&mut self.capabilities);
+        offered.requiretls &= first.requiretls;
+        if first.auth.is_empty() {
+            offered.auth.clear();
+        }
     }
 
     /// STARTTLS (RFC 3207). The caller says EHLO again afterwards, as §4.2 demands.
@@ -124,6 +101,7 @@ impl Connection {
         mut self,
         connector: &TlsConnector,
         name: ServerName<'static>,
+        verified: bool,
         patience: Duration,
     ) -> Result<Connection, OnwardFault> {
         let answer = self.ask(b"STARTTLS\r\n", patience).await?;
@@ -136,7 +114,8 @@ impl Connection {
             .await
             .map_err(|_| OnwardFault::Away)?
             .map_err(|_| OnwardFault::Away)?;
-        Ok(Connection { stream: Stream::Tls(Box::new(stream.into())), ..self })
+        let tls = negotiated(stream.get_ref().1, verified);
+        Ok(Connection { stream: Stream::Tls(Box::new(stream.into())), tls: Some(tls), ..self })
     }
 
     pub(super) async fn ask(&mut self, command: &[u8], patience: Duration) -> Result<Reply, OnwardFault> {
@@ -164,7 +143,7 @@ impl Connection {
 
     async fn flush(&mut self) -> Result<(), OnwardFault> {
         match self.stream {
-            Stream::Plain(_) | Stream::Gone => Ok(()),
+            Stream::Plain(_) | Stream::Unix(_) | Stream::Gone => Ok(()),
             Stream::Tls(_) => self.stream.flush().await.map_err(|_| OnwardFault::Lost),
         }
     }
@@ -196,6 +175,9 @@ impl Connection {
         }
         match &self.stream {
             Stream::Plain(stream) => {
+                !matches!(stream.try_read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+            }
+            Stream::Unix(stream) => {
                 !matches!(stream.try_read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
             }
             // Under TLS a close shows at the next command; the envelope is then replayed once.

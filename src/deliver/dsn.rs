@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 
-use crate::mail::Mail;
+use crate::mail::{Mail, Reply};
 use crate::store::{Cause, Kind, OutboxContent, OutboxItem, Report, ReportedRecipient, Verbatim};
 
 /// How much of the original's header is returned at most, in bytes.
@@ -27,16 +27,36 @@ pub struct Stamp<'a> {
 /// The outbox item that tells the sender which copies (places in the envelope) the rules refused while others went on
 /// (decision D1c); `None` where nobody wants to hear: null reverse-path, or NOTIFY without FAILURE.
 pub fn refusal(mail: &Mail, private: bool, refused: &[usize], stamp: &Stamp<'_>) -> Option<OutboxItem> {
+    report(mail, private, Cause::Refused, refused.iter().map(|copy| (*copy, None)), stamp)
+}
+
+/// Likewise, of copies that the next hop refused for good, each with its own reply, while it took others (decision D2).
+pub fn undelivered(mail: &Mail, private: bool, refused: &[&(usize, Reply)], stamp: &Stamp<'_>) -> Option<OutboxItem> {
+    let refused = refused.iter().map(|(copy, reply)| (*copy, Some(reply.to_string())));
+    report(mail, private, Cause::Undeliverable, refused, stamp)
+}
+
+fn report(
+    mail: &Mail,
+    private: bool,
+    cause: Cause,
+    failed: impl Iterator<Item = (usize, Option<String>)>,
+    stamp: &Stamp<'_>,
+) -> Option<OutboxItem> {
     let sender = mail.envelope.reverse_path.mailbox()?;
-    let copies = refused.iter().filter_map(|at| mail.envelope.recipients.get(*at));
-    let wanted = copies.filter(|recipient| Verbatim::read(&recipient.verbatim).wants_failure());
+    let recipients: Vec<_> = failed
+        .filter_map(|(copy, reply)| {
+            let verbatim = mail.envelope.recipients.get(copy)?.verbatim.clone();
+            Verbatim::read(&verbatim).wants_failure().then_some(ReportedRecipient { verbatim, reply })
+        })
+        .collect();
     let report = Report {
-        cause: Cause::Refused,
+        cause,
         mail: mail.id.to_string(),
         reverse_path: mail.envelope.verbatim.clone(),
         received: mail.received,
         private,
-        recipients: wanted.map(|r| ReportedRecipient { verbatim: r.verbatim.clone(), reply: None }).collect(),
+        recipients,
     };
     if report.recipients.is_empty() {
         return None;

@@ -6,11 +6,12 @@
 //! How it fails: a next hop that is away, lost or changed is an [`OnwardFault`], which the pipeline answers with a
 //! 4xx; nothing here turns a fault into silence.
 //!
-//! Standards: RFC 5321 §4.5.3.2 (time limits towards the next hop), RFC 2920 (pipelining), RFC 3207 (STARTTLS).
+//! Standards: RFC 5321 §4.5.3.2 (time limits towards the next hop), RFC 2920 (pipelining), RFC 3207 (STARTTLS),
+//! RFC 2033 (LMTP), RFC 3030 (BDAT).
 
 use std::future::Future;
 
-use crate::mail::{Content, Mail, Reply, reply};
+use crate::mail::{Content, Mail, Reply, Tls, reply};
 
 pub mod connection;
 pub mod dsn;
@@ -21,6 +22,7 @@ pub mod notice;
 pub mod outbox;
 pub mod relay;
 pub mod settings;
+pub mod stream;
 
 /// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop, the milter
 /// door hands it back to the MTA it came from.
@@ -41,9 +43,20 @@ pub trait Onward: Send + 'static {
 
     /// Ends the transaction without content.
     fn abandon(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Copies (indices into the envelope) that were not taken by the last `deliver` although its answer was positive,
+    /// each with its own reply: only LMTP tells (RFC 2033 §4.2, decision D2).
+    fn left_over(&mut self) -> Vec<(usize, Reply)> {
+        Vec::new()
+    }
+
+    /// How the way of the last `deliver` was protected.
+    fn tls(&self) -> Option<&Tls> {
+        None
+    }
 }
 
-/// Why a mail could not go on. Always the next hop's doing, always answered with a 4xx.
+/// Why a mail could not go on. Always the next hop's doing, and answered with a 4xx unless trying again is useless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OnwardFault {
     #[error("the next hop cannot be reached")]
@@ -59,6 +72,13 @@ pub enum OnwardFault {
     MaybeDuplicate,
     #[error("the next hop sent what is no SMTP reply")]
     Gibberish,
+    /// The connection on which our client had authenticated, which nobody can open again but the client.
+    #[error("the next hop was lost, and the client's login with it")]
+    LoginLost,
+    #[error("the next hop has our own name: mail would go round in circles")]
+    Loop,
+    #[error("the message holds a bare CR or LF and the next hop has no BDAT")]
+    BareNewline,
 }
 
 impl OnwardFault {
@@ -68,6 +88,9 @@ impl OnwardFault {
             OnwardFault::Away => reply::NEXT_HOP_AWAY.reply(),
             OnwardFault::Changed => reply::NEXT_HOP_CHANGED.reply(),
             OnwardFault::AnswersChanged => reply::NEXT_HOP_ANSWERS_CHANGED.reply(),
+            OnwardFault::LoginLost => reply::LOGIN_LOST.reply(),
+            OnwardFault::Loop => reply::LOOP.reply(),
+            OnwardFault::BareNewline => reply::BARE_NEWLINE.reply(),
             OnwardFault::Lost | OnwardFault::MaybeDuplicate | OnwardFault::Gibberish => reply::NEXT_HOP_LOST.reply(),
         }
     }

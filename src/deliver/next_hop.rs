@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The next hop: how to reach it, what it can, and the connections kept open to it (decision D3).
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::OnwardFault;
-use super::connection::Connection;
+use super::connection::{Connection, OurName};
+use super::outbox::Address;
+use super::stream::Stream;
 use crate::smtp::Capabilities;
 
 /// How the way to the next hop is protected.
@@ -20,16 +22,19 @@ pub enum Tls {
     Off,
     /// STARTTLS where offered; the certificate is not looked at.
     Opportunistic(TlsConnector),
-    /// STARTTLS or nothing; the connector says whether the certificate is verified.
+    /// STARTTLS or nothing; the certificate is not looked at.
     Required(TlsConnector),
+    /// STARTTLS or nothing, and the connector verifies the certificate.
+    Verified(TlsConnector),
 }
 
 /// What the operator sets about the next hop.
 pub struct Settings {
-    /// `host:port`.
-    pub address: String,
+    pub address: Address,
+    /// LHLO, and a reply for each recipient (RFC 2033).
+    pub lmtp: bool,
     /// Our name in EHLO.
-    pub hostname: String,
+    pub us: OurName,
     pub tls: Tls,
     /// The name the certificate must carry; by default the host of `address`.
     pub tls_name: Option<String>,
@@ -48,18 +53,24 @@ pub struct NextHop {
     settings: Settings,
     idle: Mutex<Vec<(Connection, Instant)>>,
     known: ArcSwapOption<Capabilities>,
+    /// When the watch may ask again.
+    looks: Mutex<Looks>,
 }
 
 impl NextHop {
     pub fn new(settings: Settings) -> NextHop {
-        NextHop { settings, idle: Mutex::new(Vec::new()), known: ArcSwapOption::empty() }
+        NextHop { settings, idle: Mutex::default(), known: ArcSwapOption::empty(), looks: Mutex::default() }
+    }
+
+    pub fn is_lmtp(&self) -> bool {
+        self.settings.lmtp
     }
 
     pub fn patience(&self) -> Duration {
         self.settings.patience
     }
 
-    pub fn address(&self) -> &str {
+    pub fn address(&self) -> &Address {
         &self.settings.address
     }
 
@@ -76,8 +87,21 @@ impl NextHop {
         Ok(capabilities)
     }
 
-    /// Whether the next hop answers: an idle connection is asked, or a new one made and kept.
+    /// Whether the next hop answers: an idle connection is asked, or a new one made and kept. While it is away it is
+    /// asked less and less often, and what was found last is the answer.
     pub async fn answers(&self) -> Result<(), OnwardFault> {
+        if !self.looks().is_due(Instant::now()) {
+            return Err(OnwardFault::Away);
+        }
+        let answer = self.ask().await;
+        match answer {
+            Ok(()) => *self.looks() = Looks::default(),
+            Err(_) => self.looks().failed(Instant::now()),
+        }
+        answer
+    }
+
+    async fn ask(&self) -> Result<(), OnwardFault> {
         let mut connection = self.take().await?;
         let said = connection.ask(b"NOOP\r\n", self.settings.patience).await;
         if !said.is_ok_and(|reply| reply.code == 250) {
@@ -85,6 +109,11 @@ impl NextHop {
         }
         self.give_back(connection);
         Ok(())
+    }
+
+    fn looks(&self) -> MutexGuard<'_, Looks> {
+        // Two words, always whole.
+        self.looks.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// An idle connection, or a new one.
@@ -105,6 +134,10 @@ impl NextHop {
 
     /// Keeps a connection whose transaction has ended, where there is room.
     pub fn give_back(&self, connection: Connection) {
+        let most = connection.capabilities.limits.and_then(|limits| limits.mail_max);
+        if most.is_some_and(|most| connection.transactions >= most) {
+            return; // RFC 9422 §4.1: it takes no more
+        }
         let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
         if idle.len() < self.settings.pool {
             idle.push((connection, Instant::now()));
@@ -128,30 +161,96 @@ impl NextHop {
     /// A connection that no pool has seen.
     pub async fn connect(&self) -> Result<Connection, OnwardFault> {
         let settings = &self.settings;
-        let stream = match timeout(settings.connect, TcpStream::connect(&settings.address)).await {
-            Ok(Ok(stream)) => stream,
-            _ => return Err(OnwardFault::Away),
+        let stream = timeout(settings.connect, self.open()).await.map_err(|_| OnwardFault::Away)?;
+        let stream = stream.map_err(|_| OnwardFault::Away)?;
+        let is_near = match &stream {
+            Stream::Plain(stream) => stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
+            _ => true,
         };
         let mut connection = Connection::greet(stream, settings.patience).await?;
-        connection.hello(&settings.hostname, settings.patience).await?;
-        let connector = match &settings.tls {
-            Tls::Off => None,
-            Tls::Opportunistic(connector) => connection.capabilities.starttls.then_some(connector),
-            Tls::Required(connector) if connection.capabilities.starttls => Some(connector),
+        self.hello(&mut connection).await?;
+        let (connector, verified) = match &settings.tls {
+            Tls::Off => (None, false),
+            Tls::Opportunistic(connector) => (connection.capabilities.starttls.then_some(connector), false),
+            Tls::Required(connector) if connection.capabilities.starttls => (Some(connector), false),
+            Tls::Verified(connector) if connection.capabilities.starttls => (Some(connector), true),
             // Never a silent downgrade.
-            Tls::Required(_) => return Err(OnwardFault::Away),
+            Tls::Required(_) | Tls::Verified(_) => return Err(OnwardFault::Away),
         };
         if let Some(connector) = connector {
-            connection = connection.start_tls(connector, self.server_name()?, settings.patience).await?;
-            connection.hello(&settings.hostname, settings.patience).await?;
+            connection = connection.start_tls(connector, self.server_name()?, verified, settings.patience).await?;
+            self.hello(&mut connection).await?;
         }
+        let is_private = connection.tls.is_some() || is_near;
+        let is_verified = connection.tls.as_ref().is_some_and(|tls| tls.verified);
+        let offered = Arc::make_mut(&mut connection.capabilities);
+        // Decision D7: no credential goes over an open wire.
+        if !is_private {
+            offered.auth.clear();
+        }
+        // RFC 8689 §4.2.1: the promise is worth nothing from somebody who may be anybody.
+        offered.requiretls &= is_verified;
         self.known.store(Some(connection.capabilities.clone()));
+        *self.looks() = Looks::default();
         Ok(connection)
     }
 
+    pub(super) async fn hello(&self, connection: &mut Connection) -> Result<(), OnwardFault> {
+        connection.hello(&self.settings.us, self.settings.lmtp, self.settings.patience).await
+    }
+
+    async fn open(&self) -> std::io::Result<Stream> {
+        Ok(match &self.settings.address {
+            Address::Tcp(address) => Stream::Plain(TcpStream::connect(address).await?),
+            Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
+        })
+    }
+
     fn server_name(&self) -> Result<ServerName<'static>, OnwardFault> {
-        let host = self.settings.address.rsplit_once(':').map_or(self.settings.address.as_str(), |(host, _)| host);
+        let host = match &self.settings.address {
+            Address::Tcp(address) => address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host),
+            Address::Unix(_) => "localhost",
+        };
         let name = self.settings.tls_name.as_deref().unwrap_or(host.trim_matches(['[', ']']));
         ServerName::try_from(name.to_owned()).map_err(|_| OnwardFault::Away)
+    }
+}
+
+/// How often the watch asks a next hop that is away: after 2 s, 4 s, 8 s, up to a minute.
+#[derive(Debug, Default)]
+struct Looks {
+    next: Option<Instant>,
+    wait: Duration,
+}
+
+impl Looks {
+    const FIRST: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| now >= next)
+    }
+
+    fn failed(&mut self, now: Instant) {
+        self.wait = (self.wait * 2).clamp(Looks::FIRST, Looks::LONGEST);
+        self.next = Some(now + self.wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_next_hop_that_is_away_is_asked_less_and_less() {
+        let (mut looks, mut now, mut waits) = (Looks::default(), Instant::now(), Vec::new());
+        for _ in 0..8 {
+            assert!(looks.is_due(now));
+            looks.failed(now);
+            waits.push(looks.wait.as_secs());
+            assert!(!looks.is_due(now + looks.wait - Duration::from_millis(1)));
+            now += looks.wait;
+        }
+        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
     }
 }

@@ -2,6 +2,7 @@
 //! The outbox's courier: takes what is due, speaks SMTP or LMTP with the release road, writes down how it ended
 //! (decisions D10, D16). One item is one transaction; bytes leave exactly as they were kept.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use mail_send::SmtpClient;
-use smtp_proto::{
-    EXT_8BIT_MIME, EXT_CHUNKING, EXT_DSN, EXT_REQUIRE_TLS, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse,
-    Response,
-};
+use smtp_proto::{EXT_START_TLS, EhloResponse, Response};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -20,7 +18,10 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::dsn;
-use crate::store::{DueItem, ItemState, Kind, RecipientOutcome, Store, StoreError, Verbatim, Work};
+use crate::store::{DueItem, ItemState, Kind, RecipientOutcome, Store, StoreError, Work};
+use plan::{Plan, plan};
+
+mod plan;
 
 /// Transactions under way at once.
 const AT_ONCE: usize = 12;
@@ -37,6 +38,8 @@ const STORE_AWAY: Duration = Duration::from_secs(30);
 pub struct Road {
     pub to: Address,
     pub tls: RoadTls,
+    /// The name the certificate must carry; by default the host of `to`.
+    pub tls_name: Option<String>,
     /// LHLO and a reply for each recipient (RFC 2033).
     pub lmtp: bool,
     /// The name we give in EHLO and write into Received and reports.
@@ -50,6 +53,15 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => f.write_str(address),
+            Address::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// What the connector demands of certificates is its maker's choice.
 #[derive(Clone)]
 pub enum RoadTls {
@@ -58,6 +70,8 @@ pub enum RoadTls {
     Opportunistic(TlsConnector),
     /// Nothing is sent without it.
     Required(TlsConnector),
+    /// Likewise, and the connector verifies the certificate: what REQUIRETLS wants (RFC 8689 §4.2.1).
+    Verified(TlsConnector),
 }
 
 /// The clock, so that a test can have its own.
@@ -205,7 +219,7 @@ impl Outbox {
         let (connector, required) = match &self.road.tls {
             RoadTls::Off => return self.transaction(&mut client, &offer, false, item, content).await,
             RoadTls::Opportunistic(connector) => (connector, false),
-            RoadTls::Required(connector) => (connector, true),
+            RoadTls::Required(connector) | RoadTls::Verified(connector) => (connector, true),
         };
         if !offer.has_capability(EXT_START_TLS) {
             if required {
@@ -213,10 +227,12 @@ impl Outbox {
             }
             return self.transaction(&mut client, &offer, false, item, content).await;
         }
-        let name = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
+        let host = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
+        let name = self.road.tls_name.as_deref().unwrap_or(host);
         let mut client = client.start_tls(connector, name).await?;
         let offer = self.hello(&mut client).await?;
-        self.transaction(&mut client, &offer, true, item, content).await
+        let verified = matches!(self.road.tls, RoadTls::Verified(_));
+        self.transaction(&mut client, &offer, verified, item, content).await
     }
 
     async fn hello<T: Stream>(&self, client: &mut SmtpClient<T>) -> mail_send::Result<EhloResponse<String>> {
@@ -227,11 +243,11 @@ impl Outbox {
         &self,
         client: &mut SmtpClient<T>,
         offer: &EhloResponse<String>,
-        tls: bool,
+        verified: bool,
         item: &DueItem,
         content: &[u8],
     ) -> mail_send::Result<Vec<RecipientOutcome>> {
-        let outcomes = match plan(item, content, offer, tls) {
+        let outcomes = match plan(item, content, offer, verified) {
             Ok(plan) => self.say(client, item, content, plan).await?,
             Err(refusal) => {
                 // Decision D5: lost capabilities get a fresh look first.
@@ -290,87 +306,6 @@ async fn greeting<T: Stream>(client: &mut SmtpClient<T>) -> mail_send::Result<()
     if reply.is_positive_completion() { Ok(()) } else { Err(mail_send::Error::UnexpectedReply(reply)) }
 }
 
-/// The commands of one transaction, checked against what the hop offers.
-struct Plan {
-    mail: Vec<u8>,
-    recipients: Vec<(i64, Vec<u8>)>,
-    chunked: bool,
-}
-
-/// Composes the commands; `Err` is the reply the hop would have to give.
-fn plan(item: &DueItem, content: &[u8], offer: &EhloResponse<String>, tls: bool) -> Result<Plan, &'static str> {
-    let has = |bit| offer.has_capability(bit);
-    let lines = item.recipients.iter().map(|(_, verbatim)| verbatim).chain([&item.reverse_path]);
-    // RFC 5321 §4.1.1: a command is one line; whatever was stored, no second one comes out of it.
-    if lines.clone().any(|line| line.chars().any(char::is_control)) {
-        return Err("553 5.1.0 an address of this item is no address");
-    }
-    let from = Verbatim::read(&item.reverse_path);
-    let international =
-        !from.path.is_ascii() || item.recipients.iter().any(|(_, r)| !Verbatim::read(r).path.is_ascii());
-    let utf8 = from.get("SMTPUTF8").is_some() || international;
-    if utf8 && !has(EXT_SMTP_UTF8) {
-        return Err("554 5.6.7 the next server does not take internationalised mail");
-    }
-    if from.get("REQUIRETLS").is_some() && !(tls && has(EXT_REQUIRE_TLS)) {
-        return Err("554 5.7.30 the next server cannot promise TLS onward");
-    }
-    if from.get("BODY").is_some_and(|b| b.eq_ignore_ascii_case("8BITMIME")) && !has(EXT_8BIT_MIME) {
-        return Err("554 5.6.3 the next server does not take 8-bit content");
-    }
-    let bare = has_bare_newline(content);
-    if bare && !has(EXT_CHUNKING) {
-        return Err("550 5.6.11 the message holds a bare CR or LF and the next server has no BDAT");
-    }
-    let mut mail = format!("MAIL FROM:<{}>", from.path);
-    if has(EXT_SIZE) {
-        mail.push_str(&format!(" SIZE={}", content.len()));
-    }
-    if has(EXT_8BIT_MIME) && !content.is_ascii() {
-        mail.push_str(" BODY=8BITMIME");
-    }
-    if utf8 {
-        mail.push_str(" SMTPUTF8");
-    }
-    if from.get("REQUIRETLS").is_some() {
-        mail.push_str(" REQUIRETLS");
-    }
-    push(&mut mail, &from, &["RET", "ENVID"], has(EXT_DSN));
-    mail.push_str("\r\n");
-    let recipients = item.recipients.iter().map(|(n, verbatim)| {
-        let to = Verbatim::read(verbatim);
-        let mut line = format!("RCPT TO:<{}>", to.path);
-        push(&mut line, &to, &["NOTIFY", "ORCPT"], has(EXT_DSN));
-        line.push_str("\r\n");
-        (*n, line.into_bytes())
-    });
-    // DATA cannot end a message without a line end; BDAT keeps even that exact.
-    let chunked = has(EXT_CHUNKING) && (bare || !content.ends_with(b"\r\n"));
-    Ok(Plan { mail: mail.into_bytes(), recipients: recipients.collect(), chunked })
-}
-
-/// Adds the named parameters as the client wrote them, where the hop offers their extension.
-fn push(line: &mut String, verbatim: &Verbatim<'_>, keywords: &[&str], offered: bool) {
-    let wanted =
-        verbatim.parameters.iter().filter(|(k, _)| offered && keywords.iter().any(|w| k.eq_ignore_ascii_case(w)));
-    for (keyword, value) in wanted {
-        line.push(' ');
-        line.push_str(keyword);
-        if let Some(value) = value {
-            line.push('=');
-            line.push_str(value);
-        }
-    }
-}
-
-/// A CR or LF that is not part of CRLF (RFC 5321 §2.3.8).
-fn has_bare_newline(content: &[u8]) -> bool {
-    memchr::memchr2_iter(b'\r', b'\n', content).any(|at| match content.get(at) {
-        Some(b'\r') => content.get(at + 1) != Some(&b'\n'),
-        _ => at == 0 || content.get(at - 1) != Some(&b'\r'),
-    })
-}
-
 /// Sends the content and reads `replies` replies; the inner `Err` is a refusal to begin.
 async fn send_content<T: Stream>(
     client: &mut SmtpClient<T>,
@@ -387,7 +322,7 @@ async fn send_content<T: Stream>(
         if reply.code != 354 {
             return Ok(Err(reply));
         }
-        stuff(content, &mut out);
+        crate::smtp::client::stuff(content, &mut out);
     }
     let sent = async {
         client.stream.write_all(&out).await?;
@@ -395,25 +330,6 @@ async fn send_content<T: Stream>(
         client.read_many(replies).await
     };
     Ok(Ok(tokio::time::timeout(PATIENCE, sent).await.map_err(|_| mail_send::Error::Timeout)??))
-}
-
-/// RFC 5321 §4.5.2: a dot that begins a line is doubled; then the end of the message. Only CRLF ends a line.
-fn stuff(content: &[u8], out: &mut Vec<u8>) {
-    let mut start = 0;
-    if content.first() == Some(&b'.') {
-        out.push(b'.');
-    }
-    for at in memchr::memmem::find_iter(content, b"\r\n.") {
-        // The match is within content, and `start` never passes it: matches do not overlap.
-        out.extend_from_slice(&content[start..at + 2]);
-        out.push(b'.');
-        start = at + 2;
-    }
-    out.extend_from_slice(&content[start..]);
-    if !content.ends_with(b"\r\n") {
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(b".\r\n");
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -470,44 +386,4 @@ fn next_attempt(item: &DueItem, now: Timestamp) -> Timestamp {
     let hash = blake3::hash(format!("{} {}", item.id, item.attempts).as_bytes());
     let jitter = wait.mul_f64(f64::from(hash.as_bytes()[0]) / 1024.0); // a hash has 32 bytes
     now.checked_add(wait.saturating_sub(jitter)).unwrap_or(now)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stuffed(content: &[u8]) -> String {
-        let mut out = Vec::new();
-        stuff(content, &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn only_dots_after_crlf_are_doubled() {
-        for (content, wire) in [
-            ("", "\r\n.\r\n"),
-            (".", "..\r\n.\r\n"),
-            ("a\r\n.b\r\n", "a\r\n..b\r\n.\r\n"),
-            ("a\r\n.\r\n.\r\n", "a\r\n..\r\n..\r\n.\r\n"),
-            ("a\r\n..\r\n", "a\r\n...\r\n.\r\n"),
-            ("a\n.b\r\n", "a\n.b\r\n.\r\n"),
-        ] {
-            assert_eq!(stuffed(content.as_bytes()), wire, "{content:?}");
-        }
-    }
-
-    #[test]
-    fn bare_newlines_are_seen() {
-        for (content, bare) in [
-            ("", false),
-            ("a\r\nb\r\n", false),
-            ("\n", true),
-            ("a\r", true),
-            ("a\r\r\n", true),
-            ("a\n\r\n", true),
-            ("\r\n\r\n", false),
-        ] {
-            assert_eq!(has_bare_newline(content.as_bytes()), bare, "{content:?}");
-        }
-    }
 }

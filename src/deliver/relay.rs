@@ -9,42 +9,85 @@ use tokio::time::timeout;
 use super::connection::Connection;
 use super::next_hop::NextHop;
 use super::{Onward, OnwardFault};
-use crate::mail::{Client, Content, Mail, Recipient, Reply};
+use crate::mail::{Client, Content, Mail, Recipient, Reply, Tls, reply};
 use crate::smtp::Capabilities;
 use crate::smtp::client;
 use crate::smtp::server::Offer;
+use needs::Needs;
+
+mod content;
+mod lines;
+mod login;
+mod needs;
 
 /// How long an abandoned transaction waits for the reply to RSET.
 const RESET_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The client's side of the next hop. It holds a connection only while a transaction is open.
+/// The client's side of the next hop. It holds a connection only while a transaction is open, unless that connection is
+/// the client's own.
 pub struct Relay {
     hop: Arc<NextHop>,
     /// What our EHLO promised the client; a next hop that offers less is [`OnwardFault::Changed`].
     promised: Capabilities,
     connection: Option<Connection>,
-    /// MAIL of the open transaction, as the client wrote it.
+    /// A connection on which somebody authenticated, or was named by XCLIENT, between two transactions. It never goes
+    /// to the pool (decision D3).
+    own: Option<Connection>,
+    /// Whether our client has authenticated at the next hop.
+    logged_in: bool,
+    /// Who our client is, in the words of XCLIENT.
+    xclient: Vec<(String, String)>,
+    /// MAIL of the open transaction, as the client wrote it, and what it demands of the next hop.
     mail: String,
+    needs: Needs,
+    /// The next hop was seen to have lost something that a mail of this session needs (decision D5).
+    has_lost: bool,
+    /// The present message holds a bare CR or LF: only BDAT may carry it.
+    bare_newline: bool,
     xforward: Vec<(String, String)>,
     /// Lines gathered for one write.
     lines: Vec<u8>,
+    left_over: Vec<(usize, Reply)>,
+    tls: Option<Tls>,
 }
 
 impl Relay {
     /// `promised`: what the session told its client in the next hop's name.
     pub fn new(hop: Arc<NextHop>, promised: Capabilities) -> Relay {
-        Relay { hop, promised, connection: None, mail: String::new(), xforward: Vec::new(), lines: Vec::new() }
+        Relay {
+            hop,
+            promised,
+            connection: None,
+            own: None,
+            logged_in: false,
+            xclient: Vec::new(),
+            mail: String::new(),
+            needs: Needs::default(),
+            has_lost: false,
+            bare_newline: false,
+            xforward: Vec::new(),
+            lines: Vec::new(),
+            left_over: Vec::new(),
+            tls: None,
+        }
+    }
+
+    /// Says of the message about to be delivered whether a CR or LF stands alone in it.
+    pub fn holds_bare_newline(&mut self, bare_newline: bool) {
+        self.bare_newline = bare_newline;
     }
 
     /// Offers MAIL and RCPT lines; one answer for each, in order. A fault answers them all.
     pub async fn offer(&mut self, offer: &Offer, from: &Client) -> Vec<Reply> {
         if let Some(mail) = &offer.mail {
+            self.reset().await;
+            self.be(&offer.xclient);
             self.mail.clone_from(&mail.verbatim);
+            self.needs = Needs::of(&mail.parameters);
             self.xforward.clone_from(&offer.xforward);
             if self.xforward.is_empty() && self.hop.capabilities().is_some_and(|c| !c.xforward.is_empty()) {
-                self.xforward = attributes_of(from);
+                self.xforward = lines::attributes_of(from);
             }
-            self.reset().await;
         }
         match self.try_offer(offer).await {
             Ok(replies) => replies,
@@ -72,85 +115,43 @@ impl Relay {
 
     async fn offer_once(&mut self, offer: &Offer) -> Result<Vec<Reply>, OnwardFault> {
         if self.connection.is_none() {
-            let connection = self.hop.take().await?;
+            let connection = self.take().await?;
             self.check(&connection)?;
             self.connection = Some(connection);
+        }
+        if offer.mail.is_some()
+            && let Some(refusal) = self.refusal().await?
+        {
+            return Ok(vec![refusal; 1 + offer.recipients.len()]);
         }
         let recipients: Vec<&Recipient> = offer.recipients.iter().collect();
         if offer.mail.is_some() { self.mail_line(&recipients).await } else { self.recipient_lines(&recipients).await }
     }
 
-    /// Sends XFORWARD, MAIL and RCPT lines in one write where the next hop pipelines (RFC 2920).
-    async fn mail_line(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
-        let pipelining = connection.capabilities.pipelining;
-        let lines = &mut self.lines;
-        lines.clear();
-        let forwarded = client::write_xforward(lines, &self.xforward, &connection.capabilities)
-            .map_err(|_| OnwardFault::Gibberish)?;
-        client::write_mail(lines, &self.mail).map_err(|_| OnwardFault::Gibberish)?;
-        if pipelining {
-            for recipient in recipients {
-                client::write_rcpt(lines, &recipient.verbatim).map_err(|_| OnwardFault::Gibberish)?;
-            }
+    /// Decision D5: what this mail needs and the next hop has lost is looked for once more, answered by 4xx the first
+    /// time, and then by 5xx. Never a silent downgrade.
+    async fn refusal(&mut self) -> Result<Option<Reply>, OnwardFault> {
+        let unmet = |relay: &Relay| relay.connection.as_ref().and_then(|c| relay.needs.unmet(&c.capabilities));
+        if unmet(self).is_none() {
+            return Ok(None);
         }
-        connection.write(lines).await?;
-        if forwarded {
-            // Only logs at the next hop depend on it: a refusal changes nothing for the mail.
-            connection.reply(patience).await?;
+        if !self.logged_in {
+            self.connection = Some(self.fresh().await?);
         }
-        let mut replies = vec![connection.reply(patience).await?];
-        if pipelining {
-            for _ in recipients {
-                replies.push(connection.reply(patience).await?);
-            }
-            return Ok(replies);
-        }
-        replies.extend(self.recipient_lines(recipients).await?);
-        Ok(replies)
+        let Some(row) = unmet(self) else { return Ok(None) };
+        self.reset().await;
+        let is_known = std::mem::replace(&mut self.has_lost, true);
+        Ok(Some(if is_known { row.reply() } else { reply::NEXT_HOP_OFFERS_LESS.reply() }))
     }
 
-    async fn recipient_lines(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
-        let pipelining = connection.capabilities.pipelining;
-        let lines = &mut self.lines;
-        let mut replies = Vec::new();
-        lines.clear();
-        let mut waiting = 0;
-        for recipient in recipients {
-            client::write_rcpt(lines, &recipient.verbatim).map_err(|_| OnwardFault::Gibberish)?;
-            waiting += 1;
-            if !pipelining {
-                replies.push(connection.ask(lines, patience).await?);
-                lines.clear();
-                waiting = 0;
-            }
-        }
-        if waiting > 0 {
-            connection.write(lines).await?;
-            for _ in 0..waiting {
-                replies.push(connection.reply(patience).await?);
-            }
-        }
-        Ok(replies)
-    }
-
-    /// Ends the open transaction, if any, and gives the connection back.
+    /// Ends the open transaction, if any, and puts the connection where it belongs.
     pub async fn reset(&mut self) {
         if let Some(mut connection) = self.connection.take()
             && let Ok(answer) = connection.ask(b"RSET\r\n", RESET_PATIENCE).await
             && answer.code == 250
         {
-            self.hop.give_back(connection);
+            self.put_back(connection);
         }
-    }
-
-    async fn fresh(&self) -> Result<Connection, OnwardFault> {
-        let connection = self.hop.connect().await?;
-        self.check(&connection)?;
-        Ok(connection)
     }
 
     fn check(&self, connection: &Connection) -> Result<(), OnwardFault> {
@@ -160,6 +161,9 @@ impl Relay {
     /// MAIL and these RCPT lines again, on the present connection; every answer must be positive as before.
     async fn envelope_again(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), OnwardFault> {
         let recipients: Vec<&Recipient> = copies.iter().filter_map(|c| mail.envelope.recipients.get(*c)).collect();
+        if self.connection.as_ref().is_some_and(|c| self.needs.unmet(&c.capabilities).is_some()) {
+            return Err(OnwardFault::Changed);
+        }
         let replies = match self.mail_line(&recipients).await {
             Ok(replies) => replies,
             Err(fault) => {
@@ -170,52 +174,13 @@ impl Relay {
         };
         if replies.iter().all(Reply::is_positive) { Ok(()) } else { Err(OnwardFault::AnswersChanged) }
     }
-
-    /// DATA, up to its 354; any other reply is the answer (RFC 5321 §4.1.1.4).
-    async fn data(&mut self) -> Result<Result<(), Reply>, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
-        let answer = connection.ask(b"DATA\r\n", patience).await?;
-        if answer.code == 354 {
-            return Ok(Ok(()));
-        }
-        // A 2xx or another 3xx here is nonsense that must not pass for an acceptance.
-        if answer.is_positive() { Err(OnwardFault::Gibberish) } else { Ok(Err(answer)) }
-    }
-
-    async fn content(&mut self, content: &Content) -> Result<Reply, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
-        let (body, end) = client::stuffed(content);
-        let sent = connection.write_both(&body, end).await;
-        // A next hop may refuse early and close: its reply, if there is one, tells more than our broken write.
-        let answer = connection.reply(patience).await;
-        if sent.is_err() {
-            self.connection = None; // it stands in the middle of a message
-        }
-        match answer {
-            // A 3xx here is nonsense that must not pass for an acceptance.
-            Ok(answer) if answer.code >= 400 || (answer.code < 300 && sent.is_ok()) => Ok(answer),
-            _ => Err(OnwardFault::MaybeDuplicate),
-        }
-    }
-}
-
-/// What we see of the client ourselves, in Postfix's words, for a next hop that asks (decision D3).
-fn attributes_of(client: &Client) -> Vec<(String, String)> {
-    let mut all = vec![("PROTO".to_owned(), "ESMTP".to_owned())];
-    if let Some(address) = client.address {
-        let prefix = if address.is_ipv6() { "IPV6:" } else { "" };
-        all.push(("ADDR".to_owned(), format!("{prefix}{address}")));
-    }
-    if !client.helo.is_empty() && client.helo.bytes().all(|b| b.is_ascii_graphic() && b != b'+' && b != b'=') {
-        all.push(("HELO".to_owned(), client.helo.clone()));
-    }
-    all
 }
 
 impl Onward for Relay {
     async fn choose(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), OnwardFault> {
+        if self.bare_newline && self.connection.as_ref().is_some_and(|c| !c.capabilities.chunking) {
+            return Err(OnwardFault::BareNewline);
+        }
         if copies.len() == mail.envelope.recipients.len() && self.connection.is_some() {
             return Ok(()); // the transaction stands as offered
         }
@@ -247,30 +212,12 @@ impl Onward for Relay {
     async fn abandon(&mut self) {
         self.reset().await;
     }
-}
 
-impl Relay {
-    async fn hand_over(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, OnwardFault> {
-        let mut answer = self.data().await;
-        if matches!(answer, Err(OnwardFault::Lost)) {
-            // Lost between RCPT and DATA: the envelope is replayed once (decision D3).
-            self.connection = Some(self.fresh().await?);
-            self.envelope_again(mail, copies).await?;
-            answer = self.data().await;
-        }
-        let outcome = match answer {
-            Ok(Ok(())) => self.content(content).await,
-            Ok(Err(refused)) => {
-                self.reset().await;
-                return Ok(refused);
-            }
-            Err(fault) => Err(fault),
-        };
-        match (self.connection.take(), &outcome) {
-            // The final reply ends the transaction (RFC 5321 §4.1.1.4): no RSET is owed. 421 closes.
-            (Some(connection), Ok(answer)) if answer.code != 421 => self.hop.give_back(connection),
-            _ => {}
-        }
-        outcome
+    fn left_over(&mut self) -> Vec<(usize, Reply)> {
+        std::mem::take(&mut self.left_over)
+    }
+
+    fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 }

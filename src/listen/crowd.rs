@@ -18,20 +18,15 @@ impl Crowd {
         Crowd { most, most_per_client, present: Mutex::default() }
     }
 
-    /// A place, given back when it is dropped; `None` where one of the limits is reached.
-    pub fn enter(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
-        let mut present = self.lock();
-        let (all, by_client) = &mut *present;
-        let own = by_client.entry(client).or_default();
-        if *all >= self.most || *own >= self.most_per_client {
-            if *own == 0 {
-                by_client.remove(&client);
-            }
+    /// A place, given back when it is dropped; `None` where there is no more. Whose it is, is said by
+    /// [`Place::is_for`].
+    pub fn enter(self: &Arc<Self>) -> Option<Place> {
+        let (all, _) = &mut *self.lock();
+        if *all >= self.most {
             return None;
         }
         *all += 1;
-        *own += 1;
-        Some(Place { crowd: self.clone(), client })
+        Some(Place { crowd: self.clone(), client: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, (usize, HashMap<IpAddr, usize>)> {
@@ -43,7 +38,21 @@ impl Crowd {
 /// One connection's place.
 pub struct Place {
     crowd: Arc<Crowd>,
-    client: IpAddr,
+    client: Option<IpAddr>,
+}
+
+impl Place {
+    /// Says whose the place is; false where that client has as many as one may have. Said once.
+    pub fn is_for(&mut self, client: IpAddr) -> bool {
+        let (_, by_client) = &mut *self.crowd.lock();
+        let own = by_client.entry(client).or_default();
+        if *own >= self.crowd.most_per_client {
+            return false; // at least one is there, so the entry is no new one
+        }
+        *own += 1;
+        self.client = Some(client);
+        true
+    }
 }
 
 impl Drop for Place {
@@ -51,10 +60,11 @@ impl Drop for Place {
         let mut present = self.crowd.lock();
         let (all, by_client) = &mut *present;
         *all = all.saturating_sub(1);
-        if let Some(own) = by_client.get_mut(&self.client) {
+        let Some(client) = self.client else { return };
+        if let Some(own) = by_client.get_mut(&client) {
             *own -= 1;
             if *own == 0 {
-                by_client.remove(&self.client);
+                by_client.remove(&client);
             }
         }
     }
@@ -120,13 +130,16 @@ mod tests {
     fn places_and_bytes_come_back() {
         let crowd = Arc::new(Crowd::new(3, 2));
         let (a, b): (IpAddr, IpAddr) = ([127, 0, 0, 1].into(), [127, 0, 0, 2].into());
-        let first = crowd.enter(a);
-        let second = crowd.enter(a);
-        assert!(first.is_some() && second.is_some() && crowd.enter(a).is_none());
-        let third = crowd.enter(b);
-        assert!(third.is_some() && crowd.enter(b).is_none(), "three in all");
+        let enter = |client| crowd.enter().and_then(|mut place| place.is_for(client).then_some(place));
+        let first = enter(a);
+        let second = enter(a);
+        assert!(first.is_some() && second.is_some() && enter(a).is_none());
+        let third = enter(b);
+        assert!(third.is_some() && enter(b).is_none(), "three in all");
         drop(first);
-        assert!(crowd.enter(b).is_some());
+        assert!(enter(b).is_some());
+        drop((second, third));
+        assert!(crowd.lock().1.is_empty());
 
         let memory = Arc::new(Memory::new(100));
         let (mut one, mut two) = (memory.share(), memory.share());

@@ -17,7 +17,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::mail::{ForwardPath, MailId, ReversePath};
+use crate::mail::{ForwardPath, MailId, Reply, ReversePath, Tls};
 use crate::policy::verdict::Disposition;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,11 @@ pub struct RecipientLine<'a> {
     pub disposition: Disposition,
     /// The rule that decided.
     pub rule: Option<&'a str>,
-    /// The next hop's reply, or ours, as one line.
-    pub reply: &'a str,
+    /// The next hop's reply, or ours.
+    pub reply: &'a Reply,
+    /// How both sides of us were protected; `None` in clear.
+    pub client_tls: Option<&'a Tls>,
+    pub next_hop_tls: Option<&'a Tls>,
 }
 
 /// Bytes that may wait for the writer.
@@ -162,6 +165,11 @@ fn human(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
     let _ = write!(out, " message-id={}", Shown(line.message_id.unwrap_or("-")));
     let _ = write!(out, " from=<{}> to=<{}>", Shown(line.sender), Shown(line.recipient));
     let _ = write!(out, " disposition={} rule={}", line.disposition.as_str(), Shown(line.rule.unwrap_or("-")));
+    for (name, tls) in [("tls-in", line.client_tls), ("tls-out", line.next_hop_tls)] {
+        if let Some(tls) = tls {
+            let _ = write!(out, " {name}={}", Shown(tls));
+        }
+    }
     let _ = writeln!(out, " reply=\"{}\"", Quoted(line.reply));
 }
 
@@ -172,6 +180,11 @@ fn json(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
     for (name, value) in [("queue_id", line.queue_id), ("message_id", line.message_id), ("rule", line.rule)] {
         if let Some(value) = value {
             let _ = write!(out, r#","{name}":"{}""#, Quoted(value));
+        }
+    }
+    for (name, tls) in [("client_tls", line.client_tls), ("next_hop_tls", line.next_hop_tls)] {
+        if let Some(tls) = tls {
+            let _ = write!(out, r#","{name}":"{}""#, Quoted(tls));
         }
     }
     let _ = write!(out, r#","sender":"{}","recipient":"{}""#, Quoted(line.sender), Quoted(line.recipient));
@@ -371,7 +384,13 @@ mod tests {
             recipient: &ForwardPath::parse("b@gmail.com").unwrap(),
             disposition: Disposition::Quarantine,
             rule: Some("marking-leaves-house"),
-            reply: "250 2.0.0 accepted as 01J9",
+            reply: &Reply { code: 250, lines: vec!["2.0.0 accepted as 01J9".into()] },
+            client_tls: Some(&Tls {
+                version: "TLSv1.3".into(),
+                cipher: "TLS13_AES_256_GCM_SHA384".into(),
+                verified: true,
+            }),
+            next_hop_tls: None,
         });
     }
 
@@ -381,7 +400,8 @@ mod tests {
         assert_eq!(
             text,
             "2026-03-02T08:15:00.123Z  INFO recipient id=01J9 queue=4XyZ message-id=<a@b> from=<clerk@town.example> \
-             to=<b@gmail.com> disposition=quarantine rule=marking-leaves-house reply=\"250 2.0.0 accepted as 01J9\"\n"
+             to=<b@gmail.com> disposition=quarantine rule=marking-leaves-house \
+             tls-in=TLSv1.3/TLS13_AES_256_GCM_SHA384/verified reply=\"250 2.0.0 accepted as 01J9\"\n"
         );
     }
 
@@ -393,6 +413,8 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["message_id"], hostile);
         assert_eq!(value["recipient"], "b@gmail.com");
+        assert_eq!(value["client_tls"], "TLSv1.3/TLS13_AES_256_GCM_SHA384/verified");
+        assert!(value.get("next_hop_tls").is_none());
         assert_eq!(value["disposition"], "quarantine");
         assert_eq!(value["timestamp"], "2026-03-02T08:15:00.123456Z");
     }

@@ -135,7 +135,8 @@ impl Door {
     }
 
     fn spawn(self: &Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: IpAddr) {
-        let Some(place) = self.crowd.enter(peer) else {
+        let place = self.crowd.enter().and_then(|mut place| place.is_for(peer).then_some(place));
+        let Some(place) = place else {
             // The MTA finds the connection closed and defers.
             tracing::warn!("milter: more connections than [smtp] max_connections");
             return;

@@ -6,8 +6,10 @@
 //!
 //! How it fails: a connection fails alone. Each error ends its own connection and is logged; none ends the process.
 //!
-//! Standards: RFC 5321 §4.5.3 (limits, timeouts), RFC 3207 (STARTTLS); Prometheus text format 0.0.4 for `/metrics`.
+//! Standards: RFC 5321 §4.5.3 (limits, timeouts), RFC 3207 (STARTTLS), RFC 8314 (TLS at once), RFC 5280
+//! (client certificates); Prometheus text format 0.0.4 for `/metrics`.
 
+mod certificate;
 pub mod control;
 pub mod crowd;
 pub mod http;

@@ -12,16 +12,16 @@ pub fn note(processed: &Processed, metrics: &Metrics, log: &Log) {
     if outcome.maybe_duplicate {
         metrics.hop_error(HopError::Lost);
     }
-    let text = outcome.reply.to_string();
     let message_id = examined.as_ref().and_then(|e| e.message.header("message-id"));
     let mut strongest = Disposition::Pass;
     let limit = outcome.limit.as_ref().map(|limit| format!("limit:{limit}"));
     for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
         let judgement = examined.as_ref().and_then(|e| e.verdicts.0.get(index));
         let because = judgement.and_then(|j| j.verdict.because().or(j.observed.as_ref()));
+        let reply = outcome.reply_of(index);
         let disposition = match judgement {
-            _ if outcome.reply.is_transient() => Disposition::Defer,
-            _ if outcome.reply.is_permanent() => Disposition::Reject,
+            _ if reply.is_transient() => Disposition::Defer,
+            _ if reply.is_permanent() => Disposition::Reject,
             Some(judgement) => judgement.verdict.disposition(),
             None => Disposition::Defer,
         };
@@ -38,7 +38,9 @@ pub fn note(processed: &Processed, metrics: &Metrics, log: &Log) {
             recipient: &recipient.path,
             disposition,
             rule: limit.as_deref().or(because.map(|b| b.first().rule.as_str())),
-            reply: &text,
+            reply,
+            client_tls: mail.client.tls.as_ref(),
+            next_hop_tls: outcome.onward_tls.as_ref(),
         });
     }
     metrics.mail(strongest);

@@ -15,6 +15,8 @@ pub struct Door {
     pub listen: Vec<SocketAddr>,
     /// Our name in greeting, EHLO and Received.
     pub hostname: String,
+    /// The operator gave that name; else it is the system's, which a mail server beside us has, too.
+    pub hostname_is_chosen: bool,
     /// What stands before us (decision D22).
     pub before_us: BeforeUs,
     /// Who may send through us (decision D6).
@@ -31,6 +33,7 @@ pub struct Door {
     pub max_connections: usize,
     pub max_connections_per_client: usize,
     pub bare_newline: BareNewline,
+    pub auth: Auth,
     pub tls: InwardTls,
     pub timeouts: Timeouts,
 }
@@ -75,6 +78,14 @@ pub enum BareNewline {
     Pass,
 }
 
+/// AUTH (decision D7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    Off,
+    /// Passed to the next hop, which judges it; offered under TLS only.
+    Pass,
+}
+
 /// A list of networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks(pub Vec<IpNet>);
@@ -113,6 +124,8 @@ pub enum InwardTlsMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InwardTls {
     pub mode: InwardTlsMode,
+    /// Where TLS begins with the connection (RFC 8314 §3.3).
+    pub listen: Vec<SocketAddr>,
     /// PEM file: our certificate and those between it and the authority.
     pub certificate: Option<PathBuf>,
     /// PEM file: our private key.

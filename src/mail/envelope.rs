@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The envelope, the mail, and the client who hands it over.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -63,9 +64,30 @@ pub struct Client {
     pub helo: String,
     /// The login of AUTH or XCLIENT, only once it is proven (decision D18).
     pub login: Option<String>,
+    /// Whom the client's certificate names, verified against the operator's authorities (decisions D6 and D18).
+    pub certificate: Option<String>,
     /// The queue id of the MTA before us (XFORWARD IDENT, `{i}`), for the log line (decision D24).
     pub queue_id: Option<String>,
-    pub tls: bool,
+    /// How this connection is protected; `None` in clear.
+    pub tls: Option<Tls>,
+}
+
+/// What was negotiated for one connection, for log and journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// As RFC 8314 §4.3 and Postfix write it: `TLSv1.3`.
+    pub version: Cow<'static, str>,
+    /// The suite's name in the IANA registry: `TLS13_AES_256_GCM_SHA384`; of a connection to the MTA before us, its word.
+    pub cipher: Cow<'static, str>,
+    /// The other side's certificate was verified.
+    pub verified: bool,
+}
+
+/// As one word of a log line.
+impl fmt::Display for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.version, self.cipher, if self.verified { "verified" } else { "unverified" })
+    }
 }
 
 /// The message itself: header and body, lines ended by CRLF, dots unstuffed, without the final dot.

@@ -14,5 +14,5 @@ mod envelope;
 pub mod reply;
 
 pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath};
-pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameters, Recipient};
+pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameters, Recipient, Tls};
 pub use reply::Reply;

@@ -116,18 +116,23 @@ pub const ACCEPTED: Row = row(250, "2.0.0", "accepted", "§4.1.1.4");
 pub const CANNOT_VERIFY: Row = row(252, "2.0.0", "send the mail and see", "§3.5.3");
 pub const HELP: Row = row(214, "2.0.0", "octroi speaks RFC 5321; ask your postmaster", "§4.1.1.8");
 pub const START_TLS: Row = row(220, "2.0.0", "ready to start TLS", "RFC 3207 §4");
+pub const CHUNK_OK: Row = row(250, "2.0.0", "chunk ok", "RFC 3030 §2");
 pub const GO_AHEAD: Row = row(354, "", "go ahead, end with <CRLF>.<CRLF>", "§4.1.1.4");
 
 pub const SHUTTING_DOWN: Row = row(421, "4.3.2", "closing for maintenance, come back", "§3.8");
 pub const TOO_MANY_CONNECTIONS: Row = row(421, "4.7.0", "too many connections, come back later", "§3.8");
 pub const TIMED_OUT: Row = row(421, "4.4.2", "waited too long", "§4.5.3.2");
 pub const NEXT_HOP_AWAY: Row = row(421, "4.4.1", "the next server cannot be reached, come back later", "§4.2.1");
+pub const LOGIN_LOST: Row = row(421, "4.4.2", "lost the next server, connect and authenticate again", "decision D7");
 pub const NEXT_HOP_CHANGED: Row = row(421, "4.3.0", "the next server has changed, connect again", "decision D3");
 pub const TOO_MANY_ERRORS: Row = row(421, "4.7.0", "too many errors", "§4.2.4");
 pub const OUR_FAULT: Row = row(451, "4.3.0", "cannot take this now, send it again", "§4.2.4");
 pub const NEXT_HOP_LOST: Row = row(451, "4.4.2", "lost the next server, send it again", "§4.2.4");
 pub const NEXT_HOP_ANSWERS_CHANGED: Row =
     row(451, "4.3.0", "the next server changed its mind, send it again", "decision D2");
+pub const NEXT_HOP_OFFERS_LESS: Row =
+    row(451, "4.3.0", "the next server offers less than before, send it again", "decision D5");
+pub const AUTH_UNAVAILABLE: Row = row(454, "4.7.0", "cannot authenticate now, try again", "RFC 4954 §6");
 pub const DEFERRED_BY_POLICY: Row = row(451, "4.7.1", "not now, send it again later", "decision D1");
 pub const SENDING_TOO_MUCH: Row = row(450, "4.7.1", "too much mail for now", "§4.2.3");
 pub const TOO_MANY_FOR_NOW: Row = row(452, "4.5.3", "too many recipients for now", "§4.5.3.1.10");
@@ -141,6 +146,7 @@ pub const UNKNOWN_COMMAND: Row = row(500, "5.5.2", "command not recognised", "§
 pub const LINE_TOO_LONG: Row = row(500, "5.5.2", "line too long", "§4.5.3.1.4");
 pub const BARE_NEWLINE_IN_COMMAND: Row = row(500, "5.5.2", "a command ends with CR LF", "§2.3.8");
 pub const SYNTAX: Row = row(501, "5.5.4", "syntax error in parameters", "§4.2.4");
+pub const AUTH_LINE_TOO_LONG: Row = row(500, "5.5.6", "authentication exchange line too long", "RFC 4954 §6");
 pub const BAD_SENDER: Row = row(501, "5.1.7", "bad sender address syntax", "RFC 3463 §3.2");
 pub const BAD_RECIPIENT: Row = row(501, "5.1.3", "bad recipient address syntax", "RFC 3463 §3.2");
 pub const NOT_IMPLEMENTED: Row = row(502, "5.5.1", "command not implemented", "§4.2.4");
@@ -149,6 +155,12 @@ pub const NESTED_MAIL: Row = row(503, "5.5.1", "a transaction is open", "§4.1.4
 pub const MAIL_FIRST: Row = row(503, "5.5.1", "MAIL first", "§4.1.4");
 pub const NO_RECIPIENTS: Row = row(503, "5.5.1", "no valid recipients", "§3.3");
 pub const TLS_ALREADY: Row = row(503, "5.5.1", "TLS is already on", "RFC 3207 §4.2");
+pub const CHUNKS_BEGUN: Row = row(503, "5.5.1", "BDAT has begun", "RFC 3030 §2");
+pub const AUTH_ALREADY: Row = row(503, "5.5.1", "already authenticated", "RFC 4954 §4");
+pub const AUTH_MECHANISM: Row = row(504, "5.5.4", "authentication mechanism not offered", "RFC 4954 §4");
+pub const AUTH_NEEDED: Row = row(530, "5.7.0", "authentication required", "RFC 4954 §6");
+pub const AUTH_NEEDS_TLS: Row = row(538, "5.7.11", "STARTTLS before AUTH", "RFC 4954 §6");
+pub const NOT_ADMITTED: Row = row(550, "5.7.1", "this server does not send for your host", "decision D6");
 pub const TLS_FIRST: Row = row(530, "5.7.0", "STARTTLS first", "RFC 3207 §4");
 pub const CLIENT_REFUSED: Row = row(554, "5.7.1", "this server does not serve your host", "§3.1");
 pub const SENDER_REFUSED: Row = row(550, "5.7.1", "this server does not send for that domain", "decision D6");
@@ -162,6 +174,9 @@ pub const REFUSED_BY_POLICY: Row =
     row(550, "5.7.1", "not accepted by the sending administration's rules", "decision D1");
 pub const TOO_MANY_AT_ONCE: Row =
     row(550, "5.5.3", "more recipients than one mail may have, send it to fewer at once", "RFC 3463 §3.6");
+pub const UTF8_REFUSED: Row =
+    row(554, "5.6.7", "the next server does not take internationalised mail", "RFC 6531 §3.5, decision D5");
+pub const REQUIRETLS_REFUSED: Row = row(550, "5.7.30", "the next server cannot promise TLS onward", "RFC 8689 §4.2.1");
 pub const CONVERSION_REFUSED: Row = row(554, "5.6.3", "the next server does not take 8-bit content", "RFC 6152 §3");
 
 #[cfg(test)]

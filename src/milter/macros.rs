@@ -2,6 +2,7 @@
 //! The MTA's macros: what it knows of its client, the sender and the mail. Only those we use are kept.
 
 use super::command::Texts;
+use crate::mail::Tls;
 
 /// The macros we use, without braces.
 const KNOWN: [&str; 10] =
@@ -47,6 +48,13 @@ impl Macros {
 
     fn forget_from(&mut self, stage: usize) {
         self.0.retain(|(at, _, _)| *at < stage);
+    }
+
+    /// How the connection to the MTA was protected, in the MTA's words.
+    pub fn tls(&self) -> Option<Tls> {
+        let version = self.get("tls_version")?.to_owned().into();
+        let cipher = self.get("cipher").unwrap_or("unknown").to_owned().into();
+        Some(Tls { version, cipher, verified: self.get("verify") == Some("OK") })
     }
 
     /// Who has proven to be the sender (decision D18): the login, else the mailbox in a certificate that the MTA

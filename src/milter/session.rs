@@ -378,7 +378,7 @@ impl Session {
         match envelope::sender(arguments, &self.macros) {
             Ok((path, parameters, verbatim)) => {
                 self.client.login = self.macros.login();
-                self.client.tls = self.macros.get("tls_version").is_some();
+                self.client.tls = self.macros.tls();
                 if self.client.address.is_none() {
                     self.client.address = self.macros.get("client_addr").and_then(command::ip);
                 }

@@ -29,14 +29,14 @@ impl Pipeline {
                 (mail, examined, outcome, onward)
             }
             Settlement::Each(plan) if !plan.keeps() => {
-                let outcome = pass_on(&mail, &plan, &mut onward).await;
+                let outcome = self.pass_on(&mail, &examined, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
                     self.tell(&mail, &examined);
                 }
                 (mail, examined, outcome, onward)
             }
             Settlement::Each(plan) if plan.is_one_strip() => {
-                let outcome = pass_on_stripped(&mail, &examined, &plan, &mut onward).await;
+                let outcome = self.pass_on_stripped(&mail, &examined, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
                     self.tell(&mail, &examined);
                 }
@@ -118,10 +118,14 @@ impl Pipeline {
         match onward.deliver(mail, &plan.onward, &mail.content).await {
             Ok(answer) if answer.is_positive() => {
                 checkpoint("delivered");
-                self.store.confirm(prepared).await?;
+                let left_over = onward.left_over();
+                self.keep_left_over(mail, examined, OutboxContent::Mail, &left_over).await?;
+                self.confirm(prepared).await?;
                 turn.into_iter().for_each(|turn| turn.spend(&kept));
                 checkpoint("confirmed");
-                Ok(held(mail, plan, &kept, Some(answer)))
+                let mut outcome = held(mail, plan, &kept, Some(answer));
+                outcome.note_left_over(&left_over);
+                Ok(outcome)
             }
             Ok(refused) => {
                 self.store.withdraw(prepared).await?;
@@ -134,7 +138,55 @@ impl Pipeline {
         }
     }
 
-    fn keeping<'a>(&self, mail: &'a Mail, examined: &Examined, plan: &Plan) -> Keeping<'a> {
+    /// The common case: the transaction at the next hop stands as the client made it.
+    async fn pass_on(&self, mail: &Mail, examined: &Examined, plan: &Plan, onward: &mut impl Onward) -> Outcome {
+        if let Err(fault) = onward.choose(mail, &plan.onward).await {
+            return lost(fault, mail);
+        }
+        let answer = match onward.deliver(mail, &plan.onward, &mail.content).await {
+            Ok(answer) => answer,
+            Err(fault) => return lost(fault, mail),
+        };
+        self.passed(mail, examined, answer, OutboxContent::Mail, &onward.left_over()).await
+    }
+
+    /// Every copy leaves without the same parts: one transaction, so nothing has to wait in the outbox (decision D2).
+    async fn pass_on_stripped(
+        &self,
+        mail: &Mail,
+        examined: &Examined,
+        plan: &Plan,
+        onward: &mut impl Onward,
+    ) -> Outcome {
+        let Some(group) = plan.stripped.first() else { return Outcome::nothing(reply::OUR_FAULT.reply(), mail) };
+        if let Err(fault) = onward.choose(mail, &group.copies).await {
+            return lost(fault, mail);
+        }
+        let content = without(mail, examined, &group.parts);
+        let answer = match onward.deliver(mail, &group.copies, &content).await {
+            Ok(answer) => answer,
+            Err(fault) => return lost(fault, mail),
+        };
+        self.passed(mail, examined, answer, OutboxContent::Own(content.0), &onward.left_over()).await
+    }
+
+    async fn passed(
+        &self,
+        mail: &Mail,
+        examined: &Examined,
+        answer: Reply,
+        content: OutboxContent,
+        left_over: &[(usize, Reply)],
+    ) -> Outcome {
+        if let Err(fault) = self.keep_left_over(mail, examined, content, left_over).await {
+            return Outcome::nothing(fault.into_reply(), mail);
+        }
+        let mut outcome = Outcome::nothing(with_our_id(answer, mail), mail);
+        outcome.note_left_over(left_over);
+        outcome
+    }
+
+    pub(super) fn keeping<'a>(&self, mail: &'a Mail, examined: &Examined, plan: &Plan) -> Keeping<'a> {
         let private = examined.is_private();
         let held = plan.held.iter().map(|index| held_copy(examined, *index)).collect();
         let mut outbox: Vec<OutboxItem> =
@@ -151,30 +203,8 @@ impl Pipeline {
             tell: self.told_later(mail, examined),
             held,
             outbox,
+            series: "o",
         }
-    }
-}
-
-/// The common case: the transaction at the next hop stands as the client made it.
-async fn pass_on(mail: &Mail, plan: &Plan, onward: &mut impl Onward) -> Outcome {
-    if let Err(fault) = onward.choose(mail, &plan.onward).await {
-        return lost(fault, mail);
-    }
-    match onward.deliver(mail, &plan.onward, &mail.content).await {
-        Ok(answer) => Outcome::nothing(with_our_id(answer, mail), mail),
-        Err(fault) => lost(fault, mail),
-    }
-}
-
-/// Every copy leaves without the same parts: one transaction, so nothing has to wait in the outbox (decision D2).
-async fn pass_on_stripped(mail: &Mail, examined: &Examined, plan: &Plan, onward: &mut impl Onward) -> Outcome {
-    let Some(group) = plan.stripped.first() else { return Outcome::nothing(reply::OUR_FAULT.reply(), mail) };
-    if let Err(fault) = onward.choose(mail, &group.copies).await {
-        return lost(fault, mail);
-    }
-    match onward.deliver(mail, &group.copies, &without(mail, examined, &group.parts)).await {
-        Ok(answer) => Outcome::nothing(with_our_id(answer, mail), mail),
-        Err(fault) => lost(fault, mail),
     }
 }
 
@@ -199,7 +229,7 @@ fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome
     let mut copies = vec![Copy::default(); mail.envelope.recipients.len()];
     for (index, copy) in plan.held.iter().zip(&kept.copies) {
         // The plan's indices are the envelope's.
-        copies[*index] = Copy { held: Some(copy.id.clone()), repeat: copy.repeat };
+        copies[*index] = Copy { held: Some(copy.id.clone()), repeat: copy.repeat, reply: None };
     }
     let reply = match answer {
         Some(answer) => with_our_id(answer, mail),

@@ -17,9 +17,11 @@ use crate::mail::{Client, Envelope, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
 use crate::policy::{Policy, Units};
 
-/// The first of login and MAIL FROM that names somebody; a named application is believed by its network (decision D18).
+/// The first of login, client certificate and MAIL FROM that names somebody (decision D18). A certificate that names a
+/// host is a mail server's, who speaks for others; a named application is believed by its network.
 pub fn sender(reverse_path: &ReversePath, client: &Client, units: &Units) -> Sender {
-    let login = client.login.as_deref().and_then(|login| Mailbox::parse(login).ok());
+    let proven = [client.login.as_deref(), client.certificate.as_deref()];
+    let login = proven.into_iter().flatten().find_map(|name| Mailbox::parse(name).ok());
     match (login, reverse_path.mailbox()) {
         (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login) },
         (None, Some(claimed)) => {

@@ -122,6 +122,7 @@ impl Pipeline {
                 tell: None,
                 held: Vec::new(),
                 outbox: vec![item],
+                series: "o",
             };
             match this.store.keep(&keeping).await {
                 Ok(kept) => turn.spend(&kept),

@@ -2,7 +2,7 @@
 //! Recording: one journal row a recipient, never waiting, never content (decisions D23 and D24).
 
 use super::{Examined, Outcome, Pipeline};
-use crate::mail::Mail;
+use crate::mail::{Mail, Reply};
 use crate::policy::class_word;
 use crate::policy::verdict::{Disposition, Verdict};
 use crate::store::Entry;
@@ -13,7 +13,6 @@ impl Pipeline {
         let client = mail.client.address.map(|a| a.to_string());
         let message_id = examined.message.header("message-id").map(str::to_owned);
         let sender = mail.envelope.reverse_path.to_string();
-        let reply = outcome.reply.to_string();
         let facts = facts(examined);
         for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
             let Some(judgement) = examined.verdicts.0.get(index) else { continue };
@@ -30,7 +29,7 @@ impl Pipeline {
                 sender: sender.clone(),
                 recipient: recipient.path.to_string(),
                 class: examined.recipients.get(index).map(|r| class_word(r.class)).unwrap_or_default().to_owned(),
-                disposition: became(&judgement.verdict, outcome).to_owned(),
+                disposition: became(&judgement.verdict, outcome.reply_of(index)).to_owned(),
                 observed: judgement.observed.as_ref().map(|o| o.first().disposition.as_str().to_owned()),
                 rules: because
                     .into_iter()
@@ -40,7 +39,7 @@ impl Pipeline {
                     .chain(outcome.limit.as_ref().map(|limit| format!("limit:{limit}")))
                     .collect(),
                 copy: outcome.copies.get(index).and_then(|c| c.held.clone()),
-                reply: Some(reply.clone()),
+                reply: Some(outcome.reply_of(index).to_string()),
                 size: mail.content.len() as u64,
                 facts: facts.clone(),
                 policy: examined.policy.clone(),
@@ -51,11 +50,11 @@ impl Pipeline {
 }
 
 /// What happened, which a 4xx or 5xx of the next hop may have made weaker or stronger than the verdict.
-pub fn became(verdict: &Verdict, outcome: &Outcome) -> &'static str {
-    if outcome.reply.is_transient() {
+pub fn became(verdict: &Verdict, reply: &Reply) -> &'static str {
+    if reply.is_transient() {
         return Disposition::Defer.as_str();
     }
-    if outcome.reply.is_permanent() {
+    if reply.is_permanent() {
         return Disposition::Reject.as_str();
     }
     verdict.disposition().as_str()

@@ -17,10 +17,46 @@ pub struct Capabilities {
     pub enhanced_status_codes: bool,
     pub chunking: bool,
     pub starttls: bool,
+    /// REQUIRETLS (RFC 8689); believed only under a verified TLS.
+    pub requiretls: bool,
+    /// What LIMITS says; `None` where it is not offered (RFC 9422).
+    pub limits: Option<Limits>,
+    /// The profile after MT-PRIORITY, which may be empty; `None` where it is not offered (RFC 6710).
+    pub mt_priority: Option<Box<str>>,
     /// The attributes XFORWARD takes, in upper case; empty where it is not offered.
     pub xforward: BTreeSet<String>,
+    /// The attributes XCLIENT takes, in upper case; empty where it is not offered.
+    pub xclient: BTreeSet<String>,
     /// The mechanisms after AUTH, in upper case, divided by one space; empty where it is not offered.
     pub auth: String,
+}
+
+/// Limits that a server declares; zero is none (RFC 9422 §4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// MAIL commands of one session.
+    pub mail_max: Option<usize>,
+    /// Recipients of one transaction.
+    pub rcpt_max: Option<usize>,
+    /// Domains among the recipients of one transaction.
+    pub rcpt_domain_max: Option<usize>,
+}
+
+impl Limits {
+    /// Words that are none, or are not known, mean nothing (RFC 9422 §3).
+    fn read<'a>(words: impl Iterator<Item = &'a str>) -> Limits {
+        let mut limits = Limits::default();
+        for (name, value) in words.filter_map(|word| word.split_once('=')) {
+            let value = value.parse().ok().filter(|value| *value > 0);
+            match name.to_ascii_uppercase().as_str() {
+                "MAILMAX" => limits.mail_max = value,
+                "RCPTMAX" => limits.rcpt_max = value,
+                "RCPTDOMAINMAX" => limits.rcpt_domain_max = value,
+                _ => {}
+            }
+        }
+        limits
+    }
 }
 
 impl Capabilities {
@@ -40,6 +76,10 @@ impl Capabilities {
                 "ENHANCEDSTATUSCODES" => found.enhanced_status_codes = true,
                 "CHUNKING" => found.chunking = true,
                 "STARTTLS" => found.starttls = true,
+                "REQUIRETLS" => found.requiretls = true,
+                "LIMITS" => found.limits = Some(Limits::read(words)),
+                "MT-PRIORITY" => found.mt_priority = Some(words.next().unwrap_or("").into()),
+                "XCLIENT" => found.xclient.extend(words.map(str::to_ascii_uppercase)),
                 "XFORWARD" => found.xforward.extend(words.map(str::to_ascii_uppercase)),
                 "AUTH" => found.auth = words.map(str::to_ascii_uppercase).collect::<Vec<_>>().join(" "),
                 _ => {}
@@ -50,7 +90,8 @@ impl Capabilities {
 
     /// Whether a server with these capabilities keeps what `promised` said to our client (decision D3).
     ///
-    /// STARTTLS and XFORWARD are between neighbours and no promise to anyone further away.
+    /// STARTTLS, XFORWARD and XCLIENT are between neighbours and no promise to anyone further away; CHUNKING is ours,
+    /// whatever the next hop can. 8BITMIME, SMTPUTF8 and REQUIRETLS are asked for by the mail that needs them (D5).
     pub fn covers(&self, promised: &Capabilities) -> bool {
         let kept = |promise: bool, have: bool| have || !promise;
         let size = match (promised.size, self.size) {
@@ -59,11 +100,9 @@ impl Capabilities {
             (Some(None), Some(Some(_))) | (Some(_), None) => false,
         };
         size && kept(promised.pipelining, self.pipelining)
-            && kept(promised.eight_bit_mime, self.eight_bit_mime)
-            && kept(promised.smtputf8, self.smtputf8)
             && kept(promised.dsn, self.dsn)
             && kept(promised.enhanced_status_codes, self.enhanced_status_codes)
-            && kept(promised.chunking, self.chunking)
+            && kept(promised.mt_priority.is_some(), self.mt_priority.is_some())
             && promised.auth.split(' ').all(|m| m.is_empty() || self.auth.split(' ').any(|have| have == m))
     }
 }
@@ -86,6 +125,9 @@ mod tests {
         assert!(all.xforward.contains("ADDR"));
         assert_eq!(ehlo(&["SIZE"]).size, Some(None));
         assert_eq!(ehlo(&["SIZE 0"]).size, Some(None));
+        let limits = ehlo(&["limits RCPTMAX=20 MAILMAX=0 NEWMAX=7 RCPTDOMAINMAX=x odd"]).limits;
+        assert_eq!(limits, Some(Limits { rcpt_max: Some(20), ..Limits::default() }));
+        assert_eq!(ehlo(&["MT-PRIORITY mixer"]).mt_priority.as_deref(), Some("mixer"));
     }
 
     #[test]

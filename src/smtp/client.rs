@@ -2,6 +2,7 @@
 //! The side that faces the next hop: reading its replies, writing commands and content.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use memchr::{memchr, memmem};
 
@@ -134,15 +135,33 @@ pub fn write_xforward(
     attributes: &[(String, String)],
     taken: &super::Capabilities,
 ) -> Result<bool, Injection> {
+    write_attributes(out, "XFORWARD", attributes, &taken.xforward)
+}
+
+/// Appends one XCLIENT command, likewise (Postfix XCLIENT_README).
+pub fn write_xclient(
+    out: &mut Vec<u8>,
+    attributes: &[(String, String)],
+    taken: &super::Capabilities,
+) -> Result<bool, Injection> {
+    write_attributes(out, "XCLIENT", attributes, &taken.xclient)
+}
+
+fn write_attributes(
+    out: &mut Vec<u8>,
+    verb: &str,
+    attributes: &[(String, String)],
+    taken: &BTreeSet<String>,
+) -> Result<bool, Injection> {
     let words: Vec<String> = attributes
         .iter()
-        .filter(|(name, _)| taken.xforward.contains(name))
+        .filter(|(name, _)| taken.contains(name))
         .map(|(name, value)| format!(" {name}={value}"))
         .collect();
     if words.is_empty() {
         return Ok(false);
     }
-    write_command(out, "XFORWARD", &words.concat())?;
+    write_command(out, verb, &words.concat())?;
     Ok(true)
 }
 

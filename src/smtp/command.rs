@@ -132,7 +132,7 @@ struct Known {
 }
 
 /// Every parameter we know.
-static KNOWN: [Known; 7] = [
+static KNOWN: [Known; 10] = [
     // RFC 1870 §4
     Known { keyword: "SIZE", verb: "MAIL", offered: |c| c.size.is_some(), accepts: size, otherwise: reply::SYNTAX },
     // RFC 6152 §2; decision D5 for BINARYMIME
@@ -149,6 +149,30 @@ static KNOWN: [Known; 7] = [
         verb: "MAIL",
         offered: |c| c.smtputf8,
         accepts: |v| v.is_none(),
+        otherwise: reply::SYNTAX,
+    },
+    // RFC 8689 §4.1
+    Known {
+        keyword: "REQUIRETLS",
+        verb: "MAIL",
+        offered: |c| c.requiretls,
+        accepts: |v| v.is_none(),
+        otherwise: reply::SYNTAX,
+    },
+    // RFC 6710 §4.1.1
+    Known {
+        keyword: "MT-PRIORITY",
+        verb: "MAIL",
+        offered: |c| c.mt_priority.is_some(),
+        accepts: priority,
+        otherwise: reply::SYNTAX,
+    },
+    // RFC 4954 §5
+    Known {
+        keyword: "AUTH",
+        verb: "MAIL",
+        offered: |c| !c.auth.is_empty(),
+        accepts: |v| v.is_some_and(|v| v == "<>" || is_xtext(v)),
         otherwise: reply::SYNTAX,
     },
     // RFC 3461 §4.3, §4.4, §4.1, §4.2
@@ -190,6 +214,12 @@ pub fn check(parameters: &Parameters, verb: &str, offered: &Capabilities) -> Res
 
 fn size(value: Option<&str>) -> bool {
     value.is_some_and(|v| v.len() <= 20 && v.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// -9 to 9 (RFC 6710 §8).
+fn priority(value: Option<&str>) -> bool {
+    let digits = value.map(|v| v.strip_prefix('-').unwrap_or(v)).unwrap_or("");
+    digits.len() == 1 && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn notify(value: Option<&str>) -> bool {
@@ -260,7 +290,15 @@ mod tests {
 
     #[test]
     fn parameters_are_taken_only_where_offered() {
-        let offered = Capabilities { size: Some(None), dsn: true, eight_bit_mime: true, ..Capabilities::default() };
+        let offered = Capabilities {
+            size: Some(None),
+            dsn: true,
+            eight_bit_mime: true,
+            requiretls: true,
+            mt_priority: Some("".into()),
+            auth: "PLAIN".into(),
+            ..Capabilities::default()
+        };
         let answer = |text: &str, verb: &str, offered: &Capabilities| {
             check(&parameters(text).unwrap(), verb, offered).err().map_or(250, |row| row.code)
         };
@@ -274,7 +312,14 @@ mod tests {
             ("MAIL", "RET=SOME", 501, 555),
             ("MAIL", "ENVID=a+3", 501, 555),
             ("MAIL", "NOTIFY=NEVER", 555, 555),
-            ("MAIL", "REQUIRETLS", 555, 555),
+            ("MAIL", "REQUIRETLS", 250, 555),
+            ("MAIL", "REQUIRETLS=yes", 501, 555),
+            ("MAIL", "MT-PRIORITY=-9", 250, 555),
+            ("MAIL", "MT-PRIORITY=10", 501, 555),
+            ("MAIL", "MT-PRIORITY=-", 501, 555),
+            ("MAIL", "AUTH=<>", 250, 555),
+            ("MAIL", "AUTH=e+3Dmc2@example.com", 250, 555),
+            ("MAIL", "AUTH=+", 501, 555),
             ("RCPT", "NOTIFY=success,DELAY ORCPT=rfc822;a@b", 250, 555),
             ("RCPT", "NOTIFY=NEVER,DELAY", 501, 555),
             ("RCPT", "ORCPT=a@b", 501, 555),

@@ -64,6 +64,33 @@ pub struct EndOfData {
     too_big: bool,
 }
 
+/// What a message is whose length was said before (RFC 3030): the judgement of [`EndOfData`], and beside a dot a stricter
+/// one, since here no doubling tells the author's dot from the protocol's. A final CR LF may be missing.
+pub fn line_ends(content: &[u8], mode: BareNewline) -> Ending {
+    let at = |index: Option<usize>| index.and_then(|index| content.get(index)).copied();
+    // Whether the octet before is a dot that begins a line.
+    let after_dot = |here: usize| {
+        at(here.checked_sub(1)) == Some(b'.')
+            && (here == 1 || (here >= 3 && content[here - 3..here].starts_with(b"\r\n")))
+    };
+    let (mut bare, mut beside_dot) = (false, false);
+    for here in memchr::memchr2_iter(b'\r', b'\n', content) {
+        let is_whole = match content.get(here) {
+            Some(b'\r') => at(here.checked_add(1)) == Some(b'\n'),
+            _ => at(here.checked_sub(1)) == Some(b'\r'),
+        };
+        if !is_whole {
+            bare = true;
+            beside_dot |= at(here.checked_add(1)) == Some(b'.') || after_dot(here);
+        }
+    }
+    match (bare, mode) {
+        _ if beside_dot => Ending::BareNewline,
+        (true, BareNewline::Refuse) => Ending::BareNewline,
+        (bare_newline, _) => Ending::Whole { bare_newline },
+    }
+}
+
 impl EndOfData {
     /// A reader for the octets after the CR LF of DATA. `limit`: octets of the message without doubled dots.
     pub fn new(limit: u64, mode: BareNewline) -> EndOfData {
@@ -202,5 +229,49 @@ impl EndOfData {
             true if self.bare_newline && self.mode == BareNewline::Refuse => Ending::BareNewline,
             true => Ending::TooBig,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every text of up to seven octets of these: what BDAT brings is judged as the same text after DATA.
+    #[test]
+    fn a_chunk_is_judged_as_data_is() {
+        const OCTETS: [u8; 4] = [b'\r', b'\n', b'.', b'x'];
+        for length in 0..=7u32 {
+            for number in 0..4usize.pow(length) {
+                let content: Vec<u8> = (0..length).map(|place| OCTETS[number >> (2 * place) & 3]).collect();
+                if content.last().is_some() && !content.ends_with(b"\r\n") {
+                    continue; // DATA cannot bring it
+                }
+                let mut wire = Vec::new();
+                crate::smtp::client::stuff(&content, &mut wire);
+                for mode in [BareNewline::Refuse, BareNewline::Pass] {
+                    let mut out = Vec::new();
+                    let (used, progress) = EndOfData::new(100, mode).feed(&wire, &mut out);
+                    let ending = line_ends(&content, mode);
+                    let shown = content.escape_ascii().to_string();
+                    assert_eq!(used, wire.len());
+                    if mode == BareNewline::Refuse || matches!(ending, Ending::Whole { .. }) {
+                        assert_eq!(progress, Progress::End(ending), "{shown}");
+                    }
+                    if matches!(ending, Ending::Whole { .. }) {
+                        assert_eq!(out, content, "{shown}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_line_end_is_no_bare_newline_but_half_a_one_is() {
+        let ending = |content: &[u8]| line_ends(content, BareNewline::Pass);
+        assert_eq!(ending(b"a"), Ending::Whole { bare_newline: false });
+        assert_eq!(ending(b"a\r\n."), Ending::Whole { bare_newline: false });
+        assert_eq!(ending(b"a\r"), Ending::Whole { bare_newline: true });
+        assert_eq!(ending(b"a\n"), Ending::Whole { bare_newline: true });
+        assert_eq!(ending(b"a\r\n.\n"), Ending::BareNewline);
     }
 }

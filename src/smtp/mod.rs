@@ -9,12 +9,16 @@
 //! hop sends may be no reply at all: [`client::ReplyError`]. Nothing here panics on bytes from the network.
 //!
 //! Standards: RFC 5321, 1870 (SIZE), 2034 (ENHANCEDSTATUSCODES), 2920 (PIPELINING), 3207 (STARTTLS), 3461 (DSN),
-//! 6152 (8BITMIME), 6531 (SMTPUTF8), and Postfix's XFORWARD_README.
+//! 3030 (CHUNKING), 4954 (AUTH), 6152 (8BITMIME), 6531 (SMTPUTF8), 6710 (MT-PRIORITY), 8689 (REQUIRETLS), 9422
+//! (LIMITS), 2033 (LMTP, towards the next hop), Postfix's XFORWARD_README and XCLIENT_README, HAProxy's
+//! proxy-protocol.txt.
 
 mod capabilities;
 pub mod command;
 pub mod data;
+pub mod login;
+pub mod proxy;
 pub mod server;
 pub mod client;
 
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, Limits};

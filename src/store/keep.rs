@@ -25,6 +25,8 @@ pub struct Keeping<'a> {
     pub tell: Option<Tell>,
     pub held: Vec<HeldCopy>,
     pub outbox: Vec<OutboxItem>,
+    /// Stands in the names of the outbox items: one mail may be kept more than once, each time in a series of its own.
+    pub series: &'static str,
 }
 
 /// The sender as notices find it.
@@ -76,6 +78,13 @@ pub struct Prepared {
     pub kept: Kept,
     pub(super) written: Vec<String>,
     pub(super) items: Vec<String>,
+}
+
+impl Prepared {
+    /// The same once more, for a store that may have to be asked again.
+    pub fn again(&self) -> Prepared {
+        Prepared { kept: self.kept.clone(), written: self.written.clone(), items: self.items.clone() }
+    }
 }
 
 /// What became of each copy asked to be held and each outbox item, in the order asked.

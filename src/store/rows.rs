@@ -135,14 +135,14 @@ impl Rows {
             *nth += 1;
             ItemRow {
                 key: retry_key(
-                    item.kind.as_str(),
+                    &format!("{}{}", item.kind.as_str(), k.series.trim_start_matches('o')),
                     &k.mail.envelope.reverse_path.to_string(),
                     &to,
                     &k.retry_digest,
                     *nth,
                 ),
                 repeat: None,
-                id: format!("{}-o{}", k.mail.id, n + 1),
+                id: format!("{}-{}{}", k.mail.id, k.series, n + 1),
                 kind: item.kind,
                 reverse_path: item.reverse_path.clone(),
                 recipients: item.recipients.clone(),

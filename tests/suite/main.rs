@@ -12,6 +12,7 @@ mod mime;
 mod notices;
 mod path;
 mod policy;
+mod rfc;
 mod settle;
 mod shipped;
 mod smtp;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What goes into a session's construction and what comes out of it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::mail::{Client, Envelope, Parameters, Recipient, ReversePath};
 use crate::smtp::data::BareNewline;
+use crate::smtp::login::Secret;
 
 /// What holds for every session of one door.
 #[derive(Debug, Clone)]
@@ -20,6 +23,33 @@ pub struct Settings {
     pub bare_newline: BareNewline,
     /// Whether STARTTLS must come before anything else (RFC 3207 §4).
     pub require_tls: bool,
+    /// Whether AUTH is passed to the next hop (decision D7).
+    pub auth: bool,
+    /// How long to wait for a command (RFC 5321 §4.5.3.2.7).
+    pub command_patience: Duration,
+    /// How long to wait for a block of content (RFC 5321 §4.5.3.2.5).
+    pub data_patience: Duration,
+}
+
+/// What the door knows of a client before it has said a word.
+#[derive(Debug, Clone, Default)]
+pub struct Peer {
+    /// Its address, and its TLS where that began with the connection.
+    pub client: Client,
+    /// Whether we can do TLS with it.
+    pub starttls: bool,
+    pub trust: Trust,
+    /// Whether its network may send (decision D6); else it needs a certificate or a login.
+    pub admitted: bool,
+}
+
+/// Whose word about somebody else is believed (decision D6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// It may say who the client is: the session is that client's then.
+    pub xclient: bool,
+    /// It may say whom it speaks for, for logs.
+    pub xforward: bool,
 }
 
 /// What the driver has to do. Events keep the order of the commands they come from.
@@ -31,6 +61,9 @@ pub enum Event {
     Mail(Box<Finished>),
     /// The transaction the next hop knows of is over without a message: RSET there. The client has its reply already.
     Reset,
+    /// A line of an AUTH exchange for the next hop, on a connection of this client's own; answer with
+    /// [`super::Session::answer_login`].
+    Login(Secret),
     /// Write the output, begin TLS, then call [`super::Session::tls_started`].
     StartTls,
     /// Write the output and close the connection. The last event; a transaction that is still open at the next
@@ -45,6 +78,8 @@ pub struct Offer {
     pub recipients: Vec<Recipient>,
     /// The attributes of XFORWARD for this transaction: name in upper case, value as xtext.
     pub xforward: Vec<(String, String)>,
+    /// The attributes of XCLIENT, likewise.
+    pub xclient: Vec<(String, String)>,
 }
 
 /// The MAIL command of an offer.

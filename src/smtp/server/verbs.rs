@@ -5,11 +5,10 @@ use std::io::Write;
 use std::mem;
 
 use crate::mail::reply::{self, Row};
-use crate::mail::{Envelope, ForwardPath, Recipient, ReversePath};
-use crate::smtp::command::{self, Fault};
+use crate::smtp::command;
 use crate::smtp::data::EndOfData;
 
-use super::{Due, Event, MAX_RESERVED, Receiving, Session, State, Transaction, xforward};
+use super::{Event, MAX_RESERVED, Receiving, Session, State, Transaction, auth, chunks, envelope, offers, peers};
 
 /// When a command may come (RFC 5321 §4.1.4).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,12 +43,16 @@ const fn verb(
 }
 
 /// The commands, those of every transaction first.
-static VERBS: [Verb; 18] = [
-    verb("RCPT", When::Transaction, false, "§4.1.1.3", rcpt),
-    verb("MAIL", When::Idle, false, "§4.1.1.2", mail),
+static VERBS: [Verb; 21] = [
+    verb("RCPT", When::Transaction, false, "§4.1.1.3", envelope::rcpt),
+    verb("MAIL", When::Idle, false, "§4.1.1.2", envelope::mail),
     verb("DATA", When::Transaction, false, "§4.1.1.4", data),
+    // A refused BDAT is followed by its octets all the same, so it looks after its own turn.
+    verb("BDAT", When::Always, true, "RFC 3030 §2", chunks::bdat),
     verb("RSET", When::Always, false, "§4.1.1.5", rset),
-    verb("XFORWARD", When::Idle, false, "Postfix XFORWARD_README", xforward::xforward),
+    verb("XFORWARD", When::Idle, false, "Postfix XFORWARD_README", peers::xforward),
+    verb("XCLIENT", When::Idle, false, "Postfix XCLIENT_README", peers::xclient),
+    verb("AUTH", When::Idle, true, "RFC 4954 §4", auth::auth),
     verb("EHLO", When::Always, true, "§4.1.1.1", ehlo),
     verb("HELO", When::Always, true, "§4.1.1.1", helo),
     verb("QUIT", When::Always, true, "§4.1.1.10", quit),
@@ -58,8 +61,9 @@ static VERBS: [Verb; 18] = [
     verb("VRFY", When::Always, false, "§4.1.1.6, §3.5.3", vrfy),
     verb("EXPN", When::Always, false, "§4.1.1.7, §3.5.3", vrfy),
     verb("HELP", When::Always, false, "§4.1.1.8", |session, _| session.say(reply::HELP)),
-    // Octets that are no commands follow BDAT, and a browser's POST: neither may be read as commands.
-    verb("BDAT", When::Always, true, "RFC 3030 §2", foreign),
+    // Octets that are no commands follow a browser's POST, and must not be read as such; a PROXY header comes from
+    // where it is not believed.
+    verb("PROXY", When::Always, true, "HAProxy proxy-protocol.txt", foreign),
     verb("GET", When::Always, true, "not SMTP", foreign),
     verb("POST", When::Always, true, "not SMTP", foreign),
     verb("PUT", When::Always, true, "not SMTP", foreign),
@@ -71,13 +75,18 @@ pub(super) fn joins_batch(line: &str) -> bool {
     command::split(line).0.eq_ignore_ascii_case("RCPT")
 }
 
+/// Whether a line holds a credential, or may.
+pub(super) fn is_auth(line: &[u8]) -> bool {
+    line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"))
+}
+
 /// Does what one command line asks. `more`: whether octets stand after it.
 pub(super) fn run(session: &mut Session, line: &str, more: bool) {
     let (name, arguments) = command::split(line);
     let Some(verb) = VERBS.iter().find(|verb| verb.name.eq_ignore_ascii_case(name)) else {
         return session.refuse(reply::UNKNOWN_COMMAND);
     };
-    if session.settings.require_tls && !session.client.tls && !verb.in_clear {
+    if session.settings.require_tls && session.client.tls.is_none() && !verb.in_clear {
         return session.refuse(reply::TLS_FIRST);
     }
     if let Some(row) = out_of_turn(verb.when, &session.state) {
@@ -95,13 +104,14 @@ fn out_of_turn(when: When, state: &State) -> Option<Row> {
     match (when, state) {
         (When::Always, _) | (When::Idle, State::Greeted) | (When::Transaction, State::Transaction(_)) => None,
         (_, State::Connected) => Some(reply::HELLO_FIRST),
+        (_, State::Chunks(_)) => Some(reply::CHUNKS_BEGUN),
         (When::Idle, _) => Some(reply::NESTED_MAIL),
         (When::Transaction, _) => Some(reply::MAIL_FIRST),
     }
 }
 
 /// Refuses arguments where the command has none (RFC 5321 §4.1.1: 501).
-fn has_none(session: &mut Session, arguments: &str) -> bool {
+pub(super) fn has_none(session: &mut Session, arguments: &str) -> bool {
     if !arguments.is_empty() {
         session.refuse(reply::SYNTAX);
     }
@@ -116,31 +126,8 @@ fn helo(session: &mut Session, name: &str) {
 }
 
 fn ehlo(session: &mut Session, name: &str) {
-    if !greet(session, name) {
-        return;
-    }
-    let offered = &session.offered;
-    let size = offered.size.map(|limit| match limit {
-        Some(limit) => format!("SIZE {limit}"),
-        None => "SIZE".to_owned(),
-    });
-    let xforward = (!offered.xforward.is_empty()).then(xforward::keyword);
-    let lines = [
-        Some(session.settings.hostname.as_str()),
-        offered.pipelining.then_some("PIPELINING"),
-        size.as_deref(),
-        offered.eight_bit_mime.then_some("8BITMIME"),
-        offered.smtputf8.then_some("SMTPUTF8"),
-        offered.dsn.then_some("DSN"),
-        offered.enhanced_status_codes.then_some("ENHANCEDSTATUSCODES"),
-        offered.starttls.then_some("STARTTLS"),
-        xforward.as_deref(),
-    ];
-    let mut lines = lines.into_iter().flatten().peekable();
-    while let Some(line) = lines.next() {
-        let separator = if lines.peek().is_some() { '-' } else { ' ' };
-        // Writing to a Vec cannot fail.
-        let _ = write!(session.output, "250{separator}{line}\r\n");
+    if greet(session, name) {
+        offers::write(session);
     }
 }
 
@@ -156,80 +143,11 @@ fn greet(session: &mut Session, name: &str) -> bool {
     true
 }
 
-fn mail(session: &mut Session, arguments: &str) {
-    match sender(session, arguments) {
-        Ok(envelope) => {
-            session.state = State::Transaction(Transaction { envelope, due: vec![Due::Mail], batch: Vec::new() });
-        }
-        Err(row) => session.refuse(row),
-    }
-}
-
-fn sender(session: &Session, arguments: &str) -> Result<Envelope, Row> {
-    let argument = command::path_argument(arguments, "FROM").map_err(|fault| match fault {
-        Fault::Syntax => reply::SYNTAX,
-        Fault::Path => reply::BAD_SENDER,
-    })?;
-    command::check(&argument.parameters, "MAIL", &session.offered)?;
-    // RFC 1870 §6.1; a number too large to read is too large.
-    let declared = argument.parameters.get("SIZE").map(|n| n.parse().unwrap_or(u64::MAX));
-    if declared.is_some_and(|size| size > limit(session)) {
-        return Err(reply::TOO_BIG);
-    }
-    if !argument.path.is_ascii() && argument.parameters.get("SMTPUTF8").is_none() {
-        return Err(reply::NON_ASCII_ADDRESS);
-    }
-    let reverse_path = ReversePath::parse(argument.path).map_err(|_| reply::BAD_SENDER)?;
-    let verbatim = argument.onward();
-    Ok(Envelope { reverse_path, parameters: argument.parameters, verbatim, recipients: Vec::new() })
-}
-
-/// Octets of a message we take.
-fn limit(session: &Session) -> u64 {
-    session.offered.size.flatten().unwrap_or(session.settings.max_size)
-}
-
-fn rcpt(session: &mut Session, arguments: &str) {
-    let recipient = recipient(session, arguments);
-    let max_recipients = session.settings.max_recipients;
-    // `out_of_turn` let RCPT through, so a transaction is open.
-    let State::Transaction(transaction) = &mut session.state else { return };
-    match recipient {
-        Err(row) => session.refuse(row),
-        // Not an error of the client: RFC 5321 §4.5.3.1.10 has it send the rest in another transaction.
-        Ok(_) if transaction.envelope.recipients.len() + transaction.batch.len() >= max_recipients => {
-            session.say(reply::TOO_MANY_RECIPIENTS)
-        }
-        Ok(recipient) => {
-            transaction.due.push(Due::Recipient);
-            transaction.batch.push(recipient);
-        }
-    }
-}
-
-fn recipient(session: &Session, arguments: &str) -> Result<Recipient, Row> {
-    let argument = command::path_argument(arguments, "TO").map_err(|fault| match fault {
-        Fault::Syntax => reply::SYNTAX,
-        Fault::Path => reply::BAD_RECIPIENT,
-    })?;
-    command::check(&argument.parameters, "RCPT", &session.offered)?;
-    let is_utf8 = matches!(&session.state, State::Transaction(t) if t.envelope.parameters.get("SMTPUTF8").is_some());
-    if !argument.path.is_ascii() && !is_utf8 {
-        return Err(reply::NON_ASCII_ADDRESS);
-    }
-    let path = ForwardPath::parse(argument.path).map_err(|_| reply::BAD_RECIPIENT)?;
-    // Percent and bang routes: a next hop that honours them delivers elsewhere than where we would judge.
-    if path.mailbox().is_some_and(|mailbox| mailbox.local().contains(['%', '!'])) {
-        return Err(reply::BAD_RECIPIENT);
-    }
-    Ok(Recipient { path, verbatim: argument.onward(), parameters: argument.parameters })
-}
-
 fn data(session: &mut Session, arguments: &str) {
     if !has_none(session, arguments) {
         return;
     }
-    let limit = limit(session);
+    let limit = session.size_limit();
     match mem::replace(&mut session.state, State::Greeted) {
         State::Transaction(Transaction { envelope, .. }) if !envelope.recipients.is_empty() => {
             let declared = envelope.parameters.get("SIZE").and_then(|n| n.parse().ok()).unwrap_or(8 * 1024);
@@ -270,7 +188,7 @@ fn starttls(session: &mut Session, arguments: &str) {
     if !has_none(session, arguments) {
         return;
     }
-    if session.client.tls {
+    if session.client.tls.is_some() {
         return session.refuse(reply::TLS_ALREADY);
     }
     if !session.offered.starttls {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use octroi::config::{Fault, Loaded, Mode, parse};
 use octroi::deliver::settings::{Hop, OutwardTlsMode};
-use octroi::listen::settings::{BeforeUs, InwardTlsMode};
+use octroi::listen::settings::{Auth, BareNewline, BeforeUs, InwardTlsMode};
 
 const NAME: &str = "/etc/octroi/octroi.toml";
 
@@ -159,16 +159,33 @@ fn who_may_speak_is_said_or_nothing_starts() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_said_and_not_ignored() {
-    let later = "later version";
-    let certificates =
-        "[smtp]\nclient_certs = \"ca\"\ntls = { mode = \"required\", certificate = \"c\", key = \"k\" }\n";
-    one_fault(certificates, (2, 16), later, "smtp.clients");
-    one_fault("[smtp.trusted_peers]\nxclient = [\"10.0.0.1\"]\n", (2, 11), later, "smtp.clients");
-    one_fault("[smtp.trusted_peers]\nproxy = [\"10.0.0.1\"]\n", (2, 9), later, "smtp.clients");
-    one_fault("[smtp]\nupstream = \"lmtp:/run/lmtp\"\n", (2, 12), later, "host:port");
-    one_fault("[release]\nvia = \"lmtp:/run/lmtp\"\n", (2, 7), later, "host:port");
-    one_fault("[smtp]\nbare_newline = \"pass\"\n", (2, 16), later, "refuse");
+fn every_way_to_be_believed_is_read() {
+    let tls = "tls = { mode = \"required\", certificate = \"c\", key = \"k\", listen = [\"0.0.0.0:465\"] }\n";
+    let smtp = read(&format!(
+        "[smtp]\nlisten = [\"0.0.0.0:25\"]\nclient_certs = \"ca\"\nauth = \"pass\"\nbare_newline = \"pass\"\n{tls}\
+         trusted_peers = {{ xclient = [\"10.0.0.1\"], proxy = [\"10.0.0.2\"] }}\n"
+    ))
+    .settings
+    .smtp;
+    assert_eq!((smtp.auth, smtp.bare_newline), (Auth::Pass, BareNewline::Pass));
+    assert!(smtp.client_certs.is_some() && smtp.tls.listen.len() == 1);
+    assert!(smtp.trusted_peers.xclient.contains([10, 0, 0, 1].into()));
+    assert!(smtp.trusted_peers.proxy.contains([10, 0, 0, 2].into()));
+    assert!(read("[smtp]\nupstream = \"lmtp:/run/lmtp\"\n").settings.next_hop.hop.is_lmtp());
+    assert!(read("[release]\nvia = \"lmtp:[::1]:24\"\n").settings.release.unwrap().is_lmtp());
+    assert!(!read("").settings.smtp.hostname_is_chosen);
+}
+
+#[test]
+fn a_password_never_goes_over_an_open_wire() {
+    let in_clear = "TLS towards clients is off";
+    one_fault("[smtp]\nauth = \"pass\"\n", (2, 8), in_clear, "opportunistic");
+    one_fault("[smtp.tls]\nlisten = [\"127.0.0.1:10465\"]\n", (2, 10), in_clear, "opportunistic");
+    let tls = "[smtp]\nauth = \"pass\"\ntls = { mode = \"required\", certificate = \"c\", key = \"k\" }\n";
+    let far = "upstream = \"relay.example.org:25\"\nupstream_tls = { mode = \"off\" }\n";
+    one_fault(&format!("{tls}{far}"), (2, 8), "would send passwords in clear", "upstream_tls");
+    read(&format!("{tls}upstream_tls = {{ mode = \"off\" }}\n"));
+    one_fault("[smtp]\nauth = \"passs\"\n", (2, 8), "did you mean \"pass\"?", "auth = ");
 }
 
 #[test]

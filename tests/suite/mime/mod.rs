@@ -137,9 +137,8 @@ fn what_stands_outside_the_parts_is_read() {
     assert!(texts(&message).contains("hello") && texts(&message).matches("RESTREINTE").count() == 16);
     assert!(message.defects.iter().any(|d| d.kind == "hidden-parts"));
     // Java's and Outlook's boundaries begin with dashes of their own.
-    let message = read(
-        "Content-Type: multipart/mixed; boundary=\"----=_Part_1\"\n\n------=_Part_1\n\nhello\n------=_Part_1--\n",
-    );
+    let message =
+        read("Content-Type: multipart/mixed; boundary=\"----=_Part_1\"\n\n------=_Part_1\n\nhello\n------=_Part_1--\n");
     assert!(message.defects.is_empty() && texts(&message) == "hello", "{message:?}");
 }
 

@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -77,6 +78,17 @@ impl Client {
         }
     }
 
+    /// One line, if it comes in this time.
+    pub fn line_within(&mut self, time: Duration) -> Option<String> {
+        let Stream::Plain(stream) = &self.stream else { panic!("only in clear") };
+        stream.set_read_timeout(Some(time)).unwrap();
+        let line = self.line();
+        if let Stream::Plain(stream) = &self.stream {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        }
+        line
+    }
+
     /// One reply, its lines joined by `/`; `None` at the end of the connection.
     pub fn try_reply(&mut self) -> Option<String> {
         let mut lines = Vec::new();
@@ -96,6 +108,18 @@ impl Client {
 
     pub fn ask(&mut self, line: &str) -> String {
         self.send(format!("{line}\r\n").as_bytes());
+        self.reply()
+    }
+
+    /// Each line asked in its turn; all replies.
+    pub fn ask_all(&mut self, lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|line| self.ask(line)).collect()
+    }
+
+    /// A message in one chunk (RFC 3030); its reply.
+    pub fn chunk(&mut self, content: &[u8]) -> String {
+        self.send(format!("BDAT {} LAST\r\n", content.len()).as_bytes());
+        self.send(content);
         self.reply()
     }
 

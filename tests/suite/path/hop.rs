@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -51,6 +53,8 @@ pub struct Heard {
     /// Every command but EHLO, HELO, NOOP and QUIT, and `.` for a content that arrived whole.
     pub lines: Vec<String>,
     pub mails: Vec<Received>,
+    /// The same lines, apart by connection.
+    conversations: Vec<Vec<String>>,
     seen: HashMap<String, usize>,
 }
 
@@ -100,11 +104,27 @@ impl Hop {
         let theirs = inner.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let inner = theirs.clone();
-                std::thread::spawn(move || Talk { inner, stream: Stream::Plain(stream), input: Vec::new() }.run());
+                Talk::begin(theirs.clone(), Stream::Plain(stream));
             }
         });
         Hop { address, inner }
+    }
+
+    /// The same hop at a unix socket, too.
+    pub fn at_socket(&self, path: &Path) {
+        let listener = UnixListener::bind(path).unwrap();
+        let theirs = self.inner.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                Talk::begin(theirs.clone(), Stream::Unix(stream));
+            }
+        });
+    }
+
+    /// What was heard on each connection on which anything was.
+    pub fn conversations(&self) -> Vec<Vec<String>> {
+        let heard = self.inner.heard.lock().unwrap();
+        heard.conversations.iter().filter(|lines| !lines.is_empty()).cloned().collect()
     }
 
     /// Keeps no contents from now on: the script has looked at them.
@@ -143,12 +163,13 @@ impl Hop {
 }
 
 impl Inner {
-    fn hear(&self, line: &str, content: &[u8]) -> Act {
+    fn hear(&self, talk: usize, line: &str, content: &[u8]) -> Act {
         let nth = {
             let mut heard = self.heard.lock().unwrap();
             let word = line.split(' ').next().unwrap_or("");
-            if !["EHLO", "HELO", "NOOP", "QUIT", "STARTTLS", "<content>", ""].contains(&word) {
+            if !["EHLO", "LHLO", "HELO", "NOOP", "QUIT", "STARTTLS", "<content>", ""].contains(&word) {
                 heard.lines.push(line.to_owned());
+                heard.conversations[talk].push(line.to_owned());
             }
             let nth = heard.seen.entry(line.to_owned()).or_default();
             *nth += 1;
@@ -161,6 +182,7 @@ impl Inner {
 
 enum Stream {
     Plain(TcpStream),
+    Unix(UnixStream),
     Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
     Gone,
 }
@@ -169,6 +191,7 @@ impl Stream {
     fn read(&mut self, buffer: &mut [u8]) -> usize {
         match self {
             Stream::Plain(stream) => stream.read(buffer).unwrap_or(0),
+            Stream::Unix(stream) => stream.read(buffer).unwrap_or(0),
             Stream::Tls(stream) => stream.read(buffer).unwrap_or(0),
             Stream::Gone => 0,
         }
@@ -179,6 +202,7 @@ impl Stream {
         let line = format!("{text}\r\n");
         match self {
             Stream::Plain(stream) => stream.write_all(line.as_bytes()).is_ok(),
+            Stream::Unix(stream) => stream.write_all(line.as_bytes()).is_ok(),
             Stream::Tls(stream) => stream.write_all(line.as_bytes()).and_then(|()| stream.flush()).is_ok(),
             Stream::Gone => false,
         }
@@ -189,9 +213,24 @@ struct Talk {
     inner: Arc<Inner>,
     stream: Stream,
     input: Vec<u8>,
+    chunks: Vec<u8>,
+    /// Its place among the conversations.
+    id: usize,
+    /// Greeted with LHLO: an answer for each recipient (RFC 2033 §4.2), which the script hears as `. <RECIPIENT>`.
+    lmtp: bool,
 }
 
 impl Talk {
+    fn begin(inner: Arc<Inner>, stream: Stream) {
+        let id = {
+            let conversations = &mut inner.heard.lock().unwrap().conversations;
+            conversations.push(Vec::new());
+            conversations.len() - 1
+        };
+        let talk = Talk { inner, stream, input: Vec::new(), chunks: Vec::new(), id, lmtp: false };
+        std::thread::spawn(move || talk.run());
+    }
+
     fn run(mut self) {
         let (mut from, mut to) = (String::new(), Vec::new());
         if !self.stream.say("220 hop.example ESMTP") {
@@ -200,9 +239,19 @@ impl Talk {
         while let Some(line) = self.line() {
             let usual = match line.split([' ', ':']).next().unwrap_or("") {
                 "EHLO" => self.ehlo(),
+                "LHLO" => {
+                    self.lmtp = true;
+                    self.ehlo()
+                }
                 "STARTTLS" if self.inner.tls.is_some() => {
                     self.stream.say("220 2.0.0 go");
                     self.start_tls();
+                    continue;
+                }
+                "BDAT" => {
+                    if self.chunk(&line, &from, &mut to).is_none() {
+                        return;
+                    }
                     continue;
                 }
                 "DATA" if to.is_empty() => "503 5.5.1 nobody to send to".to_owned(),
@@ -217,7 +266,10 @@ impl Talk {
             match told.as_ref().map(|(verb, argument)| (verb.as_str(), *argument)) {
                 Some(("MAIL FROM", argument)) if yes => (from, to) = (argument.to_owned(), Vec::new()),
                 Some(("RCPT TO", argument)) if yes => to.push(argument.to_owned()),
-                _ if line == "RSET" => to.clear(),
+                _ if line == "RSET" => {
+                    to.clear();
+                    self.chunks.clear();
+                }
                 _ if line == "QUIT" => return,
                 _ => {}
             }
@@ -232,7 +284,7 @@ impl Talk {
 
     /// Says what the script wants; `None` for a hang-up.
     fn act(&mut self, line: &str, usual: &str) -> Option<String> {
-        let said = match self.inner.hear(line, b"") {
+        let said = match self.inner.hear(self.id, line, b"") {
             Act::Usual => usual,
             Act::Say(text) => text,
             Act::Hangup => return None,
@@ -253,10 +305,34 @@ impl Talk {
 
     fn content(&mut self, (from, to): (String, Vec<String>)) -> Option<()> {
         self.act("<content>", "")?;
-        let mut content = self.until_dot()?;
+        let content = self.until_dot()?;
+        self.take((from, to), content)
+    }
+
+    /// A chunk (RFC 3030), and the message with the last one.
+    fn chunk(&mut self, line: &str, from: &str, to: &mut Vec<String>) -> Option<()> {
+        let mut words = line.split(' ').skip(1);
+        let size: usize = words.next().unwrap().parse().unwrap();
+        self.inner.hear(self.id, line, b"");
+        while self.input.len() < size {
+            self.more()?;
+        }
+        let mut content = std::mem::take(&mut self.chunks);
+        content.extend(self.input.drain(..size));
+        if words.next() == Some("LAST") {
+            return self.take((from.to_owned(), std::mem::take(to)), content);
+        }
+        self.chunks = content;
+        self.stream.say("250 2.0.0 chunk ok").then_some(())
+    }
+
+    fn take(&mut self, (from, to): (String, Vec<String>), mut content: Vec<u8>) -> Option<()> {
+        if self.lmtp {
+            return self.take_each(from, to, content);
+        }
         // Remembered before it is answered: whoever heard 250 finds it here.
         let mut answer = "250 2.0.0 hop ok";
-        let act = self.inner.hear(".", &content);
+        let act = self.inner.hear(self.id, ".", &content);
         match &act {
             Act::Say(text) | Act::SayAndHangup(text) => answer = text,
             _ => {}
@@ -280,6 +356,20 @@ impl Talk {
                 None
             }
         }
+    }
+
+    fn take_each(&mut self, from: String, to: Vec<String>, content: Vec<u8>) -> Option<()> {
+        let said: Vec<&str> = to
+            .iter()
+            .map(|to| match self.inner.hear(self.id, &format!(". {to}"), &content) {
+                Act::Say(text) => text,
+                _ => "250 2.0.0 hop ok",
+            })
+            .collect();
+        let taken = to.into_iter().zip(&said).filter(|(_, said)| said.starts_with('2')).map(|(to, _)| to).collect();
+        self.inner.heard.lock().unwrap().mails.push(Received { from, to: taken, content });
+        self.inner.changed.notify_all();
+        said.iter().all(|said| self.stream.say(said)).then_some(())
     }
 
     fn ehlo(&self) -> String {

@@ -2,9 +2,11 @@
 //! The transcripts of `tests/talk` over a real socket: the client hears every line as written.
 //!
 //! At the next hop only the messages are compared: XFORWARD and RSET are the relay's affair there, and its lines are
-//! told apart from the session's. A talk that sets `max_errors` (no setting of the gateway) or `xforward` is left out.
+//! told apart from the session's. Left out are talks that set `max_errors` (no setting of the gateway), and those of client
+//! certificates and REQUIRETLS, which need certificates on the other side too: `tls.rs` has them.
 
 use std::collections::HashMap;
+use std::net::TcpListener;
 
 use super::client::Client;
 use super::gateway::House;
@@ -16,8 +18,8 @@ use crate::smtp::talk::{self, Talk};
 fn every_talk_goes_as_written_over_a_socket() {
     let mut count = 0;
     talk::each(|name, talk| {
-        if talk.settings.iter().any(|(key, _)| ["max_errors", "xforward", "pass_bare_newline"].contains(&key.as_str()))
-        {
+        let left_out = |(key, _): &(String, String)| ["max_errors", "certificate"].contains(&key.as_str());
+        if talk.settings.iter().any(left_out) || talk.hop.iter().any(|offer| offer == "REQUIRETLS") {
             return;
         }
         live(name, talk);
@@ -48,14 +50,34 @@ fn live(name: &str, talk: &Talk) {
     if let Some(most) = set("max_recipients") {
         house.smtp += &format!("max_recipients = {most}\n");
     }
+    for (word, line) in [
+        ("pass_bare_newline", "bare_newline = \"pass\"\n"),
+        ("auth", "auth = \"pass\"\n"),
+        ("stranger", "clients = [\"192.0.2.0/24\"]\n"),
+        ("xforward", "trusted_peers.xforward = [\"127.0.0.1\"]\n"),
+        ("xclient", "trusted_peers.xclient = [\"127.0.0.1\"]\n"),
+    ] {
+        if set(word).is_some() {
+            house.smtp += line;
+        }
+    }
     let certified = Certified::new("octroi.example");
-    if set("starttls").is_some() {
+    let at_once = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    if set("starttls").is_some() || set("tls_at_once").is_some() {
         let mode = if set("require_tls").is_some() { "required" } else { "opportunistic" };
         certified.write(house.folder.path());
-        house.more = format!("[smtp.tls]\nmode = \"{mode}\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n");
+        house.more = format!(
+            "[smtp.tls]\nmode = \"{mode}\"\nlisten = [\"{at_once}\"]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n"
+        );
     }
     let gateway = house.serve();
-    let mut client = Client::connect(gateway.address);
+    let mut client = if set("tls_at_once").is_some() {
+        let mut client = Client::connect(at_once);
+        client.start_tls(certified.trusting(), "octroi.example");
+        client
+    } else {
+        Client::connect(gateway.address)
+    };
     for exchange in &talk.exchanges {
         client.send(&exchange.client);
         for expected in &exchange.server {
@@ -68,7 +90,8 @@ fn live(name: &str, talk: &Talk) {
     }
     let contents: Vec<String> = hop.mails().iter().map(|mail| format!("\"{}\"", mail.content.escape_ascii())).collect();
     let refused = talk.answers.iter().any(|(line, _)| line == ".");
-    let expected: Vec<String> = talk.next_hop.iter().filter(|line| line.starts_with('"')).cloned().collect();
+    let contents_of_talk = talk.next_hop.iter().map(|line| line.strip_prefix("bare ").unwrap_or(line));
+    let expected: Vec<_> = contents_of_talk.filter(|line| line.starts_with('"')).collect();
     assert!(refused || contents == expected, "{name}, at the next hop: {contents:?} and not {expected:?}");
 }
 

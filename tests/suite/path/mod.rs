@@ -18,6 +18,13 @@ mod live_talk;
 mod memory;
 mod milter_crash;
 mod milter_door;
+mod certificates;
+mod chunking;
+mod confirming;
+mod connections;
+mod internationalised;
+mod lmtp;
+mod login;
 mod next_hop_faults;
 mod release;
 mod repeats;
@@ -27,6 +34,7 @@ mod starting_and_stopping;
 mod through_postfix;
 mod tls;
 mod which_door_sees_what;
+mod trusted_peers;
 mod who_may_speak;
 
 /// The sender of every test.

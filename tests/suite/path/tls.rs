@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, Issuer, KeyPair};
+use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -30,7 +30,12 @@ impl Certified {
         let authority = params.self_signed(&authority_key).unwrap();
         let issuer = Issuer::new(params, authority_key);
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![match name.contains('@') {
+            true => SanType::Rfc822Name(name.try_into().unwrap()),
+            false => SanType::DnsName(name.try_into().unwrap()),
+        }];
+        let certificate = params.signed_by(&key, &issuer).unwrap();
         Certified { authority: authority.pem(), certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
@@ -50,7 +55,18 @@ impl Certified {
         Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
     }
 
-    fn serving(&self) -> Arc<ServerConfig> {
+    /// Likewise, and shows another certificate as its own.
+    pub fn trusting_and_showing(&self, own: &Certified) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.authority.as_bytes()).unwrap()).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let chain = vec![CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+        Arc::new(builder.with_client_auth_cert(chain, key).unwrap())
+    }
+
+    pub fn serving(&self) -> Arc<ServerConfig> {
         let chain = vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));

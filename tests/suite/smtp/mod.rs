@@ -3,5 +3,5 @@
 
 pub mod talk;
 mod nonsense;
-mod rfc5321;
+pub mod rfc5321;
 mod smuggling;

@@ -5,7 +5,7 @@ use octroi::mail::Reply;
 use octroi::smtp::client::ReplyReader;
 use octroi::smtp::server::Event;
 
-use super::talk::parse;
+use super::talk::{parse, tls};
 
 /// xorshift64: the same nonsense in every run.
 struct Chance(u64);
@@ -33,6 +33,15 @@ const WORDS: &[&[u8]] = &[
     b"RSET\r\n",
     b"NOOP\r\n",
     b"STARTTLS\r\n",
+    b"BDAT 5\r\n",
+    b"BDAT 7 LAST\r\n",
+    b"BDAT 0 LAST\r\n",
+    b"BDAT 99999999999999999999\r\n",
+    b"AUTH PLAIN AGNsYWlyZQBz\r\n",
+    b"AUTH LOGIN\r\n",
+    b"Y2xhaXJl\r\n",
+    b"XCLIENT ADDR=192.0.2.7 LOGIN=c+40d.example\r\n",
+    b"MAIL FROM:<a@b.example> REQUIRETLS MT-PRIORITY=3 AUTH=<>\r\n",
     b"XFORWARD NAME=[UNAVAILABLE] IDENT=4+46\r\n",
     b"\n",
     b"\r",
@@ -52,7 +61,10 @@ const WORDS: &[&[u8]] = &[
 
 #[test]
 fn no_session_panics() {
-    let talk = parse("hop: SIZE 1000, PIPELINING, 8BITMIME, DSN, SMTPUTF8\nstarttls\nxforward\nmax_errors: 50");
+    let talk = parse(
+        "hop: SIZE 1000, PIPELINING, 8BITMIME, DSN, SMTPUTF8, AUTH PLAIN LOGIN, REQUIRETLS, MT-PRIORITY, LIMITS RCPTMAX=5\n\
+         starttls\nauth\nxforward\nxclient\nmax_errors: 50",
+    );
     let codes = [250, 250, 250, 250, 250, 250, 250, 451, 550, 421];
     let mut chance = Chance(0x6F63_7472_6F69);
     let mut mails = 0;
@@ -79,7 +91,11 @@ fn no_session_panics() {
                         mails += 1;
                         session.answer_mail(reply);
                     }
-                    Event::StartTls => session.tls_started(),
+                    Event::Login(_) => {
+                        let code = [334, 334, 235, 535, 421, 250][chance.next(6)];
+                        session.answer_login(Reply { code, ..reply });
+                    }
+                    Event::StartTls => session.tls_started(tls(), None),
                     Event::Reset | Event::Close => {}
                 }
             }

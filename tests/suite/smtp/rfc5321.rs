@@ -76,7 +76,30 @@ const TABLE: &[(&str, &str, &str, u16)] = &[
     ("§4.2.4",       HELLO, "TURN\r\n",                                    500),
     ("§4.2.4",       HELLO, "STARTTLS\r\n",                                502),
     ("§4.2.4",       HELLO, "XFORWARD NAME=x\r\n",                         502),
-    ("§4.2.4",       HELLO, "BDAT 10 LAST\r\n",                            502),
+    ("§4.2.4",       HELLO, "XCLIENT NAME=x\r\n",                         502),
+    ("§4.2.4",       HELLO, "PROXY TCP4 192.0.2.1 192.0.2.2 1 25\r\n",    502),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3\r\nx\r\n",                           250),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3 LAST\r\nx\r\n",                      250),
+    ("RFC 3030 §2",  RCPT,  "bdat 0 last\r\n",                           250),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3\r\nx\r\nBDAT 0 LAST\r\n",           250),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3\r\nx\r\nRSET\r\n",                   250),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3\r\nx\r\nRCPT TO:<e@d.example>\r\n", 503),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3\r\nx\r\nDATA\r\n",                   503),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3\r\nx\r\nMAIL FROM:<>\r\n",           503),
+    ("RFC 3030 §2",  MAIL,  "BDAT 6 LAST\r\nRSET\r\n",                   503),
+    ("RFC 3030 §2",  HELLO, "BDAT 6 LAST\r\nNOOP\r\n",                   503),
+    ("RFC 3030 §2",  "",    "BDAT 6 LAST\r\nNOOP\r\n",                   503),
+    ("RFC 3030 §2",  RCPT,  "BDAT 3 LAST\r\nx\r\nBDAT 0 LAST\r\n",      503),
+    ("RFC 3030 §2",  RCPT,  "BDAT\r\n",                                  501),
+    ("RFC 3030 §2",  RCPT,  "BDAT x LAST\r\n",                           501),
+    ("RFC 3030 §2",  RCPT,  "BDAT +1 LAST\r\n",                          501),
+    ("RFC 3030 §2",  RCPT,  "BDAT 1 FIRST\r\n",                          501),
+    ("RFC 3030 §2",  RCPT,  "BDAT 99999999999999999999 LAST\r\n",        501),
+    ("RFC 3030 §3",  HELLO, "MAIL FROM:<a@b.example> BODY=BINARYMIME\r\n", 555),
+    ("RFC 4954 §4",  HELLO, "AUTH PLAIN AGEAYg==\r\n",                   502),
+    ("RFC 4954 §5",  HELLO, "MAIL FROM:<a@b.example> AUTH=<>\r\n",       555),
+    ("RFC 6710 §4",  HELLO, "MAIL FROM:<a@b.example> MT-PRIORITY=3\r\n", 555),
+    ("RFC 8689 §4",  HELLO, "MAIL FROM:<a@b.example> REQUIRETLS\r\n",    555),
     ("§4.5.1",       MAIL,  "RCPT TO:<postMASTER@d.example>\r\n",          250),
     ("§4.5.2",       RCPT,  "DATA\r\n..\r\n.\r\n",                         250),
     ("§4.5.5",       HELLO, "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\n",   250),
@@ -89,6 +112,11 @@ const TABLE: &[(&str, &str, &str, u16)] = &[
     ("RFC 6531 §3.5", HELLO, "MAIL FROM:<é@b.example>\r\n",                553),
     ("RFC 6531 §3.5", MAIL, "RCPT TO:<é@b.example>\r\n",                   553),
 ];
+
+/// The sections of the table.
+pub fn sections() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(section, ..)| *section)
+}
 
 fn last_code(before: &str, line: &[u8]) -> u16 {
     let talk = parse("hop: SIZE 10000, PIPELINING, 8BITMIME, DSN");

@@ -3,15 +3,17 @@
 //! must learn (`N:`). The same files run against the pure session and, with another driver, over a socket.
 //!
 //! Before the first `C:` or `S:` stand settings, `name: value`: `hop` (what it offers, comma between), `max_size`,
-//! `max_recipients`, `max_errors`, and the words `pass_bare_newline`, `starttls`, `require_tls`, `xforward`.
+//! `max_recipients`, `max_errors`, and the words `pass_bare_newline`, `starttls`, `require_tls`, `tls_at_once`, `auth`,
+//! `stranger` (not by its network may it send), `certificate: NAME` (that it shows), `xforward`, `xclient`.
 //! `answer: LINE => REPLY` is what the next hop says to a line, or to `.`; else it says 250. `C| ` sends without
 //! CR LF; `\r \n \0 \xHH \\` may be used. `S: <closed>` is the end of the connection; `tls:` begins TLS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use octroi::mail::{Client, Reply};
+use octroi::mail::{Client, Reply, Tls};
 use octroi::smtp::Capabilities;
-use octroi::smtp::server::{BareNewline, Event, Session, Settings};
+use octroi::smtp::server::{BareNewline, Event, Peer, Session, Settings, Trust};
 
 /// One file.
 #[derive(Debug, Default)]
@@ -97,11 +99,24 @@ impl Talk {
             max_errors: number("max_errors", 20) as u32,
             bare_newline: if has("pass_bare_newline") { BareNewline::Pass } else { BareNewline::Refuse },
             require_tls: has("require_tls"),
+            auth: has("auth"),
+            command_patience: Duration::from_secs(300),
+            data_patience: Duration::from_secs(180),
         };
         let lines = std::iter::once("hop.example".to_owned()).chain(self.hop.iter().cloned()).collect();
         let next_hop = Capabilities::from_ehlo(&Reply { code: 250, lines });
-        Session::new(Arc::new(settings), &next_hop, has("starttls"), has("xforward"), Client::default())
+        let peer = Peer {
+            client: Client { tls: has("tls_at_once").then(tls), ..Client::default() },
+            starttls: has("starttls"),
+            trust: Trust { xclient: has("xclient"), xforward: has("xforward") },
+            admitted: !has("stranger"),
+        };
+        Session::new(Arc::new(settings), Arc::new(next_hop), peer)
     }
+}
+
+pub fn tls() -> Tls {
+    Tls { version: "TLSv1.3".into(), cipher: "TLS13_AES_256_GCM_SHA384".into(), verified: false }
 }
 
 fn reply_of(text: &str) -> Reply {
@@ -145,7 +160,7 @@ pub fn pure(talk: &Talk, exchanges: &[Exchange], cut: usize) -> Heard {
             output.append(session.output());
         }
         if exchange.tls {
-            session.tls_started();
+            session.tls_started(tls(), talk.setting("certificate").map(str::to_owned));
             starts_tls = false;
         }
     }
@@ -165,6 +180,10 @@ fn answer(talk: &Talk, session: &mut Session, event: Event, next_hop: &mut Vec<S
             assert!(offer.mail.is_some() || !offer.recipients.is_empty(), "an offer of nothing");
             let mail = offer.mail.iter().map(|mail| format!("MAIL FROM:{}", mail.verbatim));
             let recipients = offer.recipients.iter().map(|to| format!("RCPT TO:{}", to.verbatim));
+            if !offer.xclient.is_empty() && offer.mail.is_some() {
+                let words: Vec<_> = offer.xclient.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                next_hop.push(format!("XCLIENT {}", words.join(" ")));
+            }
             let lines: Vec<String> = mail.chain(recipients).collect();
             let replies: Vec<Reply> = lines.iter().map(|line| talk.answer(line)).collect();
             // After a refused MAIL the cut decides whether RCPT lines come along, so they are not compared.
@@ -179,9 +198,17 @@ fn answer(talk: &Talk, session: &mut Session, event: Event, next_hop: &mut Vec<S
                 let words: Vec<_> = mail.xforward.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 next_hop.push(format!("XFORWARD {} ({:?})", words.join(" "), mail.client.queue_id));
             }
+            if let Some(login) = &mail.client.login {
+                next_hop.push(format!("from {login}"));
+            }
             let bare = if mail.bare_newline { "bare " } else { "" };
             next_hop.push(format!("{bare}\"{}\"", mail.content.escape_ascii()));
             session.answer_mail(talk.answer("."));
+        }
+        Event::Login(line) => {
+            let line = String::from_utf8(line.expose().to_vec()).unwrap();
+            session.answer_login(talk.answer(&line));
+            next_hop.push(line);
         }
         Event::Reset => next_hop.push("RSET".to_owned()),
         Event::StartTls => {}

@@ -71,8 +71,13 @@ impl Hop {
 /// Delivers once what is due at noon and gives what the hop heard and where the items stand.
 async fn deliver(store: &Store, hop: Hop, at: Timestamp) -> (String, Vec<OutboxRow>) {
     let heard = Arc::clone(&hop.heard);
-    let road =
-        Road { to: Address::Tcp(hop.start().await), tls: RoadTls::Off, lmtp: false, host: "gate.town.example".into() };
+    let road = Road {
+        to: Address::Tcp(hop.start().await),
+        tls: RoadTls::Off,
+        tls_name: None,
+        lmtp: false,
+        host: "gate.town.example".into(),
+    };
     Outbox::new(store.clone(), road, Arc::new(move || at)).deliver_due().await.unwrap();
     let heard = heard.lock().unwrap().concat();
     (heard, store.outbox_list(true, 100).await.unwrap())
@@ -169,7 +174,7 @@ async fn a_dead_next_hop_and_stored_line_breaks_send_nothing() {
     assert!(!heard.contains("evil") && rows[0].state == ItemState::Ready, "{heard}");
     let (_folder, store) = released("<agent@town.example>", "<a@home.example>", CONTENT).await;
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let road = Road { to: Address::Tcp(dead), tls: RoadTls::Off, lmtp: false, host: "gate".into() };
+    let road = Road { to: Address::Tcp(dead), tls: RoadTls::Off, tls_name: None, lmtp: false, host: "gate".into() };
     Outbox::new(store.clone(), road, Arc::new(noon)).deliver_due().await.unwrap();
     assert_eq!(store.outbox_list(false, 10).await.unwrap()[0].attempts, 1);
 }

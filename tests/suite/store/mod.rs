@@ -102,6 +102,7 @@ pub fn all_held(mail: &Mail) -> Keeping<'_> {
         tell: None,
         held: (0..mail.envelope.recipients.len()).map(copy).collect(),
         outbox: Vec::new(),
+        series: "o",
     }
 }
 

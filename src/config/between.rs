@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What must hold between keys: who may speak, TLS that is whole or off, no mail in circles, numbers that fit.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::build::Reader;
+use super::{Mode, Policies, Settings};
+use crate::deliver::settings::{Hop, OutwardTlsMode};
+use crate::listen::settings::{Auth, Door, InwardTlsMode, MilterAddress, MilterDoor};
+
+impl Reader {
+    pub(super) fn check(&mut self, settings: &Settings) {
+        self.check_who_may_speak(&settings.smtp, &settings.milter);
+        self.check_tls(settings);
+        self.check_roads(settings);
+        self.check_numbers(settings);
+        self.check_observe(&settings.policies);
+    }
+
+    fn report(&mut self, path: &str, text: impl Into<String>, help: impl Into<String>) {
+        let fault = self.fault_at(&self.place(path), format!("{path}: {}", text.into()), help);
+        self.faults.push(fault);
+    }
+
+    fn warn(&mut self, path: &str, text: impl Into<String>, help: impl Into<String>) {
+        let fault = self.fault_at(&self.place(path), format!("{path}: {}", text.into()), help);
+        self.warnings.push(fault.into_warning());
+    }
+
+    /// Decision D6.
+    fn check_who_may_speak(&mut self, smtp: &Door, milter: &MilterDoor) {
+        if smtp.listen.is_empty()
+            && smtp.tls.listen.is_empty()
+            && milter.listen.is_empty()
+            && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen"))
+        {
+            self.report("smtp.listen", "is empty: no mail could come in", "write listen = [\"127.0.0.1:10025\"]");
+        }
+        let doors = smtp.listen.iter().chain(&smtp.tls.listen).map(|address| ("smtp.listen", address));
+        let open = doors.chain(inet(milter)).find(|(_, address)| !address.ip().to_canonical().is_loopback());
+        if let Some((path, address)) = open
+            && smtp.clients.is_loopback_only()
+            && (path != "smtp.listen" || smtp.client_certs.is_none() && smtp.auth == Auth::Off)
+        {
+            self.report(
+                path,
+                format!("{address} can be reached from other machines, but nobody there may send"),
+                "name them in [smtp]: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen on 127.0.0.1 only",
+            );
+        }
+        if smtp.clients.0.iter().any(|network| network.prefix_len() == 0) {
+            self.warn(
+                "smtp.clients",
+                "every address of the internet may send through this gateway",
+                "name the networks of your own mail servers",
+            );
+        }
+    }
+
+    fn check_tls(&mut self, settings: &Settings) {
+        let tls = &settings.smtp.tls;
+        if tls.mode == InwardTlsMode::Off {
+            for (path, set) in [
+                ("smtp.tls.certificate", tls.certificate.is_some()),
+                ("smtp.tls.key", tls.key.is_some()),
+                ("smtp.tls.listen", !tls.listen.is_empty()),
+                ("smtp.client_certs", settings.smtp.client_certs.is_some()),
+                ("smtp.auth", settings.smtp.auth != Auth::Off),
+            ] {
+                if set {
+                    let help = "write mode = \"opportunistic\" or \"required\" in [smtp.tls], or remove this key";
+                    self.report(path, "is set, but TLS towards clients is off", help);
+                }
+            }
+        } else if tls.certificate.is_none() || tls.key.is_none() {
+            let missing = if tls.certificate.is_none() { "certificate" } else { "key" };
+            let help = format!("write {missing} = \"/etc/octroi/tls/{missing}.pem\" in [smtp.tls]");
+            self.report("smtp.tls.mode", format!("TLS towards clients is on, but there is no {missing}"), help);
+        }
+        let hop = &settings.next_hop;
+        if settings.smtp.auth == Auth::Pass && hop.tls.mode == OutwardTlsMode::Off && !is_near(&hop.hop) {
+            let text = "would send passwords in clear: TLS towards the next hop is off, and it is another machine";
+            self.report("smtp.auth", text, "write mode = \"required\" or \"verified\" in [smtp.upstream_tls]");
+        }
+        if settings.next_hop.tls.mode != OutwardTlsMode::Verified {
+            for path in ["smtp.upstream_tls.name", "smtp.upstream_tls.ca"] {
+                if self.is_set(path) {
+                    let help = "write mode = \"verified\" in [smtp.upstream_tls], or remove this key";
+                    self.report(path, "is set, but the next hop's certificate is not verified", help);
+                }
+            }
+        }
+    }
+
+    /// No address twice, no circle, and a road for released mail (decision D10).
+    fn check_roads(&mut self, settings: &Settings) {
+        let doors = settings.smtp.listen.iter().map(|address| ("smtp.listen", *address));
+        let doors = doors.chain(settings.smtp.tls.listen.iter().map(|address| ("smtp.tls.listen", *address)));
+        let doors = doors.chain(inet(&settings.milter).map(|(path, address)| (path, *address)));
+        let pages = [("web.listen", settings.web), ("metrics.listen", settings.metrics)];
+        let pages = pages.into_iter().filter_map(|(path, address)| Some((path, address?)));
+        let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
+        for (path, address) in doors.chain(pages) {
+            if let Some((other, _)) = taken.iter().find(|(_, other)| overlap(*other, address)) {
+                let text = format!("{address} is already taken by {other}");
+                self.report(path, text, "give each its own port");
+            }
+            taken.push((path, address));
+        }
+        for (path, hop) in [("smtp.upstream", Some(&settings.next_hop.hop)), ("release.via", settings.release.as_ref())]
+        {
+            if let Some(hop) = hop
+                && settings.smtp.listen.iter().chain(&settings.smtp.tls.listen).any(|door| leads_to(hop, *door))
+            {
+                let text = format!("{hop} is this gateway's own door: mail would go round in circles");
+                self.report(path, text, "name the mail server behind this gateway");
+            }
+        }
+        if settings.release.is_none() {
+            let text = "not set: released mail goes to the next hop, signed or expanded there like any other";
+            let help =
+                "name a port that signs but neither comes back here nor expands aliases: via = \"127.0.0.1:10028\"";
+            self.warn("release.via", text, help);
+        }
+    }
+
+    fn check_numbers(&mut self, settings: &Settings) {
+        // Decision D4: a reply within 95 s always; 5 s are left for all that is not waiting.
+        let both = settings.limits.inspection + settings.next_hop.reply;
+        if both > Duration::from_secs(90) {
+            let path = if settings.limits.inspection > settings.next_hop.reply {
+                "limits.inspection"
+            } else {
+                "limits.next_hop"
+            };
+            let text = format!("inspection and next_hop together take {} s; the client waits 100 s", both.as_secs());
+            self.report(path, text, "let both together be 90 s at most: inspection = \"45s\", next_hop = \"45s\"");
+        }
+        if settings.limits.memory < settings.smtp.max_size {
+            let text = "is less than smtp.max_size: the largest message could never come in";
+            self.report("limits.memory", text, "write memory = \"512 MiB\", or a smaller max_size");
+        }
+        if settings.smtp.max_recipients < 100 {
+            // RFC 5321 §4.5.3.1.8.
+            self.warn(
+                "smtp.max_recipients",
+                "is less than 100, which every client may expect",
+                "max_recipients = 1000",
+            );
+        }
+        if settings.smtp.max_connections_per_client > settings.smtp.max_connections
+            && self.is_set("smtp.max_connections_per_client")
+        {
+            let text = "is more than smtp.max_connections";
+            self.report("smtp.max_connections_per_client", text, "one client cannot have more than all together");
+        }
+        if settings.retention.warning >= settings.retention.quarantine {
+            let path = if self.is_set("retention.warning") { "retention.warning" } else { "retention.quarantine" };
+            let text = "the warning would come before the mail: it must be shorter than quarantine";
+            self.report(path, text, "quarantine = \"30d\", warning = \"5d\"");
+        }
+    }
+
+    /// Decision D24.
+    fn check_observe(&mut self, policies: &Policies) {
+        match (policies.mode, policies.until) {
+            (Mode::Observe, None) if !self.is_set("policies.until") => self.report(
+                "policies.mode",
+                "observing needs a last day, so that nobody forgets it",
+                "write until = \"2027-03-31\" beside it",
+            ),
+            (Mode::Observe, Some(until)) => self.warn(
+                "policies.mode",
+                format!("nothing is held until the end of {until} (UTC): mail is only watched"),
+                "mode = \"enforce\" when you have seen enough",
+            ),
+            (Mode::Enforce, Some(_)) => {
+                self.report(
+                    "policies.until",
+                    "only observing has a last day",
+                    "remove it, or write mode = \"observe\"",
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a hop is on this machine, as far as its name tells.
+fn is_near(hop: &Hop) -> bool {
+    match hop {
+        Hop::LmtpUnix(_) => true,
+        Hop::Smtp { host, .. } | Hop::LmtpTcp { host, .. } => {
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.to_canonical().is_loopback())
+        }
+    }
+}
+
+/// The milter door's addresses that are not in the file system.
+fn inet(milter: &MilterDoor) -> impl Iterator<Item = (&'static str, &SocketAddr)> {
+    milter.listen.iter().filter_map(|place| match place {
+        MilterAddress::Inet(address) => Some(("milter.listen", address)),
+        MilterAddress::Unix(_) => None,
+    })
+}
+
+/// Whether two listening addresses cannot both be had: the same port on the same or on all addresses.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let unspecified = |x: SocketAddr| x.ip().is_unspecified();
+    a.port() == b.port()
+        && (a.ip() == b.ip()
+            || (unspecified(a) && (a.is_ipv6() || b.is_ipv4()))
+            || (unspecified(b) && (b.is_ipv6() || a.is_ipv4())))
+}
+
+/// Whether a hop is one of our own doors, as far as numbers and `localhost` tell.
+fn leads_to(hop: &Hop, door: SocketAddr) -> bool {
+    let (Hop::Smtp { host, port } | Hop::LmtpTcp { host, port }) = hop else { return false };
+    let local = door.ip().is_unspecified() || door.ip().is_loopback();
+    let same = match host.parse::<std::net::IpAddr>() {
+        Ok(address) => address == door.ip() || (door.ip().is_unspecified() && address.is_loopback()),
+        Err(_) => host == "localhost" && local,
+    };
+    same && *port == door.port()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::read::Setting;
+
+    #[test]
+    fn addresses_overlap_when_the_kernel_would_refuse_the_second() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert!(overlap(at("0.0.0.0:25"), at("127.0.0.1:25")));
+        assert!(overlap(at("127.0.0.1:25"), at("[::]:25")));
+        assert!(!overlap(at("0.0.0.0:25"), at("[::1]:25")));
+        assert!(!overlap(at("127.0.0.1:25"), at("127.0.0.2:25")));
+        assert!(!overlap(at("127.0.0.1:25"), at("127.0.0.1:26")));
+    }
+
+    #[test]
+    fn a_hop_to_our_own_door_is_seen() {
+        let hop = |text: &str| Hop::read(text).unwrap();
+        let door = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert!(leads_to(&hop("127.0.0.1:25"), door("0.0.0.0:25")));
+        assert!(leads_to(&hop("localhost:25"), door("127.0.0.1:25")));
+        assert!(!leads_to(&hop("10.0.0.1:25"), door("0.0.0.0:25")));
+        assert!(!leads_to(&hop("lmtp:/run/x"), door("0.0.0.0:25")));
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The message itself: by BDAT where the next hop has it, else by DATA; and its answers, of which LMTP gives one a
+//! recipient.
+
+use super::{Content, Mail, OnwardFault, Relay, Reply, client};
+
+/// How the content is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Data,
+    /// RFC 3030: no round trip before the content, no dots doubled, and an end that nobody can misread.
+    Chunk,
+}
+
+impl Relay {
+    pub(super) async fn hand_over(
+        &mut self,
+        mail: &Mail,
+        copies: &[usize],
+        content: &Content,
+    ) -> Result<Reply, OnwardFault> {
+        self.left_over.clear();
+        let mut began = self.begin().await;
+        if matches!(began, Err(OnwardFault::Lost)) {
+            // Lost between RCPT and DATA: the envelope is replayed once (decision D3).
+            self.connection = Some(self.fresh().await?);
+            self.envelope_again(mail, copies).await?;
+            began = self.begin().await;
+        }
+        let by = match began {
+            Ok(Ok(by)) => by,
+            Ok(Err(refused)) => {
+                self.reset().await;
+                return Ok(refused);
+            }
+            Err(fault) => {
+                self.connection = None;
+                return Err(fault);
+            }
+        };
+        self.tls = self.connection.as_ref().and_then(|connection| connection.tls.clone());
+        if by == By::Data && !content.is_empty() && !content.ends_with(b"\r\n") {
+            tracing::info!(id = %mail.id, "the message had no final CR LF, which DATA needs: one was added");
+        }
+        let answers = if self.hop.is_lmtp() { copies.len() } else { 1 };
+        let replies = self.content(content, by, answers).await;
+        let outcome = replies.map(|replies| self.settle(replies, copies));
+        match &outcome {
+            // 421 closes.
+            Ok(answer) if answer.code == 421 => self.connection = None,
+            // RFC 3030 §2: after a chunk that failed the transaction is in no known state.
+            Ok(answer) if by == By::Chunk && !answer.is_positive() => self.reset().await,
+            // The final reply ends the transaction (RFC 5321 §4.1.1.4): no RSET is owed.
+            Ok(_) => {
+                if let Some(connection) = self.connection.take() {
+                    self.put_back(connection);
+                }
+            }
+            Err(_) => self.connection = None,
+        }
+        outcome
+    }
+
+    /// Up to where the content may be sent; the inner error is the next hop's refusal (RFC 5321 §4.1.1.4).
+    async fn begin(&mut self) -> Result<Result<By, Reply>, OnwardFault> {
+        let patience = self.hop.patience();
+        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
+        if connection.capabilities.chunking {
+            // Without a reply to wait for, a next hop that left since RCPT would be noticed too late to begin again.
+            return if connection.is_stale() { Err(OnwardFault::Lost) } else { Ok(Ok(By::Chunk)) };
+        }
+        if self.bare_newline {
+            return Err(OnwardFault::BareNewline); // decision D5
+        }
+        let answer = connection.ask(b"DATA\r\n", patience).await?;
+        if answer.code == 354 {
+            return Ok(Ok(By::Data));
+        }
+        // A 2xx or another 3xx here is nonsense that must not pass for an acceptance.
+        if answer.is_positive() { Err(OnwardFault::Gibberish) } else { Ok(Err(answer)) }
+    }
+
+    /// Sends it and reads so many answers.
+    async fn content(&mut self, content: &Content, by: By, answers: usize) -> Result<Vec<Reply>, OnwardFault> {
+        let patience = self.hop.patience();
+        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
+        let sent = match by {
+            By::Data => {
+                let (body, end) = client::stuffed(content);
+                connection.write_both(&body, end).await
+            }
+            By::Chunk => {
+                let head = format!("BDAT {} LAST\r\n", content.len());
+                connection.write_both(head.as_bytes(), content).await
+            }
+        };
+        let mut replies = Vec::with_capacity(answers);
+        for _ in 0..answers {
+            // A next hop may refuse early and close: its reply, if there is one, tells more than our broken write.
+            match connection.reply(patience).await {
+                // A 3xx here is nonsense that must not pass for an acceptance.
+                Ok(answer) if answer.code >= 400 || (answer.code < 300 && sent.is_ok()) => replies.push(answer),
+                _ => return Err(OnwardFault::MaybeDuplicate),
+            }
+            if sent.is_err() {
+                break; // one word about a message of which it has only a part
+            }
+        }
+        if sent.is_err() {
+            self.connection = None; // it stands in the middle of a message
+        }
+        Ok(replies)
+    }
+
+    /// One answer for all (decision D2): 2xx where anybody has it, and those who have not are left over.
+    fn settle(&mut self, replies: Vec<Reply>, copies: &[usize]) -> Reply {
+        let taken = replies.iter().find(|reply| reply.is_positive()).cloned();
+        if let Some(taken) = taken {
+            let refused = copies.iter().copied().zip(replies).filter(|(_, reply)| !reply.is_positive());
+            self.left_over.extend(refused);
+            return taken;
+        }
+        // Trying again helps some of them: the weaker word counts.
+        let mut replies = replies.into_iter();
+        let first = replies.next();
+        let put_off = first.iter().all(Reply::is_permanent).then(|| replies.find(Reply::is_transient)).flatten();
+        // `content` gives at least one answer: nobody delivers to no copies.
+        put_off.or(first).unwrap_or_else(|| OnwardFault::Lost.reply())
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! From an accepted socket to a session: who it is, whether it may come in, and what stands between us and it.
+
+use tokio::io::AsyncReadExt;
+use tokio_rustls::TlsAcceptor;
+
+use super::talk::Speaker;
+use super::{
+    Arc, AsyncWriteExt, Door, Duration, HANDSHAKE, IpAddr, Place, Row, ServerConfig, SocketAddr, Stream, Talk,
+    TcpStream, Tls, Trust, io, reply, timeout,
+};
+use crate::deliver::stream::negotiated;
+use crate::listen::certificate;
+use crate::mail::{self, Client};
+use crate::smtp::proxy;
+use crate::smtp::server::{Peer, Session};
+
+/// For the PROXY header, which a balancer sends with its first packet (proxy-protocol.txt §2 asks for 3 s or more).
+const PROXY_HEADER: Duration = Duration::from_secs(10);
+
+impl Door {
+    pub(super) async fn receive(self: Arc<Self>, mut stream: TcpStream, peer: SocketAddr, tls: Tls) {
+        let peer = peer.ip().to_canonical();
+        let Some(mut place) = self.crowd.enter() else { return turn_away(stream, reply::TOO_MANY_CONNECTIONS).await };
+        let mut address = peer;
+        if self.settings.trusted_peers.proxy.contains(peer) {
+            match timeout(PROXY_HEADER, proxied(&mut stream)).await {
+                Ok(Ok(source)) => address = source.unwrap_or(peer),
+                _ => {
+                    tracing::warn!(peer = %peer, "smtp: a trusted proxy sent no PROXY header: closed");
+                    return;
+                }
+            }
+        }
+        let admitted = self.settings.clients.contains(address);
+        let refusal = match admitted || self.admits_strangers() {
+            false => reply::CLIENT_REFUSED,
+            true if !place.is_for(address) => reply::TOO_MANY_CONNECTIONS,
+            true => {
+                self.metrics.sessions.add(1);
+                self.metrics.sessions_open.add(1);
+                let ended = self.converse(stream, Arrival { peer, address, admitted, tls }, place).await;
+                self.metrics.sessions_open.add(-1);
+                if let Err(error) = ended {
+                    tracing::debug!(%error, client = %address, "smtp: a connection ended early");
+                }
+                return;
+            }
+        };
+        turn_away(stream, refusal).await;
+    }
+
+    /// Whether somebody of another network could show a certificate or log in (decision D6).
+    fn admits_strangers(&self) -> bool {
+        self.settings.client_certs.is_some() || self.session.auth
+    }
+
+    async fn converse(&self, stream: TcpStream, arrival: Arrival, _place: Place) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let config = self.tls.load_full();
+        let mut client = Client { address: Some(arrival.address), ..Client::default() };
+        let mut admitted = arrival.admitted;
+        let stream = match (arrival.tls, &config) {
+            (Tls::Asked, _) => Stream::Plain(stream),
+            (Tls::AtOnce, Some(config)) => {
+                let secured = secure(stream, config.clone()).await?;
+                admitted |= secured.certificate.is_some();
+                (client.tls, client.certificate) = (Some(secured.tls), secured.certificate);
+                secured.stream
+            }
+            (Tls::AtOnce, None) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        let known = self.hop.capabilities().unwrap_or_default();
+        let trusted = &self.settings.trusted_peers;
+        let trust = Trust {
+            xclient: trusted.xclient.contains(arrival.peer),
+            xforward: trusted.xforward.contains(arrival.peer),
+        };
+        let session =
+            Session::new(self.session.clone(), known, Peer { client, starttls: config.is_some(), trust, admitted });
+        Talk::new(self, Speaker { stream, tls: config }, session).hold().await
+    }
+}
+
+/// What is known once somebody has come in.
+struct Arrival {
+    /// Who really connected.
+    peer: IpAddr,
+    /// On whose behalf, where a balancer said so.
+    address: IpAddr,
+    admitted: bool,
+    tls: Tls,
+}
+
+/// A connection after its handshake.
+pub(super) struct Secured {
+    pub stream: Stream,
+    pub tls: mail::Tls,
+    /// Whom the client's certificate names; rustls has verified it.
+    pub certificate: Option<String>,
+}
+
+pub(super) async fn secure(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Secured> {
+    let accepting = TlsAcceptor::from(config).accept(stream);
+    let stream = timeout(HANDSHAKE, accepting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let connection = stream.get_ref().1;
+    let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(certificate::owner);
+    let tls = negotiated(connection, certificate.is_some());
+    Ok(Secured { stream: Stream::Tls(Box::new(stream.into())), tls, certificate })
+}
+
+/// Reads a PROXY header and not an octet more.
+async fn proxied(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
+    let mut header = Vec::with_capacity(128);
+    loop {
+        match proxy::read(&header).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+            proxy::Progress::Done(address) => return Ok(address),
+            proxy::Progress::Needs(more) => {
+                let had = header.len();
+                header.resize(had + more, 0);
+                stream.read_exact(&mut header[had..]).await?;
+            }
+        }
+    }
+}
+
+/// A reply in place of the greeting, and goodbye (RFC 5321 §3.1).
+async fn turn_away(mut stream: TcpStream, row: Row) {
+    let mut out = Vec::new();
+    row.reply().write(&mut out);
+    // Whoever is turned away may not wait to read why.
+    let _ = timeout(Duration::from_secs(5), async {
+        stream.write_all(&out).await?;
+        stream.shutdown().await
+    })
+    .await;
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! One conversation: octets to the session, its events to the road onward, its replies back.
+
+use std::time::Instant;
+
+use tokio::io::AsyncReadExt;
+use zeroize::Zeroize;
+
+use super::arrival::secure;
+use super::{Arc, AsyncWriteExt, Door, Duration, HANDSHAKE, ServerConfig, Stream, Timestamp, io, reply, timeout};
+use crate::deliver::relay::Relay;
+use crate::listen::crowd::Share;
+use crate::listen::note::note;
+use crate::mail::{Content, Mail, Reply};
+use crate::pipeline::limits::Reservation;
+use crate::smtp::server::{Event, Finished, Offer, Session};
+
+/// Read at once while a session only speaks commands: ten thousand idle clients must fit in memory.
+const SMALL: usize = 4 * 1024;
+/// Read at once while content comes.
+const LARGE: usize = 64 * 1024;
+
+/// One conversation: the socket, the session, and the road onward.
+pub(super) struct Talk<'d> {
+    door: &'d Door,
+    stream: Stream,
+    session: Session,
+    /// Away only while a mail is being processed.
+    relay: Option<Relay>,
+    /// What the open transaction has taken of the limits.
+    reserved: Reservation,
+    tls: Option<Arc<ServerConfig>>,
+    share: Share,
+    buffer: Vec<u8>,
+    /// Since when the client has owed us the rest of a line.
+    owes: Option<Instant>,
+}
+
+/// The other side of a conversation.
+pub(super) struct Speaker {
+    pub stream: Stream,
+    /// For STARTTLS.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+impl<'d> Talk<'d> {
+    pub fn new(door: &'d Door, speaker: Speaker, session: Session) -> Talk<'d> {
+        let relay = Relay::new(door.hop.clone(), session.promised().clone());
+        Talk {
+            door,
+            stream: speaker.stream,
+            session,
+            relay: Some(relay),
+            reserved: Reservation::default(),
+            tls: speaker.tls,
+            share: door.memory.share(),
+            buffer: vec![0; SMALL],
+            owes: None,
+        }
+    }
+
+    /// Until one side leaves.
+    pub async fn hold(mut self) -> io::Result<()> {
+        let ended = self.run().await;
+        if let Some(mut relay) = self.relay.take() {
+            relay.reset().await;
+        }
+        ended
+    }
+
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            while let Some(event) = self.session.next_event() {
+                match event {
+                    Event::Offer(offer) => {
+                        let replies = self.offer(offer).await;
+                        self.session.answer_offer(replies);
+                    }
+                    Event::Mail(finished) => {
+                        let reply = self.process(*finished).await;
+                        self.session.answer_mail(reply);
+                    }
+                    Event::Reset => {
+                        self.reserved = Reservation::default();
+                        if let Some(relay) = &mut self.relay {
+                            relay.reset().await;
+                        }
+                    }
+                    Event::Login(line) => {
+                        let reply = match &mut self.relay {
+                            Some(relay) => relay.login(&line, self.session.xclient()).await,
+                            None => reply::AUTH_UNAVAILABLE.reply(),
+                        };
+                        self.session.answer_login(reply);
+                    }
+                    Event::StartTls => self.start_tls().await?,
+                    Event::Close => {
+                        self.flush().await?;
+                        return self.stream.shutdown().await;
+                    }
+                }
+            }
+            self.flush().await?;
+            self.owes = self.session.is_mid_line().then(|| self.owes.unwrap_or_else(Instant::now));
+            if !self.session.wants_input() {
+                return Ok(()); // closed: every other state wants input once its events are answered
+            }
+            if !self.read().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn offer(&mut self, mut offer: Offer) -> Vec<Reply> {
+        if let Some(mail) = &offer.mail
+            && !self.door.serves(&mail.path, Timestamp::now())
+        {
+            let mut replies = vec![reply::MAIL_FIRST.reply(); offer.recipients.len()];
+            replies.insert(0, reply::SENDER_REFUSED.reply());
+            return replies;
+        }
+        if let Some(mail) = &offer.mail {
+            match self.door.pipeline.begin(&mail.path, self.session.client(), Timestamp::now()) {
+                Ok(reserved) => self.reserved = reserved,
+                Err(exceeded) => {
+                    let mut replies = vec![reply::MAIL_FIRST.reply(); offer.recipients.len()];
+                    replies.insert(0, exceeded.at_mail());
+                    return replies;
+                }
+            }
+        }
+        let asked = offer.recipients.len();
+        let (admitted, exceeded) = self.reserved.recipients(asked);
+        offer.recipients.truncate(admitted);
+        let mut replies = self.offer_onward(&offer).await;
+        if let Some(exceeded) = exceeded {
+            replies.resize_with(usize::from(offer.mail.is_some()) + admitted, || reply::OUR_FAULT.reply());
+            replies.resize(replies.len() + asked - admitted, exceeded.at_recipient());
+        }
+        replies
+    }
+
+    /// Offers what the limits left, and gives back what the next hop does not take.
+    async fn offer_onward(&mut self, offer: &Offer) -> Vec<Reply> {
+        if offer.mail.is_none() && offer.recipients.is_empty() {
+            return Vec::new();
+        }
+        let replies = match &mut self.relay {
+            Some(relay) => relay.offer(offer, self.session.client()).await,
+            None => Vec::new(), // the session answers for what is missing with a 4xx
+        };
+        let first = usize::from(offer.mail.is_some());
+        if offer.mail.is_some() && !replies.first().is_some_and(Reply::is_positive) {
+            self.reserved = Reservation::default();
+        } else {
+            let taken = replies.iter().skip(first).filter(|reply| reply.is_positive()).count();
+            self.reserved.refused_onward(offer.recipients.len().saturating_sub(taken));
+        }
+        replies
+    }
+
+    async fn process(&mut self, finished: Finished) -> Reply {
+        let Finished { envelope, content, client, bare_newline, .. } = finished;
+        let received = Timestamp::now();
+        let began = Instant::now();
+        let mail = Mail { id: self.door.ids.next(received), received, client, envelope, content: Content(content) };
+        self.share.hold(mail.content.len());
+        let reserved = std::mem::take(&mut self.reserved);
+        let Some(mut relay) = self.relay.take() else { return reply::OUR_FAULT.reply() };
+        relay.holds_bare_newline(bare_newline);
+        let (processed, relay) = self.door.pipeline.process(mail, reserved, relay).await;
+        self.relay = Some(relay);
+        self.door.metrics.inspection.observe(began.elapsed());
+        note(&processed, &self.door.metrics, &self.door.log);
+        if processed.outcome.reply == reply::NO_MEMORY.reply() {
+            self.door.metrics.memory_refusals.add(1);
+        }
+        self.share.hold(0);
+        processed.outcome.reply
+    }
+
+    /// Reads once; false when the connection is to be closed.
+    async fn read(&mut self) -> io::Result<bool> {
+        let mut patience = self.session.patience();
+        // Octet by octet a line could be drawn out for ever: all of it has to come in the time of one.
+        if let Some(since) = self.owes {
+            patience = patience.saturating_sub(since.elapsed());
+        }
+        let reading = timeout(patience, self.stream.read(&mut self.buffer));
+        let read = if self.session.is_idle() {
+            tokio::select! {
+                biased;
+                read = reading => read,
+                () = self.door.stop.cancelled() => {
+                    self.session.close_with(reply::SHUTTING_DOWN.reply());
+                    return Ok(true);
+                }
+            }
+        } else {
+            reading.await
+        };
+        match read {
+            Err(_) => self.session.close_with(reply::TIMED_OUT.reply()),
+            Ok(Ok(0)) => return Ok(false),
+            Ok(Ok(n)) => {
+                self.session.receive(&self.buffer[..n]);
+                if self.session.may_hear_secrets() {
+                    self.buffer[..n].zeroize(); // decision D7
+                }
+                self.resize(n);
+                if !self.share.hold(self.session.buffered()) {
+                    self.door.metrics.memory_refusals.add(1);
+                    self.session.close_with(reply::NO_MEMORY.reply());
+                }
+            }
+            Ok(Err(error)) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Large reads while content comes, a small buffer while the client is quiet.
+    fn resize(&mut self, read: usize) {
+        if read == self.buffer.len() && read < LARGE {
+            self.buffer = vec![0; LARGE];
+        } else if self.buffer.len() > SMALL && self.session.is_idle() {
+            self.buffer = vec![0; SMALL];
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let output = self.session.output();
+        if output.is_empty() {
+            return Ok(());
+        }
+        // A client that takes nothing for so long is gone.
+        let written = timeout(HANDSHAKE.max(Duration::from_secs(60)), async {
+            self.stream.write_all(output).await?;
+            self.stream.flush().await
+        });
+        written.await.map_err(|_| io::ErrorKind::TimedOut)??;
+        output.clear();
+        Ok(())
+    }
+
+    async fn start_tls(&mut self) -> io::Result<()> {
+        self.flush().await?;
+        let Some(config) = self.tls.clone() else { return Err(io::ErrorKind::Unsupported.into()) };
+        // The session offered TLS, so the stream is plain: the placeholder is never read from.
+        let Stream::Plain(plain) = std::mem::replace(&mut self.stream, Stream::Gone) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let secured = secure(plain, config).await?;
+        self.stream = secured.stream;
+        self.session.tls_started(secured.tls, secured.certificate);
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Confirming what was prepared, once the next hop has said yes (decision D12).
+//!
+//! From here on the passing copies are gone: a 451 makes the client send them twice, and its next attempts meet the rows
+//! that are still pending until their lease runs out. So a store that stumbles is asked again while the client waits, and
+//! when that is over, behind its back: its next attempt then finds the copies held.
+
+use std::time::{Duration, Instant};
+
+use super::{Fault, Pipeline};
+use crate::store::{Prepared, StoreError};
+
+/// Pauses while the client waits, and how long it may do so in all: what decision D4 leaves after inspection and next hop.
+const IN_SIGHT: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(700)];
+const IN_SIGHT_AT_MOST: Duration = Duration::from_secs(2);
+/// Pauses afterwards; doubled, they end before the lease of 15 minutes does.
+const BEHIND: Duration = Duration::from_secs(2);
+const BEHIND_TIMES: u32 = 8;
+
+impl Pipeline {
+    pub(super) async fn confirm(&self, prepared: Prepared) -> Result<(), Fault> {
+        let (mut pauses, began) = (IN_SIGHT.into_iter(), Instant::now());
+        loop {
+            let error = match self.store.confirm(prepared.again()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            // Somebody else has changed the rows: asking again changes nothing.
+            if matches!(error, StoreError::Confirm { .. }) {
+                return Err(error.into());
+            }
+            match pauses.next().filter(|pause| began.elapsed() + *pause < IN_SIGHT_AT_MOST) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => {
+                    self.confirm_later(prepared);
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    fn confirm_later(&self, prepared: Prepared) {
+        let store = self.store.clone();
+        self.under_way.spawn(async move {
+            let mut pause = BEHIND;
+            for _ in 0..BEHIND_TIMES {
+                tokio::time::sleep(pause).await;
+                match store.confirm(prepared.again()).await {
+                    Ok(()) => return tracing::info!(mail = %prepared.kept.mail, "confirmed late"),
+                    Err(StoreError::Confirm { .. } | StoreError::Closed) => return,
+                    Err(error) => tracing::error!(%error, mail = %prepared.kept.mail, "cannot confirm what is held"),
+                }
+                pause *= 2;
+            }
+        });
+    }
+}

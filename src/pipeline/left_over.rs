@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What an LMTP next hop did not take while it took the rest (decision D2): those put off go to the outbox, the senders
+//! of those refused hear of it.
+
+use super::{Examined, Fault, Pipeline};
+use crate::deliver::dsn::{self, Stamp};
+use crate::mail::{Mail, Reply};
+use crate::policy::settle::Plan;
+use crate::store::{Kind, OutboxContent, OutboxItem};
+
+impl Pipeline {
+    /// `content` is what the next hop was given. Durable before the client hears 250. Where that fails it hears 451 and sends again: twice to some, never to none.
+    pub(super) async fn keep_left_over(
+        &self,
+        mail: &Mail,
+        examined: &Examined,
+        content: OutboxContent,
+        left_over: &[(usize, Reply)],
+    ) -> Result<(), Fault> {
+        if left_over.is_empty() {
+            return Ok(());
+        }
+        let (put_off, refused): (Vec<_>, Vec<_>) = left_over.iter().partition(|(_, reply)| !reply.is_permanent());
+        let line = |(index, _): &&(usize, Reply)| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
+        let mut keeping = self.keeping(mail, examined, &Plan::default());
+        keeping.series = "r";
+        if !put_off.is_empty() {
+            keeping.outbox.push(OutboxItem {
+                kind: Kind::Remainder,
+                reverse_path: mail.envelope.verbatim.clone(),
+                recipients: put_off.iter().filter_map(line).collect(),
+                content,
+                not_before: mail.received,
+            });
+        }
+        let message_id = format!("undelivered-{}@{}", mail.id, self.hostname);
+        let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
+        keeping.outbox.extend(dsn::undelivered(mail, keeping.private, &refused, &stamp));
+        if !keeping.outbox.is_empty() {
+            self.store.keep(&keeping).await?;
+        }
+        tracing::info!(id = %mail.id, put_off = put_off.len(), refused = refused.len(), "the next hop took only some");
+        Ok(())
+    }
+}

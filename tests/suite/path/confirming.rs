@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The store fails between the next hop's 250 and ours (decision D12): the client hears 451, and what was prepared is
+//! confirmed as soon as the store is back, not when its lease has run out.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use super::client::Client;
+use super::gateway::House;
+use super::hop::{Act, Hop, PATIENCE, Step};
+use super::{CLERK, message};
+
+fn sql(database: &PathBuf, statement: &str) {
+    let done = Command::new("sqlite3").arg("-cmd").arg(".timeout 10000").arg(database).arg(statement).status();
+    assert!(done.expect("sqlite3 is installed").success());
+}
+
+#[test]
+fn what_could_not_be_confirmed_is_confirmed_behind_the_clients_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("database");
+    let theirs = place.clone();
+    // Where the database is, is known only once the house stands.
+    let hop = Hop::scripted(move |step: &Step| {
+        if step.line == "." && step.nth == 1 {
+            let database = PathBuf::from(std::fs::read_to_string(&theirs).unwrap());
+            sql(&database, "ALTER TABLE held RENAME TO held_away");
+        }
+        Act::Usual
+    });
+    let house = House::new(hop.address);
+    let database = house.folder.path().join("var/octroi.db");
+    std::fs::write(&place, database.to_str().unwrap()).unwrap();
+    let gateway = house.serve();
+    let mut client = Client::greet(gateway.address);
+    let to = ["one@pass.example", "me@held.example"];
+    let content = message("confirmed-late");
+    let reply = client.mail(CLERK, &to, &content);
+    assert!(reply.starts_with("451 "), "{reply}");
+    sql(&database, "ALTER TABLE held_away RENAME TO held");
+    let end = Instant::now() + PATIENCE;
+    while house.copies().iter().all(|copy| copy.state != "held") {
+        assert!(Instant::now() < end, "never confirmed: {:?}", house.copies());
+    }
+    // The next attempt finds it, and no second copy comes to be.
+    assert!(client.mail(CLERK, &to, &content).starts_with("250 2.0.0 hop ok"));
+    assert_eq!(house.copies().len(), 1);
+}
