@@ -43,7 +43,7 @@ use crate::mime;
 use crate::pipeline::digest::Addressees;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::notice::Notifier;
-use crate::pipeline::{Examiner, Pipeline};
+use crate::pipeline::{Examiner, House, Pipeline};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
@@ -112,20 +112,13 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
 pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
-    let (mut faults, mut remarks) = (Vec::<StartError>::new(), Vec::new());
-    let folder = &settings.policies.path;
-    let read = policies::read(folder)
-        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
-    match read {
-        Ok((files, house)) => {
-            remarks = policies::remarks(&files, &house);
-            let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
-            let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
-            remarks.extend(elsewhere.map(|to| {
-                format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
-            }));
-        }
-        Err(error) => faults.push(error.into()),
+    let (mut faults, mut remarks, house) = rehearsed(&settings.policies.path);
+    if let Some(house) = house {
+        let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
+        let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
+        remarks.extend(elsewhere.map(|to| {
+            format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
+        }));
     }
     faults.extend(tls::inward(&settings.smtp.tls).err().map(Into::into));
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
@@ -136,6 +129,21 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
         faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));
     }
     (faults, remarks)
+}
+
+/// The same for a policy folder alone.
+pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<String>) {
+    let (faults, remarks, _) = rehearsed(folder);
+    (faults, remarks)
+}
+
+fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<House>) {
+    let read = policies::read(folder)
+        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
+    match read {
+        Ok((files, house)) => (Vec::new(), policies::remarks(&files, &house), Some(house)),
+        Err(error) => (vec![error.into()], Vec::new(), None),
+    }
 }
 
 fn static_hosts(path: &Path) -> Result<HashMap<String, Vec<String>>, StartError> {

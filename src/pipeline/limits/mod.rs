@@ -23,8 +23,7 @@ use governor::nanos::Nanos;
 use governor::{Quota, RateLimiter};
 use levels::Shared;
 
-use crate::detect::recipient::Class;
-use crate::policy::limits::{Counted, Key, Limit, Party};
+use crate::policy::limits::{Addressed, Counted, Key, Limit, Party};
 
 /// All limits in force, with their counters.
 pub struct Counters<C: Clock = DefaultClock> {
@@ -98,7 +97,7 @@ impl<C: Clock + Clone> Counters<C> {
             return Ok(Reservation::default());
         }
         let mut reservation = Reservation { open: Some(Open { set, tracks, observes, clock: self.clock.clone() }) };
-        reservation.take(|limit| u32::from(limit.is_early() && limit.counted == Counted::Messages))?;
+        reservation.take(|limit| u32::from(limit.is_early() && limit.counted == Counted::Messages), Tell::Always)?;
         Ok(reservation)
     }
 
@@ -186,13 +185,13 @@ impl<C: Clock> Reservation<C> {
         if self.open.is_none() || asked == 0 {
             return (asked, None);
         }
-        // The usual case in one step; where it does not fit, each by itself.
+        // The usual case in one step; where it does not fit, each by itself, and only that is told.
         let all = u32::try_from(asked).unwrap_or(u32::MAX);
-        if self.has_room(all) && self.take(|limit| early_recipients(limit, all)).is_ok() {
+        if all > 1 && self.has_room(all) && self.take(|limit| early_recipients(limit, all), Tell::Success).is_ok() {
             return (asked, None);
         }
         for admitted in 0..asked {
-            if let Err(exceeded) = self.take(|limit| early_recipients(limit, 1)) {
+            if let Err(exceeded) = self.take(|limit| early_recipients(limit, 1), Tell::Always) {
                 self.count_refused(&exceeded.limit, all.saturating_sub(admitted as u32 + 1));
                 return (admitted, Some(exceeded));
             }
@@ -214,12 +213,19 @@ impl<C: Clock> Reservation<C> {
         }
     }
 
-    /// Reserves at the final dot what counts by class. `classes`: one for each recipient.
+    /// Whether some limit counts by domain list.
+    pub fn asks_lists(&self) -> bool {
+        let Some(open) = &self.open else { return false };
+        let limits = open.tracks.iter().filter_map(|track| open.set.get(track.counter));
+        limits.into_iter().any(|counter| counter.limit.list.is_some())
+    }
+
+    /// Reserves at the final dot what counts by class or list.
     ///
     /// # Errors
     /// A limit is used up, or cannot hold so many at once.
-    pub fn classes(&mut self, classes: &[Class]) -> Result<(), Exceeded> {
-        self.take(|limit| if limit.is_early() { 0 } else { limit.weight(classes) })
+    pub fn addressed(&mut self, recipients: &[Addressed]) -> Result<(), Exceeded> {
+        self.take(|limit| if limit.is_early() { 0 } else { limit.weight(recipients) }, Tell::Always)
     }
 
     /// The mail was taken for good: what it took stays taken.
@@ -228,26 +234,31 @@ impl<C: Clock> Reservation<C> {
     }
 
     /// Takes from every counter, or from none that refuses anything.
-    fn take(&mut self, cells: impl Fn(&Limit) -> u32) -> Result<(), Exceeded> {
+    fn take(&mut self, cells: impl Fn(&Limit) -> u32, tell: Tell) -> Result<(), Exceeded> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let now = open.clock.now();
-        let mut stopped = None;
-        for track in &mut open.tracks {
+        let (mut stopped, mut observed) = (None, Vec::new());
+        for (at, track) in open.tracks.iter_mut().enumerate() {
             let Some(counter) = open.set.get(track.counter) else { continue };
             let Some(asked) = NonZeroU32::new(cells(&counter.limit)) else { continue };
             match counter.flow.take(&track.key, asked, now) {
                 Ok(()) => track.pending = asked.get(),
-                Err(wait) if open.observes || counter.limit.observes => {
-                    counter.flow.observed.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(limit = %counter.limit.id, of = %Shown(&track.key), ?wait, "limit met, only observed");
-                }
+                Err(wait) if open.observes || counter.limit.observes => observed.push((at, wait)),
                 Err(wait) => {
-                    counter.flow.refused.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(limit = %counter.limit.id, of = %Shown(&track.key), ?wait, "limit met, refused");
+                    if tell == Tell::Always {
+                        counter.flow.refused.fetch_add(1, Ordering::Relaxed);
+                        tracing::info!(limit = %counter.limit.id, of = %Shown(&track.key), ?wait, "limit met, refused");
+                    }
                     stopped = Some(Exceeded { limit: counter.limit.id.clone(), wait });
                     break;
                 }
             }
+        }
+        for (at, wait) in observed.into_iter().filter(|_| stopped.is_none() || tell == Tell::Always) {
+            let Some(track) = open.tracks.get(at) else { continue };
+            let Some(counter) = open.set.get(track.counter) else { continue };
+            counter.flow.observed.fetch_add(1, Ordering::Relaxed);
+            tracing::info!(limit = %counter.limit.id, of = %Shown(&track.key), ?wait, "limit met, only observed");
         }
         for track in &mut open.tracks {
             let pending = std::mem::take(&mut track.pending);
@@ -294,6 +305,14 @@ impl<C: Clock> Drop for Reservation<C> {
     }
 }
 
+/// Which outcome of a step is counted and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    Always,
+    /// Where it fails, smaller steps follow.
+    Success,
+}
+
 fn early_recipients(limit: &Limit, recipients: u32) -> u32 {
     if limit.is_early() && limit.counted == Counted::Recipients { recipients } else { 0 }
 }
@@ -316,6 +335,7 @@ mod tests {
 
     use super::*;
     use crate::detect::evidence::{Sender, SenderProof};
+    use crate::detect::recipient::Class;
     use crate::mail::Mailbox;
     use crate::policy::Policy;
 
@@ -324,6 +344,10 @@ mod tests {
         let files = [("limits.toml", limits), ("units/people.csv", people), ("domains/own.list", "town.example\n")];
         let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
         Policy::load(&files.into()).unwrap_or_else(|faults| panic!("{faults}"))
+    }
+
+    fn addressed(world: &World, class: Class) -> Addressed {
+        Addressed::new(class, None, false, &world.policy, jiff::Timestamp::UNIX_EPOCH)
     }
 
     fn row(rest: &str) -> String {
@@ -435,7 +459,7 @@ mod tests {
         let ask = |classes: &[Class]| {
             let mut reserved = world.begin("anne@town.example").unwrap();
             assert_eq!(reserved.recipients(classes.len()), (classes.len(), None));
-            let asked = reserved.classes(classes);
+            let asked = reserved.addressed(&classes.iter().map(|class| addressed(&world, *class)).collect::<Vec<_>>());
             if asked.is_ok() {
                 reserved.keep();
             }
