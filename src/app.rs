@@ -314,15 +314,12 @@ impl Gateway {
         let house = self.pipeline.examiner.house.load();
         self.pipeline.limits.adopt(&house.policy.limits);
         self.metrics.set_policy_version(&house.policy.version.to_string());
-        let observing = matches!(house.policy.mode, policy::Mode::Observe { .. });
-        self.metrics.observing.set(i64::from(observing));
+        self.metrics.observing.set(i64::from(house.policy.mode.observes(Timestamp::now())));
         let language = &self.settings.notices.language;
         if !house.policy.notices.languages().any(|known| known == language) {
             tracing::warn!(language, "policies/notices has no texts in the language of [notices]: others stand in");
         }
-        if observing {
-            tracing::warn!("policies only observe: nothing is held, refused or notified");
-        }
+        loud(house.policy.mode, Timestamp::now());
     }
 
     /// Reads policies and certificates anew. What is broken is refused with the reason, and the old stays.
@@ -370,6 +367,15 @@ impl Gateway {
             tracing::error!(%error, "closing the store");
         }
         let _ = std::fs::remove_file(&self.settings.cli.socket);
+    }
+}
+
+/// Says that nothing is held, and until when (decision D24).
+fn loud(mode: policy::Mode, now: Timestamp) {
+    let policy::Mode::Observe { until } = mode else { return };
+    if mode.observes(now) {
+        let until = until.map_or_else(|| "further notice".to_owned(), |until| until.to_string());
+        tracing::warn!(until, "policies only observe: nothing is held, refused or notified");
     }
 }
 
@@ -488,6 +494,11 @@ async fn watch(watched: Watched) {
         watched.hop.sweep().await;
         watched.hop_away.store(watched.hop.answers().await.is_err(), Ordering::Relaxed);
         let metrics = &watched.metrics;
+        let observes = watched.pipeline.examiner.house.load().policy.mode.observes(Timestamp::now());
+        if metrics.observing.get() == 1 && !observes {
+            tracing::warn!("the time of observing is over: from now on policies bind");
+        }
+        metrics.observing.set(i64::from(observes));
         metrics.content_in_flight.set(i64::try_from(watched.door.in_flight()).unwrap_or(i64::MAX));
         metrics.log_dropped.raise_to(watched.log.dropped());
         metrics.set_limits(watched.pipeline.limits.figures());
@@ -510,12 +521,17 @@ async fn watch(watched: Watched) {
 async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
     let mut beat = tokio::time::interval(SWEEP);
     let mut seal = tokio::time::interval(SEAL);
+    let mut started = false;
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = beat.tick() => {}
             _ = seal.tick() => {
+                // The first beat is at the start, where it has just been said.
+                if std::mem::replace(&mut started, true) {
+                    loud(pipeline.examiner.house.load().policy.mode, Timestamp::now());
+                }
                 match store.audit_head().await {
                     Ok(head) => tracing::info!(%head, "audit sealed"),
                     Err(error) => tracing::error!(%error, "the audit chain could not be sealed"),

@@ -71,7 +71,9 @@ pub struct RecipientLine<'a> {
     pub sender: &'a ReversePath,
     pub recipient: &'a ForwardPath,
     pub disposition: Disposition,
-    /// The rule that decided.
+    /// What a rule that only observes would have done.
+    pub observed: Option<Disposition>,
+    /// The rule that decided, or would have.
     pub rule: Option<&'a str>,
     /// The next hop's reply, or ours, as one line.
     pub reply: &'a str,
@@ -161,7 +163,11 @@ fn human(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
     let _ = write!(out, " queue={}", Shown(line.queue_id.unwrap_or("-")));
     let _ = write!(out, " message-id={}", Shown(line.message_id.unwrap_or("-")));
     let _ = write!(out, " from=<{}> to=<{}>", Shown(line.sender), Shown(line.recipient));
-    let _ = write!(out, " disposition={} rule={}", line.disposition.as_str(), Shown(line.rule.unwrap_or("-")));
+    let _ = write!(out, " disposition={}", line.disposition.as_str());
+    if let Some(observed) = line.observed {
+        let _ = write!(out, " observed={}", observed.as_str());
+    }
+    let _ = write!(out, " rule={}", Shown(line.rule.unwrap_or("-")));
     let _ = writeln!(out, " reply=\"{}\"", Quoted(line.reply));
 }
 
@@ -173,6 +179,9 @@ fn json(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
         if let Some(value) = value {
             let _ = write!(out, r#","{name}":"{}""#, Quoted(value));
         }
+    }
+    if let Some(observed) = line.observed {
+        let _ = write!(out, r#","observed":"{}""#, observed.as_str());
     }
     let _ = write!(out, r#","sender":"{}","recipient":"{}""#, Quoted(line.sender), Quoted(line.recipient));
     let _ = writeln!(out, r#","disposition":"{}","reply":"{}"}}"#, line.disposition.as_str(), Quoted(line.reply));
@@ -370,6 +379,7 @@ mod tests {
             sender: &ReversePath::parse("clerk@town.example").unwrap(),
             recipient: &ForwardPath::parse("b@gmail.com").unwrap(),
             disposition: Disposition::Quarantine,
+            observed: message_id.contains("observed").then_some(Disposition::Reject),
             rule: Some("marking-leaves-house"),
             reply: "250 2.0.0 accepted as 01J9",
         });
@@ -383,6 +393,14 @@ mod tests {
             "2026-03-02T08:15:00.123Z  INFO recipient id=01J9 queue=4XyZ message-id=<a@b> from=<clerk@town.example> \
              to=<b@gmail.com> disposition=quarantine rule=marking-leaves-house reply=\"250 2.0.0 accepted as 01J9\"\n"
         );
+    }
+
+    #[test]
+    fn what_would_have_been_stands_beside_what_was() {
+        let text = written(&settings(Format::Human, "info"), |log| line(log, "<observed@b>"));
+        assert!(text.contains(" disposition=quarantine observed=reject rule="), "{text}");
+        let text = written(&settings(Format::Json, "info"), |log| line(log, "<observed@b>"));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["observed"], "reject");
     }
 
     #[test]

@@ -200,6 +200,10 @@ impl Door {
                 Some(judgement) => judgement.verdict.disposition(),
                 None => Disposition::Defer,
             };
+            let observed = judgement.and_then(|j| j.observed.as_ref()).map(|observed| observed.first().disposition);
+            if let Some(observed) = observed {
+                self.metrics.observed(observed);
+            }
             strongest = strongest.max(disposition);
             if let Some(class) = examined.as_ref().and_then(|e| e.recipients.get(index)).map(|r| r.class) {
                 self.metrics.recipient(disposition, class);
@@ -212,6 +216,7 @@ impl Door {
                 sender: &mail.envelope.reverse_path,
                 recipient: &recipient.path,
                 disposition,
+                observed,
                 rule: limit.as_deref().or(because.map(|b| b.first().rule.as_str())),
                 reply: &text,
             });
