@@ -12,6 +12,7 @@ mod desk;
 mod policies;
 pub mod scan;
 mod shipped;
+mod tasks;
 mod tls;
 
 use std::collections::HashMap;
@@ -47,21 +48,17 @@ use crate::mime;
 use crate::pipeline::digest::Addressees;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::notice::Notifier;
-use crate::pipeline::{Examiner, Pipeline, Room};
+use crate::pipeline::{Examiner, House, Pipeline, Room};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
+
+use tasks::{Watched, loud, sweep, watch};
 
 pub use policies::{PoliciesError, house, read as read_policies};
 
 /// How long sessions may take to end once we are told to stop: longer than D4's 95 s.
 const DRAIN: Duration = Duration::from_secs(100);
-/// How often figures are taken for metrics and readiness.
-const FIGURES: Duration = Duration::from_secs(2);
-/// How often the head of the audit chain is written to the log.
-const SEAL: Duration = Duration::from_secs(60 * 60);
-/// How often expired things are swept.
-const SWEEP: Duration = Duration::from_secs(60);
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -117,20 +114,13 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
 pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
-    let (mut faults, mut remarks) = (Vec::<StartError>::new(), Vec::new());
-    let folder = &settings.policies.path;
-    let read = policies::read(folder)
-        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
-    match read {
-        Ok((files, house)) => {
-            remarks = policies::remarks(&files, &house);
-            let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
-            let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
-            remarks.extend(elsewhere.map(|to| {
-                format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
-            }));
-        }
-        Err(error) => faults.push(error.into()),
+    let (mut faults, mut remarks, house) = rehearsed(&settings.policies.path);
+    if let Some(house) = house {
+        let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
+        let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
+        remarks.extend(elsewhere.map(|to| {
+            format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
+        }));
     }
     faults.extend(tls::inward(&settings.smtp).err().map(Into::into));
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
@@ -141,6 +131,21 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
         faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));
     }
     (faults, remarks)
+}
+
+/// The same for a policy folder alone.
+pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<String>) {
+    let (faults, remarks, _) = rehearsed(folder);
+    (faults, remarks)
+}
+
+fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<House>) {
+    let read = policies::read(folder)
+        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
+    match read {
+        Ok((files, house)) => (Vec::new(), policies::remarks(&files, &house), Some(house)),
+        Err(error) => (vec![error.into()], Vec::new(), None),
+    }
 }
 
 fn static_hosts(path: &Path) -> Result<HashMap<String, Vec<String>>, StartError> {
@@ -328,15 +333,12 @@ impl Gateway {
         let house = self.pipeline.examiner.house.load();
         self.pipeline.limits.adopt(&house.policy.limits);
         self.metrics.set_policy_version(&house.policy.version.to_string());
-        let observing = matches!(house.policy.mode, policy::Mode::Observe { .. });
-        self.metrics.observing.set(i64::from(observing));
+        self.metrics.observing.set(i64::from(house.policy.mode.observes(Timestamp::now())));
         let language = &self.settings.notices.language;
         if !house.policy.notices.languages().any(|known| known == language) {
             tracing::warn!(language, "policies/notices has no texts in the language of [notices]: others stand in");
         }
-        if observing {
-            tracing::warn!("policies only observe: nothing is held, refused or notified");
-        }
+        loud(house.policy.mode, Timestamp::now());
     }
 
     /// Reads policies and certificates anew. What is broken is refused with the reason, and the old stays.
@@ -503,82 +505,6 @@ async fn milters(settings: &Settings) -> Result<Vec<milter::Listener>, StartErro
         listeners.push(listener.map_err(|e| StartError::Listen(address.to_string(), e))?);
     }
     Ok(listeners)
-}
-
-struct Watched {
-    hop: Arc<NextHop>,
-    store: Store,
-    metrics: Arc<Metrics>,
-    memory: Arc<Memory>,
-    pipeline: Arc<Pipeline>,
-    log: Log,
-    hop_away: Arc<AtomicBool>,
-    store_away: Arc<AtomicBool>,
-    stop: CancellationToken,
-}
-
-/// Keeps the gauges and the readiness true, and idle connections young.
-async fn watch(watched: Watched) {
-    let mut beat = tokio::time::interval(FIGURES);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = watched.stop.cancelled() => return,
-            _ = beat.tick() => {}
-        }
-        watched.hop.sweep().await;
-        watched.hop_away.store(watched.hop.answers().await.is_err(), Ordering::Relaxed);
-        let metrics = &watched.metrics;
-        metrics.content_in_flight.set(i64::try_from(watched.memory.used()).unwrap_or(i64::MAX));
-        metrics.log_dropped.raise_to(watched.log.dropped());
-        metrics.set_limits(watched.pipeline.limits.figures());
-        match watched.store.figures().await {
-            Ok(figures) => {
-                watched.store_away.store(figures.quota_reached, Ordering::Relaxed);
-                metrics.held.set(figures.held as i64);
-                metrics.outbox.set(figures.outbox as i64);
-                metrics.journal_dropped.raise_to(figures.journal_dropped);
-            }
-            Err(error) => {
-                tracing::error!(%error, "the store does not answer");
-                watched.store_away.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-/// Everything expires; and the head of the audit chain goes to the log, which stands elsewhere (decision D27).
-async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
-    let mut beat = tokio::time::interval(SWEEP);
-    let mut seal = tokio::time::interval(SEAL);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = beat.tick() => {}
-            _ = seal.tick() => {
-                match store.audit_head().await {
-                    Ok(head) => tracing::info!(%head, "audit sealed"),
-                    Err(error) => tracing::error!(%error, "the audit chain could not be sealed"),
-                }
-                continue;
-            }
-        }
-        pipeline.limits.forget_idle();
-        let now = Timestamp::now();
-        match store.sweep(now).await {
-            Ok(swept) => tracing::debug!(?swept, "swept"),
-            Err(error) => tracing::error!(%error, "expired things could not be swept"),
-        }
-        if let Err(error) = pipeline.tell_later(now).await {
-            tracing::error!(%error, "senders could not be told what became of their mail");
-        }
-        match pipeline.digest(now).await {
-            Ok(true) => tracing::info!("the digest is on its way"),
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "the digest could not be sent"),
-        }
-    }
 }
 
 fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartError> {

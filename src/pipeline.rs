@@ -33,11 +33,11 @@ use tokio_util::task::TaskTracker;
 use crate::deliver::Onward;
 use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
-use crate::detect::recipient::{Class, Recipient};
+use crate::detect::recipient::Recipient;
 use crate::detect::{Detectors, Finding, text};
 use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, Tls, reply};
 use crate::mime::{self, Message, Stop};
-use crate::policy::limits::Party;
+use crate::policy::limits::{Addressed, Party};
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{Policy, Question, class_judged};
 use crate::store::{Journal, Store, StoreError};
@@ -199,7 +199,8 @@ impl Pipeline {
         let examined = self.examiner.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
         match examined {
             Ok(examined) => {
-                let (mail, examined, mut outcome, onward) = match reserved.classes(&examined.classes()) {
+                let addressed = self.addressed(&examined, reserved.asks_lists(), mail.received);
+                let (mail, examined, mut outcome, onward) = match reserved.addressed(&addressed) {
                     Ok(()) => self.act(mail, examined, onward).await,
                     Err(exceeded) => refuse(exceeded, mail, examined, onward).await,
                 };
@@ -217,6 +218,18 @@ impl Pipeline {
                 (Processed { mail, examined: None, outcome }, onward)
             }
         }
+    }
+}
+
+impl Pipeline {
+    /// Each recipient as limits see it: the class is that of the rules.
+    fn addressed(&self, examined: &Examined, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
+        let house = self.examiner.house.load();
+        let addressed = |recipient: &Recipient| {
+            let class = class_judged(recipient, &examined.findings);
+            Addressed::new(class, recipient.mailbox.as_ref(), by_list, &house.policy, instant)
+        };
+        examined.recipients.iter().map(addressed).collect()
     }
 }
 
@@ -293,11 +306,6 @@ impl Examined {
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
         self.findings.iter().any(|f| f.kind == crate::detect::Kind::PrivateCorrespondence)
-    }
-
-    /// The class of each recipient, as rules see it.
-    fn classes(&self) -> Vec<Class> {
-        self.recipients.iter().map(|recipient| class_judged(recipient, &self.findings)).collect()
     }
 
     /// The disposition of the whole, as `scan` prints it.

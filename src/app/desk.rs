@@ -162,6 +162,7 @@ impl Desk for StoreDesk {
             sender: row.sender,
             recipient: Some(row.recipient),
             disposition: row.disposition,
+            observed: row.observed,
             rules: row.rules,
             reply: row.outbox.or(row.reply),
             state: row.state.map(state),

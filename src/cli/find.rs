@@ -43,6 +43,10 @@ fn row(found: &Found) -> Vec<String> {
         Some(state) => format!("{}, now {}", found.disposition, state.as_str()),
         None => found.disposition.clone(),
     };
+    let what = match &found.observed {
+        Some(observed) => format!("{what}, observed {observed}"),
+        None => what,
+    };
     vec![
         format!("{:.0}", found.received),
         found.id.clone(),

@@ -192,6 +192,16 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, Faults> {
     Ok(loaded)
 }
 
+/// Where the policies are, also by settings that have faults: as the file says it, else the default.
+pub fn policies_folder(named: Option<&Path>) -> PathBuf {
+    let file = named.map(Path::to_owned).or_else(default_file).unwrap_or_default();
+    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    let (table, _) = toml::de::DeTable::parse_recoverable(&text);
+    let said = table.get_ref().get("policies").and_then(|policies| policies.get_ref().get("path"));
+    let path = said.and_then(|path| path.get_ref().as_str()).unwrap_or("policies");
+    file.parent().unwrap_or(Path::new("")).join(path)
+}
+
 /// Reads settings from a text. Relative paths in it start at the folder of `name`.
 ///
 /// # Errors

@@ -25,6 +25,10 @@ pub fn note(processed: &Processed, metrics: &Metrics, log: &Log) {
             Some(judgement) => judgement.verdict.disposition(),
             None => Disposition::Defer,
         };
+        let observed = judgement.and_then(|j| j.observed.as_ref()).map(|observed| observed.first().disposition);
+        if let Some(observed) = observed {
+            metrics.observed(observed);
+        }
         strongest = strongest.max(disposition);
         if let Some(class) = examined.as_ref().and_then(|e| e.recipients.get(index)).map(|r| r.class) {
             metrics.recipient(disposition, class);
@@ -37,6 +41,7 @@ pub fn note(processed: &Processed, metrics: &Metrics, log: &Log) {
             sender: &mail.envelope.reverse_path,
             recipient: &recipient.path,
             disposition,
+            observed,
             rule: limit.as_deref().or(because.map(|b| b.first().rule.as_str())),
             reply,
             client_tls: mail.client.tls.as_ref(),

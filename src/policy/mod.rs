@@ -106,7 +106,7 @@ impl Policy {
         faults.extend(units.unknown_in(rule_files.chain(exceptions).map(|(_, path, text)| (path, text))));
         let limits = match texts.iter().find(|(path, _)| *path == limits::FILE) {
             Some((path, text)) => {
-                let (limits, more) = Limit::parse(path, text, &units.known().collect::<Vec<_>>());
+                let (limits, more) = Limit::parse(path, text, &units.known().collect::<Vec<_>>(), &lists.all_names());
                 faults.extend(more);
                 limits.into_iter().map(Arc::new).collect()
             }

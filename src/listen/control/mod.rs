@@ -181,6 +181,8 @@ pub struct Found {
     /// Absent for who may not see addresses: to them an answer is counts (decision D25).
     pub recipient: Option<String>,
     pub disposition: String,
+    /// What rules that only observe would have done.
+    pub observed: Option<String>,
     pub rules: Vec<String>,
     /// The next hop's reply, verbatim.
     pub reply: Option<String>,

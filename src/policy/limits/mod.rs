@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use super::units::upwards;
 use super::{Fault, Policy};
@@ -75,6 +76,8 @@ pub struct Limit {
     pub burst: NonZeroU32,
     /// Only recipients of this class count.
     pub class: Option<Class>,
+    /// Only recipients on this domain list count.
+    pub list: Option<List>,
     /// Only these; empty: all.
     pub only: Vec<Scope>,
     /// But not these.
@@ -82,6 +85,35 @@ pub struct Limit {
     /// It counts and tells, and refuses nothing (decision D24).
     pub observes: bool,
     pub reason: String,
+}
+
+/// A list of `domains/`, by its name and its bit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    pub name: Arc<str>,
+    pub(crate) bit: u64,
+}
+
+/// One recipient of the envelope, as limits see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addressed {
+    pub class: Class,
+    /// Bits of the domain lists that name it.
+    pub(crate) lists: u64,
+}
+
+impl Addressed {
+    /// `lists` is asked only where some limit counts by list.
+    pub fn new(
+        class: Class,
+        mailbox: Option<&Mailbox>,
+        by_list: bool,
+        policy: &Policy,
+        instant: Timestamp,
+    ) -> Addressed {
+        let mailbox = mailbox.filter(|_| by_list);
+        Addressed { class, lists: mailbox.map_or(0, |mailbox| policy.lists.bits(mailbox, instant)) }
+    }
 }
 
 /// Under which name a limit counts.
@@ -140,9 +172,10 @@ impl Party {
 }
 
 impl Limit {
-    /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are all there are.
-    pub fn parse(path: &str, text: &str, units: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
-        read::limits(path, text, units)
+    /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are all there are,
+    /// `lists` the domain lists in the order of their bits.
+    pub fn parse(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
+        read::limits(path, text, units, lists)
     }
 
     /// The counters this party's sending goes to: none, one, or one for each unit from the sender's own upwards.
@@ -161,15 +194,19 @@ impl Limit {
         }
     }
 
-    /// Whether it can be asked before the message comes: the classes of recipients are known after it only.
+    /// Whether it can be asked before the message comes: classes of recipients are known after it only, and lists are
+    /// asked for with them.
     pub fn is_early(&self) -> bool {
-        self.class.is_none()
+        self.class.is_none() && self.list.is_none()
     }
 
-    /// What a transaction to recipients of these classes weighs.
-    pub fn weight(&self, classes: &[Class]) -> u32 {
-        let counts = |class: &&Class| self.class.is_none_or(|wanted| wanted == **class);
-        let recipients = u32::try_from(classes.iter().filter(counts).count()).unwrap_or(u32::MAX);
+    /// What a transaction to these recipients weighs.
+    pub fn weight(&self, recipients: &[Addressed]) -> u32 {
+        let counts = |to: &&Addressed| {
+            self.class.is_none_or(|wanted| wanted == to.class)
+                && self.list.as_ref().is_none_or(|list| to.lists & list.bit != 0)
+        };
+        let recipients = u32::try_from(recipients.iter().filter(counts).count()).unwrap_or(u32::MAX);
         match self.counted {
             Counted::Recipients => recipients,
             Counted::Messages => recipients.min(1),
@@ -179,7 +216,7 @@ impl Limit {
     /// Whether the counters of one may go on as those of the other, so that a reload forgets nothing.
     pub fn counts_like(&self, other: &Limit) -> bool {
         let quota = |limit: &Limit| (limit.per, limit.counted, limit.amount, limit.every, limit.burst, limit.class);
-        quota(self) == quota(other) && self.only == other.only && self.except == other.except
+        quota(self) == quota(other) && self.list == other.list && self.only == other.only && self.except == other.except
     }
 }
 
@@ -219,9 +256,11 @@ mod tests {
         }
     }
 
+    const LISTS: [&str; 12] = ["own", "", "", "", "", "", "", "", "", "", "", "press"];
+
     fn limit(row: &str) -> Limit {
         let (mut limits, faults) =
-            read::limits(FILE, &format!("[[limit]]\nreason = \"r\"\nevery = \"1h\"\n{row}"), &[]);
+            read::limits(FILE, &format!("[[limit]]\nreason = \"r\"\nevery = \"1h\"\n{row}"), &[], &LISTS);
         assert!(faults.is_empty(), "{faults:?}");
         limits.remove(0)
     }
@@ -285,11 +324,14 @@ mod tests {
     #[test]
     fn only_recipients_of_the_class_weigh() {
         let classes = [Class::Own, Class::PrivateWebmail, Class::PrivateWebmail, Class::Other];
+        let classes = classes.map(|class| Addressed { class, lists: 1 << 11 });
         let weight = |row: &str| limit(&format!("per = \"everyone\"\n{row}")).weight(&classes);
         assert_eq!(weight("recipients = 9"), 4);
         assert_eq!(weight("messages = 9"), 1);
         assert_eq!(weight("recipients = 9\nclass = \"private-webmail\""), 2);
         assert_eq!(weight("messages = 9\nclass = \"private-webmail\""), 1);
         assert_eq!(weight("messages = 9\nclass = \"disposable\""), 0);
+        assert_eq!(weight("recipients = 9\nlist = \"press\""), 4);
+        assert_eq!(weight("recipients = 9\nlist = \"own\""), 0);
     }
 }

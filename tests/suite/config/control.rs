@@ -80,6 +80,7 @@ impl Desk for FakeDesk {
             sender: Some("clerk@town.example".into()),
             recipient: Some("b@gmail.com".into()),
             disposition: "pass".into(),
+            observed: Some("quarantine".into()),
             rules: Vec::new(),
             reply: Some("250 2.0.0 queued for <b@gmail.com>".into()),
             state: None,
