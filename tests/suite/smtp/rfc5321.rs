@@ -99,7 +99,7 @@ const TABLE: &[(&str, &str, &str, u16)] = &[
     ("RFC 4954 §4",  HELLO, "AUTH PLAIN AGEAYg==\r\n",                   502),
     ("RFC 4954 §5",  HELLO, "MAIL FROM:<a@b.example> AUTH=<>\r\n",       555),
     ("RFC 6710 §4",  HELLO, "MAIL FROM:<a@b.example> MT-PRIORITY=3\r\n", 555),
-    ("RFC 8689 §2",  HELLO, "MAIL FROM:<a@b.example> REQUIRETLS\r\n",    555),
+    ("RFC 8689 §4",  HELLO, "MAIL FROM:<a@b.example> REQUIRETLS\r\n",    555),
     ("§4.5.1",       MAIL,  "RCPT TO:<postMASTER@d.example>\r\n",          250),
     ("§4.5.2",       RCPT,  "DATA\r\n..\r\n.\r\n",                         250),
     ("§4.5.5",       HELLO, "MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\n",   250),
