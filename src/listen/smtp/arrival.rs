@@ -39,7 +39,7 @@ impl Door {
             true => {
                 self.metrics.sessions.add(1);
                 self.metrics.sessions_open.add(1);
-                let ended = self.converse(stream, Arrival { peer, address, admitted, tls }, place).await;
+                let ended = self.converse(stream, Arrival { address, admitted, tls }, place).await;
                 self.metrics.sessions_open.add(-1);
                 if let Err(error) = ended {
                     tracing::debug!(%error, client = %address, "smtp: a connection ended early");
@@ -73,8 +73,8 @@ impl Door {
         let known = self.hop.capabilities().unwrap_or_default();
         let trusted = &self.settings.trusted_peers;
         let trust = Trust {
-            xclient: trusted.xclient.contains(arrival.peer),
-            xforward: trusted.xforward.contains(arrival.peer),
+            xclient: trusted.xclient.contains(arrival.address),
+            xforward: trusted.xforward.contains(arrival.address),
         };
         let session =
             Session::new(self.session.clone(), known, Peer { client, starttls: config.is_some(), trust, admitted });
@@ -84,9 +84,7 @@ impl Door {
 
 /// What is known once somebody has come in.
 struct Arrival {
-    /// Who really connected.
-    peer: IpAddr,
-    /// On whose behalf, where a balancer said so.
+    /// Who connected, or for whom a balancer says it did.
     address: IpAddr,
     admitted: bool,
     tls: Tls,
