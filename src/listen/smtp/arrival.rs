@@ -24,7 +24,7 @@ impl Door {
         let Some(mut place) = self.crowd.enter() else { return turn_away(stream, reply::TOO_MANY_CONNECTIONS).await };
         let mut address = peer;
         if self.settings.trusted_peers.proxy.contains(peer) {
-            match timeout(PROXY_HEADER, proxied(&mut stream)).await {
+            match Box::pin(timeout(PROXY_HEADER, proxied(&mut stream))).await {
                 Ok(Ok(source)) => address = source.unwrap_or(peer),
                 _ => {
                     tracing::warn!(peer = %peer, "smtp: a trusted proxy sent no PROXY header: closed");
@@ -63,7 +63,7 @@ impl Door {
         let stream = match (arrival.tls, &config) {
             (Tls::Asked, _) => Stream::Plain(stream),
             (Tls::AtOnce, Some(config)) => {
-                let secured = secure(stream, config.clone()).await?;
+                let secured = Box::pin(secure(stream, config.clone())).await?;
                 admitted |= secured.certificate.is_some();
                 (client.tls, client.certificate) = (Some(secured.tls), secured.certificate);
                 secured.stream
