@@ -110,10 +110,12 @@ impl Connection {
             return Err(OnwardFault::Away);
         }
         let Stream::Plain(stream) = self.stream else { return Err(OnwardFault::Away) };
-        let stream = timeout(patience, connector.connect(name, stream))
-            .await
-            .map_err(|_| OnwardFault::Away)?
-            .map_err(|_| OnwardFault::Away)?;
+        let stream = timeout(patience, connector.connect(name, stream)).await.map_err(|_| OnwardFault::Away)?.map_err(
+            |error| {
+                tracing::warn!(%error, "no TLS with the next hop");
+                OnwardFault::Away
+            },
+        )?;
         let tls = negotiated(stream.get_ref().1, verified);
         Ok(Connection { stream: Stream::Tls(Box::new(stream.into())), tls: Some(tls), ..self })
     }

@@ -21,6 +21,17 @@ pub enum Stream {
     Gone,
 }
 
+impl Stream {
+    /// Waits until something is there to be read; under TLS nobody can say that before reading.
+    pub async fn readable(&self) -> io::Result<()> {
+        match self {
+            Stream::Plain(stream) => stream.readable().await,
+            Stream::Unix(stream) => stream.readable().await,
+            Stream::Tls(_) | Stream::Gone => Ok(()),
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {

@@ -24,7 +24,7 @@ impl Door {
         let Some(mut place) = self.crowd.enter() else { return turn_away(stream, reply::TOO_MANY_CONNECTIONS).await };
         let mut address = peer;
         if self.settings.trusted_peers.proxy.contains(peer) {
-            match timeout(PROXY_HEADER, proxied(&mut stream)).await {
+            match Box::pin(timeout(PROXY_HEADER, proxied(&mut stream))).await {
                 Ok(Ok(source)) => address = source.unwrap_or(peer),
                 _ => {
                     tracing::warn!(peer = %peer, "smtp: a trusted proxy sent no PROXY header: closed");
@@ -39,7 +39,7 @@ impl Door {
             true => {
                 self.metrics.sessions.add(1);
                 self.metrics.sessions_open.add(1);
-                let ended = self.converse(stream, Arrival { peer, address, admitted, tls }, place).await;
+                let ended = self.converse(stream, Arrival { address, admitted, tls }, place).await;
                 self.metrics.sessions_open.add(-1);
                 if let Err(error) = ended {
                     tracing::debug!(%error, client = %address, "smtp: a connection ended early");
@@ -63,7 +63,7 @@ impl Door {
         let stream = match (arrival.tls, &config) {
             (Tls::Asked, _) => Stream::Plain(stream),
             (Tls::AtOnce, Some(config)) => {
-                let secured = secure(stream, config.clone()).await?;
+                let secured = Box::pin(secure(stream, config.clone())).await?;
                 admitted |= secured.certificate.is_some();
                 (client.tls, client.certificate) = (Some(secured.tls), secured.certificate);
                 secured.stream
@@ -73,8 +73,8 @@ impl Door {
         let known = self.hop.capabilities().unwrap_or_default();
         let trusted = &self.settings.trusted_peers;
         let trust = Trust {
-            xclient: trusted.xclient.contains(arrival.peer),
-            xforward: trusted.xforward.contains(arrival.peer),
+            xclient: trusted.xclient.contains(arrival.address),
+            xforward: trusted.xforward.contains(arrival.address),
         };
         let session =
             Session::new(self.session.clone(), known, Peer { client, starttls: config.is_some(), trust, admitted });
@@ -84,9 +84,7 @@ impl Door {
 
 /// What is known once somebody has come in.
 struct Arrival {
-    /// Who really connected.
-    peer: IpAddr,
-    /// On whose behalf, where a balancer said so.
+    /// Who connected, or for whom a balancer says it did.
     address: IpAddr,
     admitted: bool,
     tls: Tls,

@@ -15,7 +15,7 @@ use crate::mail::{Content, Mail, Reply};
 use crate::pipeline::limits::Reservation;
 use crate::smtp::server::{Event, Finished, Offer, Session};
 
-/// Read at once while a session only speaks commands: ten thousand idle clients must fit in memory.
+/// Read at once while a session only speaks commands.
 const SMALL: usize = 4 * 1024;
 /// Read at once while content comes.
 const LARGE: usize = 64 * 1024;
@@ -54,7 +54,7 @@ impl<'d> Talk<'d> {
             reserved: Reservation::default(),
             tls: speaker.tls,
             share: door.memory.share(),
-            buffer: vec![0; SMALL],
+            buffer: Vec::new(),
             owes: None,
         }
     }
@@ -63,7 +63,7 @@ impl<'d> Talk<'d> {
     pub async fn hold(mut self) -> io::Result<()> {
         let ended = self.run().await;
         if let Some(mut relay) = self.relay.take() {
-            relay.reset().await;
+            Box::pin(relay.reset()).await;
         }
         ended
     }
@@ -71,34 +71,12 @@ impl<'d> Talk<'d> {
     async fn run(&mut self) -> io::Result<()> {
         loop {
             while let Some(event) = self.session.next_event() {
-                match event {
-                    Event::Offer(offer) => {
-                        let replies = self.offer(offer).await;
-                        self.session.answer_offer(replies);
-                    }
-                    Event::Mail(finished) => {
-                        let reply = self.process(*finished).await;
-                        self.session.answer_mail(reply);
-                    }
-                    Event::Reset => {
-                        self.reserved = Reservation::default();
-                        if let Some(relay) = &mut self.relay {
-                            relay.reset().await;
-                        }
-                    }
-                    Event::Login(line) => {
-                        let reply = match &mut self.relay {
-                            Some(relay) => relay.login(&line, self.session.xclient()).await,
-                            None => reply::AUTH_UNAVAILABLE.reply(),
-                        };
-                        self.session.answer_login(reply);
-                    }
-                    Event::StartTls => self.start_tls().await?,
-                    Event::Close => {
-                        self.flush().await?;
-                        return self.stream.shutdown().await;
-                    }
+                if let Event::Close = event {
+                    self.flush().await?;
+                    return self.stream.shutdown().await;
                 }
+                // On the heap while it lasts: a task that only waits for its client must stay small.
+                Box::pin(self.answer(event)).await?;
             }
             self.flush().await?;
             self.owes = self.session.is_mid_line().then(|| self.owes.unwrap_or_else(Instant::now));
@@ -109,6 +87,35 @@ impl<'d> Talk<'d> {
                 return Ok(());
             }
         }
+    }
+
+    async fn answer(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Offer(offer) => {
+                let replies = self.offer(offer).await;
+                self.session.answer_offer(replies);
+            }
+            Event::Mail(finished) => {
+                let reply = self.process(*finished).await;
+                self.session.answer_mail(reply);
+            }
+            Event::Reset => {
+                self.reserved = Reservation::default();
+                if let Some(relay) = &mut self.relay {
+                    relay.reset().await;
+                }
+            }
+            Event::Login(line) => {
+                let reply = match &mut self.relay {
+                    Some(relay) => relay.login(&line, self.session.xclient()).await,
+                    None => reply::AUTH_UNAVAILABLE.reply(),
+                };
+                self.session.answer_login(reply);
+            }
+            Event::StartTls => self.start_tls().await?,
+            Event::Close => {} // the loop's own affair
+        }
+        Ok(())
     }
 
     async fn offer(&mut self, mut offer: Offer) -> Vec<Reply> {
@@ -186,7 +193,14 @@ impl<'d> Talk<'d> {
         if let Some(since) = self.owes {
             patience = patience.saturating_sub(since.elapsed());
         }
-        let reading = timeout(patience, self.stream.read(&mut self.buffer));
+        let (stream, buffer) = (&mut self.stream, &mut self.buffer);
+        let reading = timeout(patience, async {
+            if buffer.is_empty() {
+                stream.readable().await?;
+                buffer.resize(SMALL, 0);
+            }
+            stream.read(buffer).await
+        });
         let read = if self.session.is_idle() {
             tokio::select! {
                 biased;
@@ -218,12 +232,12 @@ impl<'d> Talk<'d> {
         Ok(true)
     }
 
-    /// Large reads while content comes, a small buffer while the client is quiet.
+    /// Large reads while content comes, no buffer while the client is quiet.
     fn resize(&mut self, read: usize) {
-        if read == self.buffer.len() && read < LARGE {
+        if self.session.is_idle() {
+            self.buffer = Vec::new();
+        } else if read == self.buffer.len() && read < LARGE {
             self.buffer = vec![0; LARGE];
-        } else if self.buffer.len() > SMALL && self.session.is_idle() {
-            self.buffer = vec![0; SMALL];
         }
     }
 
