@@ -8,7 +8,40 @@ use super::both_doors::postfix_milter;
 use super::crash::send_all;
 use super::gateway::{House, tally};
 use super::hop::Hop;
+use super::mta::{Mta, Packet, mail};
 use super::postfix::Postfix;
+use super::{CLERK, message};
+
+/// Dies at `point`, without an answer to the MTA, and is started again; what the MTA is told the second time.
+fn dies_at(point: &str, to: &[&str]) -> Vec<Packet> {
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    let milter = house.with_milter();
+    let sent = mail("Q", "", CLERK, to, &message(point));
+    let mut gateway = house.serve_with(&[("OCTROI_CRASH_AT", point)]);
+    let mut mta = Mta::agreed(milter);
+    mta.send(&sent);
+    assert_eq!(mta.packet(), None, "{point}: it did not die before the answer");
+    gateway.ended();
+    let _gateway = house.serve();
+    let mut mta = Mta::agreed(milter);
+    mta.send(&sent);
+    let told = mta.ending();
+    let held = house.copies();
+    assert_eq!(held.len(), 1, "{point}: {held:?}");
+    assert_eq!((held[0].recipient.as_str(), held[0].state.as_str()), ("me@held.example", "held"), "{point}");
+    told
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "a release build does not die on demand")]
+fn a_death_at_each_named_point_loses_nothing() {
+    let some = [('-', b"<me@held.example>\0".to_vec()), ('c', Vec::new())];
+    for point in ["pending", "delivered", "confirmed"] {
+        assert_eq!(dies_at(point, &["one@pass.example", "me@held.example"]), some, "{point}");
+    }
+    assert_eq!(dies_at("kept", &["me@held.example"]), [('d', Vec::new())]);
+}
 
 /// Mails sent; more by the environment, for a long look.
 fn count() -> usize {

@@ -4,9 +4,12 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
+use super::both_doors::postfix_milter;
+use super::client::Client;
 use super::gateway::{Gateway, House};
 use super::hop::Hop;
 use super::mta::{Mta, mail, packet};
+use super::postfix::Postfix;
 use super::{CLERK, message};
 
 fn house() -> (Hop, House, SocketAddr) {
@@ -210,6 +213,31 @@ fn a_unix_socket_serves_whoever_its_permissions_let_in() {
     gateway.signal("TERM");
     assert_eq!(gateway.ended(), Some(0), "{}", gateway.log());
     assert!(!path.exists());
+}
+
+#[test]
+fn postfix_reaches_the_socket_by_its_group() {
+    use std::os::unix::fs::PermissionsExt;
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    house.more.push_str("[milter]\nlisten = [\"unix:run/milter.sock\"]\n");
+    let gateway = house.serve();
+    let path = house.folder.path().join("run/milter.sock");
+    for folder in [house.folder.path(), path.parent().unwrap()] {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711)).unwrap();
+    }
+    let lines =
+        postfix_milter(([127, 0, 0, 1], 1).into()).replace("inet:127.0.0.1:1", &format!("unix:{}", path.display()));
+    let Some(postfix) = Postfix::relaying_to(hop.address, &lines) else { return };
+    let to = ["one@pass.example", "me@held.example"];
+    // Not of the group: the socket is closed to Postfix, and the mail stays with its sender.
+    let replies = Client::greet(postfix.address).try_mail(CLERK, &to, &message("closed")).unwrap();
+    assert!(replies.iter().all(|reply| reply.starts_with("451 ") || reply.starts_with("503 ")), "{replies:?}");
+    assert!(Command::new("chgrp").arg("postfix").arg(&path).status().unwrap().success());
+    let reply = Client::greet(postfix.address).mail(CLERK, &to, &message("open"));
+    assert!(reply.starts_with("250 "), "{reply}\n{}\n{}", gateway.log(), postfix.log());
+    assert_eq!(hop.wait_for_mails(1)[0].to.len(), 1);
+    assert_eq!(house.copies().len(), 1);
 }
 
 #[test]
