@@ -291,6 +291,42 @@ fn sendmail_with_the_milter_does_the_same() {
     same(&outcome, &by_smtp());
 }
 
+/// A header as programs write it, and a body with what is rare.
+const ODD: &[u8] = b"Message-ID: <odd@justice.gouv.example>\r\nX-None:nothing between\r\nX-Two:  two spaces\r\nX-Tab:\ta tab\r\n\
+    X-Folded: one\r\n\t two\r\n  three  \r\nX-Empty:\r\nx-none: again\r\nFrom: <claire.vasseur@justice.gouv.example>\r\n\
+    Date: Mon, 02 Mar 2026 12:00:00 +0000\r\nSubject: caf\xc3\xa9 100 %s\r\n\r\n.\r\n..dots\r\n \t \r\n\xff\xfe\r\n\r\n\r\n";
+
+/// What is kept of [`ODD`] for a held copy.
+fn held_octets(house: &House, mta: SocketAddr) -> Vec<u8> {
+    let reply = Client::greet(mta).mail(CLERK, &["me@held.example"], ODD);
+    assert!(reply.starts_with("250 "), "{reply}");
+    let held = house.copies();
+    assert_eq!(held.len(), 1);
+    house.run(&["quarantine", "export", &held[0].id]).stdout
+}
+
+#[test]
+fn postfix_shows_every_octet() {
+    let hop = Hop::friendly();
+    let mut house = house(&hop);
+    let milter = house.with_milter();
+    let _gateway = house.serve();
+    let Some(postfix) = Postfix::relaying_to(hop.address, &postfix_milter(milter)) else { return };
+    let held = held_octets(&house, postfix.address);
+    assert!(held == ODD, "{}", String::from_utf8_lossy(&held));
+}
+
+#[test]
+fn sendmail_shows_every_octet() {
+    let hop = Hop::friendly();
+    let mut house = house(&hop);
+    let milter = house.with_milter();
+    let _gateway = house.serve();
+    let Some(sendmail) = Sendmail::relaying_to(hop.address, milter, "", "") else { return };
+    let held = held_octets(&house, sendmail.address);
+    assert!(held == ODD, "{}", String::from_utf8_lossy(&held));
+}
+
 /// The lines of `deploy/postfix/milter.cf` for `main.cf`, with the place of this filter.
 pub fn postfix_milter(milter: SocketAddr) -> String {
     let text = include_str!("../../../deploy/postfix/milter.cf");
