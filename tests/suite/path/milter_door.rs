@@ -260,6 +260,46 @@ fn the_login_that_the_mta_has_seen_is_the_sender() {
 }
 
 #[test]
+fn limits_are_asked_while_the_envelope_comes() {
+    let (_hop, house, milter) = house();
+    house.policy(
+        "limits.toml",
+        "[[limit]]\nid = \"m\"\nper = \"sender\"\nmessages = 2\nevery = \"1h\"\nreason = \"r\"\n\
+         [[limit]]\nid = \"r\"\nper = \"sender\"\nrecipients = 3\nevery = \"1h\"\nreason = \"r\"\n",
+    );
+    let gateway = house.serve();
+    let mut mta = Mta::agreed(milter);
+    let to = ["a@pass.example", "b@pass.example"];
+    let mut send = |name: &str| {
+        mta.send(&mail("Q", CLERK, CLERK, &to, &message(name)));
+        // Sender, two recipients, the end.
+        let heard: Vec<_> = (0..4).map(|_| mta.packet().unwrap()).collect();
+        let text = |data: &[u8]| String::from_utf8_lossy(data).chars().take(9).collect::<String>();
+        heard.iter().map(|(letter, data)| format!("{letter}{}", text(data))).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(send("limit-1"), "c c c c", "{}", gateway.log());
+    assert_eq!(send("limit-2"), "c c y452 4.5.3 c", "{}", gateway.log());
+    let mut mta = Mta::agreed(milter);
+    mta.send(&packet('M', format!("<{CLERK}>\0").as_bytes()));
+    let (letter, data) = mta.packet().unwrap();
+    assert!(letter == 'y' && data.starts_with(b"450 4.7.1 "), "{}", String::from_utf8_lossy(&data));
+    // Limits that come with a reload are kept on connections that have agreed without them.
+    std::fs::remove_file(house.folder.path().join("policies/limits.toml")).unwrap();
+    gateway.signal("HUP");
+    gateway.wait_for_lines("reloaded", 1);
+    let mut mta = Mta::agreed(milter);
+    house.policy(
+        "limits.toml",
+        "[[limit]]\nid = \"n\"\nper = \"sender\"\nrecipients = 1\nevery = \"1h\"\nreason = \"r\"\n",
+    );
+    gateway.signal("HUP");
+    gateway.wait_for_lines("reloaded", 2);
+    mta.send(&mail("Q", CLERK, CLERK, &to, &message("limit-3")));
+    let heard = mta.ending();
+    assert!(heard.len() == 1 && heard[0].0 == 'y' && heard[0].1.starts_with(b"452 4.5.3 "), "{heard:?}");
+}
+
+#[test]
 fn the_same_mail_again_is_the_same_copy() {
     let (_hop, house, milter) = house();
     let _gateway = house.serve();
