@@ -17,6 +17,7 @@ mod live_talk;
 mod milter_crash;
 mod milter_door;
 mod next_hop_faults;
+mod proven_by_postfix;
 mod release;
 mod repeats;
 mod signed_behind_the_milter;

@@ -158,28 +158,3 @@ fn mail_made_on_the_machine_meets_the_milter_too() {
     gateway.wait_for_line("<deferred-there@justice.gouv.example>");
     assert_eq!((postfix.queued(), hop.mails().len(), house.copies().len()), (1, 1, 1), "{}", postfix.log());
 }
-
-#[test]
-fn postfix_tells_the_milter_who_has_logged_in() {
-    let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    house.policy(
-        "rules/login.cedar",
-        "@id(\"claimed\") @disposition(\"quarantine\") @reason(\"nobody has proven to be that.\")\n\
-         forbid (principal, action, resource) when { principal.proof != \"login\" };\n",
-    );
-    let gateway = house.serve();
-    // XCLIENT says what AUTH would have proven; Postfix passes either on in the same macro.
-    let more = "smtpd_sasl_auth_enable = yes\nsmtpd_authorized_xclient_hosts = 127.0.0.0/8\n";
-    let Some(postfix) = Postfix::relaying_to(hop.address, &(postfix_milter(milter) + more)) else { return };
-    let mut client = Client::greet(postfix.address);
-    assert!(client.mail(CLERK, &["one@pass.example"], &message("claimed")).starts_with("250 "));
-    let greeting = client.ask(&format!("XCLIENT LOGIN={CLERK}"));
-    assert!(greeting.starts_with("220 "), "{greeting}");
-    client.ask("EHLO client.example");
-    assert!(client.mail(CLERK, &["one@pass.example"], &message("proven")).starts_with("250 "));
-    let mails = hop.wait_for_mails(1);
-    assert!(String::from_utf8_lossy(&mails[0].content).contains("<proven@"), "{}", gateway.log());
-    assert_eq!(house.copies().len(), 1);
-}
