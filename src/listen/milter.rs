@@ -259,7 +259,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 if !self.share.hold(self.session.buffered()) {
                     self.door.metrics.memory_refusals.add(1);
                     self.session.overflow();
-                    self.share.hold(self.session.buffered());
+                    if !self.share.hold(self.session.buffered()) {
+                        // What fills the memory is no message but packets without an end.
+                        tracing::warn!("milter: a connection is closed for want of memory");
+                        return Ok(false);
+                    }
                 }
             }
             Ok(Err(error)) => return Err(error),
