@@ -259,8 +259,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 if !self.share.hold(self.session.buffered()) {
                     self.door.metrics.memory_refusals.add(1);
                     self.session.overflow();
-                    if !self.share.hold(self.session.buffered()) {
-                        // What fills the memory is no message but packets without an end.
+                    let rest = self.session.buffered();
+                    if !self.share.hold(rest) && rest > LARGE {
+                        // What fills the memory is no message but packets without an end. Less is owed to every
+                        // connection, so that it can hear that there is no room.
                         tracing::warn!("milter: a connection is closed for want of memory");
                         return Ok(false);
                     }
