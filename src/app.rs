@@ -243,7 +243,9 @@ impl Gateway {
         };
         gateway.put_in_force();
         // Known before the first EHLO, so that it offers what the next hop can; away is no reason not to start.
-        if let Err(fault) = hop.probe().await {
+        if !gateway.addresses.is_empty()
+            && let Err(fault) = hop.probe().await
+        {
             tracing::warn!(%fault, next_hop = %hop.address(), "the next hop does not answer yet: mail will be deferred");
         }
         for listener in milters {
@@ -272,10 +274,12 @@ impl Gateway {
         let outbox = Outbox::new(store.clone(), self.road()?, Arc::new(Timestamp::now));
         self.tasks.spawn(outbox.run(self.stop_later.clone()));
 
-        let away = Arc::new(AtomicBool::new(hop.capabilities().is_none()));
+        // The milter door hands mail back: without an SMTP door nothing waits for the next hop.
+        let has_smtp = !self.addresses.is_empty();
+        let away = Arc::new(AtomicBool::new(has_smtp && hop.capabilities().is_none()));
         let shut = Arc::new(AtomicBool::new(false));
         self.tasks.spawn(watch(Watched {
-            hop,
+            hop: has_smtp.then_some(hop),
             store: store.clone(),
             metrics: self.metrics.clone(),
             memory: self.memory.clone(),
@@ -286,11 +290,9 @@ impl Gateway {
             stop: self.stop_later.clone(),
         }));
         self.tasks.spawn(sweep(store, self.pipeline.clone(), self.stop_later.clone()));
-        // The milter door hands mail back: without an SMTP door nothing waits for the next hop.
-        let has_smtp = !self.addresses.is_empty();
         let missing: http::Missing = Arc::new(move || {
             let mut missing = Vec::new();
-            if has_smtp && away.load(Ordering::Relaxed) {
+            if away.load(Ordering::Relaxed) {
                 missing.push("the next hop does not answer".to_owned());
             }
             if shut.load(Ordering::Relaxed) {

@@ -25,7 +25,8 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// What is watched.
 pub(super) struct Watched {
-    pub hop: Arc<NextHop>,
+    /// Nothing waits for one where there is no SMTP door.
+    pub hop: Option<Arc<NextHop>>,
     pub store: Store,
     pub metrics: Arc<Metrics>,
     pub memory: Arc<Memory>,
@@ -45,8 +46,10 @@ pub(super) async fn watch(watched: Watched) {
             () = watched.stop.cancelled() => return,
             _ = beat.tick() => {}
         }
-        watched.hop.sweep().await;
-        watched.hop_away.store(watched.hop.answers().await.is_err(), Ordering::Relaxed);
+        if let Some(hop) = &watched.hop {
+            hop.sweep().await;
+            watched.hop_away.store(hop.answers().await.is_err(), Ordering::Relaxed);
+        }
         let metrics = &watched.metrics;
         let observes = watched.pipeline.examiner.house.load().policy.mode.observes(Timestamp::now());
         if metrics.observing.get() == 1 && !observes {

@@ -118,7 +118,11 @@ impl Reader {
             }
         }
         if settings.release.is_none() {
-            let text = "not set: released mail goes to the next hop, signed or expanded there like any other";
+            let text = if settings.milter.listen.is_empty() {
+                "not set: released mail goes to the next hop, signed or expanded there like any other"
+            } else {
+                "not set: released mail goes to smtp.upstream, which must not ask this filter again"
+            };
             let help =
                 "name a port that signs but neither comes back here nor expands aliases: via = \"127.0.0.1:10028\"";
             self.warn("release.via", text, help);

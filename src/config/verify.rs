@@ -8,7 +8,7 @@ use std::path::Path;
 use super::Settings;
 use super::fault::{Fault, Faults, Place, Source};
 use super::values::Entry;
-use crate::listen::settings::InwardTlsMode;
+use crate::listen::settings::{InwardTlsMode, MilterAddress};
 
 /// Where each key was set.
 #[derive(Debug, Clone)]
@@ -32,6 +32,7 @@ pub fn verify(settings: &Settings, places: &Places) -> Result<(), Faults> {
     if let Some(path) = &settings.dns.fixed {
         visit.readable("dns.static", path, "a JSON file: {\"example.org\": [\"mx.example.org\"]}");
     }
+    visit.milter_sockets(settings);
     visit.accounts(settings);
     if visit.faults.is_empty() { Ok(()) } else { Err(Faults(visit.faults)) }
 }
@@ -111,6 +112,14 @@ impl Visit<'_> {
         let socket = settings.cli.socket.parent().unwrap_or(Path::new(""));
         if settings.store.database.parent() != Some(socket) {
             self.writable("cli.socket", socket);
+        }
+    }
+
+    fn milter_sockets(&mut self, settings: &Settings) {
+        for address in &settings.milter.listen {
+            if let MilterAddress::Unix(path) = address {
+                self.writable("milter.listen", path.parent().unwrap_or(Path::new("")));
+            }
         }
     }
 

@@ -31,6 +31,8 @@ use crate::pipeline::limits::Reservation;
 const SMALL: usize = 4 * 1024;
 /// Read at once while content comes: one chunk of a body.
 const LARGE: usize = 64 * 1024;
+/// Octets every connection may have, so that it comes to hear that there is no room: a chunk, and what was read behind it.
+const OWED: usize = 3 * LARGE;
 /// How often the MTA hears that we are still at work (decision D4).
 const PROGRESS: Duration = Duration::from_secs(10);
 /// An MTA that takes nothing for so long is gone.
@@ -260,7 +262,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 if !self.share.hold(self.session.buffered()) {
                     self.door.metrics.memory_refusals.add(1);
                     self.session.overflow();
-                    self.share.hold(self.session.buffered());
+                    let rest = self.session.buffered();
+                    if !self.share.hold(rest) && rest > OWED {
+                        // What fills the memory is no message but packets without an end.
+                        tracing::warn!("milter: a connection is closed for want of memory");
+                        return Ok(false);
+                    }
                 }
             }
             Ok(Err(error)) => return Err(error),

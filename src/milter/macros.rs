@@ -5,8 +5,8 @@ use super::command::Texts;
 use crate::mail::Tls;
 
 /// The macros we use, without braces.
-const KNOWN: [&str; 10] =
-    ["i", "j", "v", "auth_authen", "auth_type", "tls_version", "verify", "cert_subject", "client_addr", "mail_addr"];
+const KNOWN: [&str; 9] =
+    ["i", "j", "v", "auth_authen", "tls_version", "verify", "cert_subject", "client_addr", "mail_addr"];
 /// Per recipient, and kept no longer than that.
 const OF_RECIPIENT: &str = "rcpt_addr";
 /// Octets of one value at most. An address has 320, a distinguished name a few hundred.

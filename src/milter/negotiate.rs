@@ -46,7 +46,7 @@ const NEEDED: [(u32, &str); 4] = [
 const MACROS: [(u32, &str); 5] = [
     (0, "j v {client_addr}"),
     (1, "{tls_version} {verify} {cert_subject}"),
-    (2, "i {auth_authen} {auth_type} {tls_version} {verify} {cert_subject} {client_addr} {mail_addr}"),
+    (2, "i {auth_authen} {tls_version} {verify} {cert_subject} {client_addr} {mail_addr}"),
     (3, "i {rcpt_addr}"),
     (5, "i"),
 ];

@@ -65,6 +65,11 @@ fn a_store_that_cannot_be_written_is_told() {
     says(house.path(), "[store]\nurl = \"sqlite:policies\"\n", &["is a folder, not a database"]);
     says(house.path(), "[store]\nblobs = \"file:file\"\n", &["blobs live in a folder"]);
     // Root may write anywhere but here.
+    says(
+        house.path(),
+        "[milter]\nlisten = [\"unix:/proc/octroi/milter.sock\"]\n",
+        &["milter.listen: cannot make /proc/octroi"],
+    );
     says(house.path(), "[store]\nurl = \"sqlite:/proc/octroi/octroi.db\"\n", &["store.url: cannot make /proc/octroi"]);
 }
 

@@ -50,7 +50,7 @@ fn deaths_at_random_moments_lose_nothing() {
     let address = Mutex::new(first.address);
     let next = Mutex::new(0);
     let retries = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| send_all(&address, &next))).collect();
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| send_all(&address, &next, COUNT))).collect();
         let mut gateway = first;
         for death in 1..=DEATHS {
             // After so many messages at the hop, wherever everything else stands just then.
@@ -75,14 +75,14 @@ fn deaths_at_random_moments_lose_nothing() {
     assert!(duplicates <= retries, "{duplicates} duplicates of {retries} retries");
 }
 
-/// Sends messages until none is left, each until it is taken; how many attempts failed.
-fn send_all(address: &Mutex<SocketAddr>, next: &Mutex<usize>) -> usize {
+/// Sends messages until `count` are sent, each until it is taken; how many attempts failed.
+pub fn send_all(address: &Mutex<SocketAddr>, next: &Mutex<usize>, count: usize) -> usize {
     let mut retries = 0;
     let mut client = None;
     loop {
         let n = {
             let mut next = next.lock().unwrap();
-            if *next == COUNT {
+            if *next == count {
                 return retries;
             }
             *next += 1;

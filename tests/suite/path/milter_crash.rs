@@ -5,11 +5,43 @@
 use std::sync::Mutex;
 
 use super::both_doors::postfix_milter;
-use super::client::Client;
+use super::crash::send_all;
 use super::gateway::{House, tally};
 use super::hop::Hop;
+use super::mta::{Mta, Packet, mail};
 use super::postfix::Postfix;
 use super::{CLERK, message};
+
+/// Dies at `point`, without an answer to the MTA, and is started again; what the MTA is told the second time.
+fn dies_at(point: &str, to: &[&str]) -> Vec<Packet> {
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    let milter = house.with_milter();
+    let sent = mail("Q", "", CLERK, to, &message(point));
+    let mut gateway = house.serve_with(&[("OCTROI_CRASH_AT", point)]);
+    let mut mta = Mta::agreed(milter);
+    mta.send(&sent);
+    assert_eq!(mta.packet(), None, "{point}: it did not die before the answer");
+    gateway.ended();
+    let _gateway = house.serve();
+    let mut mta = Mta::agreed(milter);
+    mta.send(&sent);
+    let told = mta.ending();
+    let held = house.copies();
+    assert_eq!(held.len(), 1, "{point}: {held:?}");
+    assert_eq!((held[0].recipient.as_str(), held[0].state.as_str()), ("me@held.example", "held"), "{point}");
+    told
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "a release build does not die on demand")]
+fn a_death_at_each_named_point_loses_nothing() {
+    let some = [('-', b"<me@held.example>\0".to_vec()), ('c', Vec::new())];
+    for point in ["pending", "delivered", "confirmed"] {
+        assert_eq!(dies_at(point, &["one@pass.example", "me@held.example"]), some, "{point}");
+    }
+    assert_eq!(dies_at("kept", &["me@held.example"]), [('d', Vec::new())]);
+}
 
 /// Mails sent; more by the environment, for a long look.
 fn count() -> usize {
@@ -26,9 +58,9 @@ fn deaths_at_random_moments_lose_nothing_and_let_nothing_by() {
     let milter = house.with_milter();
     let first = house.serve();
     let Some(postfix) = Postfix::relaying_to(hop.address, &postfix_milter(milter)) else { return };
-    let next = Mutex::new(0);
+    let (address, next) = (Mutex::new(postfix.address), Mutex::new(0));
     let retries = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| send_all(&postfix, &next, count))).collect();
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| send_all(&address, &next, count))).collect();
         let mut gateway = first;
         for death in 1..=DEATHS {
             hop.wait("progress", |heard| heard.mails.len() >= death * count / (DEATHS + 2));
@@ -65,34 +97,4 @@ fn deaths_at_random_moments_lose_nothing_and_let_nothing_by() {
 
 fn path(to: &str) -> String {
     to.split('>').next().unwrap_or_default().trim_start_matches('<').to_owned()
-}
-
-/// Sends mails until none is left, each until it is taken; how many attempts failed.
-fn send_all(postfix: &Postfix, next: &Mutex<usize>, count: usize) -> usize {
-    let mut retries = 0;
-    let mut client = None;
-    loop {
-        let n = {
-            let mut next = next.lock().unwrap();
-            if *next == count {
-                return retries;
-            }
-            *next += 1;
-            *next - 1
-        };
-        let content = message(&format!("milter-{n}"));
-        let to = [format!("pass{n}@pass.example"), format!("held{n}@held.example")];
-        loop {
-            let mut open = match client.take().or_else(|| Client::try_greet(postfix.address)) {
-                Some(open) => open,
-                None => continue,
-            };
-            let replies = open.try_mail(CLERK, &[&to[0], &to[1]], &content);
-            if replies.as_ref().and_then(|all| all.get(4)).is_some_and(|reply| reply.starts_with("250 ")) {
-                client = Some(open);
-                break;
-            }
-            retries += 1;
-        }
-    }
 }

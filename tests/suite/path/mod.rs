@@ -26,6 +26,7 @@ mod internationalised;
 mod lmtp;
 mod login;
 mod next_hop_faults;
+mod proven_by_postfix;
 mod release;
 mod repeats;
 mod signed_behind_the_milter;
