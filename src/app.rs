@@ -12,6 +12,7 @@ mod desk;
 mod policies;
 pub mod scan;
 mod shipped;
+mod tasks;
 mod tls;
 
 use std::collections::HashMap;
@@ -36,28 +37,28 @@ use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
 use crate::deliver::outbox::{Address, Outbox, Road, RoadTls};
 use crate::deliver::settings::Hop;
+use crate::listen::crowd::Memory;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
-use crate::listen::{control, http, smtp};
+use crate::listen::settings::MilterAddress;
+use crate::listen::{control, http, milter, smtp};
+
 use crate::mail::Mailbox;
 use crate::mime;
+use crate::pipeline::digest::Addressees;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::notice::Notifier;
-use crate::pipeline::{Examiner, Pipeline};
+use crate::pipeline::{Examiner, House, Pipeline, Room};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
+
+use tasks::{Watched, loud, sweep, watch};
 
 pub use policies::{PoliciesError, house, read as read_policies};
 
 /// How long sessions may take to end once we are told to stop: longer than D4's 95 s.
 const DRAIN: Duration = Duration::from_secs(100);
-/// How often figures are taken for metrics and readiness.
-const FIGURES: Duration = Duration::from_secs(2);
-/// How often the head of the audit chain is written to the log.
-const SEAL: Duration = Duration::from_secs(60 * 60);
-/// How often expired things are swept.
-const SWEEP: Duration = Duration::from_secs(60);
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -106,19 +107,20 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         workers: Arc::new(Workers::new(workers)),
         budget: mime::Budget::default(),
         patience: settings.limits.inspection,
+        room: Room::new(settings.limits.reading),
     })
 }
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
 pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
-    let (mut faults, mut remarks) = (Vec::<StartError>::new(), Vec::new());
-    let folder = &settings.policies.path;
-    let read = policies::read(folder)
-        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
-    match read {
-        Ok((files, house)) => remarks = policies::remarks(&files, &house),
-        Err(error) => faults.push(error.into()),
+    let (mut faults, mut remarks, house) = rehearsed(&settings.policies.path);
+    if let Some(house) = house {
+        let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
+        let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
+        remarks.extend(elsewhere.map(|to| {
+            format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
+        }));
     }
     faults.extend(tls::inward(&settings.smtp).err().map(Into::into));
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
@@ -129,6 +131,21 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
         faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));
     }
     (faults, remarks)
+}
+
+/// The same for a policy folder alone.
+pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<String>) {
+    let (faults, remarks, _) = rehearsed(folder);
+    (faults, remarks)
+}
+
+fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<House>) {
+    let read = policies::read(folder)
+        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
+    match read {
+        Ok((files, house)) => (Vec::new(), policies::remarks(&files, &house), Some(house)),
+        Err(error) => (vec![error.into()], Vec::new(), None),
+    }
 }
 
 fn static_hosts(path: &Path) -> Result<HashMap<String, Vec<String>>, StartError> {
@@ -158,6 +175,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     settings: Settings,
     door: Arc<smtp::Door>,
+    milter: Arc<milter::Door>,
+    memory: Arc<Memory>,
     stop: CancellationToken,
     /// Stops what must outlive the door: outbox, sweeps.
     stop_later: CancellationToken,
@@ -175,6 +194,7 @@ impl Gateway {
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
         let store = Store::open(store_settings(&settings), Timestamp::now()).await?;
         let listeners = listeners(&settings).await?;
+        let milters = milters(&settings).await?;
         let control = control::bind(&settings.cli.socket)
             .map_err(|e| StartError::Listen(settings.cli.socket.display().to_string(), e))?;
         let pages = pages(&settings).await?;
@@ -189,6 +209,15 @@ impl Gateway {
             under_way: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
+        let memory = Arc::new(Memory::new(settings.limits.memory));
+        let milter = milter::Door::new(milter::Parts {
+            settings: &settings.smtp,
+            pipeline: pipeline.clone(),
+            metrics: metrics.clone(),
+            log: log.clone(),
+            memory: memory.clone(),
+            stop: stop.clone(),
+        });
         let door = smtp::Door::new(smtp::Parts {
             settings: settings.smtp.clone(),
             pipeline: pipeline.clone(),
@@ -196,7 +225,7 @@ impl Gateway {
             tls,
             metrics: metrics.clone(),
             log: log.clone(),
-            memory: settings.limits.memory,
+            memory: memory.clone(),
             stop: stop.clone(),
         });
         let gateway = Gateway {
@@ -206,6 +235,8 @@ impl Gateway {
             metrics,
             settings,
             door,
+            milter,
+            memory,
             stop,
             stop_later: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -214,6 +245,9 @@ impl Gateway {
         // Known before the first EHLO, so that it offers what the next hop can; away is no reason not to start.
         if let Err(fault) = hop.probe().await {
             tracing::warn!(%fault, next_hop = %hop.address(), "the next hop does not answer yet: mail will be deferred");
+        }
+        for listener in milters {
+            gateway.tasks.spawn(gateway.milter.clone().listen(listener));
         }
         gateway.run(listeners, control, accounts, pages, hop, store, log)?;
         Ok(gateway)
@@ -244,7 +278,7 @@ impl Gateway {
             hop,
             store: store.clone(),
             metrics: self.metrics.clone(),
-            door: self.door.clone(),
+            memory: self.memory.clone(),
             pipeline: self.pipeline.clone(),
             log,
             hop_away: away.clone(),
@@ -252,9 +286,11 @@ impl Gateway {
             stop: self.stop_later.clone(),
         }));
         self.tasks.spawn(sweep(store, self.pipeline.clone(), self.stop_later.clone()));
+        // The milter door hands mail back: without an SMTP door nothing waits for the next hop.
+        let has_smtp = !self.addresses.is_empty();
         let missing: http::Missing = Arc::new(move || {
             let mut missing = Vec::new();
-            if away.load(Ordering::Relaxed) {
+            if has_smtp && away.load(Ordering::Relaxed) {
                 missing.push("the next hop does not answer".to_owned());
             }
             if shut.load(Ordering::Relaxed) {
@@ -297,15 +333,12 @@ impl Gateway {
         let house = self.pipeline.examiner.house.load();
         self.pipeline.limits.adopt(&house.policy.limits);
         self.metrics.set_policy_version(&house.policy.version.to_string());
-        let observing = matches!(house.policy.mode, policy::Mode::Observe { .. });
-        self.metrics.observing.set(i64::from(observing));
+        self.metrics.observing.set(i64::from(house.policy.mode.observes(Timestamp::now())));
         let language = &self.settings.notices.language;
         if !house.policy.notices.languages().any(|known| known == language) {
             tracing::warn!(language, "policies/notices has no texts in the language of [notices]: others stand in");
         }
-        if observing {
-            tracing::warn!("policies only observe: nothing is held, refused or notified");
-        }
+        loud(house.policy.mode, Timestamp::now());
     }
 
     /// Reads policies and certificates anew. What is broken is refused with the reason, and the old stays.
@@ -336,7 +369,8 @@ impl Gateway {
     /// Takes no more mail, finishes what is under way, writes down what is known, and ends.
     pub async fn stop(self) {
         self.stop.cancel();
-        if !self.door.drained(DRAIN).await {
+        let (smtp, milter) = tokio::join!(self.door.drained(DRAIN), self.milter.drained(DRAIN));
+        if !(smtp && milter) {
             tracing::warn!("sessions were still open after {} s and are cut", DRAIN.as_secs());
         }
         self.pipeline.under_way.close();
@@ -353,6 +387,11 @@ impl Gateway {
             tracing::error!(%error, "closing the store");
         }
         let _ = std::fs::remove_file(&self.settings.cli.socket);
+        for address in &self.settings.milter.listen {
+            if let MilterAddress::Unix(path) = address {
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 }
 
@@ -364,7 +403,13 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
     let (mut terminate, mut interrupt, mut hangup) = signals().map_err(|e| StartError::Listen("signals".into(), e))?;
     let gateway = Gateway::start(loaded, log).await?;
     let listening: Vec<String> = gateway.addresses.iter().map(ToString::to_string).collect();
-    tracing::info!(smtp = listening.join(", "), next_hop = %loaded.settings.next_hop.hop, "ready");
+    let milters: Vec<String> = loaded.settings.milter.listen.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        smtp = listening.join(", "),
+        milter = milters.join(", "),
+        next_hop = %loaded.settings.next_hop.hop,
+        "ready"
+    );
     // Not under systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut watchdog = watchdog_pulse();
@@ -453,71 +498,13 @@ async fn listeners(settings: &Settings) -> Result<Vec<(TcpListener, smtp::Tls)>,
     Ok(listeners.into_iter().map(with_tls).collect())
 }
 
-struct Watched {
-    hop: Arc<NextHop>,
-    store: Store,
-    metrics: Arc<Metrics>,
-    door: Arc<smtp::Door>,
-    pipeline: Arc<Pipeline>,
-    log: Log,
-    hop_away: Arc<AtomicBool>,
-    store_away: Arc<AtomicBool>,
-    stop: CancellationToken,
-}
-
-/// Keeps the gauges and the readiness true, and idle connections young.
-async fn watch(watched: Watched) {
-    let mut beat = tokio::time::interval(FIGURES);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = watched.stop.cancelled() => return,
-            _ = beat.tick() => {}
-        }
-        watched.hop.sweep().await;
-        watched.hop_away.store(watched.hop.answers().await.is_err(), Ordering::Relaxed);
-        let metrics = &watched.metrics;
-        metrics.content_in_flight.set(i64::try_from(watched.door.in_flight()).unwrap_or(i64::MAX));
-        metrics.log_dropped.raise_to(watched.log.dropped());
-        metrics.set_limits(watched.pipeline.limits.figures());
-        match watched.store.figures().await {
-            Ok(figures) => {
-                watched.store_away.store(figures.quota_reached, Ordering::Relaxed);
-                metrics.held.set(figures.held as i64);
-                metrics.outbox.set(figures.outbox as i64);
-                metrics.journal_dropped.raise_to(figures.journal_dropped);
-            }
-            Err(error) => {
-                tracing::error!(%error, "the store does not answer");
-                watched.store_away.store(true, Ordering::Relaxed);
-            }
-        }
+async fn milters(settings: &Settings) -> Result<Vec<milter::Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for address in &settings.milter.listen {
+        let listener = milter::Listener::bind(address).await;
+        listeners.push(listener.map_err(|e| StartError::Listen(address.to_string(), e))?);
     }
-}
-
-/// Everything expires; and the head of the audit chain goes to the log, which stands elsewhere (decision D27).
-async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
-    let mut beat = tokio::time::interval(SWEEP);
-    let mut seal = tokio::time::interval(SEAL);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = beat.tick() => {}
-            _ = seal.tick() => {
-                match store.audit_head().await {
-                    Ok(head) => tracing::info!(%head, "audit sealed"),
-                    Err(error) => tracing::error!(%error, "the audit chain could not be sealed"),
-                }
-                continue;
-            }
-        }
-        pipeline.limits.forget_idle();
-        match store.sweep(Timestamp::now()).await {
-            Ok(swept) => tracing::debug!(?swept, "swept"),
-            Err(error) => tracing::error!(%error, "expired things could not be swept"),
-        }
-    }
+    Ok(listeners)
 }
 
 fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartError> {
@@ -552,7 +539,8 @@ fn notifier(settings: &Settings) -> Notifier {
         // Our name was read as a domain, or is `localhost`: behind an @ it makes a mailbox.
         Mailbox::parse(&format!("postmaster@{}", settings.smtp.hostname)).expect("our name is a domain")
     });
-    Notifier::new(from, notices.language, notices.charter, TimeZone::system())
+    let digest = (!notices.digest_to.is_empty()).then_some(Addressees { to: notices.digest_to, at: notices.digest_at });
+    Notifier::new(from, notices.language, notices.charter, digest, TimeZone::system())
 }
 
 fn store_settings(settings: &Settings) -> store::Settings {

@@ -4,6 +4,7 @@
 // Pure: values in, values out. No tokio, sockets, files, clock or randomness.
 pub mod mail;
 pub mod smtp;
+pub mod milter;
 pub mod mime;
 pub mod document;
 pub mod detect;

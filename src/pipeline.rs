@@ -10,31 +10,34 @@
 
 mod act;
 mod confirm;
+pub mod digest;
 mod gather;
+mod later;
 mod left_over;
 pub mod limits;
 pub mod notice;
 mod recent;
 mod record;
+mod room;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
+pub use room::Room;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Onward;
 use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
-use crate::detect::recipient::{Class, Recipient};
-use crate::detect::text::Text;
-use crate::detect::{Detectors, Finding};
+use crate::detect::recipient::Recipient;
+use crate::detect::{Detectors, Finding, text};
 use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, Tls, reply};
-use crate::mime::{self, Message};
-use crate::policy::limits::Party;
+use crate::mime::{self, Message, Stop};
+use crate::policy::limits::{Addressed, Party};
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{Policy, Question, class_judged};
 use crate::store::{Journal, Store, StoreError};
@@ -54,6 +57,8 @@ pub struct Examiner {
     pub budget: mime::Budget,
     /// From the final dot to the verdict (decision D4).
     pub patience: Duration,
+    /// Memory for reading, shared by all messages.
+    pub room: Room,
 }
 
 /// The whole path.
@@ -79,13 +84,18 @@ pub enum Fault {
     Worker(#[from] WorkerFault),
     #[error("the task of a transaction died")]
     Task,
+    #[error("no memory for reading became free in time")]
+    Room,
 }
 
 impl Fault {
     /// The one place where a fault of ours becomes a reply: never a silent pass (promise 2).
     fn into_reply(self) -> Reply {
         tracing::error!(fault = %self, "mail deferred");
-        reply::OUR_FAULT.reply()
+        match self {
+            Fault::Room => reply::NO_MEMORY.reply(),
+            _ => reply::OUR_FAULT.reply(),
+        }
     }
 }
 
@@ -98,6 +108,8 @@ pub struct Examined {
     pub findings: Vec<Finding>,
     pub verdicts: Verdicts,
     pub policy: String,
+    /// The memory that all this takes.
+    _place: room::Place,
 }
 
 /// What became of one recipient's copy.
@@ -171,7 +183,7 @@ impl Pipeline {
             return Ok(Reservation::default());
         }
         let house = self.examiner.house.load();
-        let sender = gather::sender(from, client);
+        let sender = gather::sender(from, client, &house.policy.units);
         let party = Party::new(client.address, client.login.as_deref(), &sender, &house.policy);
         self.limits.begin(&party, house.policy.mode.observes(now))
     }
@@ -187,7 +199,8 @@ impl Pipeline {
         let examined = self.examiner.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
         match examined {
             Ok(examined) => {
-                let (mail, examined, mut outcome, onward) = match reserved.classes(&examined.classes()) {
+                let addressed = self.addressed(&examined, reserved.asks_lists(), mail.received);
+                let (mail, examined, mut outcome, onward) = match reserved.addressed(&addressed) {
                     Ok(()) => self.act(mail, examined, onward).await,
                     Err(exceeded) => refuse(exceeded, mail, examined, onward).await,
                 };
@@ -205,6 +218,18 @@ impl Pipeline {
                 (Processed { mail, examined: None, outcome }, onward)
             }
         }
+    }
+}
+
+impl Pipeline {
+    /// Each recipient as limits see it: the class is that of the rules.
+    fn addressed(&self, examined: &Examined, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
+        let house = self.examiner.house.load();
+        let addressed = |recipient: &Recipient| {
+            let class = class_judged(recipient, &examined.findings);
+            Addressed::new(class, recipient.mailbox.as_ref(), by_list, &house.policy, instant)
+        };
+        examined.recipients.iter().map(addressed).collect()
     }
 }
 
@@ -230,11 +255,19 @@ impl Examiner {
         instant: Timestamp,
     ) -> Result<Examined, Fault> {
         let house = self.house.load_full();
-        let message = aside(content.len(), || mime::parse(content, &self.budget)); // never fails: a defect is evidence
-        let sender = gather::sender(&envelope.reverse_path, client);
-        let recipients = self.classify(&house.policy, envelope, instant).await;
-        let opened = self.open_documents(&message).await?;
-        let texts: Vec<Text> = aside(content.len(), || crate::detect::text::gather(&message, &opened));
+        let began = Instant::now();
+        // Some of the time; what is left must do for reading.
+        let mut place = self.room.take(content.len(), self.patience / 3).await?;
+        let is_late = || began.elapsed() >= self.patience;
+        // Never fails: a defect is evidence.
+        let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
+        let sender = gather::sender(&envelope.reverse_path, client, &house.policy.units);
+        let recipients = self.classify(&house.policy, envelope, instant, began).await;
+        let opened = self.open_documents(&message, began + self.patience).await?;
+        let (texts, ended) = aside(content.len(), || text::gather_until(&message, &opened, &Stop::when(&is_late)));
+        if let Some(ended) = ended {
+            message.exceeded = Some(ended);
+        }
         let evidence = Evidence {
             envelope,
             sender: &sender,
@@ -244,7 +277,8 @@ impl Examiner {
             opened: &opened,
             people: &house.policy.people,
         };
-        let findings = aside(content.len(), || house.detectors.inspect(&evidence)); // facts, no opinions
+        // Facts, no opinions.
+        let findings = aside(content.len(), || house.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
         let verdicts = house.policy.judge(&Question {
             sender: &sender,
             recipients: &recipients,
@@ -255,7 +289,8 @@ impl Examiner {
             instant,
         }); // one per recipient
         let policy = house.policy.version.to_string();
-        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy })
+        self.room.shrink(&mut place, content.len());
+        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy, _place: place })
     }
 }
 
@@ -271,11 +306,6 @@ impl Examined {
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
         self.findings.iter().any(|f| f.kind == crate::detect::Kind::PrivateCorrespondence)
-    }
-
-    /// The class of each recipient, as rules see it.
-    fn classes(&self) -> Vec<Class> {
-        self.recipients.iter().map(|recipient| class_judged(recipient, &self.findings)).collect()
     }
 
     /// The disposition of the whole, as `scan` prints it.

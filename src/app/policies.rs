@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError};
 use crate::pipeline::House;
-use crate::policy::{Faults, Mode, Policy};
+use crate::policy::fault::source;
+use crate::policy::{Fault, Faults, Mode, Policy};
 
 /// Why policies cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +19,6 @@ pub enum PoliciesError {
     TooMuch(PathBuf, usize, u64),
     #[error("the policies in {0} are not in order:\n{1}")]
     Faults(PathBuf, Faults),
-    #[error("the policies in {0} are not in order:\n{1}")]
-    Markings(PathBuf, VocabularyError),
 }
 
 impl PoliciesError {
@@ -42,6 +41,14 @@ pub fn remarks(files: &BTreeMap<String, Vec<u8>>, house: &House) -> Vec<String> 
             "domains/own.list names no domain: nobody is one of yours, so nobody may send; write one domain a line"
                 .to_owned(),
         );
+    }
+    let unnamed: Vec<&str> = house.policy.units.unnamed().collect();
+    if let Some(first) = unnamed.first() {
+        remarks.push(format!(
+            "units/people.csv: {} of its units stand in no file of units, such as `{first}`; write [unit.\"{first}\"] into \
+             units/units.toml, or mend the name",
+            unnamed.len()
+        ));
     }
     for rule in house.policy.rules.iter() {
         let Some(notice) = &rule.notice else { continue };
@@ -97,7 +104,7 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
 
 /// Checks the files as a whole and builds the detectors from their words and lists.
 pub fn house(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<House, PoliciesError> {
-    let policy = Policy::load(files).map_err(|faults| PoliciesError::Faults(folder.to_owned(), faults))?.in_mode(mode);
+    let loaded = Policy::load(files);
     let mut texts: Vec<(&str, String)> = files
         .iter()
         .filter(|(path, _)| path.starts_with("markings/") && path.ends_with(".toml"))
@@ -106,13 +113,33 @@ pub fn house(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Re
     texts.sort_by_key(|(path, _)| {
         VOCABULARIES.iter().position(|name| path.contains(name)).unwrap_or(VOCABULARIES.len())
     });
-    let markings = Markings::parse(texts.iter().map(|(path, text)| (*path, text.as_str())))
-        .map_err(|error| PoliciesError::Markings(folder.to_owned(), error))?;
+    let markings = Markings::parse(texts.iter().map(|(path, text)| (*path, text.as_str())));
+    let (policy, markings) = match (loaded, markings) {
+        (Ok(policy), Ok(markings)) => (policy.in_mode(mode), markings),
+        // The faults of all files at once, whichever room reads them.
+        (policy, markings) => {
+            let mut faults = policy.err().map(|faults| faults.0).unwrap_or_default();
+            let text = |path: &str| texts.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text);
+            faults.extend(markings.err().into_iter().flatten().map(|error| vocabulary(&error, text(&error.file))));
+            return Err(PoliciesError::Faults(folder.to_owned(), Faults(faults)));
+        }
+    };
     let services = policy.lists.services();
     let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
     let lookalikes = Lookalikes::new(policy.imitable());
     let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes);
     Ok(House { policy, detectors })
+}
+
+/// A fault of a file of markings, as the others are told.
+fn vocabulary(error: &VocabularyError, text: &str) -> Fault {
+    let fault = Fault::at(&source(&error.file, text), error.span.clone(), error.message.clone());
+    // "unknown field `rnak`, expected one of `id`, `rank`, …": the reader of TOML names every field in backticks.
+    let mut named = error.message.split('`').skip(1).step_by(2);
+    match named.next().filter(|_| error.message.starts_with("unknown field")) {
+        Some(field) => fault.nearest(field, named),
+        None => fault.help("markings/france.toml shows and explains every key"),
+    }
 }
 
 fn link_kind(list: &str) -> Option<LinkKind> {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::print;
 use crate::app::{self, StartError};
+use crate::config;
 
 /// Checks settings, policies and what they point to; tells every fault and what to write instead
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,14 @@ pub struct Args {}
 pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
     let loaded = match super::settings(config) {
         Ok(loaded) => loaded,
-        Err(code) => return code,
+        Err(code) => {
+            // The policies have faults of their own, and are read for them all the same.
+            let folder = config::policies_folder(config);
+            if folder.is_dir() {
+                app::rehearse_policies(&folder).0.iter().for_each(print::start_error);
+            }
+            return code;
+        }
     };
     print::warnings(&loaded.warnings);
     let faults = loaded.verify().err();

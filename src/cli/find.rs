@@ -43,12 +43,20 @@ fn row(found: &Found) -> Vec<String> {
         Some(state) => format!("{}, now {}", found.disposition, state.as_str()),
         None => found.disposition.clone(),
     };
+    let what = match &found.observed {
+        Some(observed) => format!("{what}, observed {observed}"),
+        None => what,
+    };
     vec![
         format!("{:.0}", found.received),
         found.id.clone(),
         found.queue_id.clone().unwrap_or_else(|| "-".into()),
-        if found.sender.is_empty() { "<>".into() } else { found.sender.clone() },
-        found.recipient.clone(),
+        match found.sender.as_deref() {
+            None => "-".into(),
+            Some("") => "<>".into(),
+            Some(sender) => sender.to_owned(),
+        },
+        found.recipient.clone().unwrap_or_else(|| "-".into()),
         what,
         found.rules.first().cloned().unwrap_or_else(|| "-".into()),
         found.reply.clone().unwrap_or_else(|| "-".into()),

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::build::Reader;
 use super::{Mode, Policies, Settings};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
-use crate::listen::settings::{Auth, Door, InwardTlsMode};
+use crate::listen::settings::{Auth, Door, InwardTlsMode, MilterAddress, MilterDoor};
 
 impl Reader {
     pub(super) fn check(&mut self, settings: &Settings) {
-        self.check_who_may_speak(&settings.smtp);
+        self.check_who_may_speak(&settings.smtp, &settings.milter);
         self.check_tls(settings);
         self.check_roads(settings);
         self.check_numbers(settings);
@@ -29,21 +29,24 @@ impl Reader {
     }
 
     /// Decision D6.
-    fn check_who_may_speak(&mut self, smtp: &Door) {
-        if smtp.listen.is_empty() && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen")) {
+    fn check_who_may_speak(&mut self, smtp: &Door, milter: &MilterDoor) {
+        if smtp.listen.is_empty()
+            && smtp.tls.listen.is_empty()
+            && milter.listen.is_empty()
+            && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen"))
+        {
             self.report("smtp.listen", "is empty: no mail could come in", "write listen = [\"127.0.0.1:10025\"]");
         }
-        let open =
-            smtp.listen.iter().chain(&smtp.tls.listen).find(|address| !address.ip().to_canonical().is_loopback());
-        if let Some(address) = open
+        let doors = smtp.listen.iter().chain(&smtp.tls.listen).map(|address| ("smtp.listen", address));
+        let open = doors.chain(inet(milter)).find(|(_, address)| !address.ip().to_canonical().is_loopback());
+        if let Some((path, address)) = open
             && smtp.clients.is_loopback_only()
-            && smtp.client_certs.is_none()
-            && smtp.auth == Auth::Off
+            && (path != "smtp.listen" || smtp.client_certs.is_none() && smtp.auth == Auth::Off)
         {
             self.report(
-                "smtp.listen",
+                path,
                 format!("{address} can be reached from other machines, but nobody there may send"),
-                "name them: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen on 127.0.0.1 only",
+                "name them in [smtp]: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen on 127.0.0.1 only",
             );
         }
         if smtp.clients.0.iter().any(|network| network.prefix_len() == 0) {
@@ -94,6 +97,7 @@ impl Reader {
     fn check_roads(&mut self, settings: &Settings) {
         let doors = settings.smtp.listen.iter().map(|address| ("smtp.listen", *address));
         let doors = doors.chain(settings.smtp.tls.listen.iter().map(|address| ("smtp.tls.listen", *address)));
+        let doors = doors.chain(inet(&settings.milter).map(|(path, address)| (path, *address)));
         let pages = [("web.listen", settings.web), ("metrics.listen", settings.metrics)];
         let pages = pages.into_iter().filter_map(|(path, address)| Some((path, address?)));
         let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
@@ -191,6 +195,14 @@ fn is_near(hop: &Hop) -> bool {
             host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.to_canonical().is_loopback())
         }
     }
+}
+
+/// The milter door's addresses that are not in the file system.
+fn inet(milter: &MilterDoor) -> impl Iterator<Item = (&'static str, &SocketAddr)> {
+    milter.listen.iter().filter_map(|place| match place {
+        MilterAddress::Inet(address) => Some(("milter.listen", address)),
+        MilterAddress::Unix(_) => None,
+    })
 }
 
 /// Whether two listening addresses cannot both be had: the same port on the same or on all addresses.

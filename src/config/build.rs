@@ -13,7 +13,7 @@ use super::{Cli, Dns, Limits, Loaded, Notices, Policies, Retention, Settings, St
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
 use crate::listen::control::{Account, Accounts, Role, User};
 use crate::listen::log;
-use crate::listen::settings::{Door, InwardTls, Networks, Timeouts, TrustedPeers};
+use crate::listen::settings::{Door, InwardTls, MilterAddress, MilterDoor, Networks, Timeouts, TrustedPeers};
 use crate::mail::Domain;
 
 /// Builds the settings; `faults` are those already found.
@@ -104,6 +104,7 @@ impl Reader {
         let store = self.store();
         Settings {
             smtp: self.door(),
+            milter: self.milter_door(),
             next_hop: self.next_hop(),
             release: self.optional("release.via"),
             retention: Retention {
@@ -127,6 +128,8 @@ impl Reader {
                 from: self.optional("notices.from"),
                 language: self.one::<Language>("notices.language").0,
                 charter: self.optional::<WebAddress>("notices.charter").map(|address| address.0),
+                digest_to: self.many("notices.digest_to"),
+                digest_at: self.one("notices.digest_at"),
             },
             dns: Dns { server: self.optional("dns.server"), fixed: self.optional_path("dns.static") },
             log: log::Settings {
@@ -136,6 +139,7 @@ impl Reader {
             },
             limits: Limits {
                 memory: self.one::<ByteSize>("limits.memory").0,
+                reading: self.one::<ByteSize>("limits.reading").0,
                 inspection: self.one("limits.inspection"),
                 workers: self.one("limits.workers"),
             },
@@ -148,13 +152,6 @@ impl Reader {
     }
 
     fn not_built_yet(&mut self) {
-        if let Some(entry) = self.values.entries.get("milter.listen")
-            && !entry.items.is_empty()
-        {
-            let help = "leave [milter] out and let the MTA hand mail to [smtp] listen";
-            let fault = self.fault_at(&entry.place.clone(), "the milter door comes with a later version", help);
-            self.faults.push(fault);
-        }
         if let Some(entry) = self.values.entries.get("shared.url")
             && entry.items.iter().any(|item| item.text != "memory:")
         {
@@ -195,6 +192,15 @@ impl Reader {
             },
             timeouts: Timeouts { command: self.one("smtp.timeouts.command"), data: self.one("smtp.timeouts.data") },
         }
+    }
+
+    fn milter_door(&mut self) -> MilterDoor {
+        let listen = self.many("milter.listen");
+        let place = |address| match address {
+            MilterAddress::Unix(path) => MilterAddress::Unix(self.path(path)),
+            inet => inet,
+        };
+        MilterDoor { listen: listen.into_iter().map(place).collect() }
     }
 
     fn next_hop(&mut self) -> NextHop {

@@ -25,7 +25,7 @@ use std::time::Duration;
 use crate::deliver::settings::{Hop, NextHop};
 use crate::listen::control::Accounts;
 use crate::listen::log;
-use crate::listen::settings::Door;
+use crate::listen::settings::{Door, MilterDoor};
 use crate::mail::Mailbox;
 
 pub use fault::{Fault, Faults, draw};
@@ -34,6 +34,7 @@ pub use fault::{Fault, Faults, draw};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub smtp: Door,
+    pub milter: MilterDoor,
     pub next_hop: NextHop,
     /// Where released mail goes; the next hop where unset (decision D10).
     pub release: Option<Hop>,
@@ -111,6 +112,10 @@ pub struct Notices {
     pub language: String,
     /// The address of the charter that notices name.
     pub charter: Option<String>,
+    /// The security team; nobody: no digest.
+    pub digest_to: Vec<Mailbox>,
+    /// The time of day of the digest, in the system's zone.
+    pub digest_at: jiff::civil::Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +130,8 @@ pub struct Dns {
 pub struct Limits {
     /// Bytes of message content in flight at most, over all sessions; beyond it 452.
     pub memory: u64,
+    /// Bytes for reading messages at most, over all of them; beyond it mail waits, then 452.
+    pub reading: u64,
     /// From the final dot to the verdict (decision D4).
     pub inspection: Duration,
     /// Worker processes that open documents.
@@ -183,6 +190,16 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, Faults> {
     let mut loaded = parse(&text, &name, environment)?;
     loaded.file = file;
     Ok(loaded)
+}
+
+/// Where the policies are, also by settings that have faults: as the file says it, else the default.
+pub fn policies_folder(named: Option<&Path>) -> PathBuf {
+    let file = named.map(Path::to_owned).or_else(default_file).unwrap_or_default();
+    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    let (table, _) = toml::de::DeTable::parse_recoverable(&text);
+    let said = table.get_ref().get("policies").and_then(|policies| policies.get_ref().get("path"));
+    let path = said.and_then(|path| path.get_ref().as_str()).unwrap_or("policies");
+    file.parent().unwrap_or(Path::new("")).join(path)
 }
 
 /// Reads settings from a text. Relative paths in it start at the folder of `name`.

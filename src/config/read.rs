@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::words::{listing, nearest};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::listen::log;
-use crate::listen::settings::{Auth, BareNewline, BeforeUs, InwardTlsMode};
+use crate::listen::settings::{Auth, BareNewline, BeforeUs, InwardTlsMode, MilterAddress};
 use crate::mail::{Domain, Mailbox};
 
 /// A value that can be read from one text of the settings.
@@ -145,6 +145,24 @@ impl Setting for SocketAddr {
     }
 }
 
+/// `inet:address:port` or `unix:path`.
+impl Setting for MilterAddress {
+    fn read(text: &str) -> Result<MilterAddress, String> {
+        let text = text.trim();
+        match text.split_once(':') {
+            Some(("inet" | "inet6", place)) => match place.split_once('@') {
+                // Sendmail writes it so.
+                Some((port, host)) => Err(format!("\"{text}\": write the address first: \"inet:{host}:{port}\"")),
+                None => SocketAddr::read(place).map(MilterAddress::Inet),
+            },
+            Some(("unix" | "local", path)) if !path.is_empty() => Ok(MilterAddress::Unix(PathBuf::from(path))),
+            _ => Err(format!(
+                "\"{text}\" is no place for a filter; write \"inet:127.0.0.1:10027\" or \"unix:/run/octroi/milter.sock\""
+            )),
+        }
+    }
+}
+
 /// `host:port`, `lmtp:host:port` or `lmtp:/path`.
 impl Setting for Hop {
     fn read(text: &str) -> Result<Hop, String> {
@@ -246,6 +264,16 @@ impl Setting for PathBuf {
 impl Setting for jiff::civil::Date {
     fn read(text: &str) -> Result<jiff::civil::Date, String> {
         text.trim().parse().map_err(|_| format!("\"{text}\" is no date; write year-month-day: \"2027-03-31\""))
+    }
+}
+
+impl Setting for jiff::civil::Time {
+    fn read(text: &str) -> Result<jiff::civil::Time, String> {
+        let read = text.trim().split_once(':').and_then(|(hour, minute)| {
+            let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+            jiff::civil::Time::new(number(hour)?, number(minute)?, 0, 0).ok()
+        });
+        read.ok_or_else(|| format!("\"{text}\" is no time of day; write hours and minutes: \"07:30\""))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::mail::{Content, Mail, Reply, Tls, reply};
 
 pub mod connection;
 pub mod dsn;
+pub mod hand_back;
 pub mod mx;
 pub mod next_hop;
 pub mod notice;
@@ -23,7 +24,8 @@ pub mod relay;
 pub mod settings;
 pub mod stream;
 
-/// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop.
+/// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop, the milter
+/// door hands it back to the MTA it came from.
 ///
 /// Called in the order `choose`, then `deliver`; or `abandon`.
 pub trait Onward: Send + 'static {

@@ -24,8 +24,8 @@ use plan::{Plan, plan};
 mod plan;
 
 /// Transactions under way at once.
-const AT_ONCE: usize = 4;
-/// RFC 5321 §4.5.3.2 allows minutes; the final dot's ten would keep one of four couriers too long.
+const AT_ONCE: usize = 12;
+/// RFC 5321 §4.5.3.2 allows minutes; the final dot's ten would keep one of the couriers too long.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// First wait after a 4xx; doubled each time up to [`LONGEST`], less up to a quarter.
 const FIRST: Duration = Duration::from_secs(60);

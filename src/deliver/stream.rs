@@ -98,5 +98,5 @@ pub fn negotiated(connection: &CommonState, verified: bool) -> Tls {
         _ => "TLS",
     };
     let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
-    Tls { version, cipher: suite.unwrap_or("unknown"), verified }
+    Tls { version: version.into(), cipher: suite.unwrap_or("unknown").into(), verified }
 }

@@ -19,7 +19,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         .filter_map(|recipient| recipient.mailbox.as_ref())
         .map(|mailbox| mailbox.key())
         .collect();
-    for text in look.evidence.texts {
+    for text in look.texts() {
         if memchr::memchr(b'@', text.normal.as_bytes()).is_none() {
             continue;
         }

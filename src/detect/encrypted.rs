@@ -3,6 +3,7 @@
 
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::Look;
+use crate::mime::{Body, Part};
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for (place, extract) in look.files() {
@@ -27,7 +28,8 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         if part.declared_type == "multipart/encrypted" {
             findings.push(Finding::new(Kind::Encrypted, "body").value("pgp"));
         }
-        if matches!(part.extension.as_str(), "pgp" | "gpg") && part.declared_type != "application/pgp-encrypted" {
+        let armoured = matches!(part.extension.as_str(), "pgp" | "gpg") && !is_signature_or_key(part);
+        if armoured && part.declared_type != "application/pgp-encrypted" {
             findings.push(Finding::new(Kind::Encrypted, place()).value("pgp"));
         }
     }
@@ -35,4 +37,16 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for (_, text) in look.body_texts().filter(|(_, text)| text.original.contains("-----BEGIN PGP MESSAGE-----")) {
         findings.push(Finding::new(Kind::Encrypted, text.place.as_str()).value("pgp"));
     }
+}
+
+/// A detached signature or a public key hides nothing (RFC 9580 §6.2.1; RFC 3156 §5 and §7).
+fn is_signature_or_key(part: &Part) -> bool {
+    if matches!(part.declared_type.as_str(), "application/pgp-signature" | "application/pgp-keys") {
+        return true;
+    }
+    let Body::Attachment(bytes) = &part.body else { return false };
+    let armour = bytes.trim_ascii_start();
+    [&b"-----BEGIN PGP SIGNATURE-----"[..], b"-----BEGIN PGP PUBLIC KEY BLOCK-----"]
+        .iter()
+        .any(|head| armour.starts_with(head))
 }

@@ -76,7 +76,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(Kind::Link, place).value(kind.as_str()).excerpt(look::excerpt(url)));
         }
     };
-    for text in look.evidence.texts {
+    for text in look.texts() {
         for url in urls(&text.original) {
             if is_body(&text.place) {
                 seen.insert(url.to_owned());
@@ -251,7 +251,10 @@ fn hrefs(html: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     for attribute in ["href", "action"] {
         for (at, _) in lower.match_indices(attribute).take(MOST) {
-            let Some(value) = html[at + attribute.len()..].trim_start().strip_prefix('=').map(str::trim_start) else {
+            // No farther than the longest address: its end may be missing.
+            let from = at + attribute.len();
+            let window = &html[from..html.floor_char_boundary(from + LONGEST)];
+            let Some(value) = window.trim_start().strip_prefix('=').map(str::trim_start) else {
                 continue;
             };
             let value = match value.chars().next() {

@@ -6,6 +6,7 @@ use crate::detect::evidence::Evidence;
 use crate::detect::text::Text;
 use crate::detect::triggers::{Hit, Topic};
 use crate::document::Extract;
+use crate::mime::Stop;
 
 /// Longest excerpt, in characters: enough to recognise the line, too little to carry the matter.
 const EXCERPT: usize = 80;
@@ -16,15 +17,21 @@ pub struct Look<'a> {
     pub evidence: &'a Evidence<'a>,
     /// Where a text holds the beginning of something a detector knows, ordered by text and offset.
     hits: Vec<Hit>,
+    stop: &'a Stop<'a>,
 }
 
 impl<'a> Look<'a> {
-    pub fn new(tables: &'a Detectors, evidence: &'a Evidence<'a>) -> Look<'a> {
+    pub fn new(tables: &'a Detectors, evidence: &'a Evidence<'a>, stop: &'a Stop<'a>) -> Look<'a> {
         let mut hits = Vec::new();
-        for (index, text) in evidence.texts.iter().enumerate() {
+        for (index, text) in evidence.texts.iter().enumerate().take_while(|_| !stop.now()) {
             tables.triggers.scan(index, &text.normal, &mut hits);
         }
-        Look { tables, evidence, hits }
+        Look { tables, evidence, hits, stop }
+    }
+
+    /// Every text, until the time is up: the loops that cost most go over these.
+    pub fn texts(&self) -> impl Iterator<Item = &'a Text> + '_ {
+        self.evidence.texts.iter().take_while(|_| !self.stop.now())
     }
 
     /// Offsets into `normal` of text number `index` where a literal of this topic ends.

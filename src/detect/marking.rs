@@ -13,6 +13,8 @@ use crate::detect::vocabulary::{Markings, Strength, split};
 
 /// Lines at the head and at the foot of a text where a mark is at home.
 const EDGE: usize = 5;
+/// Bytes of a line that is short enough to be nothing but a mark.
+const SHORT: usize = 48;
 /// Distinct levels in one text beyond which it is about classification.
 const ABOUT: usize = 3;
 /// Header fields in which people or programs write a marking as free text.
@@ -20,7 +22,7 @@ const HEADERS: &[&str] = &["Keywords", "Comments", "X-Marking", "X-Classificatio
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let markings = &look.tables.markings;
-    for (index, text) in look.evidence.texts.iter().enumerate() {
+    for (index, text) in look.texts().enumerate() {
         if text.place == "subject" {
             let bare = look::subject(&text.normal).bare;
             let original = look::subject(&text.original).bare;
@@ -73,25 +75,27 @@ fn names(look: &Look<'_>) -> Vec<(String, String)> {
 fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
     let markings = &look.tables.markings;
     let zone = zone(&text.place);
-    let triggered = look.has_hit(index, Topic::Marking);
-    if !triggered && zone != Zone::Margin && !text.normal.lines().any(stance::may_be_spaced_out) {
+    let triggered = look.has_hit(index, Topic::Marking) || look.has_hit(index, Topic::PlainMarking);
+    if !triggered && zone != Zone::Margin && !may_be_disguised(text) {
         return Vec::new();
     }
     let normal: Vec<&str> = text.normal.lines().collect();
     let original: Vec<&str> = text.original.lines().collect();
     let paired = normal.len() == original.len();
     let filled: Vec<usize> = (0..normal.len()).filter(|&i| !normal[i].trim().is_empty()).collect();
-    let ends: BTreeSet<usize> = text_lines(look, index, Topic::Marking, &text.normal);
+    let mut lines = text_lines(look, index, Topic::Marking, &text.normal);
+    let plain = text_lines(look, index, Topic::PlainMarking, &text.normal);
+    lines.extend(plain.into_iter().filter(|&i| !paired || may_mark_plainly(original[i])));
     let mut marks = Vec::new();
     let mut skip = None;
     for (nth, &i) in filled.iter().enumerate() {
         if skip.take() == Some(i) {
             continue;
         }
-        let spaced = stance::may_be_spaced_out(normal[i]);
         // A mark may be broken over two lines, or have its letters apart; short lines are looked at for that.
-        let near = ends.contains(&i) || nth + 1 < filled.len() && ends.contains(&filled[nth + 1]);
-        let worth = near || spaced || zone == Zone::Margin || triggered && normal[i].len() < 48;
+        let near = lines.contains(&i) || nth + 1 < filled.len() && lines.contains(&filled[nth + 1]);
+        let short = normal[i].len() < SHORT && (!lines.is_empty() || paired && is_capitals(original[i]));
+        let worth = near || short || zone == Zone::Margin || stance::may_be_spaced_out(normal[i]);
         if !worth {
             continue;
         }
@@ -123,15 +127,39 @@ fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
     without_definitions(look, text, zone, marks)
 }
 
+/// Whether the text has a line that may be a mark although no word of it is known: letters apart, or words cut.
+fn may_be_disguised(text: &Text) -> bool {
+    text.normal.lines().any(stance::may_be_spaced_out)
+        || text.original.lines().any(|line| line.len() < SHORT * 2 && is_capitals(line))
+}
+
+/// Six letters at least, and none of them small.
+fn is_capitals(line: &str) -> bool {
+    let (mut capitals, mut small) = (0u32, 0u32);
+    for b in line.bytes() {
+        capitals += u32::from(b.is_ascii_uppercase());
+        small += u32::from(b.is_ascii_lowercase());
+    }
+    small == 0 && capitals >= 6 && !line.chars().any(char::is_lowercase)
+}
+
+/// Whether an ordinary word on this line may be a mark: some word stands in capitals, or after a label.
+fn may_mark_plainly(line: &str) -> bool {
+    let capital = |c: char| c.is_alphabetic() && !c.is_lowercase();
+    line.contains([':', '=', '：', '\t', '|'])
+        || line.bytes().zip(line.bytes().skip(1)).any(|(a, b)| a.is_ascii_uppercase() && b.is_ascii_uppercase())
+        || !line.is_ascii() && line.chars().zip(line.chars().skip(1)).any(|(a, b)| capital(a) && capital(b))
+}
+
 /// The lines on which hits end.
 fn text_lines(look: &Look<'_>, index: usize, topic: Topic, normal: &str) -> BTreeSet<usize> {
     let mut lines = BTreeSet::new();
     let (mut line, mut at) = (0, 0);
     for hit in look.hits(index, topic) {
         // A hit ends behind its last letter; the letter itself names the line.
-        let end = hit.saturating_sub(1).max(at);
-        line += memchr::memchr_iter(b'\n', &normal.as_bytes()[at..end.min(normal.len())]).count();
-        at = end.min(normal.len());
+        let end = hit.saturating_sub(1).max(at).min(normal.len());
+        line += memchr::memchr_iter(b'\n', &normal.as_bytes()[at..end]).count();
+        at = end;
         lines.insert(line);
     }
     lines

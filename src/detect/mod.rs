@@ -47,6 +47,7 @@ pub use link::{LinkHosts, LinkKind};
 pub use lookalike::Lookalikes;
 pub use vocabulary::{Markings, VocabularyError};
 
+use crate::mime::Stop;
 use evidence::Evidence;
 use look::Look;
 use triggers::Triggers;
@@ -91,10 +92,22 @@ impl Detectors {
 
     /// Every fact about one mail. Pure: the same evidence gives the same findings in the same order.
     pub fn inspect(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
-        let look = Look::new(self, evidence);
+        self.inspect_until(evidence, &Stop::never())
+    }
+
+    /// The same, but ends when told to: what was left out is a finding, never silence (decision D17).
+    pub fn inspect_until(&self, evidence: &Evidence<'_>, stop: &Stop<'_>) -> Vec<Finding> {
+        let look = Look::new(self, evidence, stop);
         let mut findings = Vec::new();
-        for detect in DETECTORS {
+        for detect in DETECTORS.iter().take_while(|_| !stop.now()) {
             detect(&look, &mut findings);
+        }
+        if stop.said() {
+            // It costs nothing, and nobody may read what is private (decision D20).
+            if !findings.iter().any(|finding| finding.kind == Kind::PrivateCorrespondence) {
+                private_correspondence::detect(&look, &mut findings);
+            }
+            findings.push(uninspectable::out_of_time());
         }
         // Decision D20: of a private mail only kind and rank are kept.
         if findings.iter().any(|finding| finding.kind == Kind::PrivateCorrespondence) {

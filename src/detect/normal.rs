@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The normal form in which all patterns are searched: one spelling for what a reader sees as the same.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -10,14 +12,14 @@ const SPACED_OUT: usize = 6;
 /// Lower case, accents stripped, NFKD, invisible characters removed, look-alike letters folded to Latin, quotes and
 /// dashes of one kind, runs of blanks as one; line ends stay, as `\n`. Idempotent.
 pub fn normalise(text: &str) -> String {
-    let mut out = Folded { text: String::with_capacity(text.len()), look_alikes: false };
+    let mut out = Folded { text: Vec::with_capacity(text.len()), look_alikes: false };
     let mut rest = text;
     // Most letters are ASCII, also in French: runs of them take the short way, the others one by one.
     while !rest.is_empty() {
         let run = rest.bytes().position(|b| !b.is_ascii()).unwrap_or(rest.len());
         // The first byte that is not ASCII begins a character.
         let (plain, other) = rest.split_at(run);
-        out.plain(plain);
+        out.plain(plain.as_bytes());
         let mut others = other.chars();
         match others.next() {
             Some(c) => out.other(c),
@@ -25,60 +27,79 @@ pub fn normalise(text: &str) -> String {
         }
         rest = others.as_str();
     }
-    let mut normal = out.text;
-    if normal.ends_with(' ') {
-        normal.pop();
+    if out.text.last() == Some(&b' ') {
+        out.text.pop();
     }
+    // Only whole characters were written: the copy that repairs is never made.
+    let mut normal = String::from_utf8(out.text).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
     if out.look_alikes {
         normal = latinised(&normal);
     }
     if has_spaced_letters(&normal) { joined(&normal, text) } else { normal }
 }
 
+/// Each ASCII byte in normal form; 0 for blanks, line ends and controls, which need a look at what stands before.
+const LOWER: [u8; 128] = {
+    let mut table = [0; 128];
+    let mut b = b'!';
+    while b < 128 {
+        table[b as usize] = b.to_ascii_lowercase();
+        b += 1;
+    }
+    table
+};
+
+/// The normal form of the characters below U+2200 whose form is one visible character, computed by the long way;
+/// `None` for all others.
+static SHORT_WAY: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
+    let form = |code: u32| {
+        let mut folded = Folded { text: Vec::new(), look_alikes: false };
+        folded.long_way(char::from_u32(code)?);
+        let text = String::from_utf8(folded.text).ok()?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) if !c.is_whitespace() && !folded.look_alikes => Some(c),
+            _ => None,
+        }
+    };
+    (0..0x2200).map(form).collect()
+});
+
 struct Folded {
-    text: String,
+    /// UTF-8.
+    text: Vec<u8>,
     look_alikes: bool,
 }
 
 impl Folded {
-    fn plain(&mut self, run: &str) {
-        let mut rest = run;
-        loop {
-            // Words go over as they are; only what stands between them needs a look.
-            let word = rest.bytes().position(|b| b <= b' ').unwrap_or(rest.len());
-            let (head, tail) = rest.split_at(word);
-            let from = self.text.len();
-            self.text.push_str(head);
-            self.text[from..].make_ascii_lowercase();
-            let mut tail = tail.chars();
-            match tail.next() {
-                Some(c) => self.gap(c),
-                None => return,
+    /// Appends a run of ASCII.
+    fn plain(&mut self, run: &[u8]) {
+        let mut end = self.text.len();
+        self.text.resize(end + run.len(), 0);
+        for &b in run {
+            let letter = LOWER[usize::from(b & 0x7f)];
+            if letter != 0 {
+                self.text[end] = letter;
+                end += 1;
+            } else {
+                end = gap(&mut self.text, end, b);
             }
-            rest = tail.as_str();
         }
+        self.text.truncate(end);
     }
 
-    /// One blank for many, none around line ends.
-    fn gap(&mut self, c: char) {
-        match c {
-            '\n' => {
-                if self.text.ends_with(' ') {
-                    self.text.pop();
-                }
-                self.text.push('\n');
-            }
-            '\r' => {}
-            ' ' | '\t' | '\u{b}' | '\u{c}' | '\u{a0}' => {
-                if !self.text.is_empty() && !self.text.ends_with([' ', '\n']) {
-                    self.text.push(' ');
-                }
-            }
-            c => self.text.push(c),
-        }
+    fn push(&mut self, c: char) {
+        self.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
     fn other(&mut self, c: char) {
+        match SHORT_WAY.get(c as usize).copied().flatten() {
+            Some(c) => self.push(c),
+            None => self.long_way(c),
+        }
+    }
+
+    fn long_way(&mut self, c: char) {
         if is_invisible(c) {
             return;
         }
@@ -88,13 +109,35 @@ impl Folded {
                 continue;
             }
             self.look_alikes |= look_alike(c).is_some();
-            let from = self.text.len();
-            spell(c, &mut self.text);
-            // What decomposed into a blank or a line end is one.
-            if self.text[from..].chars().all(|c| c.is_whitespace()) {
-                let gap = self.text.split_off(from);
-                gap.chars().for_each(|c| self.gap(if c == '\n' { c } else { ' ' }));
+            match spell(c) {
+                Spelling::Same('\n') => self.plain(b"\n"),
+                // What decomposed into a blank is one.
+                Spelling::Same(c) if c.is_whitespace() => self.plain(b" "),
+                Spelling::Same(c) => self.push(c),
+                Spelling::Letters(letters) => self.text.extend_from_slice(letters.as_bytes()),
             }
+        }
+    }
+}
+
+/// Writes blank, line end or control `b` at `end`: one blank for many, none around line ends. Gives the new end.
+fn gap(text: &mut [u8], end: usize, b: u8) -> usize {
+    let before = end.checked_sub(1).map(|last| text[last]);
+    match b {
+        b'\r' => end,
+        b'\n' => {
+            let end = if before == Some(b' ') { end - 1 } else { end };
+            text[end] = b'\n';
+            end + 1
+        }
+        b' ' | b'\t' | 0x0b | 0x0c if matches!(before, None | Some(b' ' | b'\n')) => end,
+        b' ' | b'\t' | 0x0b | 0x0c => {
+            text[end] = b' ';
+            end + 1
+        }
+        control => {
+            text[end] = control;
+            end + 1
         }
     }
 }
@@ -108,28 +151,34 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
+/// How a decomposed character is spelt.
+enum Spelling {
+    Same(char),
+    Letters(&'static str),
+}
+
 /// Spellings that NFKD leaves apart.
-fn spell(c: char, out: &mut String) {
-    match c {
-        '’' | '‘' | '‛' | 'ʼ' | '`' | '´' => out.push('\''),
-        '“' | '”' | '„' | '«' | '»' => out.push('"'),
-        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => out.push('-'),
-        '\u{2028}' | '\u{2029}' | '\u{85}' => out.push('\n'),
-        'œ' => out.push_str("oe"),
-        'æ' => out.push_str("ae"),
-        'ß' => out.push_str("ss"),
-        'ø' => out.push('o'),
-        'ł' => out.push('l'),
-        'đ' | 'ð' => out.push('d'),
-        'ı' => out.push('i'),
+fn spell(c: char) -> Spelling {
+    Spelling::Same(match c {
+        '’' | '‘' | '‛' | 'ʼ' | '`' | '´' => '\'',
+        '“' | '”' | '„' | '«' | '»' => '"',
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' => '-',
+        '\u{2028}' | '\u{2029}' | '\u{85}' => '\n',
+        'œ' => return Spelling::Letters("oe"),
+        'æ' => return Spelling::Letters("ae"),
+        'ß' => return Spelling::Letters("ss"),
+        'ø' => 'o',
+        'ł' => 'l',
+        'đ' | 'ð' => 'd',
+        'ı' => 'i',
         // Arabic: forms that keyboards mix (alef maqsura, Persian yeh and kaf, hamza carriers).
-        'ى' | 'ی' => out.push('ي'),
-        'ک' => out.push('ك'),
-        'ٱ' => out.push('ا'),
+        'ى' | 'ی' => 'ي',
+        'ک' => 'ك',
+        'ٱ' => 'ا',
         // Arabic-Indic digits, both series.
-        '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => out.push((b'0' + (u32::from(c) & 0xf) as u8) as char),
-        c => out.push(c),
-    }
+        '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => (b'0' + (u32::from(c) & 0xf) as u8) as char,
+        c => c,
+    })
 }
 
 /// Cyrillic and Greek letters that look Latin, in words that otherwise are Latin or hold nothing else.
@@ -182,11 +231,22 @@ fn look_alike(c: char) -> Option<char> {
 }
 
 fn is_separator(b: u8) -> bool {
-    matches!(b, b' ' | b'.' | b'-' | b'_' | b'*')
+    // Without branches, so that many bytes are compared at once.
+    (b == b' ') | (b == b'.') | (b == b'-') | (b == b'_') | (b == b'*')
 }
 
 /// Whether letters stand alone, one after the other: `d i f f u s i o n`.
 fn has_spaced_letters(text: &str) -> bool {
+    // Such a run has separators every other byte. Few texts have even three of them close together, which is
+    // counted many bytes at a time; only those are read in steps.
+    let bytes = text.as_bytes();
+    let ahead = bytes.get(2..).unwrap_or(&[]);
+    let every_other = |here: &[u8], ahead: &[u8]| {
+        here.iter().zip(ahead).map(|(a, b)| u8::from(is_separator(*a) & is_separator(*b))).sum::<u8>()
+    };
+    if !bytes.chunks(64).zip(ahead.chunks(64)).any(|(here, ahead)| every_other(here, ahead) >= 2) {
+        return false;
+    }
     let mut run = 0;
     for pair in text.as_bytes().chunks_exact(2) {
         run = if pair[0].is_ascii_alphabetic() && is_separator(pair[1])

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 
 use crate::detect::names::letters;
+use crate::detect::sender_mismatch::plain;
+use crate::mail::Mailbox;
 
 /// One agent. Every field but `mail` may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +49,11 @@ impl People {
     /// The person of that address.
     pub fn at(&self, mail: &str) -> Option<&Person> {
         self.by_mail.get(mail)
+    }
+
+    /// The person who sends: what relays and lists do to an address is undone first (decision D18).
+    pub fn sender(&self, mailbox: &Mailbox) -> Option<&Person> {
+        self.at(&mailbox.key()).or_else(|| self.at(&plain(mailbox)))
     }
 
     /// Addresses of the agents whose full name, run together, is `letters`.

@@ -13,6 +13,7 @@ use regex::Regex;
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::identifiers as check;
 use crate::detect::look::{Look, file_of};
+use crate::detect::triggers::Topic;
 
 /// Distinct values kept per kind and file: beyond it the exact number changes nothing.
 const MOST: usize = 200_000;
@@ -23,8 +24,8 @@ const COLUMN: usize = 8;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let mut values: BTreeMap<(&str, &'static str), BTreeSet<String>> = BTreeMap::new();
-    for text in look.evidence.texts {
-        let least = if CIN.iter().any(|name| text.normal.contains(name)) { 5 } else { 8 };
+    for (index, text) in look.texts().enumerate() {
+        let least = if look.has_hit(index, Topic::Identity) { 5 } else { 8 };
         // A machine-readable zone has its digits among letters, and fillers.
         if !holds_a_number(&text.normal, least) && !text.original.contains("<<") {
             continue;
@@ -52,18 +53,26 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 /// telephone has eight, a Moroccan CIN, which is always named, five. Most texts have dates and amounts only, and are done with.
 fn holds_a_number(text: &str, least: u32) -> bool {
     let (mut digits, mut gap) = (0, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' => {
-                (digits, gap) = (digits + 1, 0);
-                if digits >= least {
-                    return true;
+    // Without branches, so that a stretch is looked at in one go; most hold no digit, which ends any number.
+    let has_digit = |stretch: &[u8]| stretch.iter().fold(false, |found, b| found | b.is_ascii_digit());
+    for stretch in text.as_bytes().chunks(32) {
+        if !has_digit(stretch) {
+            (digits, gap) = (0, 0);
+            continue;
+        }
+        for byte in stretch {
+            match byte {
+                b'0'..=b'9' => {
+                    (digits, gap) = (digits + 1, 0);
+                    if digits >= least {
+                        return true;
+                    }
                 }
+                b' ' | b'.' | b'-' | b'/' | b'(' | b')' | b'\t' if digits > 0 && gap < 3 => gap += 1,
+                b'a' | b'b' if digits > 0 && gap == 0 => {} // Corsica: 2A, 2B
+                _ if digits > 0 => (digits, gap) = (0, 0),
+                _ => {}
             }
-            b' ' | b'.' | b'-' | b'/' | b'(' | b')' | b'\t' if digits > 0 && gap < 3 => gap += 1,
-            b'a' | b'b' if digits > 0 && gap == 0 => {} // Corsica: 2A, 2B
-            _ if digits > 0 => (digits, gap) = (0, 0),
-            _ => {}
         }
     }
     false
@@ -130,7 +139,8 @@ const NRN: &[&str] = &[
     "no national",
 ];
 const NIR: &[&str] = &["nir", "securite sociale", "n° ss", "no ss", "num secu", "numero secu", "insee", "assure"];
-const CIN: &[&str] = &[
+/// Names of the Moroccan identity card, in normal form.
+pub(super) const CIN: &[&str] = &[
     "cin",
     "cnie",
     "cine",
@@ -168,7 +178,7 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     let mut at = 0;
     while let Some(range) = patterns.iban.find_at(text, at).map(|found| found.range()) {
         // "ab238388 ma12 …": what is no account number may hide the beginning of one.
-        at = range.start + 1;
+        at = next_start(text, range.start);
         let before = text[..range.start].chars().next_back();
         if before.is_none_or(|c| !c.is_alphanumeric())
             && let Some(found) = iban(text, range)
@@ -180,7 +190,7 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     }
     let mut at = 0;
     while let Some(range) = patterns.nir.find_at(text, at).map(|found| found.range()) {
-        at = range.start + 1;
+        at = next_start(text, range.start);
         if !taken.holds(&range) && whole(text, &range) && check::is_nir(&text[range.clone()]) {
             at = range.end;
             add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
@@ -242,19 +252,25 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     }
 }
 
-/// Stretches already recognised, in which no other kind is looked for.
+/// Where the next number may begin behind one that began at `start`: nowhere in the same run of letters and digits,
+/// however long that is.
+fn next_start(text: &str, start: usize) -> usize {
+    let run = text.as_bytes()[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    // Patterns begin with an ASCII character, so the next byte is a boundary.
+    start + run.max(1)
+}
+
+/// Stretches already recognised, in which no other kind is looked for: end by start.
 #[derive(Default)]
-struct Taken(Vec<Range<usize>>);
+struct Taken(BTreeMap<usize, usize>);
 
 impl Taken {
     fn add(&mut self, range: Range<usize>) {
-        let at = self.0.partition_point(|known| known.start < range.start);
-        self.0.insert(at, range);
+        self.0.insert(range.start, range.end);
     }
 
     fn holds(&self, range: &Range<usize>) -> bool {
-        let at = self.0.partition_point(|known| known.start < range.end);
-        at.checked_sub(1).is_some_and(|before| self.0[before].end > range.start)
+        self.0.range(..range.end).next_back().is_some_and(|(_, end)| *end > range.start)
     }
 }
 
@@ -267,8 +283,7 @@ fn each<'a>(pattern: &'a Regex, text: &'a str, taken: &Taken) -> impl Iterator<I
         loop {
             let found = pattern.find_at(text, at)?.range();
             if taken.holds(&found) || !whole(text, &found) {
-                // Patterns begin with an ASCII character, so the next byte is a boundary.
-                at = found.start + 1;
+                at = next_start(text, found.start);
                 continue;
             }
             at = found.end;
@@ -440,6 +455,16 @@ mod tests {
         let phones: BTreeSet<_> = found("06 39 98 77 48, +33 6 39 98 77 48, 06.39.98.77.48").into_iter().collect();
         assert_eq!(phones.len(), 1);
         assert_eq!(kinds("0470 12 34 56 / 02 123 45 67 / 06-12345678 / 07700 900123 / 0661-234567"), ["phone"; 5]);
+    }
+
+    #[test]
+    fn a_number_begins_where_a_run_of_letters_and_digits_begins() {
+        assert_eq!(next_start("1234 5", 0), 4);
+        assert_eq!(next_start("+33 6", 0), 1);
+        let mut taken = Taken::default();
+        taken.add(10..20);
+        taken.add(2..5);
+        assert!(taken.holds(&(19..21)) && taken.holds(&(4..6)) && !taken.holds(&(5..10)) && !taken.holds(&(20..30)));
     }
 
     #[test]

@@ -38,10 +38,12 @@ const PATHS: &[(&str, &[&str])] = &[
     ("pcloud.link", &["/"]),
     ("pcloud.com", &["/publink/", "/#page=publink"]),
     ("disk.yandex.ru", &["/d/", "/i/"]),
+    ("disk.yandex.com", &["/d/", "/i/"]),
     ("yadi.sk", &["/"]),
     ("kdrive.infomaniak.com", &["/app/share/", "/app/drive/", "/app/collaborate/"]),
     // file transfer
-    ("wetransfer.com", &["/downloads/", "/t/", "/previews/"]),
+    ("wetransfer.com", &["/downloads/", "/t/", "/previews/", "/board/", "/reviews/"]),
+    ("transfer.pcloud.com", &["/download.html?"]),
     ("we.tl", &["/t-", "/*"]),
     ("swisstransfer.com", &["/d/"]),
     ("smash.gg", &["/*"]),
@@ -178,10 +180,26 @@ pub fn shares(kind: LinkKind, host: &str, rest: &str) -> bool {
     match row {
         Some((_, beginnings)) => beginnings.iter().any(|beginning| begins(&lower, beginning)),
         None if kind == LinkKind::Meeting && host.starts_with("meet.google.") => is_meet_code(&lower),
-        None => {
-            let first = lower[1..].split(['/', '?', '#']).next().unwrap_or("");
-            first.len() >= 2 && !HOUSE.contains(&first)
-        }
+        None => leads_to_something(&lower[1..]),
+    }
+}
+
+/// Of a service without a row: anything but its own pages. `/d/aB3xY9`, `/?g2=AQAzbT`, `/download/8c2e41f0a7.html` and
+/// `/fr/d/aB3xY9` lead to something, `/`, `/fr/pricing` and `/download` do not.
+fn leads_to_something(path: &str) -> bool {
+    let (path, query) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
+    if segments.peek().is_some_and(|first| ["fr", "en", "nl", "de", "fr-fr", "en-gb", "en-us", "nl-nl"].contains(first))
+    {
+        segments.next();
+    }
+    let (first, second) = (segments.next().unwrap_or(""), segments.next().unwrap_or(""));
+    let token = |text: &str| text.len() >= 6 && text.bytes().any(|b| b.is_ascii_digit());
+    match first.len() {
+        0 => query.split(['=', '#', '!']).any(token),
+        1 => second.len() >= 4 && !HOUSE.contains(&second),
+        _ if HOUSE.contains(&first) => ["download", "downloads"].contains(&first) && token(second),
+        _ => true,
     }
 }
 
@@ -244,6 +262,14 @@ mod tests {
             (LinkKind::Messenger, "wa.me", "/33639980000", true),
             (LinkKind::Messenger, "t.me", "", false),
             (LinkKind::Messenger, "signal.group", "/#CjQKIA", true),
+            (LinkKind::FileTransfer, "gofile.io", "/d/ab3xy9", true),
+            (LinkKind::FileTransfer, "catupload.com", "/download/8c2e41f0a7.html", true),
+            (LinkKind::FileTransfer, "catupload.com", "/download", false),
+            (LinkKind::FileTransfer, "myairbridge.com", "/fr/#!/link/abcd1234", true),
+            (LinkKind::FileTransfer, "myairbridge.com", "/fr/", false),
+            (LinkKind::FileTransfer, "gofile.io", "/fr/pricing", false),
+            (LinkKind::Messenger, "invite.viber.com", "/?g2=aqazbty0px1n2", true),
+            (LinkKind::Messenger, "invite.viber.com", "/?lang=fr", false),
             (LinkKind::Meeting, "teams.microsoft.com", "/l/meetup-join/19%3a", true),
             (LinkKind::Meeting, "zoom.us", "/pricing", false),
             (LinkKind::Meeting, "meet.google.com", "/abc-defg-hij", true),

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Every readable text of a mail, with its place and its normal form, gathered once for all detectors.
 
+use std::borrow::Cow;
+
 use super::evidence::Opened;
 use super::normal::normalise;
 use super::zones;
-use crate::document::Extract;
-use crate::mime::{Body, Message};
+use crate::document::{Extract, card_values};
+use crate::mime::html::{self, Shown};
+use crate::mime::{Body, Message, Stop, TIME};
 
-/// Longest text read from one place, in bytes; a marking beyond the first megabytes of one text is not looked for.
-const LONGEST: usize = 4 << 20;
+/// Longest text read from one place, in bytes: what `document` keeps of one attachment. More is a finding.
+const LONGEST: usize = 20 << 20;
+/// All texts of one mail together, in bytes: more than a lawful mail of 50 MB holds. More is a finding.
+const MOST: usize = 64 << 20;
+/// Bytes gone over to tell what the HTML says beyond the plain text; what is not looked up counts as more.
+const MOST_COMPARED: usize = 256 << 20;
 
 /// A text that detectors read: part of the message or of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +42,29 @@ impl Text {
 
 /// All texts: subject, body by zones, nested messages, text attachments, and what documents gave.
 pub fn gather(message: &Message, opened: &[Opened]) -> Vec<Text> {
+    gather_until(message, opened, &Stop::never()).0
+}
+
+/// The same, but ends when told to; beside the texts, what ended the reading early: the time, or too much text.
+pub fn gather_until(message: &Message, opened: &[Opened], stop: &Stop<'_>) -> (Vec<Text>, Option<&'static str>) {
     let mut texts = Vec::new();
+    let mut tally = Tally { stop, seen: 0, kept: 0 };
     for header in message.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("subject")) {
         texts.push(Text::new("subject", header.value.as_str()));
     }
     let replied = texts.first().is_some_and(|subject: &Text| is_answer(&subject.normal));
     for (index, part) in message.parts.iter().enumerate() {
+        if let Some(ended) = tally.ended(&texts) {
+            return (texts, Some(ended));
+        }
         match &part.body {
             Body::Text { html, text } if part.depth == 0 => own_body(*html, text, replied, &mut texts),
-            Body::Text { html, text } => texts.push(Text::new(message.place(index), visible(*html, text))),
+            Body::Text { html, text } => {
+                let place = message.place(index);
+                let Shown { shown, hidden } = visible(*html, text);
+                texts.push(Text::new(place.as_str(), shown));
+                push_hidden(&place, hidden, &mut texts);
+            }
             Body::Message(headers) => {
                 let subject = headers.iter().find(|h| h.name.eq_ignore_ascii_case("subject"));
                 if let Some(subject) = subject {
@@ -63,9 +84,33 @@ pub fn gather(message: &Message, opened: &[Opened]) -> Vec<Text> {
         }
     }
     for document in opened {
+        if let Some(ended) = tally.ended(&texts) {
+            return (texts, Some(ended));
+        }
         of_extract(&document.place, &document.extract, &mut texts);
     }
-    texts
+    let ended = tally.ended(&texts);
+    (texts, ended)
+}
+
+/// What reading has come to so far.
+struct Tally<'a> {
+    stop: &'a Stop<'a>,
+    seen: usize,
+    kept: usize,
+}
+
+impl Tally<'_> {
+    fn ended(&mut self, texts: &[Text]) -> Option<&'static str> {
+        // A text that was cut ends within a character of the limit.
+        let mut cut = false;
+        for text in &texts[self.seen..] {
+            self.kept += text.original.len();
+            cut |= text.original.len() + 4 > LONGEST;
+        }
+        self.seen = texts.len();
+        if self.stop.now() { Some(TIME) } else { (cut || self.kept > MOST).then_some("text") }
+    }
 }
 
 fn is_answer(subject: &str) -> bool {
@@ -74,20 +119,37 @@ fn is_answer(subject: &str) -> bool {
 
 /// The body by zones; of a second version (HTML beside plain) only what it says more.
 fn own_body(html: bool, text: &str, replied: bool, texts: &mut Vec<Text>) {
-    let original = visible(html, text);
+    let Shown { shown: original, hidden } = visible(html, text);
     let is_body = |t: &&Text| t.place.starts_with("body");
     if html && texts.iter().any(|t| is_body(&t)) {
         let known: String = texts.iter().filter(is_body).map(|t| solid(&t.original)).collect();
-        let extra: Vec<&str> = original.lines().filter(|line| !known.contains(&solid(line))).collect();
+        let mut left = MOST_COMPARED;
+        let mut is_known = |line: &str| {
+            let (line, cost) = (solid(line), known.len());
+            let affordable = left >= cost;
+            left = left.saturating_sub(cost);
+            line.is_empty() || affordable && known.contains(&line)
+        };
+        let extra: Vec<&str> = original.lines().filter(|line| !is_known(line)).collect();
         if !extra.is_empty() {
             texts.push(Text::new("body#html", extra.join("\n")));
         }
-        return;
+        let hidden: Vec<&str> = hidden.lines().filter(|line| !is_known(line)).collect();
+        return push_hidden("body", hidden.join("\n"), texts);
     }
+    push_hidden("body", hidden, texts);
     let whole = Text::new("body", original);
-    let mut lines: Vec<(&str, &str)> = whole.original.lines().zip(whole.normal.lines()).collect();
-    if whole.original.lines().count() != whole.normal.lines().count() {
-        lines.clear(); // a separator of another script: one zone rather than wrong ones
+    let (mut written, mut folded) = (whole.original.lines(), whole.normal.lines());
+    let mut lines: Vec<(&str, &str)> = Vec::new();
+    loop {
+        match (written.next(), folded.next()) {
+            (Some(line), Some(normal)) => lines.push((line, normal)),
+            (None, None) => break,
+            _ => {
+                lines.clear(); // a separator of another script: one zone rather than wrong ones
+                break;
+            }
+        }
     }
     let runs = zones::split(&lines, replied);
     match runs.as_slice() {
@@ -117,11 +179,28 @@ fn solid(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
-fn visible(html: bool, text: &str) -> String {
-    let bare = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
+/// What nobody sees is evidence all the same, at a place of its own.
+fn push_hidden(place: &str, hidden: String, texts: &mut Vec<Text>) {
+    if !hidden.trim().is_empty() {
+        texts.push(Text::new(format!("{place}#hidden"), hidden));
+    }
+}
+
+fn visible(html: bool, text: &str) -> Shown {
     if html {
-        nanohtml2text::html2text(text)
-    } else if memchr::memchr_iter(b'\r', text.as_bytes()).any(bare) {
+        return html::text(text);
+    }
+    let text = lines(text);
+    match html::as_displayed(&text) {
+        Cow::Borrowed(_) => Shown { shown: text, hidden: String::new() },
+        // Turned around on the screen: what was sent is read as well.
+        Cow::Owned(shown) => Shown { shown, hidden: text },
+    }
+}
+
+fn lines(text: &str) -> String {
+    let bare = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
+    if memchr::memchr_iter(b'\r', text.as_bytes()).any(bare) {
         // A CR alone ends a line to some readers' eyes; decision D5 speaks of the wire only.
         text.replace("\r\n", "\n").replace('\r', "\n")
     } else {
@@ -132,21 +211,15 @@ fn visible(html: bool, text: &str) -> String {
 /// Text and HTML files stay in this process; everything else is opened by a worker.
 fn attached_text(place: String, bytes: &[u8], extension: &str, texts: &mut Vec<Text>) {
     match extension {
-        "ics" | "vcf" => texts.push(Text::new(place, values(&decode(bytes)))),
+        "ics" | "vcf" => texts.push(Text::new(place, card_values(&decode(bytes)))),
         "txt" | "csv" | "xml" => texts.push(Text::new(place, decode(bytes))),
-        "html" => texts.push(Text::new(place, visible(true, &decode(bytes)))),
+        "html" => {
+            let Shown { shown, hidden } = html::text(&decode(bytes));
+            texts.push(Text::new(place.as_str(), shown));
+            push_hidden(&place, hidden, texts);
+        }
         _ => {}
     }
-}
-
-/// What a calendar or a card says, a line each, without the names of its properties (RFC 5545 §3.1, §3.3.11).
-fn values(text: &str) -> String {
-    let unfolded = text.replace("\r\n ", "").replace("\r\n\t", "").replace("\n ", "");
-    let value = |line: &str| {
-        let value = line.split_once(':').map_or(line, |(_, value)| value);
-        value.replace("\\n", "\n").replace("\\N", "\n").replace("\\,", ",").replace("\\;", ";")
-    };
-    unfolded.lines().map(value).collect::<Vec<_>>().join("\n")
 }
 
 /// UTF-16 by its mark, UTF-8 where it is, windows-1252 else.
@@ -196,8 +269,34 @@ mod tests {
         let same: Vec<String> = places(&mail("Bonjour à tous")).into_iter().map(|(p, _)| p).collect();
         assert_eq!(same, ["subject", "body"]);
         let more = places(&mail("Bonjour à tous</p><p style=\"display:none\">SECRET"));
-        assert_eq!(more[2].0, "body#html");
-        assert!(more[2].1.contains("secret"));
+        assert_eq!(more[2], ("body#hidden".into(), "secret".into()));
+        let more = places(&mail("Bonjour à tous</p><p>SECRET"));
+        assert_eq!(more[2], ("body#html".into(), "secret".into()));
+    }
+
+    #[test]
+    fn letters_turned_around_are_read_as_shown_and_as_sent() {
+        let got = places("Content-Type: text/plain; charset=utf-8\n\n\u{202e}TERCES\u{202c}\n");
+        let read: Vec<&str> = got.iter().map(|(_, text)| text.trim()).collect();
+        assert!(read.contains(&"secret") && read.contains(&"terces"), "{got:?}");
+    }
+
+    #[test]
+    fn reading_ends_when_told_to_and_where_there_is_too_much() {
+        let many = "--a\n\nx\n".repeat(50);
+        let raw = format!("Subject: s\nContent-Type: multipart/mixed; boundary=a\n\n{many}--a--\n");
+        let message = parse(raw.replace('\n', "\r\n").as_bytes(), &Budget::default());
+        let asked = std::cell::Cell::new(0);
+        let tenth = || {
+            asked.set(asked.get() + 1);
+            asked.get() >= 10
+        };
+        let (texts, ended) = gather_until(&message, &[], &Stop::when(&tenth));
+        assert_eq!((texts.len(), ended), (9, Some(TIME)));
+        let long = parse("x".repeat(LONGEST + 1).as_bytes(), &Budget::default());
+        assert_eq!(gather_until(&long, &[], &Stop::never()).1, None, "one header");
+        let long = parse(format!("\r\n{}", "x".repeat(LONGEST + 1)).as_bytes(), &Budget::default());
+        assert_eq!(gather_until(&long, &[], &Stop::never()).1, Some("text"));
     }
 
     #[test]

@@ -4,7 +4,12 @@
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::Look;
 use crate::document::Fault;
-use crate::mime::AMBIGUOUS;
+use crate::mime::{AMBIGUOUS, TIME};
+
+/// Detectors were stopped before they had seen everything.
+pub fn out_of_time() -> Finding {
+    Finding::new(Kind::Uninspectable, "body").value("budget").excerpt(TIME)
+}
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for (place, extract) in look.files() {

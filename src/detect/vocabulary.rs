@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -21,6 +23,8 @@ pub struct VocabularyError {
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
+    /// The bytes of the file it is about.
+    pub span: Range<usize>,
     pub message: String,
 }
 
@@ -133,18 +137,23 @@ pub struct Markings {
 impl Markings {
     /// Reads the files of `policies/markings/`: name and text of each, in the order in which vocabularies claim a
     /// word that several know.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Markings, VocabularyError> {
-        let mut markings = Markings::default();
+    ///
+    /// # Errors
+    /// The faults of all files; of one that does not fit its form, the first.
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Markings, Vec<VocabularyError>> {
+        let (mut markings, mut faults) = (Markings::default(), Vec::new());
         for (name, text) in files {
-            let file = toml::from_str::<File>(text).map_err(|error| {
-                fault(name, text, error.span().map_or(0, |span| span.start), error.message().to_owned())
-            })?;
-            markings.add(name, text, file)?;
+            match toml::from_str::<File>(text) {
+                Ok(file) => markings.add(name, text, file, &mut faults),
+                Err(error) => {
+                    faults.push(fault(name, text, error.span().unwrap_or(0..0), error.message().to_owned()));
+                }
+            }
         }
-        Ok(markings)
+        if faults.is_empty() { Ok(markings) } else { Err(faults) }
     }
 
-    fn add(&mut self, name: &str, text: &str, file: File) -> Result<(), VocabularyError> {
+    fn add(&mut self, name: &str, text: &str, file: File, faults: &mut Vec<VocabularyError>) {
         let scheme = self.schemes.len();
         self.schemes.push(Scheme {
             home: file.home.iter().map(|label| label.to_lowercase()).collect(),
@@ -153,14 +162,10 @@ impl Markings {
         file.beside.iter().for_each(|words| self.beside.add(split(words)));
         file.friends.iter().for_each(|words| self.friends.add(split(words)));
         for row in file.level {
-            let at = text.find(&format!("\"{}\"", row.id)).unwrap_or(0);
+            let at = quoted(text, &row.id);
             if row.rank > 4 {
-                return Err(fault(
-                    name,
-                    text,
-                    at,
-                    format!("rank {} of level {} is beyond 4 (secret)", row.rank, row.id),
-                ));
+                let message = format!("rank {} of level {} is beyond 4 (secret)", row.rank, row.id);
+                faults.push(fault(name, text, at.clone(), message));
             }
             let level = self.levels.len();
             self.levels.push(Level {
@@ -174,7 +179,9 @@ impl Markings {
                 for wording in wordings {
                     let words = split(&wording);
                     if words.is_empty() {
-                        return Err(fault(name, text, at, format!("level {} has a wording without a letter", row.id)));
+                        let message = format!("level {} has a wording without a letter", row.id);
+                        faults.push(fault(name, text, at.clone(), message));
+                        continue;
                     }
                     self.phrase(Phrase { words, level, strength, colon: wording.contains(':') });
                 }
@@ -182,20 +189,14 @@ impl Markings {
         }
         for row in file.label {
             if row.rank > 4 {
-                let at = text.find(&format!("\"{}\"", row.name)).unwrap_or(0);
-                return Err(fault(
-                    name,
-                    text,
-                    at,
-                    format!("rank {} of label {} is beyond 4 (secret)", row.rank, row.name),
-                ));
+                let message = format!("rank {} of label {} is beyond 4 (secret)", row.rank, row.name);
+                faults.push(fault(name, text, quoted(text, &row.name), message));
             }
             self.labels.insert(fold(&row.name), row.rank);
             if let Some(guid) = row.guid {
                 self.labels.insert(guid.to_lowercase(), row.rank);
             }
         }
-        Ok(())
     }
 
     fn phrase(&mut self, phrase: Phrase) {
@@ -261,19 +262,25 @@ impl Markings {
         self.labels.get(&name_or_guid.to_lowercase()).or_else(|| self.labels.get(&fold(name_or_guid))).copied()
     }
 
-    /// The literals that betray a line worth reading: of each wording the longest word that is not everyday.
-    pub(super) fn triggers(&self) -> impl Iterator<Item = &str> {
+    /// The wordings that betray a line worth reading, each with the longest of its words that is not everyday.
+    pub(super) fn triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
         let worth = |phrase: &&Phrase| phrase.strength != Strength::Short && self.levels[phrase.level].rank > 0;
         self.phrases.iter().filter(worth).filter_map(|phrase| {
-            let rare = phrase.words.iter().filter(|word| !EVERYDAY.contains(&word.as_str()));
-            let longest = |word: &&String| word.chars().count();
-            let word = rare.max_by_key(longest).or_else(|| phrase.words.iter().max_by_key(longest))?;
-            // Arabic ya and ta marbuta are written two ways; the stem is enough to look closer.
-            let word = if is_arabic(word) { word.trim_end_matches(['ي', 'ه']) } else { word.as_str() };
+            let length = |at: &usize| phrase.words[*at].chars().count();
+            let rare = (0..phrase.words.len()).filter(|at| !EVERYDAY.contains(&phrase.words[*at].as_str()));
+            let rarest = rare.max_by_key(length).or_else(|| (0..phrase.words.len()).max_by_key(length))?;
             // Two letters stand in every line: such wordings are found in subjects, margins and beside others.
-            (word.len() >= 3).then_some(word)
+            let found = phrase.words[rarest].len() >= 3;
+            found.then_some(Trigger { words: &phrase.words, rarest, strength: phrase.strength })
         })
     }
+}
+
+/// A wording, and which of its words to look for.
+pub(super) struct Trigger<'a> {
+    pub words: &'a [String],
+    pub rarest: usize,
+    pub strength: Strength,
 }
 
 /// Words too frequent in letters to betray anything.
@@ -357,11 +364,17 @@ pub fn is_arabic(text: &str) -> bool {
     text.chars().next().is_some_and(|c| ('\u{600}'..='\u{6ff}').contains(&c))
 }
 
-fn fault(file: &str, text: &str, at: usize, message: String) -> VocabularyError {
-    let before = text.get(..at).unwrap_or("");
+/// The bytes of a quoted word, where it first stands.
+fn quoted(text: &str, word: &str) -> Range<usize> {
+    let quoted = format!("\"{word}\"");
+    text.find(&quoted).map_or(0..0, |at| at..at + quoted.len())
+}
+
+fn fault(file: &str, text: &str, span: Range<usize>, message: String) -> VocabularyError {
+    let before = text.get(..span.start).unwrap_or("");
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    VocabularyError { file: file.to_owned(), line, column, message }
+    VocabularyError { file: file.to_owned(), line, column, span, message }
 }
 
 #[cfg(test)]
@@ -383,9 +396,11 @@ mod tests {
     #[test]
     fn a_fault_names_its_line() {
         let broken = SMALL.replace("rank = 2", "rang = 2");
-        let error = Markings::parse([("xx.toml", broken.as_str())]).expect_err("an unknown key");
+        let error = Markings::parse([("xx.toml", broken.as_str())]).expect_err("an unknown key").remove(0);
         assert_eq!((error.file.as_str(), error.line), ("xx.toml", 5));
-        let error = Markings::parse([("xx.toml", SMALL.replace("rank = 2", "rank = 7").as_str())]).expect_err("a rank");
+        let error = Markings::parse([("xx.toml", SMALL.replace("rank = 2", "rank = 7").as_str())])
+            .expect_err("a rank")
+            .remove(0);
         assert_eq!(error.line, 4);
     }
 }

@@ -2,6 +2,7 @@
 //! Who wrote which lines of a body: the sender, somebody quoted, somebody forwarded, a signature, a legal footer.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// A zone of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,7 @@ pub fn split(lines: &[(&str, &str)], replied: bool) -> Vec<(Zone, Range<usize>)>
     for (n, (line, normal)) in lines.iter().enumerate() {
         let text = normal.trim();
         let ahead = &lines[n..];
-        if !text.is_empty() && zone != Zone::Quoted && zone != Zone::Forwarded {
+        if zone != Zone::Quoted && zone != Zone::Forwarded && may_turn(text, ahead) {
             if is_banner(text, FORWARD_LINES) {
                 zone = Zone::Forwarded;
             } else if is_banner(text, ORIGINAL_LINES) || is_header_block(ahead) {
@@ -134,6 +135,34 @@ pub fn split(lines: &[(&str, &str)], replied: bool) -> Vec<(Zone, Range<usize>)>
     }
     runs
 }
+
+/// Whether a zone may begin on this line at all: nearly all lines are done with here.
+fn may_turn(text: &str, ahead: &[(&str, &str)]) -> bool {
+    let colon = |line: &str| line.trim_end().ends_with([':', '\u{a0}']);
+    match text.as_bytes() {
+        [] => false,
+        [first, ..] if b"-_=*:~<>\xe2".contains(first) => true,
+        [_] => true,
+        &[first, second, ..] => {
+            let pair = usize::from(first) << 8 | usize::from(second);
+            BEGINNINGS[pair / 64] >> (pair % 64) & 1 == 1
+                || colon(text)
+                || ahead.get(1).is_some_and(|(_, next)| colon(next))
+        }
+    }
+}
+
+/// The first two bytes of every word that opens a zone, a bit each.
+static BEGINNINGS: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mut bits = vec![0; 1 << 10];
+    for word in [FORWARD_LINES, ORIGINAL_LINES, FOOTERS, HEADER_WORDS[0]].concat() {
+        if let [first, second, ..] = *word.as_bytes() {
+            let pair = usize::from(first) << 8 | usize::from(second);
+            bits[pair / 64] |= 1 << (pair % 64);
+        }
+    }
+    bits
+});
 
 fn is_footer(text: &str, ahead: &[(&str, &str)]) -> bool {
     FOOTERS.iter().any(|f| text.starts_with(f)) && ahead.len() <= 15 && text.len() + following(ahead) > 80

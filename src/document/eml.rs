@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Messages as files (RFC 5322): header fields, bodies, attachments as children.
+//! Messages as files (RFC 5322), read by the reader of the mail itself: header fields, bodies, attachments as children.
 
-use mail_parser::{MessageParser, MimeHeaders, PartType};
+use super::{Budget, Extract, Fault, text};
+use crate::mime::{self, AMBIGUOUS, Body, Header, Part};
 
-use super::{Budget, Extract, Fault};
-
-/// Parts of one message that are looked at.
-const PARTS: usize = 5_000;
+/// Header fields of one message that are kept.
+const FIELDS: usize = 500;
 
 pub(super) fn read(
     bytes: &[u8],
@@ -14,39 +13,72 @@ pub(super) fn read(
     budget: &mut Budget,
     passwords: &[String],
 ) -> Result<(), Fault> {
-    let message = MessageParser::default().parse(bytes).ok_or(Fault::Broken)?;
-    if message.parts.len() > PARTS {
-        return Err(Fault::Budget);
+    let left = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
+    let message = mime::parse(bytes, &mime::Budget { decoded: left, ..mime::Budget::default() });
+    let read = fields(&message.headers, extract, budget)
+        .and_then(|()| contents(&message.parts, 0, extract, budget, passwords));
+    match message.exceeded {
+        Some(AMBIGUOUS) => Err(Fault::Broken),
+        Some(_) => Err(Fault::Budget),
+        None => read,
     }
-    for (name, raw) in message.headers_raw().take(500) {
-        let place = format!("/header:{name}");
+}
+
+fn fields(headers: &[Header], extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+    for Header { name, value } in headers.iter().take(FIELDS) {
         match name.to_ascii_lowercase().as_str() {
-            "subject" => extract.say("/subject", message.subject().unwrap_or(raw).to_owned(), budget)?,
+            "subject" => extract.say("/subject", value.clone(), budget)?,
             "received" | "dkim-signature" | "arc-seal" | "arc-message-signature" => {}
-            _ => extract.say(&place, raw.trim().replace("\r\n", ""), budget)?,
-        }
-    }
-    for (index, part) in message.parts.iter().enumerate() {
-        let name = part.attachment_name();
-        let is_file = part.content_disposition().is_some_and(mail_parser::ContentType::is_attachment) || name.is_some();
-        let name = name.map_or_else(|| format!("part{index}"), str::to_owned);
-        match &part.body {
-            PartType::Multipart(_) => {}
-            PartType::Text(text) if !is_file => extract.say("/body", text.to_string(), budget)?,
-            PartType::Html(html) if !is_file => {
-                extract.say("/body:html", nanohtml2text::html2text(html), budget)?;
-            }
-            PartType::Message(inner) => {
-                let raw = inner.raw_message();
-                let raw = raw.get(inner.root_part().raw_header_offset() as usize..).unwrap_or(raw);
-                budget.spend(raw.len())?;
-                extract.child(&name, raw, budget, passwords);
-            }
-            PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_) => {
-                budget.spend(part.contents().len())?;
-                extract.child(&name, part.contents(), budget, passwords);
-            }
+            _ => extract.say(&format!("/header:{name}"), value.clone(), budget)?,
         }
     }
     Ok(())
+}
+
+/// The parts of one message, `depth` messages deep; those of a message inside it become that child's.
+fn contents(
+    parts: &[Part],
+    depth: usize,
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    let mut index = 0;
+    while let Some(part) = parts.get(index) {
+        let name = || part.name.clone().unwrap_or_else(|| format!("part{index}"));
+        match &part.body {
+            Body::Multipart => {}
+            Body::Text { html: false, text } => extract.say("/body", text.clone(), budget)?,
+            Body::Text { html: true, text } => text::html("/body:html", "/body:hidden", text, extract, budget)?,
+            Body::Attachment(bytes) => {
+                budget.spend(bytes.len())?;
+                extract.child(&name(), bytes, budget, passwords);
+            }
+            Body::Message(headers) => {
+                let inside = &parts[index + 1..];
+                let inside = &inside[..inside.iter().take_while(|part| part.depth > depth).count()];
+                let size = part.range.as_ref().map_or(0, |range| range.len() as u64);
+                let mut child = Extract { name: name(), kind: "eml".to_owned(), size, ..Extract::default() };
+                child.fault = nested(headers, inside, depth + 1, &mut child, budget, passwords).err();
+                extract.children.push(child);
+                index += inside.len();
+            }
+        }
+        index += 1;
+    }
+    Ok(())
+}
+
+fn nested(
+    headers: &[Header],
+    parts: &[Part],
+    depth: usize,
+    child: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), Fault> {
+    budget.enter()?;
+    let read = fields(headers, child, budget).and_then(|()| contents(parts, depth, child, budget, passwords));
+    budget.leave();
+    read
 }

@@ -1,57 +1,25 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The true type by content. A name never decides.
+//! The true type by content. A name never decides. Fixed bytes are known to `mime::filetype`; here containers are opened.
 
 use std::io::Cursor;
 
-/// Leading bytes that name a type. Longest and most certain first.
-const MAGIC: &[(&[u8], &str)] = &[
-    (b"%PDF-", "pdf"),
-    (b"{\\rtf", "rtf"),
-    (b"7z\xBC\xAF\x27\x1C", "7z"),
-    (b"Rar!\x1A\x07", "rar"),
-    (b"\x1F\x8B", "gz"),
-    (b"BZh", "bz2"),
-    (b"\xFD7zXZ\x00", "xz"),
-    (b"\x28\xB5\x2F\xFD", "zst"),
-    (b"\x78\x9F\x3E\x22", "tnef"),
-    (b"\x89PNG\r\n\x1A\n", "png"),
-    (b"\xFF\xD8\xFF", "jpeg"),
-    (b"GIF8", "gif"),
-    (b"II*\x00", "tiff"),
-    (b"MM\x00*", "tiff"),
-    (b"MSCF\x00\x00\x00\x00", "cab"),
-    (b"\x7FELF", "elf"),
-    (b"MZ", "exe"),
-    (b"L\x00\x00\x00\x01\x14\x02\x00", "lnk"),
-];
+use crate::mime::filetype;
 
 /// Short name of the type (`pdf`, `docx`, `exe`, `txt` …), empty where unknown.
 pub fn kind_of(bytes: &[u8]) -> &'static str {
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") || bytes.starts_with(b"PK\x07\x08") {
+    if filetype::is_zip(bytes) {
         return zipped(bytes);
     }
-    if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
+    if filetype::is_compound(bytes) {
         return compound(bytes);
     }
-    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        if *kind == "bz2" && !matches!(bytes.get(3), Some(b'1'..=b'9')) {
-            return textual(bytes);
-        }
-        return kind;
+    // An armour is text that is read as it stands.
+    if let Some(kind) = filetype::by_magic(bytes).filter(|kind| kind.extension != "pgp") {
+        return kind.extension;
     }
     let head = bytes.get(..1024).unwrap_or(bytes);
-    // ISO 32000 annex H: readers accept the header anywhere in the first 1,024 bytes.
-    if memchr::memmem::find(head, b"%PDF-").is_some() {
+    if filetype::has_late_pdf(bytes) && textual(head) != "eml" {
         return "pdf";
-    }
-    if bytes.get(257..262) == Some(b"ustar") {
-        return "tar";
-    }
-    if bytes.get(0x8001..0x8006) == Some(b"CD001") {
-        return "iso";
-    }
-    if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
-        return "webp";
     }
     if super::zip::ends_as_zip(bytes) && super::text::looks_binary(head) {
         return zipped(bytes);
@@ -87,9 +55,9 @@ fn zipped(bytes: &[u8]) -> &'static str {
             _ => kind,
         };
     }
-    match (is_office, open_document(bytes)) {
+    match (is_office, filetype::open_document(bytes)) {
         (true, _) => kind,
-        (false, Some(kind)) => kind,
+        (false, Some(kind)) => kind.extension,
         (false, None) => "zip",
     }
 }
@@ -97,26 +65,14 @@ fn zipped(bytes: &[u8]) -> &'static str {
 /// A damaged zip: the names in local headers must do.
 fn zipped_without_directory(bytes: &[u8]) -> &'static str {
     let contains = |name: &[u8]| memchr::memmem::find(bytes, name).is_some();
-    if let Some(kind) = open_document(bytes) {
-        return kind;
+    if let Some(kind) = filetype::open_document(bytes) {
+        return kind.extension;
     }
     if !contains(b"[Content_Types].xml") {
         return "zip";
     }
     let parts: [(&[u8], &str); 3] = [(b"word/", "docx"), (b"xl/", "xlsx"), (b"ppt/", "pptx")];
     parts.iter().find(|(part, _)| contains(part)).map_or("zip", |(_, kind)| kind)
-}
-
-/// ISO 26300-3 §3.3: the first member is `mimetype`, stored, without extra field: its value stands at byte 38.
-fn open_document(bytes: &[u8]) -> Option<&'static str> {
-    let head = bytes.get(..200).unwrap_or(bytes);
-    let at = memchr::memmem::find(head, b"mimetypeapplication/vnd.oasis.opendocument.")?;
-    let rest = head.get(at + 43..).unwrap_or_default();
-    Some(match rest {
-        _ if rest.starts_with(b"spreadsheet") => "ods",
-        _ if rest.starts_with(b"presentation") || rest.starts_with(b"graphics") => "odp",
-        _ => "odt",
-    })
 }
 
 /// What a compound file is, by its streams (MS-CFB): `doc`, `xls`, `ppt`, `msg`, `ooxml` (encrypted), `ole`.
@@ -155,47 +111,13 @@ fn textual(bytes: &[u8]) -> &'static str {
         "html"
     } else if text.starts_with("<?xml") || text.starts_with("<svg") {
         if text.contains("<html") { "html" } else { "xml" }
-    } else if is_message(text) {
+    } else if filetype::is_message(text.as_bytes()) {
         "eml"
     } else if is_table(text) {
         "csv"
     } else {
         "txt"
     }
-}
-
-/// RFC 5322 §2.2: header fields stand at the very beginning; three known ones are enough.
-fn is_message(lower: &str) -> bool {
-    const FIELDS: &[&str] = &[
-        "from",
-        "to",
-        "subject",
-        "date",
-        "message-id",
-        "received",
-        "mime-version",
-        "content-type",
-        "return-path",
-        "reply-to",
-        "cc",
-        "x-mailer",
-        "content-transfer-encoding",
-        "delivered-to",
-        "dkim-signature",
-    ];
-    let mut known = 0;
-    for line in lower.lines() {
-        if line.starts_with([' ', '\t']) {
-            continue;
-        }
-        let Some((name, _)) = line.split_once(':') else { break };
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic()) {
-            break;
-        }
-        known += usize::from(FIELDS.contains(&name));
-    }
-    // A mail quoted in a text begins like one too; Message-ID, MIME-Version or Received are not typed by hand.
-    known >= 3 && ["message-id:", "mime-version:", "received:"].iter().any(|field| lower.contains(field))
 }
 
 /// Separated values: the first lines hold the same number of the same separator.

@@ -36,6 +36,7 @@ mod zip;
 
 pub use budget::Budget;
 pub use kind::kind_of;
+pub use text::card_values;
 
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +128,10 @@ fn read(
         "eml" => eml::read(bytes, extract, budget, passwords),
         "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(kind, bytes, extract, budget),
         "cab" | "iso" => Err(Fault::Broken), // known containers that we do not open: said, not silent
+        // "GIF8" can be typed: what is text all the same is read as text.
+        _ if !bytes.is_empty() && !text::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
+            text::read("txt", bytes, extract, budget)
+        }
         _ => Ok(()),
     }
 }

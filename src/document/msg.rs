@@ -44,9 +44,9 @@ fn message(
         }
     }
     if let Some(html) = binary(file, storage, 0x1013, budget)? {
-        extract.say("/body:html", nanohtml2text::html2text(&text::decode(&html)), budget)?;
+        text::html("/body:html", "/body:hidden", &text::decode(&html), extract, budget)?;
     } else if let Some(html) = string(file, storage, 0x1013, budget)? {
-        extract.say("/body:html", nanohtml2text::html2text(&html), budget)?;
+        text::html("/body:html", "/body:hidden", &html, extract, budget)?;
     }
     if let Some(packed) = binary(file, storage, 0x1009, budget)?
         && let Some(rtf) = lzfu::unpack(&packed, budget.bytes as usize)

@@ -4,6 +4,7 @@
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256};
 
 use super::{Budget, Extract, Fault, xml};
+use crate::mime;
 
 pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
     // Text that cannot be kept need not be decoded; UTF-16 needs two bytes a character, markup more.
@@ -11,13 +12,9 @@ pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut
     let cut = bytes.len() > limit;
     let text = decode(bytes.get(..limit).unwrap_or(bytes));
     match kind {
-        "html" => {
-            let seen = nanohtml2text::html2text(&text);
-            extract.say("#body", seen, budget)?;
-            comments(&text, extract, budget)?;
-        }
+        "html" => html("#body", "#hidden", &text, extract, budget)?,
         "xml" => xml_text(&text, extract, budget)?,
-        "ics" | "vcf" => extract.say("#body", unfold(&text), budget)?,
+        "ics" | "vcf" => extract.say("#body", card_values(&text), budget)?,
         _ => extract.say("#body", text, budget)?,
     }
     if cut { Err(Fault::Budget) } else { Ok(()) }
@@ -78,23 +75,33 @@ fn utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// RFC 5545 §3.1: a line break followed by white space is no break. Escapes of §3.3.11 are undone.
-fn unfold(text: &str) -> String {
+/// What a calendar or a card says, a line each, without the names of its properties: RFC 5545 §3.1 (a line break
+/// followed by white space is no break) and §3.3.11 (escapes).
+pub fn card_values(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace("\n ", "").replace("\n\t", "");
-    text.replace("\\n", "\n").replace("\\N", "\n").replace("\\,", ",").replace("\\;", ";")
+    let value = |line: &str| {
+        let value = line.split_once(':').map_or(line, |(_, value)| value);
+        // X-ALT-DESC of Outlook.
+        if value.trim_start().starts_with('<') {
+            let page = mime::html::text(value);
+            return format!("{}\n{}", page.shown.trim_end(), page.hidden);
+        }
+        value.replace("\\n", "\n").replace("\\N", "\n").replace("\\,", ",").replace("\\;", ";")
+    };
+    text.lines().map(value).collect::<Vec<_>>().join("\n")
 }
 
-/// What stands in HTML comments is sent too, though nobody sees it.
-fn comments(html: &str, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
-    let mut rest = html;
-    while let Some((_, after)) = rest.split_once("<!--") {
-        let (comment, next) = after.split_once("-->").unwrap_or((after, ""));
-        if !comment.starts_with("[if") {
-            extract.say("#hidden", comment.trim().to_owned(), budget)?;
-        }
-        rest = next;
-    }
-    Ok(())
+/// A document of HTML: what it shows at one place, what it sends unseen at another.
+pub(super) fn html(
+    place: &str,
+    unseen: &str,
+    html: &str,
+    extract: &mut Extract,
+    budget: &mut Budget,
+) -> Result<(), Fault> {
+    let page = mime::html::text(html);
+    extract.say(place, page.shown, budget)?;
+    extract.say(unseen, page.hidden, budget)
 }
 
 fn xml_text(text: &str, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
@@ -118,7 +125,7 @@ fn xml_text(text: &str, extract: &mut Extract, budget: &mut Budget) -> Result<()
     extract.say("#body", lines, budget)?;
     extract.say("#hidden", attributes, budget)?;
     // Half the world's .xml is HTML or worse; show it as it is when it is no XML.
-    if outcome.is_err() { extract.say("#body", nanohtml2text::html2text(text), budget) } else { Ok(()) }
+    if outcome.is_err() { html("#body", "#hidden", text, extract, budget) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -142,6 +149,7 @@ mod tests {
 
     #[test]
     fn folded_calendar_lines_are_joined() {
-        assert_eq!(unfold("SUMMARY:Con\r\n fidentiel\\, oui"), "SUMMARY:Confidentiel, oui");
+        assert_eq!(card_values("SUMMARY;LANGUAGE=fr:Con\r\n fidentiel\\, oui"), "Confidentiel, oui");
+        assert_eq!(card_values("X-ALT-DESC;FMTTYPE=text/html:<p>SEC<!-- -->RET</p>"), "SECRET\n");
     }
 }

@@ -80,7 +80,7 @@ fn message(value: &[u8], extract: &mut Extract, budget: &mut Budget, passwords: 
         match property.id {
             0x0037 => extract.say("/subject", property.string(), budget)?,
             0x1000 => extract.say("/body", property.string(), budget)?,
-            0x1013 => extract.say("/body:html", nanohtml2text::html2text(&property.string()), budget)?,
+            0x1013 => text::html("/body:html", "/body:hidden", &property.string(), extract, budget)?,
             0x0C1A | 0x0C1F | 0x5D01 => extract.say("/header:From", property.string(), budget)?,
             0x0E04 => extract.say("/header:To", property.string(), budget)?,
             0x1009 => {

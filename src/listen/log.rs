@@ -71,7 +71,9 @@ pub struct RecipientLine<'a> {
     pub sender: &'a ReversePath,
     pub recipient: &'a ForwardPath,
     pub disposition: Disposition,
-    /// The rule that decided.
+    /// What a rule that only observes would have done.
+    pub observed: Option<Disposition>,
+    /// The rule that decided, or would have.
     pub rule: Option<&'a str>,
     /// The next hop's reply, or ours.
     pub reply: &'a Reply,
@@ -164,7 +166,11 @@ fn human(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
     let _ = write!(out, " queue={}", Shown(line.queue_id.unwrap_or("-")));
     let _ = write!(out, " message-id={}", Shown(line.message_id.unwrap_or("-")));
     let _ = write!(out, " from=<{}> to=<{}>", Shown(line.sender), Shown(line.recipient));
-    let _ = write!(out, " disposition={} rule={}", line.disposition.as_str(), Shown(line.rule.unwrap_or("-")));
+    let _ = write!(out, " disposition={}", line.disposition.as_str());
+    if let Some(observed) = line.observed {
+        let _ = write!(out, " observed={}", observed.as_str());
+    }
+    let _ = write!(out, " rule={}", Shown(line.rule.unwrap_or("-")));
     for (name, tls) in [("tls-in", line.client_tls), ("tls-out", line.next_hop_tls)] {
         if let Some(tls) = tls {
             let _ = write!(out, " {name}={}", Shown(tls));
@@ -186,6 +192,9 @@ fn json(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
         if let Some(tls) = tls {
             let _ = write!(out, r#","{name}":"{}""#, Quoted(tls));
         }
+    }
+    if let Some(observed) = line.observed {
+        let _ = write!(out, r#","observed":"{}""#, observed.as_str());
     }
     let _ = write!(out, r#","sender":"{}","recipient":"{}""#, Quoted(line.sender), Quoted(line.recipient));
     let _ = writeln!(out, r#","disposition":"{}","reply":"{}"}}"#, line.disposition.as_str(), Quoted(line.reply));
@@ -383,9 +392,14 @@ mod tests {
             sender: &ReversePath::parse("clerk@town.example").unwrap(),
             recipient: &ForwardPath::parse("b@gmail.com").unwrap(),
             disposition: Disposition::Quarantine,
+            observed: message_id.contains("observed").then_some(Disposition::Reject),
             rule: Some("marking-leaves-house"),
             reply: &Reply { code: 250, lines: vec!["2.0.0 accepted as 01J9".into()] },
-            client_tls: Some(&Tls { version: "TLSv1.3", cipher: "TLS13_AES_256_GCM_SHA384", verified: true }),
+            client_tls: Some(&Tls {
+                version: "TLSv1.3".into(),
+                cipher: "TLS13_AES_256_GCM_SHA384".into(),
+                verified: true,
+            }),
             next_hop_tls: None,
         });
     }
@@ -399,6 +413,14 @@ mod tests {
              to=<b@gmail.com> disposition=quarantine rule=marking-leaves-house \
              tls-in=TLSv1.3/TLS13_AES_256_GCM_SHA384/verified reply=\"250 2.0.0 accepted as 01J9\"\n"
         );
+    }
+
+    #[test]
+    fn what_would_have_been_stands_beside_what_was() {
+        let text = written(&settings(Format::Human, "info"), |log| line(log, "<observed@b>"));
+        assert!(text.contains(" disposition=quarantine observed=reject rule="), "{text}");
+        let text = written(&settings(Format::Json, "info"), |log| line(log, "<observed@b>"));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["observed"], "reject");
     }
 
     #[test]

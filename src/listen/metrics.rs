@@ -97,6 +97,7 @@ const CLASSES: [(Class, &str); 5] = [
 pub struct Metrics {
     mails: [Counter; 6],
     recipients: [[Counter; 5]; 6],
+    observed: [Counter; 6],
     hop_errors: [Counter; 6],
     /// Bytes of message content received.
     pub bytes: Counter,
@@ -128,6 +129,11 @@ impl Metrics {
     /// Counts one mail by its strongest disposition.
     pub fn mail(&self, disposition: Disposition) {
         self.mails[disposition as usize].add(1); // six dispositions, six counters
+    }
+
+    /// Counts one copy that rules which only observe would have treated so.
+    pub fn observed(&self, disposition: Disposition) {
+        self.observed[disposition as usize].add(1); // six dispositions, six counters
     }
 
     /// Counts one recipient's copy.
@@ -196,6 +202,11 @@ impl Metrics {
         ] {
             head(out, name, "gauge", help)?;
             writeln!(out, "{name} {}", gauge.get())?;
+        }
+        head(out, "octroi_observed_total", "counter", "Copies by what rules that only observe would have done.")?;
+        for disposition in Disposition::ALL.into_iter().filter(|disposition| *disposition != Disposition::Pass) {
+            let count = self.observed[disposition as usize].get();
+            writeln!(out, "octroi_observed_total{{disposition=\"{}\"}} {count}", disposition.as_str())?;
         }
         head(out, "octroi_limit_met_total", "counter", "Times a limit was met, by what became of it.")?;
         for figure in self.limits.lock().unwrap_or_else(PoisonError::into_inner).iter() {

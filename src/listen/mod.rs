@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! How the world reaches us: sockets, TLS, timeouts, limits; the control socket, health and metrics pages, the log.
 //!
-//! What must not live here: the grammar of a protocol (that is `smtp`), decisions about a mail (that is `pipeline`),
+//! What must not live here: the grammar of a protocol (that is `smtp` and `milter`), decisions about a mail (that is `pipeline`),
 //! SQL. A driver moves bytes and events, nothing more.
 //!
 //! How it fails: a connection fails alone. Each error ends its own connection and is logged; none ends the process.
@@ -11,10 +11,13 @@
 
 mod certificate;
 pub mod control;
-mod crowd;
+pub mod crowd;
 pub mod http;
 mod ids;
 pub mod log;
 pub mod metrics;
+pub mod milter;
+mod note;
 pub mod settings;
 pub mod smtp;
+mod unix;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the operator sets about the SMTP door.
+//! What the operator sets about the doors.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -36,6 +36,29 @@ pub struct Door {
     pub auth: Auth,
     pub tls: InwardTls,
     pub timeouts: Timeouts,
+}
+
+/// The milter door: where it stands. Who may connect, sizes and numbers are the SMTP door's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MilterDoor {
+    pub listen: Vec<MilterAddress>,
+}
+
+/// Where an MTA finds its filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MilterAddress {
+    Inet(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// As it is written in the settings.
+impl std::fmt::Display for MilterAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MilterAddress::Inet(address) => write!(f, "inet:{address}"),
+            MilterAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// What stands before us: it decides whether a deferral is kept by somebody.

@@ -17,20 +17,18 @@ use tokio_util::task::TaskTracker;
 
 use super::crowd::{Crowd, Memory, Place};
 use super::ids::Ids;
-use super::log::{Log, RecipientLine};
-use super::metrics::{HopError, Metrics};
+use super::log::Log;
+use super::metrics::Metrics;
 use super::settings;
 use crate::deliver::next_hop::NextHop;
 use crate::deliver::stream::Stream;
 use crate::mail::reply::Row;
 use crate::mail::{ReversePath, reply};
-use crate::pipeline::{Pipeline, Processed};
-use crate::policy::verdict::Disposition;
+use crate::pipeline::Pipeline;
 use crate::smtp::server::{BareNewline, Settings, Trust};
 use talk::Talk;
 
 mod arrival;
-mod note;
 mod talk;
 
 /// For a TLS handshake (not in RFC 3207; a client that cannot finish in this time will not).
@@ -61,8 +59,8 @@ pub struct Parts {
     pub tls: Option<Arc<ServerConfig>>,
     pub metrics: Arc<Metrics>,
     pub log: Log,
-    /// Bytes of content in flight at most.
-    pub memory: u64,
+    /// Bytes of content in flight, over all doors.
+    pub memory: Arc<Memory>,
     pub stop: CancellationToken,
 }
 
@@ -94,7 +92,7 @@ impl Door {
         };
         Arc::new(Door {
             crowd: Arc::new(Crowd::new(settings.max_connections, settings.max_connections_per_client)),
-            memory: Arc::new(Memory::new(memory)),
+            memory,
             session: Arc::new(session),
             settings,
             pipeline,
@@ -133,11 +131,6 @@ impl Door {
     pub async fn drained(&self, patience: Duration) -> bool {
         self.sessions.close();
         timeout(patience, self.sessions.wait()).await.is_ok()
-    }
-
-    /// Bytes of content in flight now.
-    pub fn in_flight(&self) -> u64 {
-        self.memory.used()
     }
 
     /// Whether this sender may be relayed at all (decision D6).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The envelope, the mail, and the client who hands it over.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -75,9 +76,9 @@ pub struct Client {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// As RFC 8314 §4.3 and Postfix write it: `TLSv1.3`.
-    pub version: &'static str,
-    /// The suite's name in the IANA registry: `TLS13_AES_256_GCM_SHA384`.
-    pub cipher: &'static str,
+    pub version: Cow<'static, str>,
+    /// The suite's name in the IANA registry: `TLS13_AES_256_GCM_SHA384`; of a connection to the MTA before us, its word.
+    pub cipher: Cow<'static, str>,
     /// The other side's certificate was verified.
     pub verified: bool,
 }

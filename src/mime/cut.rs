@@ -29,11 +29,34 @@ pub fn cut(raw: &[u8], message: &Message, parts: &[usize], replacement: impl Fn(
             continue; // inside a part already replaced
         }
         out.extend_from_slice(&raw[from..start]);
+        if start == 0 {
+            // The message is this one part: what its header says of the mail itself stays.
+            own_fields(raw, &mut out);
+        }
         out.extend_from_slice(&replacement(part));
+        if end == raw.len() && !out.ends_with(b"\r\n") {
+            out.extend_from_slice(b"\r\n");
+        }
         from = end;
     }
     out.extend_from_slice(&raw[from..]);
     out
+}
+
+/// The fields of the header that do not describe the content (RFC 2045 §9: those that do begin with `Content-`).
+fn own_fields(raw: &[u8], out: &mut Vec<u8>) {
+    let mut stays = true;
+    for line in raw.split_inclusive(|octet| *octet == b'\n') {
+        if matches!(line, b"\n" | b"\r\n") {
+            return;
+        }
+        if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            stays = !line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"content-"));
+        }
+        if stays {
+            out.extend_from_slice(line);
+        }
+    }
 }
 
 /// Whether a change would break a signature or an encryption the author applied (architecture §2, promise 4).
@@ -88,6 +111,15 @@ mod tests {
             "Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQ=",
             "Content-Type: text/plain\r\n\r\nremoved",
         );
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
+
+    #[test]
+    fn a_message_that_is_one_part_keeps_who_wrote_it() {
+        let raw = b"Subject: x\r\ncontent-type: application/pdf;\r\n name=a.pdf\r\nFrom: a@b\r\n c\r\n\r\n%PDF-1.4\r\n";
+        let message = parse(raw, &Budget::default());
+        let out = cut(raw, &message, &[0], |_| b"Content-Type: text/plain\r\n\r\nremoved".to_vec());
+        let expected = "Subject: x\r\nFrom: a@b\r\n c\r\nContent-Type: text/plain\r\n\r\nremoved\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What a file is, by its content. Quick and shallow: `document` looks deeper into what it opens.
+//! What a file is, by its content. Quick and shallow; `document` begins with the same table and looks deeper into
+//! what it opens.
 
 use memchr::memmem;
 
@@ -18,7 +19,7 @@ const fn is(extension: &'static str, media_type: &'static str) -> FileType {
 
 const UNKNOWN: FileType = is("", "application/octet-stream");
 
-/// Leading bytes and what they mean; sources: the formats' own specifications.
+/// Leading bytes and what they mean; sources: the formats' own specifications. The one table of the program.
 const MAGIC: &[(&[u8], FileType)] = &[
     (b"%PDF-", is("pdf", "application/pdf")),
     (b"\x89PNG\r\n\x1a\n", is("png", "image/png")),
@@ -44,52 +45,80 @@ const MAGIC: &[(&[u8], FileType)] = &[
 
 /// Looks at the content; never at the name.
 pub fn sniff(bytes: &[u8]) -> FileType {
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+    if is_zip(bytes) {
         return zip_kind(bytes);
     }
-    if bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+    if is_compound(bytes) {
         return compound_kind(bytes);
     }
-    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return *kind;
+    if let Some(kind) = by_magic(bytes) {
+        return kind;
     }
-    if bytes.starts_with(b"MZ") && bytes.len() > 64 {
-        return is("exe", "application/vnd.microsoft.portable-executable");
-    }
-    if bytes.starts_with(b"BZh") && matches!(bytes.get(3), Some(b'1'..=b'9')) {
-        return is("bz2", "application/x-bzip2");
-    }
-    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-        return is("webp", "image/webp");
-    }
-    if bytes.get(4..8) == Some(b"ftyp") {
-        return is("mp4", "video/mp4");
-    }
-    if bytes.get(257..262) == Some(b"ustar") {
-        return is("tar", "application/x-tar");
-    }
-    if bytes.get(0x8001..0x8006) == Some(b"CD001") {
-        return is("iso", "application/x-iso9660-image");
-    }
-    let head = &bytes[..bytes.len().min(1024)];
-    // ISO 32000 annex H: readers accept the header anywhere in the first 1,024 bytes.
-    let text = textual(head);
-    if text.extension != "eml" && memmem::find(head, b"%PDF-").is_some() {
+    let text = textual(&bytes[..bytes.len().min(1024)]);
+    if text.extension != "eml" && has_late_pdf(bytes) {
         return is("pdf", "application/pdf");
     }
     text
 }
 
+/// A zip by its first member, its end, or the first of its parts (APPNOTE §4.3.7, §4.3.16, §8.5.4).
+pub fn is_zip(bytes: &[u8]) -> bool {
+    [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| bytes.starts_with(*magic))
+}
+
+/// A compound file (MS-CFB §2.2).
+pub fn is_compound(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+}
+
+/// What fixed bytes at fixed places tell, zip and compound files apart.
+pub fn by_magic(bytes: &[u8]) -> Option<FileType> {
+    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Some(*kind);
+    }
+    // Two letters are little: text may begin so, a program holds bytes that text does not.
+    if bytes.starts_with(b"MZ") && bytes.iter().take(64).any(|b| *b < 9) {
+        return Some(is("exe", "application/vnd.microsoft.portable-executable"));
+    }
+    if bytes.starts_with(b"BZh") && matches!(bytes.get(3), Some(b'1'..=b'9')) {
+        return Some(is("bz2", "application/x-bzip2"));
+    }
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        return Some(is("webp", "image/webp"));
+    }
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return Some(is("mp4", "video/mp4"));
+    }
+    if bytes.get(257..262) == Some(b"ustar") {
+        return Some(is("tar", "application/x-tar"));
+    }
+    (bytes.get(0x8001..0x8006) == Some(b"CD001")).then_some(is("iso", "application/x-iso9660-image"))
+}
+
+/// ISO 32000 annex H: readers accept the header anywhere in the first 1,024 bytes.
+pub fn has_late_pdf(bytes: &[u8]) -> bool {
+    memmem::find(&bytes[..bytes.len().min(1024)], b"%PDF-").is_some()
+}
+
+/// The kind of an OpenDocument package (ISO 26300-3 §3.3): its first member is `mimetype`, stored, so that its value
+/// stands at byte 38.
+pub fn open_document(bytes: &[u8]) -> Option<FileType> {
+    let head = &bytes[..bytes.len().min(200)];
+    let at = memmem::find(head, b"mimetypeapplication/vnd.oasis.opendocument.")?;
+    let rest = &head[at + 43..];
+    Some(match rest {
+        _ if rest.starts_with(b"spreadsheet") => is("ods", "application/vnd.oasis.opendocument.spreadsheet"),
+        _ if rest.starts_with(b"presentation") || rest.starts_with(b"graphics") => {
+            is("odp", "application/vnd.oasis.opendocument.presentation")
+        }
+        _ => is("odt", "application/vnd.oasis.opendocument.text"),
+    })
+}
+
 fn zip_kind(bytes: &[u8]) -> FileType {
     let has = |name: &[u8]| memmem::find(bytes, name).is_some();
-    let head = &bytes[..bytes.len().min(200)];
-    if let Some(at) = memmem::find(head, b"mimetypeapplication/vnd.oasis.opendocument.") {
-        let rest = &head[at + 43..];
-        return match rest {
-            _ if rest.starts_with(b"spreadsheet") => is("ods", "application/vnd.oasis.opendocument.spreadsheet"),
-            _ if rest.starts_with(b"presentation") => is("odp", "application/vnd.oasis.opendocument.presentation"),
-            _ => is("odt", "application/vnd.oasis.opendocument.text"),
-        };
+    if let Some(kind) = open_document(bytes) {
+        return kind;
     }
     if has(b"[Content_Types].xml") {
         if has(b"word/document.xml") {
@@ -153,9 +182,10 @@ fn textual(head: &[u8]) -> FileType {
     }
 }
 
-/// Begins with three known header fields, one of which nobody types by hand.
-fn is_message(lower: &[u8]) -> bool {
-    const KNOWN: [&[u8]; 13] = [
+/// Begins with three known header fields (RFC 5322 §2.2), one of which nobody types by hand: a mail quoted in a text
+/// begins like one too. In lower case.
+pub fn is_message(lower: &[u8]) -> bool {
+    const KNOWN: [&[u8]; 15] = [
         b"from",
         b"to",
         b"subject",
@@ -169,6 +199,8 @@ fn is_message(lower: &[u8]) -> bool {
         b"cc",
         b"delivered-to",
         b"content-transfer-encoding",
+        b"x-mailer",
+        b"dkim-signature",
     ];
     let mut known = 0;
     let mut written_by_machine = false;
@@ -204,6 +236,9 @@ mod tests {
             (b"From: a\nTo: b\nSubject: c\n\n", "txt"),
             (b"\0\x01\x02", ""),
             (b"", ""),
+            (b"MZ\x90\0", "exe"),
+            (b"MZ est un sigle.", "txt"),
+            (b"PK\x07\x08PK\x03\x04", "zip"),
         ];
         for (bytes, extension) in rows {
             assert_eq!(sniff(bytes).extension, *extension);

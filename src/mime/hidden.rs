@@ -31,14 +31,13 @@ pub fn files_in(text: &str) -> Vec<Pasted> {
 
 /// `begin 644 name` … `end` (POSIX uuencode).
 fn uuencoded(text: &str, found: &mut Vec<Pasted>) {
-    let mut rest = text;
-    while let Some(at) = memmem::find(rest.as_bytes(), b"begin ") {
-        let at_line_start = at == 0 || rest.as_bytes()[at - 1] == b'\n';
-        let block = &rest[at + 6..];
-        rest = block;
+    let at_line_start = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
+    // Asked before anything looks for the line's end, which may be far.
+    for at in memmem::find_iter(text.as_bytes(), b"begin ").filter(at_line_start) {
+        let block = &text[at + 6..];
         let mut lines = block.lines();
         let Some((mode, name)) = lines.next().and_then(|head| head.split_once(' ')) else { continue };
-        if !at_line_start || mode.len() > 4 || mode.len() < 3 || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
+        if mode.len() > 4 || mode.len() < 3 || !mode.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
             continue;
         }
         let mut bytes = Vec::new();
@@ -192,6 +191,7 @@ mod tests {
         let uu = "avant\nbegin 644 a.txt\n#0V%T\n`\nend\n";
         assert_eq!(files_in(uu)[0].bytes, b"Cat");
         assert_eq!(files_in(uu)[0].how, "uu:a.txt");
+        assert_eq!(files_in("begin begin 644 a.txt\n#0V%T\n`\nend\n").len(), 0);
         for plain in ["begin at nine", "une phrase", &"mot ".repeat(500), &"abcd".repeat(20)] {
             assert!(files_in(plain).is_empty());
         }

@@ -6,16 +6,24 @@
 //! How it fails: it does not. A deviation is a [`Defect`], a budget exceeded is [`Message::exceeded`] (decision D17).
 //!
 //! Standards: RFC 5322, 2045 to 2047, 2231; mail-parser does the grammar, the evasions it leaves open are closed in
-//! `parse.rs` and `hidden.rs`.
+//! `encoding.rs`, `outside.rs` and `hidden.rs`.
 
+mod bomb;
+mod boundary;
 mod cut;
+mod encoding;
 pub mod filetype;
 mod header;
 mod hidden;
+pub mod html;
+mod outside;
 mod parse;
+mod stop;
+mod walk;
 
 pub use cut::{cut, is_signed_or_encrypted, trace_free};
-pub use parse::{AMBIGUOUS, Budget, parse};
+pub use parse::{AMBIGUOUS, Budget, TIME, parse, parse_until};
+pub use stop::Stop;
 
 use std::ops::Range;
 
@@ -70,7 +78,8 @@ pub struct Part {
 /// A deviation from the standards. Evidence, never an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
-    /// A short name such as `duplicate-header`, `missing-boundary`, `bad-encoding`, `folded-parameter`, `hidden-parts`.
+    /// A short name such as `duplicate-header`, `missing-boundary`, `bad-encoding`, `folded-parameter`, `hidden-parts`,
+    /// `ambiguous-boundary`.
     pub kind: &'static str,
     pub place: String,
 }

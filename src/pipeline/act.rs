@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Copy, Examined, Fault, Outcome, Pipeline};
 use crate::deliver::dsn::{self, Stamp};
 use crate::deliver::{Onward, OnwardFault};
-use crate::mail::{Mail, Reply, ReversePath, reply};
+use crate::mail::{Content, Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
 use crate::policy::settle::{Plan, Settlement, settle};
 use crate::policy::verdict::Verdict;
@@ -30,6 +30,13 @@ impl Pipeline {
             }
             Settlement::Each(plan) if !plan.keeps() => {
                 let outcome = self.pass_on(&mail, &examined, &plan, &mut onward).await;
+                if outcome.reply.is_positive() {
+                    self.tell(&mail, &examined);
+                }
+                (mail, examined, outcome, onward)
+            }
+            Settlement::Each(plan) if plan.is_one_strip() => {
+                let outcome = self.pass_on_stripped(&mail, &examined, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
                     self.tell(&mail, &examined);
                 }
@@ -112,7 +119,7 @@ impl Pipeline {
             Ok(answer) if answer.is_positive() => {
                 checkpoint("delivered");
                 let left_over = onward.left_over();
-                self.keep_left_over(mail, examined, &left_over).await?;
+                self.keep_left_over(mail, examined, OutboxContent::Mail, &left_over).await?;
                 self.confirm(prepared).await?;
                 turn.into_iter().for_each(|turn| turn.spend(&kept));
                 checkpoint("confirmed");
@@ -140,12 +147,42 @@ impl Pipeline {
             Ok(answer) => answer,
             Err(fault) => return lost(fault, mail),
         };
-        let left_over = onward.left_over();
-        if let Err(fault) = self.keep_left_over(mail, examined, &left_over).await {
+        self.passed(mail, examined, answer, OutboxContent::Mail, &onward.left_over()).await
+    }
+
+    /// Every copy leaves without the same parts: one transaction, so nothing has to wait in the outbox (decision D2).
+    async fn pass_on_stripped(
+        &self,
+        mail: &Mail,
+        examined: &Examined,
+        plan: &Plan,
+        onward: &mut impl Onward,
+    ) -> Outcome {
+        let Some(group) = plan.stripped.first() else { return Outcome::nothing(reply::OUR_FAULT.reply(), mail) };
+        if let Err(fault) = onward.choose(mail, &group.copies).await {
+            return lost(fault, mail);
+        }
+        let content = without(mail, examined, &group.parts);
+        let answer = match onward.deliver(mail, &group.copies, &content).await {
+            Ok(answer) => answer,
+            Err(fault) => return lost(fault, mail),
+        };
+        self.passed(mail, examined, answer, OutboxContent::Own(content.0), &onward.left_over()).await
+    }
+
+    async fn passed(
+        &self,
+        mail: &Mail,
+        examined: &Examined,
+        answer: Reply,
+        content: OutboxContent,
+        left_over: &[(usize, Reply)],
+    ) -> Outcome {
+        if let Err(fault) = self.keep_left_over(mail, examined, content, left_over).await {
             return Outcome::nothing(fault.into_reply(), mail);
         }
         let mut outcome = Outcome::nothing(with_our_id(answer, mail), mail);
-        outcome.note_left_over(&left_over);
+        outcome.note_left_over(left_over);
         outcome
     }
 
@@ -163,6 +200,7 @@ impl Pipeline {
             message_id: examined.message.header("message-id").map(str::to_owned),
             subject: examined.message.header("subject").filter(|_| !private).map(str::to_owned),
             private,
+            tell: self.told_later(mail, examined),
             held,
             outbox,
             series: "o",
@@ -232,16 +270,20 @@ fn held_copy(examined: &Examined, index: usize) -> HeldCopy {
 }
 
 fn stripped(mail: &Mail, examined: &Examined, parts: &[usize], copies: &[usize]) -> OutboxItem {
-    let note = |part: &Part| replacement(part, mail, mail.received);
-    let content = mime::cut(&mail.content, &examined.message, parts, note);
     let line = |index: &usize| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
     OutboxItem {
         kind: Kind::Stripped,
         reverse_path: mail.envelope.verbatim.clone(),
         recipients: copies.iter().filter_map(line).collect(),
-        content: OutboxContent::Own(Bytes::from(content)),
+        content: OutboxContent::Own(without(mail, examined, parts).0),
         not_before: mail.received,
     }
+}
+
+/// The mail's content with a word in place of each of these parts.
+fn without(mail: &Mail, examined: &Examined, parts: &[usize]) -> Content {
+    let note = |part: &Part| replacement(part, mail, mail.received);
+    Content(Bytes::from(mime::cut(&mail.content, &examined.message, parts, note)))
 }
 
 /// The short text part that stands where a part was: what, why and the reference, nothing of the content.

@@ -2,10 +2,11 @@
 //! What must be asked elsewhere before a mail can be inspected: MX hosts and the insides of documents.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::{Examiner, Fault};
 use crate::detect::evidence::{Opened, Sender, SenderProof};
@@ -14,27 +15,37 @@ use crate::detect::text;
 use crate::document::{Extract, Fault as Unread};
 use crate::mail::{Client, Envelope, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
-use crate::policy::Policy;
+use crate::policy::{Policy, Units};
 
 /// The first of login, client certificate and MAIL FROM that names somebody (decision D18). A certificate that names a
-/// host is a mail server's, who speaks for others.
-pub fn sender(reverse_path: &ReversePath, client: &Client) -> Sender {
+/// host is a mail server's, who speaks for others; a named application is believed by its network.
+pub fn sender(reverse_path: &ReversePath, client: &Client, units: &Units) -> Sender {
     let proven = [client.login.as_deref(), client.certificate.as_deref()];
     let login = proven.into_iter().flatten().find_map(|name| Mailbox::parse(name).ok());
     match (login, reverse_path.mailbox()) {
         (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login) },
-        (None, Some(claimed)) => Sender { mailbox: Some(claimed.clone()), proof: Some(SenderProof::Claimed) },
+        (None, Some(claimed)) => {
+            let application = units.is_application(client.address, claimed);
+            let proof = if application { SenderProof::Login } else { SenderProof::Claimed };
+            Sender { mailbox: Some(claimed.clone()), proof: Some(proof) }
+        }
         (None, None) => Sender { mailbox: None, proof: None },
     }
 }
 
 impl Examiner {
     /// The class of each recipient; MX hosts are asked only where they could be evidence.
-    pub(super) async fn classify(&self, policy: &Policy, envelope: &Envelope, instant: Timestamp) -> Vec<Recipient> {
+    pub(super) async fn classify(
+        &self,
+        policy: &Policy,
+        envelope: &Envelope,
+        instant: Timestamp,
+        began: Instant,
+    ) -> Vec<Recipient> {
         let mut recipients = Vec::with_capacity(envelope.recipients.len());
         for recipient in &envelope.recipients {
             let hosts = match recipient.path.mailbox() {
-                Some(mailbox) if policy.lists.wants_mx(&recipient.path, instant) => {
+                Some(mailbox) if policy.lists.wants_mx(&recipient.path, instant) && began.elapsed() < MX_PATIENCE => {
                     self.mx.hosts(mailbox.domain()).await
                 }
                 _ => None,
@@ -46,10 +57,10 @@ impl Examiner {
 
     /// Opens every attachment that is no plain text, in workers, side by side. What takes too long is a finding, not
     /// a delay (decision D4); only a worker that cannot be had is our fault (decision D17).
-    pub(super) async fn open_documents(&self, message: &Message) -> Result<Vec<Opened>, Fault> {
+    pub(super) async fn open_documents(&self, message: &Message, deadline: Instant) -> Result<Vec<Opened>, Fault> {
         let mut opened = Vec::new();
         let mut waiting = JoinSet::new();
-        let deadline = Instant::now() + self.patience;
+        let mut kept = 0;
         let mut passwords = None;
         for (part, this) in message.parts.iter().enumerate() {
             let Body::Attachment(bytes) = &this.body else { continue };
@@ -61,7 +72,7 @@ impl Examiner {
             let (workers, bytes) = (self.workers.clone(), bytes.clone());
             waiting.spawn(async move {
                 let size = bytes.len() as u64;
-                let extract = match timeout_at(deadline, workers.open(&name, bytes, passwords)).await {
+                let extract = match timeout_at(deadline.into(), workers.open(&name, bytes, passwords)).await {
                     Ok(extract) => extract?,
                     Err(_) => Arc::new(Extract { name, size, fault: Some(Unread::Budget), ..Extract::default() }),
                 };
@@ -69,12 +80,29 @@ impl Examiner {
             });
         }
         while let Some(done) = waiting.join_next().await {
-            let (part, extract) = done.map_err(|_| Fault::Task)??;
+            let (part, mut extract) = done.map_err(|_| Fault::Task)??;
+            kept += text_of(&extract);
+            if kept > MOST_TEXT {
+                let Extract { name, kind, size, .. } = &*extract;
+                let (name, kind) = (name.clone(), kind.clone());
+                extract =
+                    Arc::new(Extract { name, kind, size: *size, fault: Some(Unread::Budget), ..Extract::default() });
+            }
             opened.push(Opened { part, place: message.place(part), extract });
         }
         opened.sort_by_key(|o| o.part);
         Ok(opened)
     }
+}
+
+/// Bytes of text that the documents of one mail may give together: few bytes of archives unpack to many.
+const MOST_TEXT: usize = 64 << 20;
+/// From the final dot to the last question about MX hosts: many recipients must not use up the time for reading.
+const MX_PATIENCE: Duration = Duration::from_secs(5);
+
+fn text_of(extract: &Extract) -> usize {
+    let own: usize = extract.segments.iter().map(|segment| segment.text.len()).sum();
+    own + extract.children.iter().map(text_of).sum::<usize>()
 }
 
 /// Words that announce a password, in normal form.

@@ -9,11 +9,12 @@ use crate::policy::settle::Plan;
 use crate::store::{Kind, OutboxContent, OutboxItem};
 
 impl Pipeline {
-    /// Durable before the client hears 250. Where that fails it hears 451 and sends again: twice to some, never to none.
+    /// `content` is what the next hop was given. Durable before the client hears 250. Where that fails it hears 451 and sends again: twice to some, never to none.
     pub(super) async fn keep_left_over(
         &self,
         mail: &Mail,
         examined: &Examined,
+        content: OutboxContent,
         left_over: &[(usize, Reply)],
     ) -> Result<(), Fault> {
         if left_over.is_empty() {
@@ -28,7 +29,7 @@ impl Pipeline {
                 kind: Kind::Remainder,
                 reverse_path: mail.envelope.verbatim.clone(),
                 recipients: put_off.iter().filter_map(line).collect(),
-                content: OutboxContent::Mail,
+                content,
                 not_before: mail.received,
             });
         }

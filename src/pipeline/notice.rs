@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::digest::Addressees;
 use super::recent::{Recent, Turn};
 use super::{Examined, Pipeline};
 use crate::deliver::notice::{self, Heading};
@@ -16,7 +18,7 @@ use crate::mail::{Mail, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
 use crate::policy::notices::{ADVICE, Facts, HELD, Outcome};
 use crate::policy::verdict::{Disposition, Reason, Verdicts};
-use crate::store::{Keeping, Kind, OutboxContent, OutboxItem, retry_digest};
+use crate::store::{Keeping, Kind, OutboxContent, OutboxItem, Tell, retry_digest};
 
 /// Bytes of a body that are read for its language.
 const READ: usize = 32 * 1024;
@@ -28,14 +30,22 @@ pub struct Notifier {
     /// The language where the mail does not say one that we have texts in.
     pub language: String,
     pub charter: Option<String>,
+    /// The security team, where it wants a digest.
+    pub digest: Option<Addressees>,
     /// The zone in which senders read dates.
     pub zone: TimeZone,
     recent: Arc<Recent>,
 }
 
 impl Notifier {
-    pub fn new(from: Mailbox, language: String, charter: Option<String>, zone: TimeZone) -> Notifier {
-        Notifier { from, language, charter, zone, recent: Arc::default() }
+    pub fn new(
+        from: Mailbox,
+        language: String,
+        charter: Option<String>,
+        digest: Option<Addressees>,
+        zone: TimeZone,
+    ) -> Notifier {
+        Notifier { from, language, charter, digest, zone, recent: Arc::default() }
     }
 }
 
@@ -73,11 +83,12 @@ impl Pipeline {
             notice::named(&copies.map(|recipient| recipient.path.to_string()).collect::<Vec<_>>())
         };
         let filled = chosen.fill(&Facts {
-            recipients: &recipients,
+            recipients: Some(&recipients),
             date: &notice::date_in(chosen.language, mail.received, &self.notices.zone),
-            reference: &mail.id.0,
+            reference: Some(&mail.id.0),
             charter: self.notices.charter.as_deref(),
-            outcome: matter.outcome,
+            outcome: Some(matter.outcome),
+            digest: None,
         });
         let heading = Heading {
             from: &self.notices.from,
@@ -87,7 +98,7 @@ impl Pipeline {
             about: examined.message.header("message-id").filter(|_| !private),
         };
         match notice::compose(&filled, &heading) {
-            Ok(content) => Some(Due { item: item(mail, to, content), turn }),
+            Ok(content) => Some(Due { item: item(to, content, mail.received), turn }),
             Err(error) => {
                 tracing::error!(id = %mail.id, %error, "a notice could not be composed");
                 None
@@ -108,6 +119,7 @@ impl Pipeline {
                 message_id: None,
                 subject: None,
                 private,
+                tell: None,
                 held: Vec::new(),
                 outbox: vec![item],
                 series: "o",
@@ -117,6 +129,12 @@ impl Pipeline {
                 Err(fault) => tracing::error!(id = %mail.id, %fault, "the sender is not told: the notice is lost"),
             }
         });
+    }
+
+    /// Who is told later what became of this mail's held copies.
+    pub(super) fn told_later(&self, mail: &Mail, examined: &Examined) -> Option<Tell> {
+        let to = self.addressee(mail, examined).filter(|_| !is_automatic(&examined.message))?;
+        Some(Tell { to: to.clone(), language: spoken(&examined.message).map(str::to_owned) })
     }
 
     /// Who is told: the sender by login, else by envelope, as far as it is one of ours; nobody where the
@@ -199,12 +217,12 @@ fn spoken(message: &Message) -> Option<&'static str> {
     })?;
     let end = text.floor_char_boundary(READ);
     let text = text.get(..end)?;
-    let text = if html { nanohtml2text::html2text(text) } else { text.to_owned() };
+    let text = if html { crate::mime::html::text(text).shown } else { text.to_owned() };
     let own: Vec<&str> = text.lines().filter(|line| !line.starts_with('>')).collect();
     language::guess(&own.join("\n"))
 }
 
-fn item(mail: &Mail, to: &Mailbox, content: Vec<u8>) -> OutboxItem {
+pub(super) fn item(to: &Mailbox, content: Vec<u8>, not_before: Timestamp) -> OutboxItem {
     let to = to.to_string();
     OutboxItem {
         kind: Kind::Notice,
@@ -212,7 +230,7 @@ fn item(mail: &Mail, to: &Mailbox, content: Vec<u8>) -> OutboxItem {
         reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
         recipients: vec![format!("<{to}>")],
         content: OutboxContent::Own(content.into()),
-        not_before: mail.received,
+        not_before,
     }
 }
 

@@ -215,6 +215,11 @@ impl DomainLists {
             .is_some_and(|i| self.of_domain(domain, Some(instant)) & (1 << i) != 0)
     }
 
+    /// Every list, in the order of its bit.
+    pub(crate) fn all_names(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+
     /// The names of the lists in `bits`.
     pub(crate) fn names(&self, bits: u64) -> impl Iterator<Item = &str> {
         self.names.iter().enumerate().filter(move |(i, _)| bits & (1 << i) != 0).map(|(_, name)| name.as_str())

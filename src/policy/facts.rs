@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::detect::evidence::{Sender, SenderProof};
 use crate::detect::people::People;
 use crate::detect::recipient::{Class, Recipient};
+use crate::detect::sender_mismatch::plain;
 use crate::detect::{Finding, Kind};
 use crate::mail::Mailbox;
 
@@ -102,6 +103,8 @@ pub(crate) struct SenderFacts {
     pub unit: Box<str>,
     pub role: Box<str>,
     pub proof: &'static str,
+    /// Only MAIL FROM says who it is, and some rule asks who: what frees by these facts needs more (decision D18).
+    pub binds_only: bool,
 }
 
 /// The facts about one recipient.
@@ -242,22 +245,34 @@ impl SenderFacts {
         if asks(SENDER_PROOF) {
             facts.proof = proof(sender);
         }
-        if let Some(mailbox) = &sender.mailbox {
+        if let Some(mailbox) = &sender.mailbox
+            && asks(SENDER_ADDRESS | SENDER_DOMAIN | SENDER_UNIT | SENDER_ROLE)
+        {
+            facts.binds_only = sender.proof == Some(SenderProof::Claimed);
+            let key = plain(mailbox);
             if asks(SENDER_DOMAIN) {
-                facts.domain = mailbox.domain().as_str().into();
+                facts.domain = key.rsplit_once('@').map_or("", |(_, domain)| domain).into();
             }
-            if asks(SENDER_ADDRESS | SENDER_UNIT | SENDER_ROLE) {
-                let key = mailbox.key();
-                if let Some(person) = people.by_mail.get(&key) {
-                    facts.unit = if asks(SENDER_UNIT) { person.unit.as_str().into() } else { "".into() };
-                    facts.role = if asks(SENDER_ROLE) { person.role.as_str().into() } else { "".into() };
-                }
-                if asks(SENDER_ADDRESS) {
-                    facts.address = key.into_boxed_str();
-                }
+            if let Some(person) = people.sender(mailbox) {
+                facts.unit = if asks(SENDER_UNIT) { person.unit.as_str().into() } else { "".into() };
+                facts.role = if asks(SENDER_ROLE) { person.role.as_str().into() } else { "".into() };
+            }
+            if asks(SENDER_ADDRESS) {
+                facts.address = key.into_boxed_str();
             }
         }
         facts
+    }
+
+    /// The same sender as somebody of whom nothing is known.
+    pub(crate) fn stranger(&self) -> SenderFacts {
+        let known = |text: &str| if text.is_empty() { "" } else { "-" };
+        SenderFacts {
+            address: known(&self.address).into(),
+            domain: known(&self.domain).into(),
+            proof: self.proof,
+            ..SenderFacts::default()
+        }
     }
 }
 

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use super::Policy;
 use super::evaluate::{Evaluator, Said};
 use super::facts::{self, MessageFacts, Named, RecipientFacts};
-use super::verdict::{Disposition, Judgement, Reasons, Verdict, Verdicts};
+use super::verdict::{Disposition, Judgement, Reason, Reasons, Verdict, Verdicts};
 use crate::detect::Finding;
 use crate::detect::evidence::{Opened, Sender, SenderProof};
 use crate::detect::recipient::Recipient;
+use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;
 use crate::mail::reply::{DEFERRED_BY_POLICY, Deferral, REFUSED_BY_POLICY, Refusal};
 
@@ -144,7 +145,7 @@ impl Policy {
             let answer = match fresh.get(&facts) {
                 Some(answer) if remember => answer.clone(),
                 _ => {
-                    let said = self.memo.evaluator.ask(&self.rules, &self.lists, &key.1, &facts, question.instant);
+                    let said = self.said(&key.1, &facts, question.instant);
                     let answer = Arc::new(Answer::from(said));
                     fresh.insert(facts, answer.clone());
                     answer
@@ -162,6 +163,20 @@ impl Policy {
             answers.count += fresh.len();
             answers.by_message.entry(key).or_default().extend(fresh);
         }
+    }
+
+    /// What all rules say. What frees by sender or unit needs a proven one, what binds needs nothing (decision D18):
+    /// a sender who is only claimed hears what the rules say of the claim, and what they say of nobody in particular.
+    fn said(&self, message: &MessageFacts, recipient: &RecipientFacts, instant: Timestamp) -> Said {
+        let ask =
+            |message: &MessageFacts| self.memo.evaluator.ask(&self.rules, &self.lists, message, recipient, instant);
+        let mut said = ask(message);
+        if message.sender.binds_only {
+            let of_nobody = ask(&MessageFacts { sender: message.sender.stranger(), ..message.clone() });
+            add(&mut said.enforced, of_nobody.enforced);
+            add(&mut said.observed, of_nobody.observed);
+        }
+        said
     }
 
     fn recipient_facts(
@@ -186,8 +201,9 @@ impl Policy {
     fn allows(&self, question: &Question, recipient: &Mailbox) -> bool {
         let sender = question.sender;
         let proven = sender.proof == Some(SenderProof::Login);
-        let key = sender.mailbox.as_ref().map(Mailbox::key);
-        let unit = key.as_ref().and_then(|key| self.people.by_mail.get(key)).map_or("", |person| person.unit.as_str());
+        let key = sender.mailbox.as_ref().map(plain);
+        let person = sender.mailbox.as_ref().and_then(|mailbox| self.people.sender(mailbox));
+        let unit = person.map_or("", |person| person.unit.as_str());
         let covers = |scope: &str| match scope.contains('@') {
             true => key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case(scope)),
             false => unit.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
@@ -208,6 +224,15 @@ impl Policy {
             Some(because) => verdict(because.clone(), question),
         };
         Judgement { verdict, observed: answer.observed.clone() }
+    }
+}
+
+/// Adds what is not said yet.
+fn add(said: &mut Vec<Reason>, more: Vec<Reason>) {
+    for reason in more {
+        if !said.iter().any(|known| known.rule == reason.rule) {
+            said.push(reason);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod notices;
 mod people;
 pub mod rules;
 pub mod settle;
+mod units;
 pub mod verdict;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use judge::{Mode, Question};
 use limits::Limit;
 use notices::Notices;
 use rules::Rules;
+pub use units::Units;
 
 use crate::detect::people::People;
 
@@ -57,6 +59,7 @@ pub struct Policy {
     pub version: Version,
     pub lists: DomainLists,
     pub people: People,
+    pub units: Units,
     pub rules: Rules,
     pub limits: Vec<Arc<Limit>>,
     /// Texts to people.
@@ -97,9 +100,13 @@ impl Policy {
             None => (People::default(), Vec::new()),
         };
         faults.extend(people_faults);
+        let (units, unit_faults) = Units::parse(of("units/", ".toml").map(|(_, path, text)| (path, text)), &people);
+        faults.extend(unit_faults);
+        let (rule_files, exceptions) = (of("rules/", ".cedar"), of("domains/allowed", ".list"));
+        faults.extend(units.unknown_in(rule_files.chain(exceptions).map(|(_, path, text)| (path, text))));
         let limits = match texts.iter().find(|(path, _)| *path == limits::FILE) {
             Some((path, text)) => {
-                let (limits, more) = Limit::parse(path, text, &people, of("units/", ".toml").map(|(_, _, text)| text));
+                let (limits, more) = Limit::parse(path, text, &units.known().collect::<Vec<_>>(), &lists.all_names());
                 faults.extend(more);
                 limits.into_iter().map(Arc::new).collect()
             }
@@ -122,7 +129,7 @@ impl Policy {
         match rules {
             Some(rules) if faults.is_empty() => {
                 let (version, memo) = (version(files), judge::Memo::new());
-                Ok(Policy { version, lists, people, rules, limits, notices, mode: Mode::Enforce, memo })
+                Ok(Policy { version, lists, people, units, rules, limits, notices, mode: Mode::Enforce, memo })
             }
             _ => Err(Faults(faults)),
         }

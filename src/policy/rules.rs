@@ -89,9 +89,11 @@ impl Rules {
             }
             for policy in read.policies() {
                 let span = statement(&statements, policy.id().as_ref(), text);
-                let rule = match read_rule(policy, &source, span.clone(), &mut faults) {
-                    Some(rule) => rule,
-                    None => continue,
+                let Some(rule) = read_rule(policy, &source, span.clone(), &mut faults) else {
+                    // What it asks is checked all the same.
+                    let name = policy.annotation("id").map_or_else(|| policy.id().clone(), PolicyId::new);
+                    let _ = of_file.add(policy.new_id(name));
+                    continue;
                 };
                 if let Some(first) = by_id.get(&rule.id) {
                     let message = format!("a rule `{}` stands in {} already", rule.id, first.path);

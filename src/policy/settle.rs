@@ -39,6 +39,11 @@ impl Plan {
     pub fn keeps(&self) -> bool {
         !(self.held.is_empty() && self.stripped.is_empty() && self.refused.is_empty())
     }
+
+    /// Whether every copy goes on without the same parts: then one transaction carries them all.
+    pub fn is_one_strip(&self) -> bool {
+        self.onward.is_empty() && self.held.is_empty() && self.refused.is_empty() && self.stripped.len() == 1
+    }
 }
 
 /// Settles the verdicts in the order of decision D1. `bounces_reach_sender` is false where the reverse-path is

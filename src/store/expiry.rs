@@ -54,7 +54,9 @@ impl Store {
                 swept.journal_deleted = journal.execute(&mut *c).await?.rows_affected();
                 swept.audit_deleted = chain.expire(c, now, retention.audit).await?;
                 swept.expiring = sqlx::query_as(
-                    "UPDATE held SET warned = TRUE WHERE state = 'held' AND NOT warned AND expires <= $1 RETURNING id, recipient",
+                    "UPDATE held SET warned = TRUE, untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE 'expiring' END \
+                     FROM mail WHERE mail.id = held.mail) \
+                     WHERE state = 'held' AND NOT warned AND expires <= $1 RETURNING id, recipient",
                 )
                 .bind(later(now, retention.warning))
                 .fetch_all(&mut *c)

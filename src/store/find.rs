@@ -22,7 +22,7 @@ pub struct FindRow {
     pub time: Timestamp,
     pub queue_id: Option<String>,
     pub message_id: Option<String>,
-    /// Empty for the null reverse-path; absent for private held mail.
+    /// Empty for the null reverse-path; absent for private mail (decision D20).
     pub sender: Option<String>,
     pub recipient: String,
     pub disposition: String,
@@ -54,7 +54,9 @@ impl Store {
         .await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
-            found.push(self.journaled(row).await?);
+            if !is_private(row)? || named_otherwise(row, &text, &hash)? {
+                found.push(self.journaled(row).await?);
+            }
         }
         let known: HashSet<String> = found.iter().filter_map(|row| row.copy.clone()).collect();
         for row in self.held_unjournaled(&text).await? {
@@ -77,11 +79,12 @@ impl Store {
         let copy: Option<String> = row.try_get("copy")?;
         let rules: String = row.try_get("rules")?;
         let state = self.state_of(copy.as_deref()).await?;
+        let private = is_private(row)?;
         Ok(FindRow {
             time: instant(row.try_get("at")?),
             queue_id: row.try_get("queue_id")?,
-            message_id: row.try_get("message_id")?,
-            sender: Some(sender),
+            message_id: row.try_get::<Option<String>, _>("message_id")?.filter(|_| !private),
+            sender: (!private).then_some(sender),
             disposition: row.try_get("disposition")?,
             observed: row.try_get("observed")?,
             rules: serde_json::from_str(&rules).unwrap_or_default(),
@@ -114,11 +117,12 @@ impl Store {
             let recipient: String = row.try_get("recipient")?;
             let (sender, state, rules): (String, String, String) =
                 (row.try_get("sender")?, row.try_get("state")?, row.try_get("rules")?);
+            let private: bool = row.try_get("private")?;
             found.push(FindRow {
                 time: instant(row.try_get("held_at")?),
                 queue_id: row.try_get("queue_id")?,
-                message_id: row.try_get("message_id")?,
-                sender: (!row.try_get::<bool, _>("private")?).then_some(sender),
+                message_id: row.try_get::<Option<String>, _>("message_id")?.filter(|_| !private),
+                sender: (!private).then_some(sender),
                 disposition: "quarantine".into(),
                 observed: None,
                 rules: serde_json::from_str(&rules).unwrap_or_default(),
@@ -159,4 +163,19 @@ impl Store {
             None => format!("{kind} {state}"),
         }))
     }
+}
+
+/// Whether the mail was somebody's own affair: the kinds found in it stand in its journal row.
+fn is_private(row: &SqliteRow) -> Result<bool, StoreError> {
+    Ok(row.try_get::<String, _>("facts")?.contains("\"private-correspondence\""))
+}
+
+/// Private mail is not found by its sender, or the answer would tell what the rows hide.
+fn named_otherwise(row: &SqliteRow, text: &str, hash: &[u8]) -> Result<bool, StoreError> {
+    for name in ["mail", "queue_id", "message_id", "copy"] {
+        if row.try_get::<Option<String>, _>(name)?.as_deref() == Some(text) {
+            return Ok(true);
+        }
+    }
+    Ok(row.try_get::<Vec<u8>, _>("recipient_hash")? == hash)
 }

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::rows::Rows;
 use super::{Kind, State, Store, StoreError};
-use crate::mail::{Mail, MailId};
+use crate::mail::{Mail, MailId, Mailbox};
 
 /// Everything of one transaction that stays behind; one commit.
 pub struct Keeping<'a> {
@@ -21,10 +21,20 @@ pub struct Keeping<'a> {
     pub subject: Option<String>,
     /// Decision D20: held but unreadable.
     pub private: bool,
+    /// Who is told later what became of the held copies; nobody where it is `None` (decision D16).
+    pub tell: Option<Tell>,
     pub held: Vec<HeldCopy>,
     pub outbox: Vec<OutboxItem>,
     /// Stands in the names of the outbox items: one mail may be kept more than once, each time in a series of its own.
     pub series: &'static str,
+}
+
+/// The sender as notices find it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tell {
+    pub to: Mailbox,
+    /// The language of the mail, where it is known; not kept for private mail.
+    pub language: Option<String>,
 }
 
 /// One recipient's copy, held.

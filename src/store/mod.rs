@@ -12,6 +12,7 @@
 
 mod audit;
 mod blob;
+mod digest;
 mod error;
 mod expiry;
 mod figures;
@@ -25,6 +26,7 @@ mod rows;
 mod schema;
 mod seal;
 mod settle;
+mod tell;
 mod verbatim;
 mod writer;
 
@@ -38,15 +40,17 @@ use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
 pub use audit::{Anchor, AuditEntry, AuditReport};
+pub use digest::{DigestFigures, Waiting};
 pub use error::StoreError;
 pub use expiry::Swept;
 pub use figures::Figures;
 pub use find::FindRow;
 pub use journal::{Entry, Journal};
-pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, retry_digest};
+pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, Tell, retry_digest};
 pub use key::KeyFile;
 pub use outbox::{Cause, DueItem, ItemState, Kind, OutboxRow, RecipientOutcome, Report, ReportedRecipient, Work};
 pub use quarantine::{Actor, Change, Exported, Filter, HeldDetail, HeldRow, State};
+pub use tell::{Event, Untold};
 pub use verbatim::Verbatim;
 
 /// How long what is kept (decision D16; the law's figures are in `field.md`).

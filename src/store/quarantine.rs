@@ -11,6 +11,7 @@ use sqlx::{Row, SqliteConnection};
 use super::audit::Chain;
 use super::outbox::{Cause, Kind, Report, ReportedRecipient};
 use super::settle::{NewItem, queue_report};
+use super::tell::Event;
 use super::verbatim::address_key;
 use super::{Store, StoreError, instant, micros};
 
@@ -283,7 +284,7 @@ impl Store {
     }
 }
 
-const HELD: &str = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, \
+const HELD: &str = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, mail.tell, \
     mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
     FROM held JOIN mail ON mail.id = held.mail LEFT JOIN blob ON blob.name = mail.blob \
     WHERE held.id = $1 AND held.state <> 'pending'";
@@ -313,13 +314,15 @@ impl Decide {
         if state != State::Held.as_str() {
             return Err(StoreError::WrongState { id: self.id, state });
         }
-        let changed = sqlx::query("UPDATE held SET state = $1, decided_at = $2 WHERE id = $3 AND state = 'held'")
-            .bind(self.to.as_str())
-            .bind(micros(self.now))
-            .bind(&self.id)
-            .execute(&mut *c)
-            .await?
-            .rows_affected();
+        let changed =
+            sqlx::query("UPDATE held SET state = $1, decided_at = $2, untold = $3 WHERE id = $4 AND state = 'held'")
+                .bind(self.to.as_str())
+                .bind(micros(self.now))
+                .bind(row.try_get::<Option<String>, _>("tell")?.and(Event::of(self.to)).map(Event::as_str))
+                .bind(&self.id)
+                .execute(&mut *c)
+                .await?
+                .rows_affected();
         if changed != 1 {
             return Err(StoreError::Confirm { changed, expected: 1 });
         }

@@ -39,6 +39,8 @@ struct MailRow {
     message_id: Option<String>,
     private: bool,
     subject: Option<Vec<u8>>,
+    tell: Option<String>,
+    language: Option<String>,
 }
 
 pub(super) struct CopyRow {
@@ -109,6 +111,8 @@ impl Rows {
                 message_id: k.message_id.as_deref().map(bare_message_id),
                 private: k.private,
                 subject: None,
+                tell: k.tell.as_ref().map(|tell| tell.to.to_string()),
+                language: k.tell.as_ref().and_then(|tell| tell.language.clone()).filter(|_| !k.private),
             },
             copies,
             items: Rows::items(k),
@@ -246,8 +250,8 @@ impl Rows {
     async fn insert_mail(&self, c: &mut SqliteConnection, sealed: &Sealed) -> Result<(), StoreError> {
         let mail = &self.mail;
         sqlx::query(
-            "INSERT INTO mail (id, blob, received, reverse_path, sender, client, login, queue_id, message_id, private, subject) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            "INSERT INTO mail (id, blob, received, reverse_path, sender, client, login, queue_id, message_id, private, subject, \
+             tell, language) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(&*mail.id.0)
         .bind(&sealed.name)
@@ -260,6 +264,8 @@ impl Rows {
         .bind(&mail.message_id)
         .bind(mail.private)
         .bind(&mail.subject)
+        .bind(&mail.tell)
+        .bind(&mail.language)
         .execute(c)
         .await?;
         Ok(())
@@ -318,7 +324,7 @@ impl Rows {
     }
 }
 
-async fn insert_blob(c: &mut SqliteConnection, sealed: &Sealed, now: i64) -> Result<(), StoreError> {
+pub(super) async fn insert_blob(c: &mut SqliteConnection, sealed: &Sealed, now: i64) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO blob (name, wrapped, size, stored, inline, created) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(&sealed.name)
         .bind(&sealed.wrapped)

@@ -25,7 +25,10 @@ fn migrations() -> Migrator {
     let row = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![row(1, "store", include_str!("schema/0001_store.sql"))])
+    Migrator::with_migrations(vec![
+        row(1, "store", include_str!("schema/0001_store.sql")),
+        row(2, "told", include_str!("schema/0002_told.sql")),
+    ])
 }
 
 pub(super) async fn open(settings: Settings, now: Timestamp) -> Result<Store, StoreError> {

@@ -14,7 +14,7 @@ const STACK: usize = 64 << 20;
 /// Runs a worker until its stdin closes. The command line calls this before anything else when its first argument is
 /// `worker`; nothing was opened, no thread was started.
 pub fn child_main() -> ExitCode {
-    // A panic is this document's end, never a half-read answer: the parent sees the pipe close.
+    // A panic is this document's end, never a half-read answer: the parent sees the socket close.
     std::panic::set_hook(Box::new(|_| {}));
     sandbox::limits();
     let reader = std::thread::Builder::new().stack_size(STACK).spawn(|| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What goes over the pipes: two lengths, a JSON header, raw bytes. One request, one answer.
+//! What goes over the socket: two lengths, a JSON header, raw bytes. One request, one answer.
 
 use serde::{Deserialize, Serialize};
 

@@ -52,7 +52,7 @@ fn no_files() -> Result<(), landlock::RulesetError> {
     Ok(())
 }
 
-/// What reading pipes, allocating and ending need. Everything else is refused with EPERM.
+/// What reading a socket, allocating and ending need. Everything else is refused with EPERM.
 fn few_calls() -> Result<(), Box<dyn std::error::Error>> {
     let allowed = [
         libc::SYS_read,

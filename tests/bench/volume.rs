@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Many messages through a real gateway; every copy must go exactly one way, and the sums must be exact.
 //!
-//! `cargo bench --bench volume -- [COUNT] [kill] [postfix]`: `kill` ends the gateway by SIGKILL ten times on the way,
-//! `postfix` puts a Postfix in front. `OCTROI_PROGRAM` names another build to look at.
+//! `cargo bench --bench volume -- [COUNT] [kill] [front] [behind]`: `kill` ends the gateway by SIGKILL ten times on
+//! the way, `front` puts a Postfix before it, `behind` another one after it. `OCTROI_PROGRAM` names another build to
+//! look at.
 
 #[allow(dead_code, reason = "the harness of the suite, of which this uses a part")]
 #[path = "../suite/path/client.rs"]
@@ -31,6 +32,12 @@ use postfix::{Postfix, without_trace};
 const CLERK: &str = "claire.vasseur@justice.gouv.example";
 const CLIENTS: usize = 8;
 const DEATHS: usize = 10;
+
+/// What the Postfix behind refuses of itself, as the scripted hop does: some recipients, some contents; reports about
+/// such contents go through.
+const BEHIND: &str = "smtpd_recipient_restrictions = \
+    check_recipient_access regexp:{{/^unknown-/ 550 5.1.1 no such user}}, permit_mynetworks, reject\n\
+    header_checks = regexp:{{/^X-Refuse: yes/ REJECT refused by the hop}}\nnested_header_checks =\nmime_header_checks =\n";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
@@ -139,9 +146,10 @@ fn main() {
     let count: usize = words.iter().find_map(|w| w.parse().ok()).unwrap_or(20_000);
     let hop = Hop::scripted(script);
     hop.forget_contents();
-    let house = House::new(hop.address);
+    let behind = has("behind").then(|| Postfix::relaying_to(hop.address, BEHIND).expect("a Postfix"));
+    let house = House::new(behind.as_ref().map_or(hop.address, |behind| behind.address));
     let mut gateway = house.serve();
-    let front = has("postfix").then(|| Postfix::relaying_to(gateway.address, "").expect("a Postfix"));
+    let front = has("front").then(|| Postfix::relaying_to(gateway.address, "").expect("a Postfix"));
     let address = Mutex::new(front.as_ref().map_or(gateway.address, |front| front.address));
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let began = Instant::now();
@@ -152,8 +160,12 @@ fn main() {
                 std::thread::park_timeout(Duration::from_millis(1));
             }
             gateway.kill();
-            gateway = house.serve();
-            *address.lock().unwrap() = gateway.address;
+            if front.is_some() {
+                gateway = house.serve_at(gateway.address); // that is where the Postfix in front sends to
+            } else {
+                gateway = house.serve();
+                *address.lock().unwrap() = gateway.address;
+            }
         }
         clients.into_iter().map(|client| client.join().unwrap()).fold((Vec::new(), 0), |(mut all, sum), (more, n)| {
             all.extend(more);
@@ -166,11 +178,12 @@ fn main() {
         took.as_secs_f64(),
         count as f64 / took.as_secs_f64()
     );
-    settle(count, &hop, &house, refused, retries, front.as_ref());
+    let queues: Vec<&Postfix> = front.iter().chain(&behind).collect();
+    settle(count, &hop, &house, refused, retries, &queues);
 }
 
 /// Compares what became of each copy with the plan.
-fn settle(count: usize, hop: &Hop, house: &House, refused: Vec<String>, retries: usize, front: Option<&Postfix>) {
+fn settle(count: usize, hop: &Hop, house: &House, refused: Vec<String>, retries: usize, queues: &[&Postfix]) {
     let plan: BTreeMap<String, Way> = (0..count).flat_map(plan).collect();
     let sums = tally(plan.values().copied());
     let end = Instant::now() + Duration::from_secs(900);
@@ -189,7 +202,7 @@ fn settle(count: usize, hop: &Hop, house: &House, refused: Vec<String>, retries:
         found.extend(held.into_iter().map(|r| (r, Way::Held)));
         let told = TOLD.lock().unwrap().clone();
         found.extend(refused.iter().cloned().chain(told).map(|r| (r, Way::Refused)));
-        let queued = front.map_or(0, Postfix::queued);
+        let queued: usize = queues.iter().map(|postfix| postfix.queued()).sum();
         if (found.len() >= plan.len() && queued == 0) || Instant::now() > end {
             println!("planned {sums:?}, {} copies", plan.len());
             println!("found   {:?}, {} ways", tally(found.iter().map(|(_, way)| *way)), found.len());

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -17,6 +17,11 @@ const SENDER_LIMIT: &str =
 const CLASS_LIMIT: &str = "[[limit]]\nid = \"webmail\"\nper = \"sender\"\nrecipients = 2\nevery = \"1h\"\n\
                            class = \"private-webmail\"\nreason = \"r\"\n";
 const CLIENT_LIMIT: &str = "[[limit]]\nper = \"client\"\nrecipients = 3\nevery = \"1h\"\nreason = \"r\"\n";
+
+const PEOPLE: &str = "mail,unit\na@town.example,sg/achats\nb@town.example,sg/achats\nc@town.example,sg\n";
+/// A way to have mail held: by its recipient.
+const HOLD: &str = "@id(\"hold\") @disposition(\"quarantine\") @reason(\"r\") forbid (principal, action, resource) \
+                    when { resource.address == \"held@elsewhere.example\" };";
 
 /// A next hop that takes everything but mail to `later@…`, and tells each mail it has taken by its recipients.
 fn next_hop() -> (SocketAddr, Receiver<Vec<String>>) {
@@ -70,6 +75,7 @@ fn serve(stream: TcpStream, taken: impl Fn(Vec<String>)) -> Option<()> {
 struct Gateway {
     child: Child,
     address: SocketAddr,
+    web: SocketAddr,
     lines: Receiver<String>,
     folder: TempDir,
 }
@@ -78,11 +84,14 @@ impl Gateway {
     fn start(limits: &str, hop: SocketAddr) -> Gateway {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path();
-        for sub in ["policies/rules", "policies/domains", "var"] {
+        for sub in ["policies/rules", "policies/domains", "policies/units", "var"] {
             fs::create_dir_all(at.join(sub)).expect("a folder of ours");
         }
         fs::write(at.join("policies/domains/own.list"), "town.example\n").expect("written");
         fs::write(at.join("policies/domains/private-webmail.list"), "gmail.com\n").expect("written");
+        fs::write(at.join("policies/domains/press.list"), "journal.example\n").expect("written");
+        fs::write(at.join("policies/units/people.csv"), PEOPLE).expect("written");
+        fs::write(at.join("policies/rules/a.cedar"), HOLD).expect("written");
         fs::write(at.join("policies/limits.toml"), limits).expect("written");
         // A port nobody has, on an address from which nobody connects meanwhile.
         let address = TcpListener::bind("127.0.0.2:0").and_then(|l| l.local_addr()).expect("a port");
@@ -101,7 +110,7 @@ impl Gateway {
             .spawn()
             .expect("the gateway");
         let lines = lines(child.stderr.take().expect("piped"));
-        let gateway = Gateway { child, address, lines, folder };
+        let gateway = Gateway { child, address, web, lines, folder };
         gateway.wait_for("ready smtp=");
         gateway
     }
@@ -119,12 +128,18 @@ impl Gateway {
         }
     }
 
+    /// How often the limit was met, by the metrics page.
+    fn refused(&self, limit: &str) -> u64 {
+        let mut stream = TcpStream::connect(self.web).expect("the pages");
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
+        let mut page = String::new();
+        stream.read_to_string(&mut page).expect("a page");
+        let line = format!("octroi_limit_met_total{{limit=\"{limit}\",result=\"refused\"}} ");
+        page.lines().find_map(|row| row.strip_prefix(&line)).map_or(0, |count| count.parse().expect("a number"))
+    }
+
     fn client(&self) -> Client {
-        let stream = TcpStream::connect(self.address).expect("the gateway listens");
-        let mut client = Client { lines: BufReader::new(stream.try_clone().expect("a socket")), stream };
-        client.reply();
-        client.say("EHLO client.town.example");
-        client
+        Client::connect(self.address)
     }
 
     fn policies(&self) -> &Path {
@@ -155,6 +170,14 @@ struct Client {
 }
 
 impl Client {
+    fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).expect("the gateway listens");
+        let mut client = Client { lines: BufReader::new(stream.try_clone().expect("a socket")), stream };
+        client.reply();
+        client.say("EHLO client.town.example");
+        client
+    }
+
     fn reply(&mut self) -> String {
         loop {
             let mut line = String::new();
@@ -247,4 +270,58 @@ fn a_class_is_counted_at_the_final_dot_and_recipients_at_rcpt() {
     client.say("DATA");
     assert!(client.say("Subject: x\r\n\r\nx\r\n.").starts_with("250"));
     assert_eq!(taken.try_iter().map(|to| to.len()).collect::<Vec<_>>(), [3]);
+}
+
+/// Twelve clients at once, three mails each, while seven have room.
+#[test]
+fn of_many_at_once_exactly_as_many_pass_as_there_is_room() {
+    for (per, row, senders, to) in [
+        ("client", "per = \"client\"\nmessages = 7", ["a", "b", "c"], "x@elsewhere.example"),
+        ("sender", "per = \"sender\"\nmessages = 7", ["a", "a+1", "A"], "x@elsewhere.example"),
+        ("unit", "per = \"unit\"\nmessages = 7", ["a", "b", "c"], "x@elsewhere.example"),
+        ("everyone", "per = \"everyone\"\nrecipients = 7", ["a", "b", "d"], "x@elsewhere.example"),
+        ("class", "per = \"everyone\"\nmessages = 7\nclass = \"private-webmail\"", ["a", "b", "d"], "x@gmail.com"),
+        ("list", "per = \"everyone\"\nrecipients = 7\nlist = \"press\"", ["a", "b", "d"], "x@journal.example"),
+    ] {
+        let (hop, taken) = next_hop();
+        let gateway =
+            Gateway::start(&format!("[[limit]]\nid = \"most\"\n{row}\nevery = \"1d\"\nreason = \"r\"\n"), hop);
+        let replies: Vec<String> = thread::scope(|scope| {
+            let client = |n: usize| {
+                let (address, sender) = (gateway.address, senders[n % 3]);
+                move || {
+                    let mut client = Client::connect(address);
+                    (0..3).map(|_| client.send(&format!("{sender}@town.example"), &[to])).collect::<Vec<_>>()
+                }
+            };
+            let sessions: Vec<_> = (0..12).map(|n| scope.spawn(client(n))).collect();
+            sessions.into_iter().flat_map(|session| session.join().expect("a session")).collect()
+        });
+        let passed = replies.iter().filter(|reply| reply.starts_with("250")).count();
+        let put_off = replies.iter().filter(|reply| reply.starts_with("45") && reply.contains("try again in")).count();
+        assert_eq!((passed, put_off), (7, 29), "{per}: {replies:?}");
+        assert_eq!(taken.try_iter().count(), 7, "{per}");
+        // The page is drawn up every other second.
+        let patience = Instant::now() + Duration::from_secs(60);
+        while gateway.refused("most") < 29 && Instant::now() < patience {}
+        assert_eq!(gateway.refused("most"), 29, "{per}");
+        // Who is on no such list, or writes to nobody of that class, goes free.
+        if ["class", "list"].contains(&per) {
+            assert!(gateway.client().send("a@town.example", &["x@elsewhere.example"]).starts_with("250"), "{per}");
+        }
+    }
+}
+
+#[test]
+fn a_repeat_of_a_held_mail_is_counted_once() {
+    let (hop, _taken) = next_hop();
+    let gateway = Gateway::start(&SENDER_LIMIT.replace("= 3", "= 2"), hop);
+    let mut client = gateway.client();
+    let first = client.send("a@town.example", &["held@elsewhere.example"]);
+    assert!(first.starts_with("250 2.0.0 accepted as "), "{first}");
+    for _ in 0..4 {
+        assert_eq!(client.send("a@town.example", &["held@elsewhere.example"]), first, "decision D11");
+    }
+    assert!(client.send("a@town.example", &["x@elsewhere.example"]).starts_with("250"), "one of two is left");
+    assert!(client.send("a@town.example", &["x@elsewhere.example"]).starts_with("450"), "and no more");
 }

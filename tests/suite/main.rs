@@ -2,11 +2,13 @@
 //! The one test program: every file beside this one is a chapter.
 
 mod architecture;
+mod clean;
 mod config;
 mod demo;
 mod detect;
 mod document;
 mod limits;
+mod mime;
 mod notices;
 mod path;
 mod policy;

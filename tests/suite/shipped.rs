@@ -75,6 +75,10 @@ fn every_notice_stands_in_every_language_with_its_places_and_nothing_else() {
             let places: BTreeSet<&str> =
                 text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or_default()).collect();
             let place = format!("{language}/{name}: {places:?}");
+            if name == "digest.md" {
+                assert_eq!(places.len(), 12, "{place}: the places of every language's digest are the same");
+                continue;
+            }
             if name.starts_with("outcome-") {
                 assert!(places.is_empty(), "{place}");
                 continue;

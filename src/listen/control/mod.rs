@@ -176,14 +176,26 @@ pub struct Found {
     pub queue_id: Option<String>,
     pub message_id: Option<String>,
     pub received: Timestamp,
-    pub sender: String,
-    pub recipient: String,
+    /// Empty for the null reverse-path; absent for private mail (decision D20), and for who may not see addresses.
+    pub sender: Option<String>,
+    /// Absent for who may not see addresses: to them an answer is counts (decision D25).
+    pub recipient: Option<String>,
     pub disposition: String,
+    /// What rules that only observe would have done.
+    pub observed: Option<String>,
     pub rules: Vec<String>,
     /// The next hop's reply, verbatim.
     pub reply: Option<String>,
     /// The state of the held copy, where one was held.
     pub state: Option<State>,
+}
+
+impl Found {
+    /// What became of it, without who wrote to whom: the hop's reply may name them too.
+    fn sealed(self) -> Found {
+        let code = |reply: String| reply.split_whitespace().next().unwrap_or_default().to_owned();
+        Found { sender: None, recipient: None, message_id: None, reply: self.reply.map(code), ..self }
+    }
 }
 
 /// One mail of our own waiting to leave: a release, a DSN, a notice.

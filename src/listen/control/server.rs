@@ -2,7 +2,6 @@
 //! The gateway's side of the control socket.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Asker, Desk, Directory, Refusal, Request};
+use super::{Answer, Asker, Desk, Directory, Found, Refusal, Request};
+use crate::listen::unix;
 
 /// Bytes of a request line: ids, a reason, an anchor's path.
 const REQUEST_LIMIT: u64 = 64 * 1024;
@@ -30,20 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// Another gateway answers there, or the folder cannot be written.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        let text = format!("another gateway answers at {}", path.display());
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
-    }
-    use std::os::unix::fs::FileTypeExt;
-    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        std::fs::remove_file(path)?;
-    }
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
-    Ok(listener)
+    unix::bind(path, 0o666)
 }
 
 /// Answers until told to stop. A connection that fails ends alone.
@@ -129,7 +116,8 @@ async fn ask_desk<D: Desk>(request: &Request, asker: &Asker, desk: &D) -> Result
         Request::Release { id, reason } => Answer::Done(desk.release(asker, id, reason).await?),
         Request::Reject { id, reason } => Answer::Done(desk.reject(asker, id, reason).await?),
         Request::Export { id } => Answer::Message { bytes: desk.export(asker, id).await?.len() as u64 },
-        Request::Find { what } => Answer::Found(desk.find(asker, what).await?),
+        Request::Find { what } if asker.role.sees_copies() => Answer::Found(desk.find(asker, what).await?),
+        Request::Find { what } => Answer::Found(desk.find(asker, what).await?.into_iter().map(Found::sealed).collect()),
         Request::OutboxList if asker.role.sees_copies() => Answer::Outbox(desk.outbox_list(asker).await?),
         Request::OutboxList => Answer::Counts(desk.counts().await?),
         Request::OutboxRetry { id } => Answer::Retried { rows: desk.outbox_retry(asker, id.as_deref()).await? },

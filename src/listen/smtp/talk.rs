@@ -10,6 +10,7 @@ use super::arrival::secure;
 use super::{Arc, AsyncWriteExt, Door, Duration, HANDSHAKE, ServerConfig, Stream, Timestamp, io, reply, timeout};
 use crate::deliver::relay::Relay;
 use crate::listen::crowd::Share;
+use crate::listen::note::note;
 use crate::mail::{Content, Mail, Reply};
 use crate::pipeline::limits::Reservation;
 use crate::smtp::server::{Event, Finished, Offer, Session};
@@ -177,7 +178,10 @@ impl<'d> Talk<'d> {
         let (processed, relay) = self.door.pipeline.process(mail, reserved, relay).await;
         self.relay = Some(relay);
         self.door.metrics.inspection.observe(began.elapsed());
-        self.door.note(&processed);
+        note(&processed, &self.door.metrics, &self.door.log);
+        if processed.outcome.reply == reply::NO_MEMORY.reply() {
+            self.door.metrics.memory_refusals.add(1);
+        }
         self.share.hold(0);
         processed.outcome.reply
     }

@@ -17,10 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
+use super::units::upwards;
 use super::{Fault, Policy};
 use crate::detect::evidence::{Sender, SenderProof};
-use crate::detect::people::People;
 use crate::detect::recipient::Class;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::{Domain, Mailbox};
@@ -75,6 +76,8 @@ pub struct Limit {
     pub burst: NonZeroU32,
     /// Only recipients of this class count.
     pub class: Option<Class>,
+    /// Only recipients on this domain list count.
+    pub list: Option<List>,
     /// Only these; empty: all.
     pub only: Vec<Scope>,
     /// But not these.
@@ -82,6 +85,35 @@ pub struct Limit {
     /// It counts and tells, and refuses nothing (decision D24).
     pub observes: bool,
     pub reason: String,
+}
+
+/// A list of `domains/`, by its name and its bit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    pub name: Arc<str>,
+    pub(crate) bit: u64,
+}
+
+/// One recipient of the envelope, as limits see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addressed {
+    pub class: Class,
+    /// Bits of the domain lists that name it.
+    pub(crate) lists: u64,
+}
+
+impl Addressed {
+    /// `lists` is asked only where some limit counts by list.
+    pub fn new(
+        class: Class,
+        mailbox: Option<&Mailbox>,
+        by_list: bool,
+        policy: &Policy,
+        instant: Timestamp,
+    ) -> Addressed {
+        let mailbox = mailbox.filter(|_| by_list);
+        Addressed { class, lists: mailbox.map_or(0, |mailbox| policy.lists.bits(mailbox, instant)) }
+    }
 }
 
 /// Under which name a limit counts.
@@ -140,22 +172,10 @@ impl Party {
 }
 
 impl Limit {
-    /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are the texts of
-    /// `units/*.toml`, which with the people say what units there are.
-    pub fn parse<'a>(
-        path: &str,
-        text: &str,
-        people: &People,
-        units: impl IntoIterator<Item = &'a str>,
-    ) -> (Vec<Limit>, Vec<Fault>) {
-        // What is wrong in a file of units is said by whoever reads it.
-        let tables: Vec<toml::Table> = units.into_iter().filter_map(|text| text.parse().ok()).collect();
-        let named = tables.iter().filter_map(|table| table.get("unit")?.as_table()).flat_map(toml::Table::keys);
-        let staffed = people.by_mail.values().map(|person| &person.unit);
-        let mut known: Vec<&str> = named.chain(staffed).flat_map(|path| path_upwards(path)).collect();
-        known.sort_unstable();
-        known.dedup();
-        read::limits(path, text, &known)
+    /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are all there are,
+    /// `lists` the domain lists in the order of their bits.
+    pub fn parse(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
+        read::limits(path, text, units, lists)
     }
 
     /// The counters this party's sending goes to: none, one, or one for each unit from the sender's own upwards.
@@ -170,19 +190,23 @@ impl Limit {
             Per::Client => party.client.map(Key::Client).into_iter().collect(),
             Per::Login => party.login.as_deref().map(name).into_iter().collect(),
             Per::Sender => party.sender.iter().map(|(sender, _)| name(sender)).collect(),
-            Per::Unit => path_upwards(&party.unit).map(name).collect(),
+            Per::Unit => upwards(&party.unit).map(name).collect(),
         }
     }
 
-    /// Whether it can be asked before the message comes: the classes of recipients are known after it only.
+    /// Whether it can be asked before the message comes: classes of recipients are known after it only, and lists are
+    /// asked for with them.
     pub fn is_early(&self) -> bool {
-        self.class.is_none()
+        self.class.is_none() && self.list.is_none()
     }
 
-    /// What a transaction to recipients of these classes weighs.
-    pub fn weight(&self, classes: &[Class]) -> u32 {
-        let counts = |class: &&Class| self.class.is_none_or(|wanted| wanted == **class);
-        let recipients = u32::try_from(classes.iter().filter(counts).count()).unwrap_or(u32::MAX);
+    /// What a transaction to these recipients weighs.
+    pub fn weight(&self, recipients: &[Addressed]) -> u32 {
+        let counts = |to: &&Addressed| {
+            self.class.is_none_or(|wanted| wanted == to.class)
+                && self.list.as_ref().is_none_or(|list| to.lists & list.bit != 0)
+        };
+        let recipients = u32::try_from(recipients.iter().filter(counts).count()).unwrap_or(u32::MAX);
         match self.counted {
             Counted::Recipients => recipients,
             Counted::Messages => recipients.min(1),
@@ -192,7 +216,7 @@ impl Limit {
     /// Whether the counters of one may go on as those of the other, so that a reload forgets nothing.
     pub fn counts_like(&self, other: &Limit) -> bool {
         let quota = |limit: &Limit| (limit.per, limit.counted, limit.amount, limit.every, limit.burst, limit.class);
-        quota(self) == quota(other) && self.only == other.only && self.except == other.except
+        quota(self) == quota(other) && self.list == other.list && self.only == other.only && self.except == other.except
     }
 }
 
@@ -204,15 +228,6 @@ fn sender_key(mailbox: &Mailbox) -> String {
         Some((local, _)) => format!("{local}@{domain}"),
         None => plain,
     }
-}
-
-/// A path of units and each path above it, the longest first.
-fn path_upwards(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(path.trim_matches('/')), above).filter(|path| !path.is_empty())
-}
-
-fn above<'p>(path: &&'p str) -> Option<&'p str> {
-    path.rsplit_once('/').map(|(above, _)| above)
 }
 
 fn is_below(unit: &str, above: &str) -> bool {
@@ -241,9 +256,11 @@ mod tests {
         }
     }
 
+    const LISTS: [&str; 12] = ["own", "", "", "", "", "", "", "", "", "", "", "press"];
+
     fn limit(row: &str) -> Limit {
         let (mut limits, faults) =
-            read::limits(FILE, &format!("[[limit]]\nreason = \"r\"\nevery = \"1h\"\n{row}"), &[]);
+            read::limits(FILE, &format!("[[limit]]\nreason = \"r\"\nevery = \"1h\"\n{row}"), &[], &LISTS);
         assert!(faults.is_empty(), "{faults:?}");
         limits.remove(0)
     }
@@ -307,11 +324,14 @@ mod tests {
     #[test]
     fn only_recipients_of_the_class_weigh() {
         let classes = [Class::Own, Class::PrivateWebmail, Class::PrivateWebmail, Class::Other];
+        let classes = classes.map(|class| Addressed { class, lists: 1 << 11 });
         let weight = |row: &str| limit(&format!("per = \"everyone\"\n{row}")).weight(&classes);
         assert_eq!(weight("recipients = 9"), 4);
         assert_eq!(weight("messages = 9"), 1);
         assert_eq!(weight("recipients = 9\nclass = \"private-webmail\""), 2);
         assert_eq!(weight("messages = 9\nclass = \"private-webmail\""), 1);
         assert_eq!(weight("messages = 9\nclass = \"disposable\""), 0);
+        assert_eq!(weight("recipients = 9\nlist = \"press\""), 4);
+        assert_eq!(weight("recipients = 9\nlist = \"own\""), 0);
     }
 }

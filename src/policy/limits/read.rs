@@ -11,13 +11,13 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Counted, Limit, Per, Scope, sender_key};
+use super::{Counted, Limit, List, Per, Scope, sender_key};
 use crate::detect::recipient::Class;
 use crate::mail::{Domain, Mailbox};
 use crate::policy::fault::{Fault, Source, source};
 
-const KEYS: [&str; 11] =
-    ["id", "per", "recipients", "messages", "every", "burst", "class", "only", "except", "mode", "reason"];
+const KEYS: [&str; 12] =
+    ["id", "per", "recipients", "messages", "every", "burst", "class", "list", "only", "except", "mode", "reason"];
 const PERS: [(&str, Per); 5] = [
     ("client", Per::Client),
     ("login", Per::Login),
@@ -44,8 +44,8 @@ const MOST_COUNTED: i64 = 100_000_000;
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// The rows without a fault, whatever else is wrong. `units` are the known ones; where there are none, any will do.
-pub(super) fn limits(path: &str, text: &str, units: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
-    let mut file = File { source: source(path, text), units, faults: Vec::new() };
+pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
+    let mut file = File { source: source(path, text), units, lists, faults: Vec::new() };
     let mut limits: Vec<Limit> = Vec::new();
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -89,6 +89,7 @@ type Fields<'t> = BTreeMap<&'t str, &'t Spanned<DeValue<'t>>>;
 struct File<'a> {
     source: Source,
     units: &'a [&'a str],
+    lists: &'a [&'a str],
     faults: Vec<Fault>,
 }
 
@@ -118,6 +119,7 @@ impl File<'_> {
         let every = self.required(&fields, &whole, "every", "every = \"1h\"").and_then(|v| self.every(v));
         let burst = fields.get("burst").and_then(|value| self.number(value, "burst"));
         let class = fields.get("class").and_then(|value| self.word(value, "class", &CLASSES));
+        let list = fields.get("list").and_then(|value| self.list(value));
         let observes = fields.get("mode").and_then(|value| self.word(value, "mode", &MODES));
         let only = fields.get("only").map(|value| self.scopes(value, "only")).unwrap_or_default();
         let except = fields.get("except").map(|value| self.scopes(value, "except")).unwrap_or_default();
@@ -136,7 +138,20 @@ impl File<'_> {
         }
         let id = id.unwrap_or_else(|| name(per, counted, amount, &fields));
         let observes = observes.unwrap_or(false);
-        Some(Limit { id, per, counted, amount, every, burst, class, only, except, observes, reason })
+        Some(Limit { id, per, counted, amount, every, burst, class, list, only, except, observes, reason })
+    }
+
+    fn list(&mut self, value: &Spanned<DeValue<'_>>) -> Option<List> {
+        let name = self.text(value, "list")?;
+        match self.lists.iter().position(|known| *known == name) {
+            Some(at) => Some(List { name: name.into(), bit: 1 << at }),
+            None => {
+                let fault = Fault::at(&self.source, value.span(), format!("there is no list `{name}`"));
+                let help = format!("name a file of domains/ without `.list`, such as {}", self.lists.join(", "));
+                self.faults.push(fault.help(help).nearest(&name, self.lists.iter().copied()));
+                None
+            }
+        }
     }
 
     fn required<'t>(
@@ -315,13 +330,13 @@ mod tests {
 
     #[test]
     fn a_row_is_read_with_its_defaults() {
-        let (limits, faults) = limits("limits.toml", GOOD, &[]);
+        let (limits, faults) = limits("limits.toml", GOOD, &[], &[]);
         assert!(faults.is_empty(), "{faults:?}");
         let limit = &limits[0];
         assert_eq!(&*limit.id, "sender-500-recipients-1h");
         assert_eq!((limit.amount.get(), limit.burst.get(), limit.every.as_secs()), (500, 500, 3600));
         assert!(!limit.observes && limit.class.is_none() && limit.only.is_empty());
-        assert!(super::limits("limits.toml", "# nothing\n", &[]).0.is_empty());
+        assert!(super::limits("limits.toml", "# nothing\n", &[], &[]).0.is_empty());
     }
 
     #[test]
@@ -341,6 +356,7 @@ mod tests {
             (&GOOD.replace("recipients", "# recipients"), (1, 1), "the limit says no amount", "messages = 100"),
             (&format!("{GOOD}messages = 4\n"), (6, 12), "not both", "two limits"),
             (&format!("{GOOD}class = \"webmail\"\n"), (6, 9), "`webmail` is no value of `class`", "private-webmail"),
+            (&format!("{GOOD}list = \"pres\"\n"), (6, 8), "no list `pres`", "did you mean `press`?"),
             (&format!("{GOOD}mode = \"obsrve\"\n"), (6, 8), "no value of `mode`", "did you mean `observe`?"),
             (&format!("{GOOD}only = [\"unit:sg/acats\"]\n"), (6, 9), "no unit `sg/acats`", "`sg/achats`"),
             (&format!("{GOOD}only = []\n"), (6, 8), "names nobody", "leave it out"),
@@ -350,7 +366,7 @@ mod tests {
             (&format!("{GOOD}id = \"A b\"\n"), (6, 6), "`A b` is no id", "small letters"),
             (&format!("{GOOD}{GOOD}"), (6, 1), "stands above already", "id = "),
         ] {
-            let (_, faults) = limits("limits.toml", text, &["sg", "sg/achats"]);
+            let (_, faults) = limits("limits.toml", text, &["sg", "sg/achats"], &["own", "press"]);
             let fault = faults.iter().find(|fault| fault.message.contains(message));
             let fault = fault.unwrap_or_else(|| panic!("{message} is not said of {text}: {faults:?}"));
             assert_eq!(fault.line_column(), Some(place), "{message}");
@@ -361,7 +377,7 @@ mod tests {
     #[test]
     fn all_faults_come_at_once_and_sound_rows_stay() {
         let text = format!("{GOOD}[[limit]]\nper = \"x\"\nevery = \"x\"\nmode = \"x\"\n");
-        let (limits, faults) = limits("limits.toml", &text, &[]);
+        let (limits, faults) = limits("limits.toml", &text, &[], &[]);
         assert_eq!((limits.len(), faults.len()), (1, 5), "{faults:?}");
     }
 }

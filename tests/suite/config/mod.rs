@@ -6,3 +6,4 @@ mod files;
 mod pages;
 mod reference;
 mod settings;
+mod ten_faults;

@@ -42,6 +42,7 @@ fn nothing_set_is_a_sound_gateway_for_this_machine() {
     assert_eq!(settings.smtp.max_size, 50 << 20);
     assert_eq!(settings.next_hop.pool.idle, Duration::from_secs(30));
     assert_eq!(settings.limits.memory, 512 << 20);
+    assert_eq!(settings.limits.reading, 512 << 20);
     assert_eq!(settings.policies.mode, Mode::Enforce);
     assert!(!settings.smtp.hostname.is_empty());
     // Decision D10: the missing release road is the one thing to be said.
@@ -230,12 +231,6 @@ fn observing_has_a_last_day_and_ends_by_itself() {
 
 #[test]
 fn what_is_not_built_yet_does_not_start() {
-    one_fault(
-        "[milter]\nlisten = [\"inet:127.0.0.1:10027\"]\n",
-        (2, 10),
-        "the milter door comes with a later version",
-        "leave [milter] out",
-    );
     one_fault("[shared]\nurl = \"redis://x\"\n", (2, 7), "only \"memory:\" is supported", "memory:");
     one_fault(
         "[store]\nurl = \"postgres://db\"\n",
@@ -244,6 +239,24 @@ fn what_is_not_built_yet_does_not_start() {
         "sqlite:",
     );
     one_fault("[store]\nblobs = \"s3://b\"\n", (2, 9), "\"s3:\" is not supported", "file:");
+}
+
+#[test]
+fn the_milter_door_stands_on_addresses_and_on_paths() {
+    let loaded = read("[smtp]\nlisten = []\n[milter]\nlisten = [\"inet:127.0.0.1:10027\", \"unix:run/m.sock\"]\n");
+    let places: Vec<String> = loaded.settings.milter.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(places, ["inet:127.0.0.1:10027", "unix:/etc/octroi/run/m.sock"]);
+    let open = "can be reached from other machines, but nobody there may send";
+    for (place, column, text, help) in [
+        ("127.0.0.1:10027", 11, "is no place for a filter", "inet:127.0.0.1:10027"),
+        ("inet:10027@127.0.0.1", 11, "write the address first: \"inet:127.0.0.1:10027\"", "inet:"),
+        ("inet:127.0.0.1", 11, "has no port", "inet:"),
+        ("unix:", 11, "is no place for a filter", "inet:"),
+        ("inet:10.0.0.1:10027", 10, open, "clients ="),
+        ("inet:127.0.0.1:10025", 10, "is already taken by smtp.listen", "its own port"),
+    ] {
+        one_fault(&format!("[milter]\nlisten = [\"{place}\"]\n"), (2, column), text, help);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use octroi::detect::text::Text;
 use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings};
 use octroi::document::Extract;
 use octroi::mail::{Envelope, Mailbox, Parameters, ReversePath};
-use octroi::mime::{Body, Header, Message, Part};
+use octroi::mime::{Body, Header, Message, Part, Stop};
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -136,6 +136,10 @@ fn normal(text: &str) -> String {
 }
 
 fn inspect(detectors: &Detectors, example: &Example) -> Vec<Finding> {
+    inspect_until(detectors, example, &Stop::never())
+}
+
+fn inspect_until(detectors: &Detectors, example: &Example, stop: &Stop<'_>) -> Vec<Finding> {
     let mut headers: Vec<Header> =
         example.headers.iter().map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect();
     headers.push(Header { name: "Subject".into(), value: example.subject.clone() });
@@ -211,7 +215,7 @@ fn inspect(detectors: &Detectors, example: &Example) -> Vec<Finding> {
     }];
     let sender = Sender { mailbox: Some(mailbox), proof: Some(SenderProof::Claimed) };
     let people = staff();
-    detectors.inspect(&Evidence {
+    let evidence = Evidence {
         envelope: &envelope,
         sender: &sender,
         recipients: &recipients,
@@ -219,7 +223,8 @@ fn inspect(detectors: &Detectors, example: &Example) -> Vec<Finding> {
         texts: &texts,
         opened: &opened,
         people: &people,
-    })
+    };
+    detectors.inspect_until(&evidence, stop)
 }
 
 #[test]
@@ -286,6 +291,35 @@ fn a_private_mail_keeps_kind_and_rank_and_no_word() {
     assert!(found.iter().any(|finding| finding.kind.as_str() == "marking" && finding.rank == Some(2)));
     assert!(found.iter().any(|finding| finding.kind.as_str() == "private-correspondence"));
     assert!(found.iter().all(|finding| finding.excerpt.is_none()), "{found:?}");
+}
+
+#[test]
+fn detectors_end_when_told_to_and_what_they_left_out_is_held() {
+    let example: Example = toml::from_str(
+        "source = \"decision D17\"\nsubject = \"[PERSONNEL] plan\"\nbody = \"DIFFUSION RESTREINTE\\n\\n06 39 98 77 48\"\n",
+    )
+    .expect("the example");
+    let all = inspect(&shipped(), &example);
+    assert!(!all.iter().any(|finding| finding.kind.as_str() == "uninspectable"));
+    let asked = std::cell::Cell::new(0);
+    let never = || {
+        asked.set(asked.get() + 1);
+        false
+    };
+    inspect_until(&shipped(), &example, &Stop::when(&never));
+    // Whenever it comes, the word is obeyed, said, and never costs the mail its privacy (decision D20).
+    for nth in 1..=asked.get() {
+        let left = std::cell::Cell::new(nth);
+        let told = || {
+            left.set(left.get() - 1);
+            left.get() == 0
+        };
+        let found = inspect_until(&shipped(), &example, &Stop::when(&told));
+        let unread =
+            found.iter().filter(|f| f.kind.as_str() == "uninspectable" && f.value.as_deref() == Some("budget"));
+        assert_eq!(unread.count(), 1, "at ask {nth}: {found:?}");
+        assert!(found.iter().any(|finding| finding.kind.as_str() == "private-correspondence"), "at ask {nth}");
+    }
 }
 
 #[test]

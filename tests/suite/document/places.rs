@@ -37,10 +37,15 @@ fn every_place_of_every_format() {
             ("#comment", "in comment"), ("#footnotes", "in note"),
         ]),
         ("csv", b"nom;ville\nDup\xE9;Li\xE8ge\n".to_vec(), &[("#body", "nom;ville\nDupé;Liège")]),
-        ("ics", b"BEGIN:VCALENDAR\r\nSUMMARY:in sum\r\n mary\r\n".to_vec(), &[("#body", "BEGIN:VCALENDAR\nSUMMARY:in summary")]),
+        ("ics", b"BEGIN:VCALENDAR\r\nSUMMARY:in sum\r\n mary\r\n".to_vec(), &[("#body", "VCALENDAR\nin summary")]),
+        ("gif", b"GIF8 in text\n".to_vec(), &[("#body", "GIF8 in text")]),
         ("html", b"<html><body>in body<!-- in comment --></body></html>".to_vec(), &[("#body", "in body"), ("#hidden", "in comment")]),
         ("eml", b"From: a@b.example\r\nTo: c@d.example\r\nSubject: =?utf-8?Q?=C3=A9t=C3=A9?=\r\nMIME-Version: 1.0\r\n\r\nin body\r\n".to_vec(), &[
             ("/subject", "été"), ("/body", "in body"), ("/header:To", "c@d.example"),
+        ]),
+        // The closings of the mail's own reader: a boundary folded after its equals sign, an odd encoding.
+        ("eml", b"From: a@b.example\r\nTo: c@d.example\r\nSubject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\r\n \"x\"\r\n\r\n--x\r\nContent-Transfer-Encoding: \"base64\"\r\n\r\naW4gYm9keQ==\r\n--x--\r\n".to_vec(), &[
+            ("/body", "in body"),
         ]),
     ];
     for (kind, bytes, places) in rows {

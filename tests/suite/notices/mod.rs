@@ -2,5 +2,7 @@
 //! The sender is told, once, in words that hold nothing of the mail, and only where that helps.
 
 mod composing;
+mod digest;
+mod later;
 mod sending;
 mod town;

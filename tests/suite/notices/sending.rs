@@ -3,10 +3,9 @@
 
 use octroi::config::Mode;
 
-use super::town::{CHARTER, SENDER, Town, flat, read, reference, texts};
+use super::town::{CHARTER, OUTSIDE, SENDER, Town, flat, marked, read, reference, texts};
 
 const COLLEAGUE: &str = "paul.mesnard@interieur.gouv.example";
-const OUTSIDE: &str = "contact@atelier.example";
 
 /// Worth a notice, whoever receives it.
 fn link(from: &str, more: &str) -> String {
@@ -14,14 +13,6 @@ fn link(from: &str, more: &str) -> String {
         "From: <{from}>\nTo: Paul Mesnard <{COLLEAGUE}>\nSubject: Photos du chantier\nMessage-ID: <photos-1@finances.gouv.example>\n{more}\
          MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\
          Bonjour Paul,\n\nles photos du chantier sont ici : https://we.tl/t-Ab12Cd34Ef\n\nJeanne\n"
-    )
-}
-
-/// Held for everyone outside.
-fn marked(from: &str, subject: &str, body: &str) -> String {
-    format!(
-        "From: <{from}>\nTo: {OUTSIDE}\nSubject: {subject}\nMessage-ID: <note-1@finances.gouv.example>\nMIME-Version: 1.0\n\
-         Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nDIFFUSION RESTREINTE\n\n{body}\n"
     )
 }
 

@@ -6,11 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use octroi::app::Gateway;
 use octroi::config::{self, Mode};
 use octroi::listen::log;
 use octroi::mime::{self, Body, Message};
-use octroi::store::{Kind, OutboxRow};
+use octroi::pipeline::Pipeline;
+use octroi::store::{Filter, HeldRow, Kind, OutboxRow, RecipientOutcome, State, Work};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +21,8 @@ use tokio::sync::mpsc;
 /// Guards against waiting for ever; nothing is measured by it.
 const PATIENCE: Duration = Duration::from_secs(60);
 pub const CHARTER: &str = "https://intranet.finances.gouv.example/charte";
+pub const OUTSIDE: &str = "contact@atelier.example";
+pub const TEAM: &str = "securite@finances.gouv.example";
 pub const SENDER: &str = "jeanne.aubertin@finances.gouv.example";
 
 /// One transaction as the next hop saw it.
@@ -151,7 +155,7 @@ impl Town {
         let text = format!(
             "[smtp]\nupstream = \"127.0.0.1:{upstream}\"\nhostname = \"gate.finances.gouv.example\"\nrelay_for = [\"guest.example\"]\n\
              [smtp.upstream_tls]\nmode = \"off\"\n[web]\nlisten = \"off\"\n[dns]\nstatic = \"mx.json\"\n\
-             [notices]\ncharter = \"{CHARTER}\"\n"
+             [notices]\ncharter = \"{CHARTER}\"\ndigest_to = [\"{TEAM}\"]\n"
         );
         let file = self.folder.path().join("octroi.toml");
         let mut loaded =
@@ -197,6 +201,34 @@ impl Town {
         all.into_iter().filter(|row| row.kind == Kind::Notice).collect()
     }
 
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.gateway.as_ref().unwrap().pipeline
+    }
+
+    /// The held copies, the oldest first.
+    pub async fn held(&self) -> Vec<HeldRow> {
+        let filter = Filter { state: Some(State::Held), ..Filter::default() };
+        let mut rows = self.pipeline().store.list(&filter).await.unwrap();
+        rows.reverse();
+        rows
+    }
+
+    /// Takes what the outbox has to send at an instant, as if it were sent: whom to, and the message.
+    pub async fn due(&self, now: Timestamp) -> Vec<(String, String)> {
+        let store = &self.pipeline().store;
+        let mut due = Vec::new();
+        for item in store.outbox_take(now, 100).await.unwrap() {
+            let to = item.recipients.iter().map(|(_, to)| to.clone()).collect::<Vec<_>>().join(" ");
+            // The gateway's own outbox may have been faster with what is due today.
+            let Ok(Work::Content(bytes)) = store.outbox_work(&item).await else { continue };
+            due.push((to, String::from_utf8(bytes.to_vec()).unwrap()));
+            let sent = |(n, _): &(i64, String)| RecipientOutcome::Sent { n: *n, reply: "250 taken".into() };
+            let outcomes = item.recipients.iter().map(sent).collect();
+            store.outbox_settle(&item, outcomes, now, now).await.unwrap();
+        }
+        due
+    }
+
     pub async fn close(mut self) {
         self.gateway.take().unwrap().stop().await;
     }
@@ -210,6 +242,14 @@ async fn reply(stream: &mut BufReader<TcpStream>) -> String {
             return line.trim_end().to_owned();
         }
     }
+}
+
+/// Held for everyone outside.
+pub fn marked(from: &str, subject: &str, body: &str) -> String {
+    format!(
+        "From: <{from}>\nTo: {OUTSIDE}\nSubject: {subject}\nMessage-ID: <note-1@finances.gouv.example>\nMIME-Version: 1.0\n\
+         Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nDIFFUSION RESTREINTE\n\n{body}\n"
+    )
 }
 
 /// The id in `250 … (octroi ID)` or `250 2.0.0 accepted as ID`.

@@ -52,6 +52,13 @@ impl House {
         std::fs::write(path, text).unwrap();
     }
 
+    /// Opens the milter door as well; where it will be.
+    pub fn with_milter(&mut self) -> SocketAddr {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        self.more.push_str(&format!("[milter]\nlisten = [\"inet:{address}\"]\n"));
+        address
+    }
+
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("octroi.toml")
     }
@@ -92,7 +99,19 @@ impl House {
 
     /// Starts `serve` without waiting for anything.
     pub fn spawn(&self, environment: &[(&str, &str)]) -> Gateway {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        self.spawn_at(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(), environment)
+    }
+
+    /// Starts `serve` again where an earlier one listened, and waits until it is ready.
+    pub fn serve_at(&self, address: SocketAddr) -> Gateway {
+        let gateway = self.spawn_at(address, &[]);
+        match gateway.line("ready") {
+            Some(_) => gateway,
+            None => panic!("{} does not start again:\n{}", self.config().display(), gateway.log()),
+        }
+    }
+
+    fn spawn_at(&self, address: SocketAddr, environment: &[(&str, &str)]) -> Gateway {
         self.write_config(address);
         let mut child = octroi(&self.config(), &["serve"])
             .envs(environment.iter().copied())
@@ -205,6 +224,22 @@ impl Gateway {
     /// Waits for a line that holds this text.
     pub fn wait_for_line(&self, text: &str) -> String {
         self.line(text).unwrap_or_else(|| panic!("no line with {text:?}:\n{}", self.log()))
+    }
+
+    /// Waits until so many lines hold this text.
+    pub fn wait_for_lines(&self, text: &str, count: usize) {
+        let end = Instant::now() + PATIENCE;
+        let mut log = self.log.0.lock().unwrap();
+        while log.lines.iter().filter(|line| line.contains(text)).count() < count {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!log.ended && !left.is_zero(), "not {count} lines with {text:?}:\n{}", log.lines.join("\n"));
+            log = self.log.1.wait_timeout(log, left).unwrap().0;
+        }
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn log(&self) -> String {

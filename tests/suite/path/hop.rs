@@ -261,7 +261,9 @@ impl Talk {
             };
             let Some(said) = self.act(&line, &usual) else { return };
             let yes = said.starts_with(['2', '3']);
-            match line.split_once(':') {
+            // Sendmail writes `From:`.
+            let told = line.split_once(':').map(|(verb, argument)| (verb.to_ascii_uppercase(), argument));
+            match told.as_ref().map(|(verb, argument)| (verb.as_str(), *argument)) {
                 Some(("MAIL FROM", argument)) if yes => (from, to) = (argument.to_owned(), Vec::new()),
                 Some(("RCPT TO", argument)) if yes => to.push(argument.to_owned()),
                 _ if line == "RSET" => {

@@ -6,25 +6,34 @@ mod client;
 mod gateway;
 #[allow(dead_code, reason = "a part of it is for tests/bench")]
 mod hop;
+mod mta;
 mod postfix;
+mod sendmail;
 
+mod both_doors;
+mod crash;
+mod each_copy_its_own_way;
+mod late;
+mod live_talk;
+mod memory;
+mod milter_crash;
+mod milter_door;
 mod certificates;
 mod chunking;
 mod confirming;
 mod connections;
-mod crash;
-mod each_copy_its_own_way;
 mod internationalised;
-mod live_talk;
 mod lmtp;
 mod login;
 mod next_hop_faults;
 mod release;
 mod repeats;
+mod signed_behind_the_milter;
 mod smuggling;
 mod starting_and_stopping;
 mod through_postfix;
 mod tls;
+mod which_door_sees_what;
 mod trusted_peers;
 mod who_may_speak;
 

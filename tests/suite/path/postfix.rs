@@ -42,6 +42,11 @@ impl Postfix {
     /// A Postfix that takes mail for anybody and sends all of it to `relayhost`; `None`, with a word on standard
     /// error, where it is not installed or may not be started.
     pub fn relaying_to(relayhost: SocketAddr, more: &str) -> Option<Postfix> {
+        Postfix::with_services(relayhost, more, "", "")
+    }
+
+    /// The same with `options` (`-o …`) for the port where mail comes in, and `services`, whole lines of `master.cf`.
+    pub fn with_services(relayhost: SocketAddr, more: &str, options: &str, services: &str) -> Option<Postfix> {
         let found = Command::new("postconf").arg("-h").arg("daemon_directory").output();
         let Ok(found) = found else {
             eprintln!("skipped: postfix is not installed");
@@ -76,8 +81,8 @@ impl Postfix {
             port = relayhost.port(),
         );
         fs::write(path.join("etc/main.cf"), main).unwrap();
-        let listen = format!("127.0.0.1:{} inet n - n - - smtpd\n", address.port());
-        fs::write(path.join("etc/master.cf"), listen + SERVICES).unwrap();
+        let listen = format!("127.0.0.1:{} inet n - n - - smtpd {options}\n", address.port());
+        fs::write(path.join("etc/master.cf"), listen + services + SERVICES).unwrap();
         let postfix = Postfix { address, folder };
         let output = postfix.command("start");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -90,6 +95,21 @@ impl Postfix {
 
     fn command(&self, what: &str) -> std::process::Output {
         Command::new("postfix").arg("-c").arg(self.folder.path().join("etc")).arg(what).output().unwrap()
+    }
+
+    /// Hands a mail in as a program of this machine does (`sendmail` of Postfix).
+    pub fn submit(&self, from: &str, to: &[&str], content: &[u8]) {
+        use std::io::Write;
+        let mut child = Command::new("sendmail")
+            .arg("-C")
+            .arg(self.folder.path().join("etc"))
+            .args(["-i", "-f", from, "--"])
+            .args(to)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(content).unwrap();
+        assert!(child.wait().unwrap().success(), "{}", self.log());
     }
 
     pub fn log(&self) -> String {

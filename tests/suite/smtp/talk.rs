@@ -116,7 +116,7 @@ impl Talk {
 }
 
 pub fn tls() -> Tls {
-    Tls { version: "TLSv1.3", cipher: "TLS13_AES_256_GCM_SHA384", verified: false }
+    Tls { version: "TLSv1.3".into(), cipher: "TLS13_AES_256_GCM_SHA384".into(), verified: false }
 }
 
 fn reply_of(text: &str) -> Reply {

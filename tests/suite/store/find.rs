@@ -83,6 +83,24 @@ async fn find_tells_the_state_of_today_also_without_a_journal_row() {
 }
 
 #[tokio::test]
+async fn of_private_mail_find_names_no_sender_and_is_not_led_by_one() {
+    let (_folder, store) = house().await;
+    let journal = store.journal();
+    let facts = "[[\"private-correspondence\",null,null,null]]";
+    journal.record(Entry { facts: facts.into(), ..entry("M1", "a@home.example") });
+    journal.record(entry("M2", "b@home.example"));
+    journal.flush().await.unwrap();
+    let by_sender = store.find("agent@town.example").await.unwrap();
+    assert_eq!(by_sender.iter().map(|row| row.mail.as_str()).collect::<Vec<_>>(), ["M2"]);
+    for query in ["M1", "QM1", "<M1@town.example>", "a@home.example"] {
+        let rows = store.find(query).await.unwrap();
+        let [row] = &rows[..] else { panic!("{query}: {rows:?}") };
+        assert_eq!((row.sender.as_deref(), row.message_id.as_deref()), (None, None), "{query}");
+        assert_eq!(row.recipient, "a@home.example");
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_fit_the_channel_is_counted() {
     let (_folder, store) = house().await;
     // One thread: the journal's task cannot run before the first await, so exactly four rows fit.

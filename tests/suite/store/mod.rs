@@ -99,6 +99,7 @@ pub fn all_held(mail: &Mail) -> Keeping<'_> {
         message_id: Some(format!("<{}@town.example>", mail.id)),
         subject: Some(SECRET.into()),
         private: false,
+        tell: None,
         held: (0..mail.envelope.recipients.len()).map(copy).collect(),
         outbox: Vec::new(),
         series: "o",

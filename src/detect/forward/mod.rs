@@ -4,6 +4,8 @@
 //! A reply that quotes is no forward. The two look alike in Outlook; what tells them apart is who wrote the quoted
 //! message: a reply goes back to its author, a forward goes to somebody else.
 
+mod quoted;
+
 use std::sync::LazyLock;
 
 use crate::detect::finding::{Finding, Kind};
@@ -142,7 +144,7 @@ pub const TRIGGERS: &[&str] = &[
 ];
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    if let Some((place, line)) = inline(look) {
+    if let Some((place, line)) = inline(look).or_else(|| quoted::passed_on(look)) {
         findings.push(Finding::new(Kind::Forward, place).value("inline").excerpt(excerpt(&line)));
     }
     for part in &look.evidence.message.parts {
@@ -293,6 +295,9 @@ fn field<'a>(folded: &'a str, names: &[String]) -> Option<&'a str> {
     names.iter().any(|known| known == name).then(|| value.trim())
 }
 
+/// Bytes of a line of a header block that are read.
+const FIELD: usize = 1_000;
+
 /// The header block over a quoted message.
 struct Block {
     /// The line that names the author, folded.
@@ -304,7 +309,9 @@ impl Block {
     fn read(lines: &[&str]) -> Option<Block> {
         let mut from = None;
         let (mut subject, mut others) = (false, 0);
-        let filled = lines.iter().take(24).map(|line| fold(line.trim())).filter(|line| !line.is_empty());
+        // A field of a header is short; what follows in its line is not looked at.
+        let head = |line: &str| fold(line[..line.floor_char_boundary(FIELD)].trim());
+        let filled = lines.iter().take(24).map(|line| head(line.trim_start())).filter(|line| !line.is_empty());
         for (nth, line) in filled.take(12).enumerate() {
             let line = line.trim_start_matches(['>', ' ', '*', '|']);
             if let Some(value) = field(line, &WORDINGS.from) {

@@ -5,10 +5,15 @@
 //! line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that is
 //! only a label and a place, such as `Reference: {reference}`.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+mod digest;
+mod read;
 
-use super::fault::{Fault, Source, source};
+use std::collections::BTreeMap;
+
+pub use digest::{DIGEST, Digest, Figure, List};
+use read::Reader;
+
+use super::fault::{Fault, source};
 use super::rules::Rules;
 use super::verdict::Disposition;
 
@@ -19,7 +24,6 @@ pub const ADVICE: &str = "advice";
 /// Bytes of one text at most.
 const LONGEST: usize = 64 * 1024;
 const PLACES: [&str; 5] = ["recipient", "date", "reference", "charter", "outcome"];
-const PLACES_KNOWN: &str = "the places are {recipient}, {date}, {reference}, {charter} and {outcome}";
 
 /// What became of the copies a notice speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +83,7 @@ enum Passage {
     Item(Vec<Piece>),
     Labelled(String, Place),
     Outcome,
+    List(List),
 }
 
 #[derive(Debug, Clone)]
@@ -93,6 +98,7 @@ enum Place {
     Date,
     Reference,
     Charter,
+    Figure(Figure),
 }
 
 /// One text in the language it was found in.
@@ -104,15 +110,17 @@ pub struct Chosen<'a> {
 }
 
 /// What stands in the places of a text. Nothing in it is read for places again.
-#[derive(Debug, Clone, Copy)]
+/// Where a fact is missing, what would name it is left out.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Facts<'a> {
     /// Addresses, or how many there are.
-    pub recipients: &'a str,
+    pub recipients: Option<&'a str>,
     pub date: &'a str,
-    pub reference: &'a str,
-    /// Without it, what would name it is left out.
+    pub reference: Option<&'a str>,
     pub charter: Option<&'a str>,
-    pub outcome: Outcome,
+    /// None in a notice about what became of a copy later, and in a digest.
+    pub outcome: Option<Outcome>,
+    pub digest: Option<&'a Digest>,
 }
 
 /// A text filled in, ready to be laid out.
@@ -151,7 +159,7 @@ impl Notices {
                 continue;
             }
             let whole = notices.languages.entry(language.to_owned()).or_default();
-            let reader = Reader { source: source(path, text), faults: &mut faults };
+            let reader = Reader { source: source(path, text), digest: name == DIGEST, faults: &mut faults };
             match Outcome::ALL.into_iter().find(|outcome| outcome.file() == name) {
                 Some(outcome) => {
                     whole.outcomes.insert(outcome, reader.outcome());
@@ -234,8 +242,13 @@ impl<'a> Chosen<'a> {
                     blocks.extend(place.fact(facts).map(|fact| Block::Labelled(label.clone(), fact.to_owned())));
                 }
                 Passage::Outcome => {
-                    let words = self.outcomes.get(&facts.outcome).into_iter().flatten();
+                    let words = facts.outcome.and_then(|outcome| self.outcomes.get(&outcome)).into_iter().flatten();
                     blocks.extend(words.cloned().map(Block::Paragraph));
+                }
+                Passage::List(list) => {
+                    let items =
+                        facts.digest.and_then(|digest| digest.lists.get(list)).filter(|items| !items.is_empty());
+                    blocks.push(Block::Items(items.cloned().unwrap_or_else(|| vec!["—".to_owned()])));
                 }
             }
         }
@@ -246,10 +259,11 @@ impl<'a> Chosen<'a> {
 impl Place {
     fn fact<'a>(self, facts: &Facts<'a>) -> Option<&'a str> {
         match self {
-            Place::Recipient => Some(facts.recipients),
+            Place::Recipient => facts.recipients,
             Place::Date => Some(facts.date),
-            Place::Reference => Some(facts.reference),
+            Place::Reference => facts.reference,
             Place::Charter => facts.charter,
+            Place::Figure(figure) => facts.digest?.figures.get(&figure).map(String::as_str),
         }
     }
 }
@@ -261,165 +275,6 @@ fn filled(pieces: &[Piece], facts: &Facts<'_>) -> Option<String> {
         Piece::Place(place) => place.fact(facts),
     });
     texts.collect()
-}
-
-/// Reads one file.
-struct Reader<'f> {
-    source: Source,
-    faults: &'f mut Vec<Fault>,
-}
-
-impl Reader<'_> {
-    fn text(self) -> Text {
-        let mut text = Text { title: String::new(), passages: Vec::new() };
-        let (source, faults) = (self.source, self.faults);
-        let whole = source.inner().as_str();
-        if whole.len() > LONGEST {
-            faults.push(Fault::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
-            return text;
-        }
-        let mut open = false; // whether the next line may go on with the passage before it
-        for (at, line) in lines(whole) {
-            if text.title.is_empty() {
-                match line.strip_prefix("# ").map(str::trim) {
-                    Some(title) if !title.is_empty() && !title.contains('{') => text.title = title.to_owned(),
-                    Some(title) if title.contains('{') => {
-                        let message = "a title has no places: it is seen wherever mail is listed";
-                        faults.push(Fault::at(&source, at..at + line.len(), message).help("name the matter alone"));
-                        text.title = title.to_owned();
-                    }
-                    _ if line.is_empty() => {}
-                    _ => {
-                        let message = "the notice has no title";
-                        faults.push(
-                            Fault::at(&source, at..at + line.len(), message)
-                                .help("let the first line be `# ` and the subject of the mail"),
-                        );
-                        return text;
-                    }
-                }
-                continue;
-            }
-            let (item, words) = line.strip_prefix("- ").map_or((false, line), |words| (true, words.trim()));
-            if line.is_empty() {
-                open = false;
-            } else if line == "{outcome}" {
-                text.passages.push(Passage::Outcome);
-                open = false;
-            } else if let Some((label, place)) = labelled(line) {
-                text.passages.push(Passage::Labelled(label, place));
-                open = false;
-            } else {
-                let more = pieces(words, at + line.len() - words.len(), &source, faults);
-                match text.passages.last_mut() {
-                    Some(Passage::Paragraph(known) | Passage::Item(known)) if open && !item => {
-                        known.push(Piece::Words(" ".into()));
-                        known.extend(more);
-                    }
-                    _ if item => text.passages.push(Passage::Item(more)),
-                    _ => text.passages.push(Passage::Paragraph(more)),
-                }
-                open = true;
-            }
-        }
-        if text.title.is_empty() {
-            let fault = Fault::of_file(source.name(), "the notice is empty");
-            faults.push(fault.help("let the first line be `# ` and the subject of the mail"));
-        }
-        text
-    }
-
-    /// Paragraphs without title or places.
-    fn outcome(self) -> Vec<String> {
-        let whole = self.source.inner().as_str();
-        if let Some(at) = whole.find('{') {
-            let message = "the words for an outcome have no places";
-            self.faults.push(Fault::at(&self.source, at..at + 1, message).help("the text around them names the facts"));
-        }
-        let mut paragraphs: Vec<String> = Vec::new();
-        let mut open = false;
-        for (_, line) in lines(whole) {
-            match paragraphs.last_mut() {
-                _ if line.is_empty() => {}
-                Some(paragraph) if open => {
-                    paragraph.push(' ');
-                    paragraph.push_str(line);
-                }
-                _ => paragraphs.push(line.to_owned()),
-            }
-            open = !line.is_empty();
-        }
-        if paragraphs.is_empty() {
-            self.faults.push(Fault::of_file(self.source.name(), "is empty").help("say what became of the mail"));
-        }
-        paragraphs
-    }
-}
-
-/// Trimmed lines with the byte at which each begins.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut at = 0;
-    text.split_inclusive('\n').map(move |line| {
-        let start = at + (line.len() - line.trim_start().len()).min(line.trim_end().len());
-        at += line.len();
-        (start, line.trim())
-    })
-}
-
-/// A line that is a label, its colon and one place: it does not flow together with others.
-fn labelled(line: &str) -> Option<(String, Place)> {
-    let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
-    let label = label.trim_end();
-    (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), place_named(place)?))
-}
-
-fn place_named(name: &str) -> Option<Place> {
-    match name {
-        "recipient" => Some(Place::Recipient),
-        "date" => Some(Place::Date),
-        "reference" => Some(Place::Reference),
-        "charter" => Some(Place::Charter),
-        _ => None,
-    }
-}
-
-/// Words and places of one line that begins at byte `at`.
-fn pieces(line: &str, at: usize, source: &Source, faults: &mut Vec<Fault>) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut rest = line;
-    let place_at = |rest: &str, len: usize| -> Range<usize> {
-        let start = at + line.len() - rest.len();
-        start..start + len
-    };
-    while let Some(open) = rest.find('{') {
-        let (words, tail) = rest.split_at(open);
-        pieces.push(Piece::Words(words.to_owned()));
-        let Some(close) = tail.find('}') else {
-            faults.push(Fault::at(source, place_at(tail, 1), "this brace is not closed").help(PLACES_KNOWN));
-            return pieces;
-        };
-        // Both braces are one byte, so these are boundaries.
-        let name = &tail[1..close];
-        match place_named(name) {
-            Some(place) => pieces.push(Piece::Place(place)),
-            None if name == "outcome" => {
-                let message = "`{outcome}` becomes whole sentences";
-                faults
-                    .push(Fault::at(source, place_at(tail, close + 1), message).help("let it stand alone on its line"));
-            }
-            None => {
-                let message = format!("`{{{name}}}` is no place");
-                let fault = Fault::at(source, place_at(tail, close + 1), message).help(PLACES_KNOWN);
-                faults.push(match super::fault::nearest(name, PLACES) {
-                    Some(_) => fault.nearest(name, PLACES),
-                    None => fault,
-                });
-            }
-        }
-        rest = &tail[close + 1..];
-    }
-    pieces.push(Piece::Words(rest.to_owned()));
-    pieces
 }
 
 #[cfg(test)]
@@ -440,11 +295,12 @@ mod tests {
     }
 
     const FACTS: Facts<'static> = Facts {
-        recipients: "b@home.example{date}",
+        recipients: Some("b@home.example{date}"),
         date: "noon",
-        reference: "M1",
+        reference: Some("M1"),
         charter: Some("https://charter.example"),
-        outcome: Outcome::Held,
+        outcome: Some(Outcome::Held),
+        digest: None,
     };
 
     #[test]
@@ -491,6 +347,41 @@ mod tests {
         }
         let (_, faults) = with("outcome-held", "To {recipient}.");
         assert_eq!(faults[0].message, "the words for an outcome have no places");
+    }
+
+    #[test]
+    fn a_digest_has_places_of_its_own() {
+        let text =
+            "# Day\n\nOn {date} {waiting} wait.\n\nBy rule:\n{rules}\n\nBy unit:\n{units}\n\nPrivate: {private}\n";
+        let (notices, faults) = with("digest", text);
+        assert!(faults.is_empty(), "{faults:?}");
+        let digest = Digest {
+            figures: [(Figure::Waiting, "7".into()), (Figure::Private, "2".into())].into(),
+            lists: [(List::Rules, vec!["marked: 7".into()])].into(),
+        };
+        let facts = Facts { date: "noon", digest: Some(&digest), ..Facts::default() };
+        let blocks = notices.choose("digest", &["en"]).unwrap().fill(&facts).blocks;
+        assert_eq!(
+            blocks,
+            [
+                Block::Paragraph("On noon 7 wait.".into()),
+                Block::Paragraph("By rule:".into()),
+                Block::Items(vec!["marked: 7".into()]),
+                Block::Paragraph("By unit:".into()),
+                Block::Items(vec!["—".into()]),
+                Block::Labelled("Private:".into(), "2".into()),
+            ]
+        );
+        for (name, text, message, help) in [
+            ("digest", "# T\n\nTo {recipient}\n", "`{recipient}` is no place", "{waiting}"),
+            ("digest", "# T\n\nSo {waitin}\n", "`{waitin}` is no place", "did you mean `waiting`?"),
+            ("digest", "# T\n\nSo {rules}\n", "`{rules}` becomes a list", "alone on its line"),
+            ("held", "# T\n\nSo {waiting}\n", "`{waiting}` is no place", "{recipient}"),
+        ] {
+            let (_, faults) = with(name, text);
+            assert!(faults[0].message.starts_with(message), "{}", faults[0].message);
+            assert!(faults[0].help.as_ref().is_some_and(|h| h.contains(help)), "{:?}", faults[0].help);
+        }
     }
 
     #[test]

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What the gateway does by the clock: figures, readiness, expiry, notices and digests, the seal of the audit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::deliver::next_hop::NextHop;
+use crate::listen::crowd::Memory;
+use crate::listen::log::Log;
+use crate::listen::metrics::Metrics;
+use crate::pipeline::Pipeline;
+use crate::policy;
+use crate::store::Store;
+
+/// How often figures are taken for metrics and readiness.
+const FIGURES: Duration = Duration::from_secs(2);
+/// How often the head of the audit chain is written to the log.
+const SEAL: Duration = Duration::from_secs(60 * 60);
+/// How often expired things are swept.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// What is watched.
+pub(super) struct Watched {
+    pub hop: Arc<NextHop>,
+    pub store: Store,
+    pub metrics: Arc<Metrics>,
+    pub memory: Arc<Memory>,
+    pub pipeline: Arc<Pipeline>,
+    pub log: Log,
+    pub hop_away: Arc<AtomicBool>,
+    pub store_away: Arc<AtomicBool>,
+    pub stop: CancellationToken,
+}
+
+/// Keeps the gauges and the readiness true, and idle connections young.
+pub(super) async fn watch(watched: Watched) {
+    let mut beat = tokio::time::interval(FIGURES);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = watched.stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        watched.hop.sweep().await;
+        watched.hop_away.store(watched.hop.answers().await.is_err(), Ordering::Relaxed);
+        let metrics = &watched.metrics;
+        let observes = watched.pipeline.examiner.house.load().policy.mode.observes(Timestamp::now());
+        if metrics.observing.get() == 1 && !observes {
+            tracing::warn!("the time of observing is over: from now on policies bind");
+        }
+        metrics.observing.set(i64::from(observes));
+        metrics.content_in_flight.set(i64::try_from(watched.memory.used()).unwrap_or(i64::MAX));
+        metrics.log_dropped.raise_to(watched.log.dropped());
+        metrics.set_limits(watched.pipeline.limits.figures());
+        match watched.store.figures().await {
+            Ok(figures) => {
+                watched.store_away.store(figures.quota_reached, Ordering::Relaxed);
+                metrics.held.set(figures.held as i64);
+                metrics.outbox.set(figures.outbox as i64);
+                metrics.journal_dropped.raise_to(figures.journal_dropped);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store does not answer");
+                watched.store_away.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Everything expires; and the head of the audit chain goes to the log, which stands elsewhere (decision D27).
+pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(SWEEP);
+    let mut seal = tokio::time::interval(SEAL);
+    let mut started = false;
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+            _ = seal.tick() => {
+                // The first beat is at the start, where it has just been said.
+                if std::mem::replace(&mut started, true) {
+                    loud(pipeline.examiner.house.load().policy.mode, Timestamp::now());
+                }
+                match store.audit_head().await {
+                    Ok(head) => tracing::info!(%head, "audit sealed"),
+                    Err(error) => tracing::error!(%error, "the audit chain could not be sealed"),
+                }
+                continue;
+            }
+        }
+        pipeline.limits.forget_idle();
+        let now = Timestamp::now();
+        match store.sweep(now).await {
+            Ok(swept) => tracing::debug!(?swept, "swept"),
+            Err(error) => tracing::error!(%error, "expired things could not be swept"),
+        }
+        if let Err(error) = pipeline.tell_later(now).await {
+            tracing::error!(%error, "senders could not be told what became of their mail");
+        }
+        match pipeline.digest(now).await {
+            Ok(true) => tracing::info!("the digest is on its way"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the digest could not be sent"),
+        }
+    }
+}
+
+/// Says that nothing is held, and until when (decision D24).
+pub(super) fn loud(mode: policy::Mode, now: Timestamp) {
+    let policy::Mode::Observe { until } = mode else { return };
+    if mode.observes(now) {
+        let until = until.map_or_else(|| "further notice".to_owned(), |until| until.to_string());
+        tracing::warn!(until, "policies only observe: nothing is held, refused or notified");
+    }
+}

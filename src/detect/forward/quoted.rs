@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! A mail of a colleague passed on by answering it to somebody else: nothing says "forward" but who is quoted.
+
+use crate::detect::look::Look;
+use crate::detect::names::{fold, letters};
+use crate::detect::recipient::Class;
+use crate::detect::sender_mismatch::plain;
+use crate::mail::Mailbox;
+
+/// What ends the line above a quotation, folded.
+const WROTE: &[&str] = &["a ecrit", "wrote", "schreef", "schrieb", "كتب"];
+/// Lines looked at: the first quotation stands near the top, or below what the sender wrote.
+const MOST: usize = 400;
+
+/// Place and line of the first quotation, where it quotes an agent of ours who is neither sender nor recipient, and
+/// the mail goes to private mailboxes alone. In an answer to a citizen the citizen is quoted first.
+pub fn passed_on(look: &Look<'_>) -> Option<(String, String)> {
+    let recipients = || look.evidence.recipients.iter();
+    let private = |class: Class, hosted: bool| matches!(class, Class::PrivateWebmail | Class::Disposable) || hosted;
+    if !recipients().all(|recipient| private(recipient.class, recipient.consumer_hosted)) {
+        return None;
+    }
+    let (place, line, authors) = first_quotation(look)?;
+    let key = |mailbox: &Mailbox| plain(mailbox);
+    let sender = look.evidence.sender.mailbox.as_ref().map(key);
+    let known: Vec<String> =
+        recipients().filter_map(|recipient| recipient.mailbox.as_ref()).map(key).chain(sender).collect();
+    let ours = !authors.is_empty() && authors.iter().all(|author| !known.contains(author));
+    ours.then_some((place, line))
+}
+
+/// Where it stands, and the addresses of the agents it may quote: none where it quotes somebody else.
+fn first_quotation(look: &Look<'_>) -> Option<(String, String, Vec<String>)> {
+    for (_, text) in look.body_texts().filter(|(_, text)| text.place != "body#signature") {
+        for line in text.original.lines().take(MOST) {
+            if line.len() > 400 || !line.trim_end().ends_with(':') {
+                continue;
+            }
+            let folded = fold(line);
+            let end = folded.trim_end_matches([':', ' ', '\u{a0}']);
+            if let Some(before) = WROTE.iter().find_map(|wrote| end.strip_suffix(wrote)) {
+                return Some((text.place.clone(), line.to_owned(), authors(look, line, before)));
+            }
+        }
+    }
+    None
+}
+
+/// By address, else by the name behind the last comma: Thunderbird gives no more.
+fn authors(look: &Look<'_>, line: &str, folded: &str) -> Vec<String> {
+    if line.contains('@') {
+        let words = line.split(|c: char| c.is_whitespace() || "<>()\"[],;".contains(c));
+        let mut addresses = words.filter_map(|word| Mailbox::parse(word.trim_start_matches("mailto:")).ok());
+        let ours = |author: &Mailbox| look.tables.own.iter().any(|own| author.domain().is_within(own));
+        return addresses.next().filter(ours).map(|author| plain(&author)).into_iter().collect();
+    }
+    let name = folded.rsplit(',').next().unwrap_or(folded);
+    look.evidence.people.called(&letters(name)).to_vec()
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The milter door: drives pure sessions over sockets. It moves bytes, answers events, and knows no milter protocol.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::time::{interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::crowd::{Crowd, Memory, Share};
+use super::ids::Ids;
+use super::log::Log;
+use super::metrics::Metrics;
+use super::note::note;
+use super::settings::{self, MilterAddress, Networks};
+use super::unix;
+use crate::deliver::hand_back::{HandBack, Passed};
+use crate::mail::{Client, Content, Mail, Reply};
+use crate::milter::{Ending, Event, Finished, Session, Settings};
+use crate::pipeline::Pipeline;
+use crate::pipeline::limits::Reservation;
+
+/// Read at once while a session only speaks commands.
+const SMALL: usize = 4 * 1024;
+/// Read at once while content comes: one chunk of a body.
+const LARGE: usize = 64 * 1024;
+/// How often the MTA hears that we are still at work (decision D4).
+const PROGRESS: Duration = Duration::from_secs(10);
+/// An MTA that takes nothing for so long is gone.
+const WRITING: Duration = Duration::from_secs(60);
+
+/// Everything the door's sessions share.
+pub struct Door {
+    session: Arc<Settings>,
+    clients: Networks,
+    pipeline: Arc<Pipeline>,
+    metrics: Arc<Metrics>,
+    log: Log,
+    crowd: Arc<Crowd>,
+    memory: Arc<Memory>,
+    ids: Ids,
+    stop: CancellationToken,
+    sessions: TaskTracker,
+}
+
+/// What a door is built from.
+pub struct Parts<'a> {
+    /// The SMTP door's settings: sizes, numbers and who may connect are the same through either.
+    pub settings: &'a settings::Door,
+    pub pipeline: Arc<Pipeline>,
+    pub metrics: Arc<Metrics>,
+    pub log: Log,
+    /// Bytes of content in flight, over all doors.
+    pub memory: Arc<Memory>,
+    pub stop: CancellationToken,
+}
+
+/// A socket that is open.
+pub enum Listener {
+    Inet(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// # Errors
+    /// The address cannot be had.
+    pub async fn bind(address: &MilterAddress) -> io::Result<Listener> {
+        match address {
+            MilterAddress::Inet(address) => TcpListener::bind(address).await.map(Listener::Inet),
+            // The MTA's user gets in by the socket's group: nobody else may hand us mail as if an MTA had taken it.
+            MilterAddress::Unix(path) => unix::bind(path, 0o660).map(Listener::Unix),
+        }
+    }
+}
+
+impl Door {
+    pub fn new(parts: Parts<'_>) -> Arc<Door> {
+        let Parts { settings, pipeline, metrics, log, memory, stop } = parts;
+        // One MTA brings all connections: the limit on one client would be a limit on all mail.
+        let most = settings.max_connections;
+        Arc::new(Door {
+            session: Arc::new(Settings { max_size: settings.max_size, max_recipients: settings.max_recipients }),
+            clients: settings.clients.clone(),
+            pipeline,
+            metrics,
+            log,
+            crowd: Arc::new(Crowd::new(most, most)),
+            memory,
+            ids: Ids::new(),
+            stop,
+            sessions: TaskTracker::new(),
+        })
+    }
+
+    /// Accepts until told to stop.
+    pub async fn listen(self: Arc<Self>, listener: Listener) {
+        loop {
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => return,
+                accepted = self.accept(&listener) => accepted,
+            };
+            if let Err(error) = accepted {
+                tracing::warn!(%error, "milter: cannot accept a connection");
+                // Out of file descriptors, most likely: a pause keeps the loop from eating the CPU.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    async fn accept(self: &Arc<Self>, listener: &Listener) -> io::Result<()> {
+        match listener {
+            Listener::Inet(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                let peer = peer.ip().to_canonical();
+                if !self.clients.contains(peer) {
+                    tracing::warn!(%peer, "milter: turned away, it is not in [smtp] clients");
+                    return Ok(());
+                }
+                stream.set_nodelay(true)?;
+                self.spawn(stream, peer);
+            }
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                self.spawn(stream, IpAddr::from([127, 0, 0, 1]));
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: IpAddr) {
+        let place = self.crowd.enter().and_then(|mut place| place.is_for(peer).then_some(place));
+        let Some(place) = place else {
+            // The MTA finds the connection closed and defers.
+            tracing::warn!("milter: more connections than [smtp] max_connections");
+            return;
+        };
+        let door = self.clone();
+        self.sessions.spawn(async move {
+            let _place = place;
+            door.metrics.sessions.add(1);
+            door.metrics.sessions_open.add(1);
+            let ended = door.converse(stream).await;
+            door.metrics.sessions_open.add(-1);
+            if let Err(error) = ended {
+                tracing::debug!(%error, "milter: a connection ended early");
+            }
+        });
+    }
+
+    /// Waits until every session has ended, at most so long; true when all have.
+    pub async fn drained(&self, patience: Duration) -> bool {
+        self.sessions.close();
+        timeout(patience, self.sessions.wait()).await.is_ok()
+    }
+
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<()> {
+        let answers_envelope = !self.pipeline.limits.is_empty();
+        let mut talk = Talk {
+            door: self,
+            stream,
+            session: Session::new(self.session.clone(), answers_envelope, Client::default()),
+            reserved: Reservation::default(),
+            share: self.memory.share(),
+            buffer: vec![0; SMALL],
+        };
+        talk.run().await
+    }
+}
+
+/// One conversation: the socket, the session, and what the open transaction has taken of the limits.
+struct Talk<'d, S> {
+    door: &'d Door,
+    stream: S,
+    session: Session,
+    reserved: Reservation,
+    share: Share,
+    buffer: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
+    async fn run(&mut self) -> io::Result<()> {
+        loop {
+            while let Some(event) = self.session.next_event() {
+                match event {
+                    Event::Sender(path) => {
+                        let begun = self.door.pipeline.begin(&path, self.session.client(), Timestamp::now());
+                        let refusal = match begun {
+                            Ok(reserved) => {
+                                self.reserved = reserved;
+                                None
+                            }
+                            Err(exceeded) => Some(exceeded.at_mail()),
+                        };
+                        self.session.answer_envelope(refusal);
+                    }
+                    Event::Recipient => {
+                        let (_, exceeded) = self.reserved.recipients(1);
+                        self.session.answer_envelope(exceeded.map(|e| e.at_recipient()));
+                    }
+                    Event::Mail(finished) => {
+                        let ending = self.process(*finished).await;
+                        self.session.answer_mail(&ending);
+                    }
+                    Event::Reset => self.reserved = Reservation::default(),
+                    Event::Close(fault) => {
+                        if let Some(fault) = fault {
+                            tracing::warn!(%fault, "milter: connection closed");
+                        }
+                        write(&mut self.stream, self.session.output()).await?;
+                        return self.stream.shutdown().await;
+                    }
+                }
+            }
+            write(&mut self.stream, self.session.output()).await?;
+            if !self.session.wants_input() || !self.read().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn process(&mut self, finished: Finished) -> Ending {
+        let Finished { envelope, content, client } = finished;
+        let received = Timestamp::now();
+        let began = Instant::now();
+        let mail = Mail { id: self.door.ids.next(received), received, client, envelope, content: Content(content) };
+        let reserved = std::mem::take(&mut self.reserved);
+        let work = self.door.pipeline.process(mail, reserved, HandBack::default());
+        let (processed, handed_back) = reassure(work, PROGRESS, &mut self.stream, &mut self.session).await;
+        self.door.metrics.inspection.observe(began.elapsed());
+        note(&processed, &self.door.metrics, &self.door.log);
+        self.share.hold(0);
+        ending(processed.outcome.reply, handed_back)
+    }
+
+    /// Reads once; false when the connection is to be closed.
+    async fn read(&mut self) -> io::Result<bool> {
+        let reading = timeout(self.session.patience(), self.stream.read(&mut self.buffer));
+        let read = if self.session.is_idle() {
+            tokio::select! {
+                biased;
+                read = reading => read,
+                // Between two mails nothing is lost: the MTA defers the next, or finds who comes after us.
+                () = self.door.stop.cancelled() => return Ok(false),
+            }
+        } else {
+            reading.await
+        };
+        match read {
+            Err(_) | Ok(Ok(0)) => return Ok(false),
+            Ok(Ok(n)) => {
+                self.session.receive(&self.buffer[..n]);
+                self.resize(n);
+                if !self.share.hold(self.session.buffered()) {
+                    self.door.metrics.memory_refusals.add(1);
+                    self.session.overflow();
+                    self.share.hold(self.session.buffered());
+                }
+            }
+            Ok(Err(error)) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Large reads while content comes, a small buffer while the MTA is quiet.
+    fn resize(&mut self, read: usize) {
+        if read == self.buffer.len() && read < LARGE {
+            self.buffer = vec![0; LARGE];
+        } else if self.buffer.len() > SMALL && self.session.is_idle() {
+            self.buffer = vec![0; SMALL];
+        }
+    }
+}
+
+/// Does the work to its end, telling the MTA now and then that we are at it. An MTA that has gone meanwhile will send
+/// the mail again; the work is finished for the next time.
+async fn reassure<T>(
+    work: impl Future<Output = T>,
+    every: Duration,
+    stream: &mut (impl AsyncWrite + Unpin),
+    session: &mut Session,
+) -> T {
+    tokio::pin!(work);
+    let mut beat = interval_at(tokio::time::Instant::now() + every, every);
+    let mut is_there = true;
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = beat.tick(), if is_there => {
+                session.progress();
+                // Five octets: they fit into the socket, or the MTA has stopped reading.
+                let written = timeout(Duration::from_secs(1), write(stream, session.output())).await;
+                is_there = matches!(written, Ok(Ok(())));
+            }
+        }
+    }
+}
+
+/// What the MTA is told. A positive reply without anything to pass on means that we have it all (decision D9).
+fn ending(reply: Reply, handed_back: HandBack) -> Ending {
+    match handed_back.passed {
+        _ if !reply.is_positive() => Ending::Refused(reply),
+        Some(Passed { copies, content }) => Ending::Passed { copies, content: content.map(|content| content.0) },
+        None => Ending::Kept,
+    }
+}
+
+async fn write(stream: &mut (impl AsyncWrite + Unpin), output: &mut Vec<u8>) -> io::Result<()> {
+    if output.is_empty() {
+        return Ok(());
+    }
+    let written = timeout(WRITING, async {
+        stream.write_all(output).await?;
+        stream.flush().await
+    });
+    written.await.map_err(|_| io::ErrorKind::TimedOut)??;
+    output.clear();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::reply;
+
+    /// A session that lies with the pipeline.
+    fn judging() -> Session {
+        let settings = Arc::new(Settings { max_size: 1000, max_recipients: 10 });
+        let mut session = Session::new(settings, false, Client::default());
+        session.receive(b"\0\0\0\x0dO\0\0\0\x02\0\0\0\x3f\0\0\0\x7f\0\0\0\x07M<a@b>\0\0\0\0\x07R<c@d>\0\0\0\0\x01E");
+        while let Some(event) = session.next_event() {
+            match event {
+                Event::Sender(_) | Event::Recipient => session.answer_envelope(None),
+                Event::Mail(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        session.output().clear();
+        session
+    }
+
+    #[tokio::test]
+    async fn progress_is_told_until_the_work_is_done() {
+        let (mut ours, mut theirs) = tokio::io::duplex(1024);
+        let (enough, heard) = tokio::sync::oneshot::channel();
+        let mut session = judging();
+        // The work ends when the MTA has heard of it three times.
+        let mta = tokio::spawn(async move {
+            let mut packets = [0; 15];
+            theirs.read_exact(&mut packets).await.unwrap();
+            enough.send(()).unwrap();
+            packets
+        });
+        reassure(heard, Duration::from_millis(1), &mut ours, &mut session).await.unwrap();
+        assert_eq!(mta.await.unwrap(), *b"\0\0\0\x01p\0\0\0\x01p\0\0\0\x01p");
+    }
+
+    #[tokio::test]
+    async fn the_work_is_finished_for_an_mta_that_has_gone() {
+        let (mut ours, theirs) = tokio::io::duplex(1);
+        drop(theirs);
+        let (done, work) = tokio::sync::oneshot::channel();
+        let mut session = judging();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            done.send(7)
+        });
+        assert_eq!(reassure(work, Duration::from_millis(1), &mut ours, &mut session).await, Ok(7));
+    }
+
+    #[test]
+    fn no_reply_but_a_positive_one_lets_anything_go() {
+        let passed = || HandBack { passed: Some(Passed { copies: vec![0], content: None }) };
+        for row in [reply::OUR_FAULT, reply::REFUSED_BY_POLICY] {
+            assert_eq!(ending(row.reply(), passed()), Ending::Refused(row.reply()));
+        }
+        assert_eq!(ending(reply::ACCEPTED.reply(), HandBack::default()), Ending::Kept);
+    }
+}

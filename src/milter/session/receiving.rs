@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! A message as it comes in: envelope, header fields, pieces of the body.
+
+use bytes::Bytes;
+use memchr::{memchr, memchr2};
+
+use crate::mail::reply;
+use crate::mail::{Envelope, Recipient, Reply};
+
+/// Received lines that make a loop (decision D6).
+const MAX_RECEIVED: usize = 50;
+/// What a recipient costs beside its texts.
+const RECIPIENT_COST: usize = 256;
+
+/// From MAIL to the end of the message.
+pub struct Receiving {
+    envelope: Envelope,
+    /// Recipients as the MTA wrote them; one for each of the envelope's.
+    pub recipients: Vec<Box<[u8]>>,
+    content: Vec<u8>,
+    max_size: u64,
+    phase: Phase,
+    received: usize,
+    /// Why the message will be refused. From then on none of it is kept.
+    refusal: Option<Reply>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Envelope,
+    Header,
+    Body,
+}
+
+impl Receiving {
+    pub fn new(envelope: Envelope, max_size: u64) -> Receiving {
+        Receiving {
+            envelope,
+            recipients: Vec::new(),
+            content: Vec::new(),
+            max_size,
+            phase: Phase::Envelope,
+            received: 0,
+            refusal: None,
+        }
+    }
+
+    /// Whether the content has begun.
+    pub fn is_reading(&self) -> bool {
+        self.phase != Phase::Envelope
+    }
+
+    pub fn add_recipient(&mut self, recipient: Recipient, written: Box<[u8]>) {
+        self.envelope.recipients.push(recipient);
+        self.recipients.push(written);
+    }
+
+    /// The recipient added last was refused.
+    pub fn take_back_recipient(&mut self) {
+        self.envelope.recipients.pop();
+        self.recipients.pop();
+    }
+
+    /// The message will be refused: the first reason counts.
+    pub fn refuse(&mut self, reply: Reply) {
+        self.refusal.get_or_insert(reply);
+        self.content = Vec::new();
+    }
+
+    /// Octets held.
+    pub fn held(&self) -> usize {
+        self.content.capacity() + self.recipients.len() * RECIPIENT_COST
+    }
+
+    /// One field; false where the header has ended. Folded lines come with LF alone and get the CR that they had.
+    pub fn header(&mut self, name: &[u8], value: &[u8], has_space: bool) -> bool {
+        if self.phase == Phase::Body {
+            return false;
+        }
+        self.phase = Phase::Header;
+        self.received += usize::from(name.eq_ignore_ascii_case(b"received"));
+        self.append(&[name, if has_space { b":" } else { b": " }]);
+        let mut rest = value;
+        while let Some(end) = memchr(b'\n', rest) {
+            let line = &rest[..end];
+            self.append(&[line.strip_suffix(b"\r").unwrap_or(line), b"\r\n"]);
+            rest = &rest[end + 1..];
+        }
+        self.append(&[rest, b"\r\n"]);
+        true
+    }
+
+    /// The empty line, once.
+    pub fn end_header(&mut self) {
+        if self.phase != Phase::Body {
+            self.phase = Phase::Body;
+            self.append(&[b"\r\n"]);
+        }
+    }
+
+    pub fn body(&mut self, chunk: &[u8]) {
+        self.end_header();
+        self.append(&[chunk]);
+    }
+
+    fn append(&mut self, pieces: &[&[u8]]) {
+        if self.refusal.is_some() {
+            return;
+        }
+        let more: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if (self.content.len() + more) as u64 > self.max_size {
+            return self.refuse(reply::TOO_BIG.reply());
+        }
+        for piece in pieces {
+            self.content.extend_from_slice(piece);
+        }
+    }
+
+    /// The end of the message: envelope, recipients as written, and the content or why there is none.
+    pub fn finish(mut self) -> (Envelope, Vec<Box<[u8]>>, Result<Bytes, Reply>) {
+        if self.refusal.is_none() && self.envelope.recipients.is_empty() {
+            self.refuse(reply::NO_RECIPIENTS.reply());
+        }
+        if self.refusal.is_none() && self.received > MAX_RECEIVED {
+            self.refuse(reply::LOOP.reply());
+        }
+        if self.refusal.is_none() && !self.content.ends_with(b"\r\n") {
+            self.append(&[b"\r\n"]); // a message ends with a line end (decision D5)
+        }
+        if self.refusal.is_none() && has_bare_newline(&self.content) {
+            self.refuse(reply::BARE_NEWLINE.reply());
+        }
+        let read = match self.refusal {
+            Some(reply) => Err(reply),
+            None => Ok(Bytes::from(self.content)),
+        };
+        (self.envelope, self.recipients, read)
+    }
+}
+
+/// RFC 5321 §2.3.8: neither CR nor LF stands alone (decision D5).
+fn has_bare_newline(content: &[u8]) -> bool {
+    let mut rest = content;
+    while let Some(at) = memchr2(b'\r', b'\n', rest) {
+        if !rest[at..].starts_with(b"\r\n") {
+            return true;
+        }
+        rest = &rest[at + 2..];
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pairs_end_lines() {
+        for sound in [&b""[..], b"a\r\nb\r\n", b"\r\n\r\n"] {
+            assert!(!has_bare_newline(sound), "{sound:?}");
+        }
+        for odd in [&b"a\rb"[..], b"a\nb", b"a\r\r\n", b"\n", b"a\r"] {
+            assert!(has_bare_newline(odd), "{odd:?}");
+        }
+    }
+}

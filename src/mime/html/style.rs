@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What a style does to the text under it: hides it, turns it around, or puts it in the line (CSS 2.2).
+
+use std::collections::HashMap;
+
+use memchr::memmem;
+
+use super::tags::Tag;
+
+/// How text is shown, as elements inherit it.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Look {
+    /// `display: none` and its kin: nothing inside can undo it.
+    pub gone: bool,
+    /// `visibility: hidden`: undone by `visible` inside.
+    pub invisible: bool,
+    /// `font-size: 0`: undone by another size inside.
+    pub tiny: bool,
+    ink: Paint,
+    paper: Paint,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Paint {
+    Colour([u8; 3]),
+    Clear,
+    /// A picture, a gradient, a name we do not know.
+    Unknown,
+}
+
+impl Look {
+    /// Black on white, as mail programs begin.
+    pub const PLAIN: Look =
+        Look { gone: false, invisible: false, tiny: false, ink: Paint::Colour([0; 3]), paper: Paint::Colour([255; 3]) };
+
+    /// Whether nobody sees text of this look.
+    pub fn hides(&self) -> bool {
+        // A difference that screens and eyes do not show.
+        const SAME: u8 = 8;
+        let same = match (self.ink, self.paper) {
+            (Paint::Colour(ink), Paint::Colour(paper)) => ink.iter().zip(paper).all(|(a, b)| a.abs_diff(b) <= SAME),
+            (ink, _) => ink == Paint::Clear,
+        };
+        self.gone || self.invisible || self.tiny || same
+    }
+}
+
+/// What an element's own style says beside its look.
+#[derive(Default, Clone, Copy)]
+pub struct Flow {
+    /// A block made part of the line.
+    pub inline: bool,
+    /// Its letters are shown in reverse.
+    pub reversed: bool,
+}
+
+/// Rules of `<style>` elements for single classes, ids and element names; others (and those for certain screens) do
+/// not apply to every reader.
+#[derive(Default)]
+pub struct Sheet {
+    rules: HashMap<String, String>,
+}
+
+/// Rules and bytes of style sheets that are looked at.
+const MOST_RULES: usize = 2_000;
+const MOST_BYTES: usize = 256 << 10;
+
+impl Sheet {
+    pub fn read(html: &str) -> Sheet {
+        let mut sheet = Sheet::default();
+        let mut rest = html;
+        let mut left = MOST_BYTES;
+        while let Some(at) = find_style(rest) {
+            let inner = &rest[at..];
+            let inner = inner.split_once('>').map_or("", |(_, inner)| inner);
+            let end = memmem::find(inner.as_bytes(), b"</").unwrap_or(inner.len());
+            let css = &inner[..inner.floor_char_boundary(end.min(left))];
+            left -= css.len();
+            sheet.add(css);
+            rest = &inner[end..];
+            if left == 0 {
+                break;
+            }
+        }
+        sheet
+    }
+
+    fn add(&mut self, css: &str) {
+        let mut rest = css;
+        while let Some((selectors, after)) = rest.split_once('{') {
+            let selectors = selectors.rsplit(['}', ';', '>']).next().unwrap_or("").trim();
+            if selectors.starts_with('@') {
+                // A block of rules for some screens or printers.
+                rest = skip_block(after);
+                continue;
+            }
+            let (declarations, next) = after.split_once('}').unwrap_or((after, ""));
+            rest = next;
+            let matters = ["display", "visib", "font", "color", "background", "opac", "bidi", "height", "indent"];
+            let lower = declarations.to_ascii_lowercase();
+            if !matters.iter().any(|word| lower.contains(word)) {
+                continue;
+            }
+            for selector in selectors.split(',').map(|s| s.trim().trim_start_matches("-->").trim()) {
+                let simple = !selector.is_empty() && !selector.contains([' ', ':', '[', '>', '+', '~', '*', '\n']);
+                if simple && self.rules.len() < MOST_RULES {
+                    let rule = self.rules.entry(selector.to_ascii_lowercase()).or_default();
+                    rule.push(';');
+                    rule.push_str(&lower);
+                }
+            }
+        }
+    }
+
+    /// What the element's names and its own `style` say, the stronger last.
+    pub fn declarations(&self, tag: &Tag<'_>) -> String {
+        let mut all = String::new();
+        if !self.rules.is_empty() {
+            let name = tag.name.to_ascii_lowercase();
+            let mut apply = |selector: &str| {
+                if let Some(rule) = self.rules.get(selector) {
+                    all.push_str(rule);
+                }
+            };
+            apply(&name);
+            for class in tag.attribute("class").unwrap_or("").split_ascii_whitespace().take(20) {
+                let class = class.to_ascii_lowercase();
+                apply(&format!(".{class}"));
+                apply(&format!("{name}.{class}"));
+            }
+            if let Some(id) = tag.attribute("id") {
+                apply(&format!("#{}", id.to_ascii_lowercase()));
+            }
+        }
+        if let Some(style) = tag.attribute("style") {
+            all.push(';');
+            all.push_str(&super::entities::resolved(style).to_ascii_lowercase());
+        }
+        all
+    }
+}
+
+fn find_style(html: &str) -> Option<usize> {
+    let mut from = 0;
+    let bytes = html.as_bytes();
+    while let Some(at) = memchr::memchr(b'<', bytes.get(from..)?).map(|i| from + i) {
+        if bytes.get(at + 1..at + 6).is_some_and(|name| name.eq_ignore_ascii_case(b"style")) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
+}
+
+fn skip_block(css: &str) -> &str {
+    let mut depth = 1;
+    for (at, c) in css.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &css[at + 1..];
+        }
+    }
+    ""
+}
+
+/// Applies declarations (lower case) to the look around an element.
+pub fn apply(declarations: &str, look: &mut Look) -> Flow {
+    let mut flow = Flow::default();
+    let (mut clipped, mut flat) = (false, false);
+    for declaration in declarations.split(';') {
+        let Some((property, value)) = declaration.split_once(':') else { continue };
+        let value = value.split('!').next().unwrap_or("").trim();
+        match property.trim() {
+            "display" => {
+                look.gone |= value == "none";
+                flow.inline = value.starts_with("inline");
+            }
+            "visibility" => look.invisible = matches!(value, "hidden" | "collapse"),
+            "opacity" => look.gone |= number(value).is_some_and(|n| n < 0.05),
+            "font-size" => look.tiny = is_tiny(value),
+            "color" | "-webkit-text-fill-color" => look.ink = paint(value),
+            "background-color" => look.paper = under(look.paper, paint(value)),
+            "background" => look.paper = under(look.paper, shorthand(value)),
+            "background-image" if value != "none" => look.paper = Paint::Unknown,
+            "overflow" | "overflow-y" | "overflow-x" => clipped = value == "hidden",
+            "height" | "max-height" | "width" | "max-width" => flat |= number(value) == Some(0.0),
+            "text-indent" | "left" | "top" | "margin-left" => look.gone |= number(value).is_some_and(|n| n <= -900.0),
+            "unicode-bidi" => flow.reversed |= value.ends_with("override") && declarations.contains("rtl"),
+            _ => {}
+        }
+    }
+    look.gone |= clipped && flat;
+    flow
+}
+
+/// `color=` of `<font>`, `bgcolor=` of tables, `hidden`.
+pub fn apply_attributes(tag: &Tag<'_>, look: &mut Look) {
+    for (name, value) in tag.attributes() {
+        match name.to_ascii_lowercase().as_str() {
+            "color" if tag.name.eq_ignore_ascii_case("font") => look.ink = paint(&value.to_ascii_lowercase()),
+            "bgcolor" => look.paper = under(look.paper, paint(&value.to_ascii_lowercase())),
+            "background" => look.paper = Paint::Unknown,
+            "hidden" => look.gone = true,
+            _ => {}
+        }
+    }
+}
+
+/// What is clear lets the paper below through.
+fn under(below: Paint, above: Paint) -> Paint {
+    if above == Paint::Clear { below } else { above }
+}
+
+/// The leading number of a length.
+fn number(value: &str) -> Option<f32> {
+    let end = value.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-' | '+')).unwrap_or(value.len());
+    value[..end].parse().ok()
+}
+
+fn is_tiny(value: &str) -> bool {
+    let limit = if value.ends_with("em") || value.ends_with("rem") {
+        0.1
+    } else if value.ends_with('%') {
+        10.0
+    } else {
+        1.0
+    };
+    number(value).is_some_and(|n| n <= limit)
+}
+
+fn shorthand(value: &str) -> Paint {
+    if value.contains("url(") || value.contains("gradient") {
+        return Paint::Unknown;
+    }
+    if value.contains('(') {
+        return paint(value);
+    }
+    value.split_ascii_whitespace().map(paint).find(|paint| *paint != Paint::Unknown).unwrap_or(Paint::Unknown)
+}
+
+/// CSS Color 4: hexadecimal, `rgb()`, and the names that text and paper have.
+fn paint(value: &str) -> Paint {
+    const NAMES: [(&str, [u8; 3]); 9] = [
+        ("white", [255; 3]),
+        ("black", [0; 3]),
+        ("red", [255, 0, 0]),
+        ("blue", [0, 0, 255]),
+        ("navy", [0, 0, 128]),
+        ("gray", [128; 3]),
+        ("silver", [192; 3]),
+        ("whitesmoke", [245; 3]),
+        ("snow", [255, 250, 250]),
+    ];
+    let value = value.trim();
+    if value == "transparent" {
+        return Paint::Clear;
+    }
+    let digits = value.strip_prefix('#').unwrap_or(value);
+    let hex = |at: usize, length: usize| digits.get(at..at + length).and_then(|d| u8::from_str_radix(d, 16).ok());
+    let long = [hex(0, 2), hex(2, 2), hex(4, 2)];
+    match (digits.len(), long) {
+        (6, [Some(r), Some(g), Some(b)]) => return Paint::Colour([r, g, b]),
+        (8, [Some(r), Some(g), Some(b)]) => {
+            return if hex(6, 2) == Some(0) { Paint::Clear } else { Paint::Colour([r, g, b]) };
+        }
+        (3 | 4, _) if value.starts_with('#') => {
+            if let [Some(r), Some(g), Some(b)] = [hex(0, 1), hex(1, 1), hex(2, 1)] {
+                return if hex(3, 1) == Some(0) { Paint::Clear } else { Paint::Colour([r * 17, g * 17, b * 17]) };
+            }
+        }
+        _ => {}
+    }
+    if let Some(inner) = value.strip_prefix("rgb").and_then(|rest| rest.trim_start_matches('a').strip_prefix('(')) {
+        let parts: Vec<f32> =
+            inner.trim_end_matches(')').split([',', ' ', '/']).filter_map(|p| number(p.trim())).take(4).collect();
+        return match parts.as_slice() {
+            [_, _, _, alpha] if *alpha < 0.05 => Paint::Clear,
+            [r, g, b, ..] => Paint::Colour([*r as u8, *g as u8, *b as u8]),
+            _ => Paint::Unknown,
+        };
+    }
+    NAMES.iter().find(|(name, _)| *name == value).map_or(Paint::Unknown, |(_, colour)| Paint::Colour(*colour))
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What senders are told after the day of the mail: that a held copy will expire, was released, rejected, or has
+//! expired (decision D16). One notice for each sender and event, about all that has come together since the last.
+
+use std::collections::{BTreeMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::Pipeline;
+use super::notice::item;
+use crate::deliver::notice::{self, Heading};
+use crate::mail::Mailbox;
+use crate::policy::notices::Facts;
+use crate::store::{Event, OutboxItem, StoreError, Untold};
+
+impl Pipeline {
+    /// Tells what there is to tell now; gives how many notices that were. What cannot be told is an error in the log.
+    ///
+    /// # Errors
+    /// The store does not answer: the next call tells it.
+    pub async fn tell_later(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut together: BTreeMap<(String, Event, bool), Vec<Untold>> = BTreeMap::new();
+        for untold in self.store.untold(now).await? {
+            // Private mail is told of by itself, in other words (decision D20).
+            together.entry((untold.to.clone(), untold.event, untold.private)).or_default().push(untold);
+        }
+        let (mut told, mut this_hour) = (0, HashSet::new());
+        for ((to, event, _), copies) in together {
+            if this_hour.contains(&(to.clone(), event)) {
+                continue;
+            }
+            match self.later(&copies, now) {
+                Some(notice) => {
+                    if self.store.tell(&copies, notice, now).await? {
+                        told += 1;
+                        this_hour.insert((to, event));
+                    }
+                }
+                None => self.store.tell_nobody(&copies).await?,
+            }
+        }
+        Ok(told)
+    }
+
+    /// The notice about copies of one sender to which the same happened.
+    fn later(&self, copies: &[Untold], now: Timestamp) -> Option<OutboxItem> {
+        let first = copies.first()?;
+        let name = first.event.as_str();
+        let house = self.examiner.house.load();
+        let to = Mailbox::parse(&first.to).ok()?;
+        if !house.policy.lists.is_own(&to, now) {
+            tracing::info!(copy = first.copy, name, "no notice: the sender is no more of our domains");
+            return None;
+        }
+        let wanted: Vec<&str> = first.language.as_deref().into_iter().chain([self.notices.language.as_str()]).collect();
+        let Some(chosen) = house.policy.notices.choose(name, &wanted) else {
+            tracing::warn!(copy = first.copy, name, "no notice: the policy folder has no text for it");
+            return None;
+        };
+        let recipients = match first.private {
+            true => notice::counted(chosen.language, copies.len()),
+            false => notice::named(&distinct(copies.iter().map(|copy| copy.recipient.clone()))),
+        };
+        let date = |copy: &Untold| notice::date_in(chosen.language, copy.received, &self.notices.zone);
+        let filled = chosen.fill(&Facts {
+            recipients: Some(&recipients),
+            date: &notice::named(&distinct(copies.iter().map(date))),
+            reference: Some(&notice::named(&distinct(copies.iter().map(|copy| copy.mail.clone())))),
+            charter: self.notices.charter.as_deref(),
+            ..Facts::default()
+        });
+        let about = first.message_id.as_ref().filter(|_| !first.private).map(|id| format!("<{id}>"));
+        let heading = Heading {
+            from: &self.notices.from,
+            to: &to,
+            date: now,
+            message_id: &format!("{name}-{}@{}", first.copy, self.hostname),
+            about: about.as_deref(),
+        };
+        match notice::compose(&filled, &heading) {
+            Ok(content) => Some(item(&to, content, now)),
+            Err(error) => {
+                tracing::error!(copy = first.copy, name, %error, "a notice could not be composed");
+                None
+            }
+        }
+    }
+}
+
+/// Each once, in the order they come.
+fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    texts.filter(|text| seen.insert(text.clone())).collect()
+}

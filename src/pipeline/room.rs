@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Memory for reading messages, bounded by a setting and not by clients (promise 6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::Fault;
+
+/// What reading a message takes at most, in its own size: measured with messages of one large text, which are the
+/// dearest (decoded, as shown, in normal form, and copies on the way), the content itself counted by the door.
+const READING: usize = 6;
+/// What stays of it until the mail is onward or held: its parts, decoded, and their extracts.
+const KEPT: usize = 2;
+/// Permits count so many bytes: 4 GiB of them are more than a semaphore may hold one by one.
+const UNIT: usize = 1024;
+
+/// The memory all messages share while they are read.
+pub struct Room {
+    units: usize,
+    free: Arc<Semaphore>,
+}
+
+/// One message's part of it; given back when dropped.
+pub struct Place(Option<OwnedSemaphorePermit>);
+
+impl Room {
+    pub fn new(bytes: u64) -> Room {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let units = (bytes / UNIT).clamp(1, u32::MAX as usize).min(Semaphore::MAX_PERMITS);
+        Room { units, free: Arc::new(Semaphore::new(units)) }
+    }
+
+    /// Waits for room for a message of `size` bytes, first come first served. One that alone needs more than there is
+    /// takes all: the door bounds its size.
+    ///
+    /// # Errors
+    /// There was none in time.
+    pub async fn take(&self, size: usize, patience: Duration) -> Result<Place, Fault> {
+        let units = self.weight(size, READING);
+        match timeout(patience, self.free.clone().acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(Place(Some(permit))),
+            _ => Err(Fault::Room),
+        }
+    }
+
+    /// The message is read: what only reading needed is free again.
+    pub fn shrink(&self, place: &mut Place, size: usize) {
+        let keep = self.weight(size, KEPT) as usize;
+        if let Some(permit) = &mut place.0 {
+            let over = permit.num_permits().saturating_sub(keep);
+            drop(permit.split(over));
+        }
+    }
+
+    fn weight(&self, size: usize, times: usize) -> u32 {
+        let units = size.saturating_mul(times).div_ceil(UNIT).clamp(1, self.units);
+        u32::try_from(units).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_finds_no_room_is_told_and_room_comes_back() {
+        let room = Room::new(12 * UNIT as u64);
+        let free = || room.free.available_permits();
+        let mut one = room.take(UNIT, Duration::ZERO).await.ok().unwrap();
+        assert_eq!(free(), 12 - READING);
+        room.shrink(&mut one, UNIT);
+        assert_eq!(free(), 12 - KEPT);
+        assert!(matches!(room.take(2 * UNIT, Duration::ZERO).await, Err(Fault::Room)), "twelve are not free");
+        drop(one);
+        // More than there is: alone, it may.
+        let large = room.take(100 * UNIT, Duration::ZERO).await.ok().unwrap();
+        assert_eq!(free(), 0);
+        assert!(room.take(1, Duration::ZERO).await.is_err());
+        drop(large);
+        assert_eq!(free(), 12);
+    }
+}

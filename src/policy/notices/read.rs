@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Reads one text: title, passages, places, each fault with its place and remedy.
+
+use std::ops::Range;
+
+use super::digest::{self, Figure, List};
+use super::{LONGEST, PLACES, Passage, Piece, Place, Text};
+use crate::policy::fault::{Fault, Source};
+
+/// Reads one file.
+pub(super) struct Reader<'f> {
+    pub source: Source,
+    /// A digest has other places than a notice about a mail.
+    pub digest: bool,
+    pub faults: &'f mut Vec<Fault>,
+}
+
+impl Reader<'_> {
+    pub fn text(self) -> Text {
+        let mut text = Text { title: String::new(), passages: Vec::new() };
+        let (source, faults, known) = (self.source, self.faults, Known { digest: self.digest });
+        let whole = source.inner().as_str();
+        if whole.len() > LONGEST {
+            faults.push(Fault::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
+            return text;
+        }
+        let mut open = false; // whether the next line may go on with the passage before it
+        for (at, line) in lines(whole) {
+            if text.title.is_empty() {
+                match line.strip_prefix("# ").map(str::trim) {
+                    Some(title) if !title.is_empty() && !title.contains('{') => text.title = title.to_owned(),
+                    Some(title) if title.contains('{') => {
+                        let message = "a title has no places: it is seen wherever mail is listed";
+                        faults.push(Fault::at(&source, at..at + line.len(), message).help("name the matter alone"));
+                        text.title = title.to_owned();
+                    }
+                    _ if line.is_empty() => {}
+                    _ => {
+                        let message = "the notice has no title";
+                        faults.push(
+                            Fault::at(&source, at..at + line.len(), message)
+                                .help("let the first line be `# ` and the subject of the mail"),
+                        );
+                        return text;
+                    }
+                }
+                continue;
+            }
+            let (item, words) = line.strip_prefix("- ").map_or((false, line), |words| (true, words.trim()));
+            if line.is_empty() {
+                open = false;
+            } else if line == "{outcome}" && !known.digest {
+                text.passages.push(Passage::Outcome);
+                open = false;
+            } else if let Some(list) = known.list(line) {
+                text.passages.push(Passage::List(list));
+                open = false;
+            } else if let Some((label, place)) = known.labelled(line) {
+                text.passages.push(Passage::Labelled(label, place));
+                open = false;
+            } else {
+                let more = known.pieces(words, at + line.len() - words.len(), &source, faults);
+                match text.passages.last_mut() {
+                    Some(Passage::Paragraph(known) | Passage::Item(known)) if open && !item => {
+                        known.push(Piece::Words(" ".into()));
+                        known.extend(more);
+                    }
+                    _ if item => text.passages.push(Passage::Item(more)),
+                    _ => text.passages.push(Passage::Paragraph(more)),
+                }
+                open = true;
+            }
+        }
+        if text.title.is_empty() {
+            let fault = Fault::of_file(source.name(), "the notice is empty");
+            faults.push(fault.help("let the first line be `# ` and the subject of the mail"));
+        }
+        text
+    }
+
+    /// Paragraphs without title or places.
+    pub fn outcome(self) -> Vec<String> {
+        let whole = self.source.inner().as_str();
+        if let Some(at) = whole.find('{') {
+            let message = "the words for an outcome have no places";
+            self.faults.push(Fault::at(&self.source, at..at + 1, message).help("the text around them names the facts"));
+        }
+        let mut paragraphs: Vec<String> = Vec::new();
+        let mut open = false;
+        for (_, line) in lines(whole) {
+            match paragraphs.last_mut() {
+                _ if line.is_empty() => {}
+                Some(paragraph) if open => {
+                    paragraph.push(' ');
+                    paragraph.push_str(line);
+                }
+                _ => paragraphs.push(line.to_owned()),
+            }
+            open = !line.is_empty();
+        }
+        if paragraphs.is_empty() {
+            self.faults.push(Fault::of_file(self.source.name(), "is empty").help("say what became of the mail"));
+        }
+        paragraphs
+    }
+}
+
+/// Trimmed lines with the byte at which each begins.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let start = at + (line.len() - line.trim_start().len()).min(line.trim_end().len());
+        at += line.len();
+        (start, line.trim())
+    })
+}
+
+/// Which places may be named.
+#[derive(Clone, Copy)]
+struct Known {
+    digest: bool,
+}
+
+impl Known {
+    /// A line that is a label, its colon and one place: it does not flow together with others.
+    fn labelled(self, line: &str) -> Option<(String, Place)> {
+        let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
+        let label = label.trim_end();
+        (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), self.place(place)?))
+    }
+
+    /// A line that is one list.
+    fn list(self, line: &str) -> Option<List> {
+        List::named(line.strip_prefix('{')?.strip_suffix('}')?).filter(|_| self.digest)
+    }
+
+    fn place(self, name: &str) -> Option<Place> {
+        match name {
+            "date" => Some(Place::Date),
+            "charter" => Some(Place::Charter),
+            "recipient" if !self.digest => Some(Place::Recipient),
+            "reference" if !self.digest => Some(Place::Reference),
+            name if self.digest => Figure::named(name).map(Place::Figure),
+            _ => None,
+        }
+    }
+
+    fn names(self) -> Vec<&'static str> {
+        if self.digest { digest::places().collect() } else { PLACES.to_vec() }
+    }
+
+    /// What to write instead of a place there is not.
+    fn help(self) -> String {
+        format!(
+            "the places are {}",
+            self.names().iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    /// Words and places of one line that begins at byte `at`.
+    fn pieces(self, line: &str, at: usize, source: &Source, faults: &mut Vec<Fault>) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut rest = line;
+        let place_at = |rest: &str, len: usize| -> Range<usize> {
+            let start = at + line.len() - rest.len();
+            start..start + len
+        };
+        while let Some(open) = rest.find('{') {
+            let (words, tail) = rest.split_at(open);
+            pieces.push(Piece::Words(words.to_owned()));
+            let Some(close) = tail.find('}') else {
+                faults.push(Fault::at(source, place_at(tail, 1), "this brace is not closed").help(self.help()));
+                return pieces;
+            };
+            // Both braces are one byte, so these are boundaries.
+            let name = &tail[1..close];
+            match self.place(name) {
+                Some(place) => pieces.push(Piece::Place(place)),
+                None => {
+                    faults.push(self.no_place(name, |message| Fault::at(source, place_at(tail, close + 1), message)))
+                }
+            }
+            rest = &tail[close + 1..];
+        }
+        pieces.push(Piece::Words(rest.to_owned()));
+        pieces
+    }
+
+    fn no_place(self, name: &str, say: impl FnOnce(String) -> Fault) -> Fault {
+        if name == "outcome" && !self.digest {
+            return say("`{outcome}` becomes whole sentences".into()).help("let it stand alone on its line");
+        }
+        if self.digest && List::named(name).is_some() {
+            return say(format!("`{{{name}}}` becomes a list")).help("let it stand alone on its line");
+        }
+        say(format!("`{{{name}}}` is no place")).help(self.help()).nearest(name, self.names())
+    }
+}

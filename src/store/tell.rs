@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What senders are still to be told of their held copies: that one will expire, was released, rejected, or has
+//! expired. The notice and the mark that it was told are one commit, so that a crash tells neither twice nor never.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::rows::insert_blob;
+use super::settle::NewItem;
+use super::{OutboxContent, OutboxItem, State, Store, StoreError, earlier, instant, micros};
+
+/// Decision D16: at most one notice an hour for each sender and event; what comes meanwhile waits for the next.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Copies looked at in one round.
+const AT_ONCE: i64 = 1000;
+
+/// What became, or will soon become, of a held copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Event {
+    Expiring,
+    Released,
+    Rejected,
+    Expired,
+}
+
+impl Event {
+    pub const ALL: [Event; 4] = [Event::Expiring, Event::Released, Event::Rejected, Event::Expired];
+
+    /// The word in the store, which is the name of the text in `policies/notices`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Event::Expiring => "expiring",
+            Event::Released => "released",
+            Event::Rejected => "rejected",
+            Event::Expired => "expired",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Event> {
+        Event::ALL.into_iter().find(|event| event.as_str() == text)
+    }
+
+    /// What there is to tell of a copy that has come to this state.
+    pub(super) fn of(state: State) -> Option<Event> {
+        match state {
+            State::Pending | State::Held => None,
+            State::Released => Some(Event::Released),
+            State::Rejected => Some(Event::Rejected),
+            State::Expired => Some(Event::Expired),
+        }
+    }
+}
+
+/// One copy of which its sender is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untold {
+    pub copy: String,
+    pub mail: String,
+    pub event: Event,
+    /// Who is told.
+    pub to: String,
+    /// The language the sender wrote in, where it is known; never of private mail.
+    pub language: Option<String>,
+    pub private: bool,
+    pub received: Timestamp,
+    pub recipient: String,
+    /// Without angle brackets.
+    pub message_id: Option<String>,
+}
+
+impl Store {
+    /// What may be told now, oldest mail first.
+    pub async fn untold(&self, now: Timestamp) -> Result<Vec<Untold>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT held.id, held.mail, held.recipient, held.untold, mail.tell, mail.language, mail.private, \
+             mail.received, mail.message_id FROM held JOIN mail ON mail.id = held.mail \
+             WHERE held.untold IS NOT NULL AND mail.tell IS NOT NULL AND NOT EXISTS \
+             (SELECT 1 FROM told WHERE told.tell = mail.tell AND told.event = held.untold AND told.at > $1) \
+             ORDER BY mail.received, held.id LIMIT $2",
+        )
+        .bind(earlier(now, HOUR))
+        .bind(AT_ONCE)
+        .fetch_all(&self.inner.readers)
+        .await?;
+        rows.iter().map(untold).collect()
+    }
+
+    /// Queues one notice for these copies and marks them as told. Where one of them has meanwhile come to another end,
+    /// nothing is done: the next round tells that.
+    pub async fn tell(&self, copies: &[Untold], notice: OutboxItem, now: Timestamp) -> Result<bool, StoreError> {
+        let (Some(first), OutboxContent::Own(content)) = (copies.first().cloned(), notice.content) else {
+            return Ok(false);
+        };
+        let sealed = self.inner.blobs.put_small(content).await?;
+        let stored = sealed.stored;
+        let ids: Vec<String> = copies.iter().map(|copy| copy.copy.clone()).collect();
+        let owner = (self.inner.node.clone(), self.inner.epoch);
+        let (to, reverse_path) = (notice.recipients, notice.reverse_path);
+        let written = self.inner.writer.run_after_blobs(move |c| {
+            Box::pin(async move {
+                let mut marked = 0;
+                for id in &ids {
+                    marked += forget(c, id, first.event).await?;
+                }
+                let expected = ids.len() as u64;
+                if marked != expected {
+                    return Err(StoreError::Confirm { changed: marked, expected });
+                }
+                insert_blob(c, &sealed, micros(now)).await?;
+                let item = NewItem {
+                    id: &format!("{}-{}-told", first.copy, first.event.as_str()),
+                    mail: &first.mail,
+                    copy: None,
+                    kind: super::Kind::Notice,
+                    reverse_path: &reverse_path,
+                    origin: "<>",
+                    recipients: &to,
+                    blob: &sealed.name,
+                    report: None,
+                    private: first.private,
+                    pending: false,
+                    created: micros(now),
+                    next_attempt: micros(now),
+                    owner: (&owner.0, owner.1),
+                };
+                item.insert(c).await?;
+                remember(c, &first, now).await
+            })
+        });
+        match written.await {
+            Ok(()) => {}
+            Err(StoreError::Confirm { .. }) => return Ok(false),
+            Err(other) => return Err(other),
+        }
+        self.inner.used.fetch_add(stored, Ordering::Relaxed);
+        self.inner.outbox.notify_one();
+        Ok(true)
+    }
+
+    /// Marks copies as told of which nobody is to be told after all.
+    pub async fn tell_nobody(&self, copies: &[Untold]) -> Result<(), StoreError> {
+        let copies: Vec<(String, Event)> = copies.iter().map(|copy| (copy.copy.clone(), copy.event)).collect();
+        self.inner
+            .writer
+            .run(move |c| {
+                Box::pin(async move {
+                    for (id, event) in &copies {
+                        forget(c, id, *event).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+async fn forget(c: &mut SqliteConnection, id: &str, event: Event) -> Result<u64, StoreError> {
+    let forgotten = sqlx::query("UPDATE held SET untold = NULL WHERE id = $1 AND untold = $2");
+    Ok(forgotten.bind(id).bind(event.as_str()).execute(c).await?.rows_affected())
+}
+
+async fn remember(c: &mut SqliteConnection, told: &Untold, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO told (tell, event, at) VALUES ($1, $2, $3) ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at",
+    )
+    .bind(&told.to)
+    .bind(told.event.as_str())
+    .bind(micros(now))
+    .execute(&mut *c)
+    .await?;
+    let old = sqlx::query("DELETE FROM told WHERE at <= $1").bind(earlier(now, HOUR));
+    old.execute(c).await?;
+    Ok(())
+}
+
+fn untold(row: &SqliteRow) -> Result<Untold, StoreError> {
+    let event: String = row.try_get("untold")?;
+    Ok(Untold {
+        copy: row.try_get("id")?,
+        mail: row.try_get("mail")?,
+        event: Event::parse(&event)
+            .ok_or(StoreError::Damaged { what: format!("a held copy is to be told as {event}") })?,
+        to: row.try_get("tell")?,
+        language: row.try_get("language")?,
+        private: row.try_get("private")?,
+        received: instant(row.try_get("received")?),
+        recipient: row.try_get("recipient")?,
+        message_id: row.try_get("message_id")?,
+    })
+}

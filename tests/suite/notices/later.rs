@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What senders are told after the day of the mail. Days pass by naming another instant.
+
+use jiff::{SignedDuration, Timestamp};
+use octroi::config::Mode;
+use octroi::store::Actor;
+
+use super::town::{CHARTER, OUTSIDE, SENDER, Town, flat, marked, read, texts};
+
+const OTHER: &str = "mairie@vallon.example";
+const DUTCH: &str = "Goedendag,\n\nhierbij het verslag voor de vergadering, met vriendelijke groeten\nJeanne";
+
+fn reviewer() -> Actor {
+    Actor { name: "a.martin".into() }
+}
+
+fn days(n: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * n)
+}
+
+/// Subject and text of each mail to a person that is not the failure report.
+async fn told(town: &Town, now: Timestamp) -> Vec<(String, String, String)> {
+    town.pipeline().tell_later(now).await.unwrap();
+    let due = town.due(now).await;
+    due.into_iter()
+        .filter(|(_, content)| content.contains("Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress"))
+        .map(|(to, content)| {
+            let message = read(&content);
+            (to, message.header("subject").unwrap().to_owned(), flat(&texts(&message).0))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
+    let mut town = Town::open(Mode::Enforce).await;
+    town.send(SENDER, &[OUTSIDE, OTHER], &marked(SENDER, "Geheim verslag", DUTCH)).await;
+    town.hop.next().await;
+    let now = Timestamp::now() + days(1);
+    let held = town.held().await;
+    assert_eq!(held.len(), 2);
+    for copy in &held {
+        town.pipeline().store.release(&copy.id, &reviewer(), now).await.unwrap();
+    }
+    let notices = told(&town, now).await;
+    let [(to, subject, text)] = &notices[..] else { panic!("one notice, not {notices:?}") };
+    assert_eq!((to.as_str(), subject.as_str()), (format!("<{SENDER}>").as_str(), "Uw bericht is verzonden"));
+    let reference = held[0].id.split('-').next().unwrap();
+    for named in [OUTSIDE, OTHER, reference, CHARTER] {
+        assert!(text.contains(named), "{named} is not in {text}");
+    }
+    assert!(!text.contains("verslag") && !text.contains("RESTREINTE"), "{text}");
+    assert!(told(&town, now + days(1)).await.is_empty(), "it is told once");
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_within_the_hour_waits_and_comes_together() {
+    let mut town = Town::open(Mode::Enforce).await;
+    for number in 1..=3 {
+        let mail =
+            marked(SENDER, &format!("Note {number}"), &format!("Bonjour, la note {number} est pour vous, merci"));
+        town.send(SENDER, &[OUTSIDE], &mail).await;
+    }
+    town.hop.next().await;
+    let now = Timestamp::now() + days(1);
+    let held = town.held().await;
+    let store = town.pipeline().store.clone();
+    store.reject(&held[0].id, &reviewer(), now).await.unwrap();
+    assert_eq!(told(&town, now).await.len(), 1);
+    store.reject(&held[1].id, &reviewer(), now).await.unwrap();
+    store.reject(&held[2].id, &reviewer(), now).await.unwrap();
+    assert!(told(&town, now + SignedDuration::from_mins(59)).await.is_empty(), "the hour is not over");
+    let notices = told(&town, now + SignedDuration::from_mins(60)).await;
+    let [(_, subject, text)] = &notices[..] else { panic!("one notice for both, not {notices:?}") };
+    assert_eq!(subject, "Votre envoi ne partira pas");
+    for copy in &held[1..] {
+        assert!(text.contains(copy.id.split('-').next().unwrap()), "{text}");
+    }
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_warned_hears_five_days_before_and_again_at_the_end() {
+    let mut town = Town::open(Mode::Enforce).await;
+    town.send(SENDER, &[OUTSIDE], &marked(SENDER, "Note", "Bonjour, la note est pour vous, merci")).await;
+    town.hop.next().await;
+    let start = Timestamp::now();
+    let store = town.pipeline().store.clone();
+    for (day, subject) in [
+        (24, None),
+        (26, Some("Votre envoi retenu va être effacé")),
+        (27, None),
+        (31, Some("Votre envoi retenu a été effacé")),
+        (32, None),
+    ] {
+        store.sweep(start + days(day)).await.unwrap();
+        let subjects: Vec<String> = told(&town, start + days(day)).await.into_iter().map(|told| told.1).collect();
+        assert_eq!(subjects, subject.into_iter().collect::<Vec<_>>(), "on day {day}");
+    }
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_private_mail_a_decision_tells_date_and_count() {
+    let mut town = Town::open(Mode::Enforce).await;
+    let private = marked(SENDER, "PERSONNEL - pour toi", "Bonjour, je te garde une place à table dimanche.");
+    town.send(SENDER, &[OUTSIDE], &private).await;
+    town.hop.next().await;
+    let now = Timestamp::now() + days(1);
+    let held = town.held().await;
+    town.pipeline().store.reject(&held[0].id, &reviewer(), now).await.unwrap();
+    town.pipeline().tell_later(now).await.unwrap();
+    let due = town.due(now).await;
+    let notice = due.iter().find(|(_, content)| content.contains("X-Auto-Response-Suppress")).unwrap();
+    let message = read(&notice.1);
+    assert_eq!(message.header("in-reply-to"), None);
+    let text = flat(&texts(&message).0);
+    assert!(text.contains("à un destinataire") && !text.contains("atelier") && !text.contains("table"), "{text}");
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_of_automatic_or_foreign_mail() {
+    let town = Town::open(Mode::Enforce).await;
+    let automatic =
+        marked(SENDER, "Note", "Bonjour").replace("MIME-Version", "Auto-Submitted: auto-generated\nMIME-Version");
+    town.send(SENDER, &[OUTSIDE], &automatic).await;
+    town.send("agent@guest.example", &[OUTSIDE], &marked(SENDER, "Autre note", "Bonjour")).await;
+    let now = Timestamp::now() + days(1);
+    let held = town.held().await;
+    assert_eq!(held.len(), 2);
+    for copy in &held {
+        town.pipeline().store.release(&copy.id, &reviewer(), now).await.unwrap();
+    }
+    assert!(told(&town, now).await.is_empty());
+    town.close().await;
+}
