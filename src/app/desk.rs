@@ -166,6 +166,8 @@ impl Desk for StoreDesk {
             rules: row.rules,
             reply: row.outbox.or(row.reply),
             state: row.state.map(state),
+            client_tls: row.client_tls,
+            next_hop_tls: row.next_hop_tls,
         });
         Ok(found.collect())
     }

@@ -2,7 +2,7 @@
 //! Recording: one journal row a recipient, never waiting, never content (decisions D23 and D24).
 
 use super::{Examined, Outcome, Pipeline};
-use crate::mail::{Mail, Reply};
+use crate::mail::{Mail, Reply, Tls};
 use crate::policy::class_word;
 use crate::policy::verdict::{Disposition, Verdict};
 use crate::store::Entry;
@@ -44,6 +44,8 @@ impl Pipeline {
                 facts: facts.clone(),
                 policy: examined.policy.clone(),
                 maybe_duplicate: outcome.maybe_duplicate,
+                client_tls: mail.client.tls.as_ref().map(Tls::to_string),
+                next_hop_tls: outcome.onward_tls.as_ref().map(Tls::to_string),
             });
         }
     }

@@ -36,6 +36,9 @@ pub struct FindRow {
     /// The next hop's reply when the mail came by.
     pub reply: Option<String>,
     pub maybe_duplicate: bool,
+    /// How both sides of us were protected; `None` in clear, or where the journal does not know.
+    pub client_tls: Option<String>,
+    pub next_hop_tls: Option<String>,
 }
 
 impl Store {
@@ -92,6 +95,8 @@ impl Store {
             outbox: self.outbox_of(&mail, copy.as_deref(), &recipient).await?,
             reply: row.try_get("reply")?,
             maybe_duplicate: row.try_get("maybe_duplicate")?,
+            client_tls: row.try_get("client_tls")?,
+            next_hop_tls: row.try_get("next_hop_tls")?,
             copy,
             recipient,
             mail,
@@ -130,6 +135,8 @@ impl Store {
                 outbox: self.outbox_of(&mail, Some(&copy), &recipient).await?,
                 reply: None,
                 maybe_duplicate: false,
+                client_tls: None,
+                next_hop_tls: None,
                 copy: Some(copy),
                 recipient,
                 mail,

@@ -21,9 +21,9 @@ const WAITING: usize = 20_000;
 /// A batch is written when it has so many rows, or after [`PAUSE`].
 const BATCH: usize = 500;
 const PAUSE: Duration = Duration::from_millis(200);
-/// Rows of one statement: 19 columns, far below SQLite's 32,766 parameters.
+/// Rows of one statement: 21 columns, far below SQLite's 32,766 parameters.
 const ROWS: usize = 100;
-const COLUMNS: usize = 19;
+const COLUMNS: usize = 21;
 
 /// What became of one recipient of one mail.
 #[derive(Debug, Clone)]
@@ -50,6 +50,9 @@ pub struct Entry {
     pub facts: String,
     pub policy: String,
     pub maybe_duplicate: bool,
+    /// How the client's side and the next hop's were protected, as `mail::Tls` writes it; `None` in clear.
+    pub client_tls: Option<String>,
+    pub next_hop_tls: Option<String>,
 }
 
 /// The handle doors and pipeline write to. Cheap to clone; never waits.
@@ -171,7 +174,9 @@ async fn insert(c: &mut SqliteConnection, rows: &[Entry], keys: &Keys) -> Result
             .bind(row.size.cast_signed())
             .bind(&row.facts)
             .bind(&row.policy)
-            .bind(row.maybe_duplicate);
+            .bind(row.maybe_duplicate)
+            .bind(&row.client_tls)
+            .bind(&row.next_hop_tls);
     }
     query.execute(c).await?;
     Ok(())
@@ -182,7 +187,8 @@ async fn insert(c: &mut SqliteConnection, rows: &[Entry], keys: &Keys) -> Result
 fn insert_text(rows: usize) -> String {
     let row = format!("({}?)", "?, ".repeat(COLUMNS - 1));
     let head = "INSERT INTO journal (id, at, mail, client, queue_id, message_id, sender_hash, recipient_hash, addresses, \
-        class, disposition, observed, rules, copy, reply, size, facts, policy, maybe_duplicate) VALUES ";
+        class, disposition, observed, rules, copy, reply, size, facts, policy, maybe_duplicate, client_tls, \
+        next_hop_tls) VALUES ";
     format!("{head}{}", vec![row; rows].join(", "))
 }
 

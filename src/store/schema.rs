@@ -28,6 +28,7 @@ fn migrations() -> Migrator {
     Migrator::with_migrations(vec![
         row(1, "store", include_str!("schema/0001_store.sql")),
         row(2, "told", include_str!("schema/0002_told.sql")),
+        row(3, "tls", include_str!("schema/0003_tls.sql")),
     ])
 }
 

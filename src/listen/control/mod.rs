@@ -188,6 +188,11 @@ pub struct Found {
     pub reply: Option<String>,
     /// The state of the held copy, where one was held.
     pub state: Option<State>,
+    /// How both sides of the gateway were protected: version, suite, and whether the certificate was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_tls: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_hop_tls: Option<String>,
 }
 
 impl Found {

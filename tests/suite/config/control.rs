@@ -84,6 +84,8 @@ impl Desk for FakeDesk {
             rules: Vec::new(),
             reply: Some("250 2.0.0 queued for <b@gmail.com>".into()),
             state: None,
+            client_tls: None,
+            next_hop_tls: None,
         };
         Ok(if what == "4QZ" { vec![found] } else { Vec::new() })
     }

@@ -125,8 +125,10 @@ fn requiretls_is_kept_through_hold_and_release_and_never_weakened() {
     assert_eq!(hop.mails()[0].from, format!("<{CLERK}> REQUIRETLS"));
     let line = gateway.wait_for_line("to=<one@pass.example>");
     assert!(line.contains(" tls-out=TLSv1.3/") && line.contains("/verified reply="), "{line}");
-    let offers: Vec<&str> = OFFERS.iter().copied().chain(["STARTTLS"]).collect();
-    hop.offer(&offers);
+    house.journal("<requiretls@justice.gouv.example>", 2);
+    let found = house.run(&["find", "<requiretls@justice.gouv.example>", "--json"]);
+    let found = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(found.contains("\"client_tls\":\"TLSv1.3/") && found.contains("\"next_hop_tls\":\"TLSv1.3/"), "{found}");
     drop(gateway);
     house.more = format!("{TLS}{}", upstream("required"));
     let gateway = house.serve();
@@ -134,7 +136,6 @@ fn requiretls_is_kept_through_hold_and_release_and_never_weakened() {
     let (mut client, offered) = open(gateway.address);
     assert!(!offered.contains("REQUIRETLS"), "{offered}");
     assert!(client.ask(&mail).starts_with("555"));
-    hop.offer(&[&offers[..], &["REQUIRETLS"]].concat());
     let id = house.copies()[0].id.clone();
     assert!(house.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
     gateway.wait_for_line("state=put off");

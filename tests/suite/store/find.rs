@@ -24,6 +24,8 @@ fn entry(mail: &str, recipient: &str) -> Entry {
         facts: "{}".into(),
         policy: "v1".into(),
         maybe_duplicate: false,
+        client_tls: Some("TLSv1.3/TLS13_AES_256_GCM_SHA384/verified".into()),
+        next_hop_tls: None,
     }
 }
 
