@@ -7,11 +7,14 @@
 //! `uninspectable` or `encrypted` (decision D17); what was read before the fault is kept. Libraries below may still
 //! abort or hang on hostile input, so [`open`] is called in a worker process only.
 //!
-//! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), MS-CFB, MS-OXMSG, MS-OXTNEF, RTF 1.9.
+//! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), ECMA-119 (iso), MS-CAB, MS-CFB,
+//! MS-OXMSG, MS-OXTNEF, RTF 1.9.
 
 mod agile;
 mod budget;
+mod cab;
 mod eml;
+mod iso;
 mod kind;
 mod lzfu;
 mod msg;
@@ -127,7 +130,8 @@ fn read(
         "doc" | "xls" | "ppt" | "ooxml" | "ole" => ole::read(kind, bytes, extract, budget, passwords),
         "eml" => eml::read(bytes, extract, budget, passwords),
         "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(kind, bytes, extract, budget),
-        "cab" | "iso" => Err(Fault::Broken), // known containers that we do not open: said, not silent
+        "cab" => cab::read(bytes, extract, budget, passwords),
+        "iso" => iso::read(bytes, extract, budget, passwords),
         // "GIF8" can be typed: what is text all the same is read as text.
         _ if !bytes.is_empty() && !text::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
             text::read("txt", bytes, extract, budget)
