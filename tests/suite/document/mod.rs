@@ -4,6 +4,7 @@
 mod archives;
 mod bombs;
 mod make;
+mod matrix;
 mod mutations;
 mod places;
 mod workers;
