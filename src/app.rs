@@ -100,7 +100,15 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
     };
     let executable = std::env::current_exe().map_err(StartError::Executable)?;
-    let workers = worker::Settings { count: settings.limits.workers, ..worker::Settings::new(executable) };
+    let workers = worker::Settings {
+        count: settings.limits.workers,
+        pictures: if settings.limits.ocr {
+            MOST_OF_PICTURES.min(settings.limits.inspection / 4)
+        } else {
+            Duration::ZERO
+        },
+        ..worker::Settings::new(executable)
+    };
     Ok(Examiner {
         house: ArcSwap::from_pointee(house),
         mx,
@@ -110,6 +118,12 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         room: Room::new(settings.limits.reading),
     })
 }
+
+/// Time for the pictures of one file: what comes before them may take three quarters of an inspection (decision D4).
+const MOST_OF_PICTURES: Duration = Duration::from_secs(10);
+
+const NO_TESSERACT: &str = "limits.ocr: tesseract is not installed, so that pictures and scanned documents pass unread; \
+                            install tesseract-ocr with its languages, or write ocr = false";
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
@@ -126,6 +140,9 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
     if let Some(path) = &settings.dns.fixed {
         faults.extend(static_hosts(path).err());
+    }
+    if settings.limits.ocr && !worker::Tesseract::is_installed() {
+        remarks.push(NO_TESSERACT.to_owned());
     }
     if settings.store.key.exists() {
         faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));

@@ -6,7 +6,7 @@ use lopdf::{Dictionary, Document, LoadOptions, Object};
 use super::paragraphs::Pages;
 use super::pdf_text::{self, Canvas};
 use super::xml::Node;
-use super::{Budget, Extract, Fault, properties, xml};
+use super::{Budget, Extract, Fault, picture, properties, xml};
 
 /// Pages read; nobody writes an official paper longer than this.
 const PAGES: usize = 3_000;
@@ -69,8 +69,12 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
         budget.spend(canvas.unpacked)?;
         outcome = outcome.and(done);
         shows_image |= canvas.shows_image;
-        shows_text |= !canvas.text.trim().is_empty();
+        let is_blank = canvas.text.trim().is_empty();
+        shows_text |= !is_blank;
         let place = format!("#page{count}");
+        if let Some((_, stream)) = canvas.picture.filter(|_| is_blank) {
+            picture::page(document, stream, place.clone(), extract, budget);
+        }
         pages.line(&place, &canvas.text);
         pages.line(&place, &reversed_arabic(&canvas.text));
         pages.line("#hidden", &canvas.replaced);

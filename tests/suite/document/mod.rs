@@ -6,5 +6,6 @@ mod bombs;
 mod make;
 mod matrix;
 mod mutations;
+mod pictures;
 mod places;
 mod workers;
