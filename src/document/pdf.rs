@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! PDF (ISO 32000-1): page text, annotations, form fields, information dictionary, XMP, embedded files.
 
-use lopdf::{Dictionary, Document, LoadOptions, Object};
+use std::collections::HashSet;
+
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
 use super::paragraphs::Pages;
 use super::pdf_text::{self, Canvas};
@@ -59,7 +61,8 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
     let mut shows_text = false;
     let mut outcome = Ok(());
     let mut count = 0;
-    for page in document.page_iter() {
+    let reached: Vec<ObjectId> = document.page_iter().take(PAGES + 1).collect();
+    for page in reached.iter().copied().chain(unreached(document, &reached)) {
         count += 1;
         if count > PAGES {
             return Err(Fault::Budget);
@@ -86,6 +89,13 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
         extract.property("image-only", "true");
     }
     if count == 0 { Err(Fault::Broken) } else { outcome }
+}
+
+/// Pages that the tree does not lead to: cut off from it, or deeper than the library follows.
+fn unreached(document: &Document, reached: &[ObjectId]) -> impl Iterator<Item = ObjectId> {
+    let reached: HashSet<ObjectId> = reached.iter().copied().collect();
+    let pages = document.objects.iter().filter(|(_, object)| object.as_dict().is_ok_and(|page| page.has_type(b"Page")));
+    pages.map(|(id, _)| *id).filter(move |id| !reached.contains(id))
 }
 
 /// Glyphs advance to the right, so Arabic in a PDF often stands in visual order. Both readings are given.
