@@ -122,8 +122,14 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
 /// Time for the pictures of one file: what comes before them may take three quarters of an inspection (decision D4).
 const MOST_OF_PICTURES: Duration = Duration::from_secs(10);
 
-const NO_TESSERACT: &str = "limits.ocr: tesseract is not installed, so that pictures and scanned documents pass unread; \
-                            install tesseract-ocr with its languages, or write ocr = false";
+/// What stays unread on this machine although the settings would have it read.
+pub fn unread(settings: &Settings) -> Option<&'static str> {
+    let is_missing = settings.limits.ocr && !worker::Tesseract::is_installed();
+    is_missing.then_some(
+        "tesseract is not installed: pictures and scanned documents pass unread; install tesseract-ocr with its \
+         languages, or write limits.ocr = false",
+    )
+}
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
@@ -140,9 +146,6 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
     if let Some(path) = &settings.dns.fixed {
         faults.extend(static_hosts(path).err());
-    }
-    if settings.limits.ocr && !worker::Tesseract::is_installed() {
-        remarks.push(NO_TESSERACT.to_owned());
     }
     if settings.store.key.exists() {
         faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));

@@ -19,9 +19,6 @@ pub struct Picture {
     pub content: Vec<u8>,
 }
 
-/// Pictures handed out of one file: a letter and its annex.
-const MOST: usize = 10;
-
 /// Picture points: below, a logo or a dot; above, more than a scanned A3 sheet at 600 dpi.
 const POINTS: std::ops::RangeInclusive<u64> = 120_000..=70_000_000;
 
@@ -58,9 +55,10 @@ fn is_page(width: u64, height: u64) -> bool {
 }
 
 fn hand_out(place: String, content: Vec<u8>, extract: &mut Extract, budget: &mut Budget) {
-    if extract.pictures.len() >= MOST || budget.spend(content.len()).is_err() {
+    if budget.pictures == 0 || budget.spend(content.len()).is_err() {
         return extract.note_unseen("unread");
     }
+    budget.pictures -= 1;
     extract.pictures.push(Picture { place, length: content.len(), content });
 }
 

@@ -88,7 +88,7 @@ impl Tesseract {
 /// Reads the pictures of extracts, at most some at once.
 pub(super) struct Pictures {
     executable: PathBuf,
-    /// Time for all pictures of one file, waiting for a turn included; none where pictures stay unread.
+    /// Time for all pictures of one file, half of it waiting for a turn at most; none where pictures stay unread.
     time: Duration,
     turn: Semaphore,
     tesseract: OnceCell<Option<Tesseract>>,
@@ -123,26 +123,23 @@ impl Pictures {
             settle(extract, &mut |_| Err("missing"));
             return true;
         };
-        let end = Instant::now() + self.time;
-        let Ok(Ok(_turn)) = timeout_at(end, self.turn.acquire()).await else {
+        let began = Instant::now();
+        let end = began + self.time;
+        // Half of the time is left for reading at least.
+        let Ok(Ok(_turn)) = timeout_at(began + self.time / 2, self.turn.acquire()).await else {
             settle(extract, &mut |_| Err("unread"));
             return false;
         };
         let mut texts = Vec::new();
-        let mut in_time = true;
         for picture in listed(extract) {
             // What is no picture after all takes no time from the next.
-            match timeout_at(end, tesseract.read(picture, &self.executable)).await {
-                Ok(text) => texts.push(text.ok()),
-                Err(_) => {
-                    in_time = false;
-                    texts.push(None);
-                }
-            }
+            let text = timeout_at(end, tesseract.read(picture, &self.executable)).await;
+            texts.push(text.ok().and_then(Result::ok));
         }
         let mut texts = texts.into_iter();
         settle(extract, &mut |_| texts.next().flatten().ok_or("unread"));
-        in_time
+        // What took too long would do so again.
+        true
     }
 }
 

@@ -6,7 +6,7 @@ use octroi::document::{Budget, Fault, open};
 use super::make::{self, read};
 
 fn small() -> Budget {
-    Budget { bytes: 4 << 20, depth: 6, files: 50, text: 1 << 20 }
+    Budget { bytes: 4 << 20, depth: 6, files: 50, text: 1 << 20, ..Budget::default() }
 }
 
 #[test]

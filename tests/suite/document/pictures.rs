@@ -35,7 +35,13 @@ async fn scans_are_read() {
     // Debug builds beside other tests are slow: what is tested is that pages are read, not how fast.
     let workers = workers(Duration::from_secs(60));
     let archived = make::zip(&[("annexes/scan.png", &made("scan.png"))]);
+    let pasted = make::zip(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("word/document.xml", b"<w:document/>"),
+        ("word/media/image1.png", &made("scan.png")),
+    ]);
     for (file, bytes) in [
+        ("a letter that is a picture", pasted),
         ("scan.png", made("scan.png")),
         ("scan.jpg", made("scan.jpg")),
         ("scan.tif", made("scan.tif")),
@@ -63,6 +69,16 @@ async fn no_time_is_said_and_is_no_fault() {
         assert_eq!((said(&extract), extract.fault), (vec![word], None));
         assert!(extract.properties.contains(&("image-only".into(), "true".into())));
     }
+}
+
+#[test]
+fn an_album_is_read_in_part_and_says_so() {
+    let names: Vec<String> = (0..12).map(|number| format!("{number}.png")).collect();
+    let scan = made("scan.png");
+    let members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), scan.as_slice())).collect();
+    let extract = make::read(&make::zip(&members));
+    assert_eq!(extract.children.iter().map(|child| child.pictures.len()).sum::<usize>(), 10);
+    assert_eq!((said(&extract), extract.faults().len()), (vec!["unread", "unread"], 0));
 }
 
 #[tokio::test]
