@@ -100,7 +100,15 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
     };
     let executable = std::env::current_exe().map_err(StartError::Executable)?;
-    let workers = worker::Settings { count: settings.limits.workers, ..worker::Settings::new(executable) };
+    let workers = worker::Settings {
+        count: settings.limits.workers,
+        pictures: if settings.limits.ocr {
+            MOST_OF_PICTURES.min(settings.limits.inspection / 4)
+        } else {
+            Duration::ZERO
+        },
+        ..worker::Settings::new(executable)
+    };
     Ok(Examiner {
         house: ArcSwap::from_pointee(house),
         mx,
@@ -109,6 +117,18 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         patience: settings.limits.inspection,
         room: Room::new(settings.limits.reading),
     })
+}
+
+/// Time for the pictures of one file: what comes before them may take three quarters of an inspection (decision D4).
+const MOST_OF_PICTURES: Duration = Duration::from_secs(10);
+
+/// What stays unread on this machine although the settings would have it read.
+pub fn unread(settings: &Settings) -> Option<&'static str> {
+    let is_missing = settings.limits.ocr && !worker::Tesseract::is_installed();
+    is_missing.then_some(
+        "tesseract is not installed: pictures and scanned documents pass unread; install tesseract-ocr with its \
+         languages, or write limits.ocr = false",
+    )
 }
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and

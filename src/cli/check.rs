@@ -39,6 +39,9 @@ pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
     });
     errors.iter().for_each(print::start_error);
     remarks.iter().for_each(|remark| print::error(format_args!("warning: {remark}")));
+    if let Some(unread) = app::unread(&loaded.settings) {
+        print::error(format_args!("note: {unread}"));
+    }
     if faults.is_some() || !errors.is_empty() {
         return ExitCode::FAILURE;
     }

@@ -142,6 +142,7 @@ impl Reader {
                 reading: self.one::<ByteSize>("limits.reading").0,
                 inspection: self.one("limits.inspection"),
                 workers: self.one("limits.workers"),
+                ocr: self.one("limits.ocr"),
             },
             cli: Cli {
                 socket: self.optional_path("cli.socket").unwrap_or_else(|| store.database.with_extension("sock")),

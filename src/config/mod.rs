@@ -136,6 +136,8 @@ pub struct Limits {
     pub inspection: Duration,
     /// Worker processes that open documents.
     pub workers: usize,
+    /// Whether pictures of text are read, where tesseract is installed.
+    pub ocr: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

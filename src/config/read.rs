@@ -26,6 +26,12 @@ impl Setting for String {
     }
 }
 
+impl Setting for bool {
+    fn read(text: &str) -> Result<bool, String> {
+        text.trim().parse().map_err(|_| format!("\"{text}\" is neither true nor false"))
+    }
+}
+
 /// A number from 1 upwards.
 impl Setting for usize {
     fn read(text: &str) -> Result<usize, String> {

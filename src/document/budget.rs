@@ -16,13 +16,15 @@ pub struct Budget {
     pub files: u32,
     /// Bytes of text kept.
     pub text: usize,
+    /// Pictures handed out for reading.
+    pub pictures: u32,
 }
 
 impl Default for Budget {
-    /// 200 MB of content, 12 levels, 5,000 files, 20 MB of text: twice what the largest lawful attachment of the
+    /// 200 MB of content, 12 levels, 5,000 files, 20 MB of text, 10 pictures: twice what the largest lawful attachment of the
     /// usual 50 MB mail limit unpacks to, and still read in seconds.
     fn default() -> Budget {
-        Budget { bytes: 200 << 20, depth: 12, files: 5_000, text: 20 << 20 }
+        Budget { bytes: 200 << 20, depth: 12, files: 5_000, text: 20 << 20, pictures: 10 }
     }
 }
 

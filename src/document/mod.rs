@@ -7,11 +7,14 @@
 //! `uninspectable` or `encrypted` (decision D17); what was read before the fault is kept. Libraries below may still
 //! abort or hang on hostile input, so [`open`] is called in a worker process only.
 //!
-//! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), MS-CFB, MS-OXMSG, MS-OXTNEF, RTF 1.9.
+//! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), ECMA-119 (iso), MS-CAB, MS-CFB,
+//! MS-OXMSG, MS-OXTNEF, RTF 1.9.
 
 mod agile;
 mod budget;
+mod cab;
 mod eml;
+mod iso;
 mod kind;
 mod lzfu;
 mod msg;
@@ -24,6 +27,7 @@ mod properties;
 mod property_set;
 mod pdf;
 mod pdf_text;
+mod picture;
 mod rar;
 mod rtf;
 mod sevenz;
@@ -36,6 +40,7 @@ mod zip;
 
 pub use budget::Budget;
 pub use kind::kind_of;
+pub use picture::Picture;
 pub use text::card_values;
 
 use serde::{Deserialize, Serialize};
@@ -72,13 +77,17 @@ pub struct Extract {
     pub size: u64,
     pub segments: Vec<Segment>,
     /// Document properties by name: `title`, `MSIP_Label_…_Name`, `keywords` … Our own observations are
-    /// `hidden-sheet`, `image-only`, `irregular`, `password-found`, `polyglot`.
+    /// `hidden-sheet`, `image-only`, `irregular`, `password-found`, `polyglot`, and `ocr` (`read`, `unread`, `missing`,
+    /// `off`).
     pub properties: Vec<(String, String)>,
     pub fault: Option<Fault>,
     /// The container's type where it is encrypted: `zip`, `7z`, `rar`, `pdf`, `ooxml`, `ole`, `odf`. With a known
     /// password it was opened all the same, and `fault` is `None`.
     pub encrypted: Option<String>,
     pub children: Vec<Extract>,
+    /// Pictures of pages, to be read by whoever can; empty once that was tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
 }
 
 /// Reads one file and everything inside it. `name` is only repeated in the result, the content decides what it is.
@@ -127,7 +136,12 @@ fn read(
         "doc" | "xls" | "ppt" | "ooxml" | "ole" => ole::read(kind, bytes, extract, budget, passwords),
         "eml" => eml::read(bytes, extract, budget, passwords),
         "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(kind, bytes, extract, budget),
-        "cab" | "iso" => Err(Fault::Broken), // known containers that we do not open: said, not silent
+        "cab" => cab::read(bytes, extract, budget, passwords),
+        "iso" => iso::read(bytes, extract, budget, passwords),
+        "png" | "jpeg" | "tiff" | "bmp" | "gif" | "webp" if text::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
+            picture::file(kind, bytes, extract, budget);
+            Ok(())
+        }
         // "GIF8" can be typed: what is text all the same is read as text.
         _ if !bytes.is_empty() && !text::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
             text::read("txt", bytes, extract, budget)
@@ -180,6 +194,20 @@ impl Extract {
         let value = value.trim();
         if !value.is_empty() && self.properties.len() < 2_000 {
             self.properties.push((name.into(), value.chars().take(4_000).collect()));
+        }
+    }
+
+    /// Puts the text read from a picture where it stood (at most 1 MB).
+    pub(crate) fn see(&mut self, place: &str, text: String) {
+        self.property("ocr", "read");
+        // The budget bounds this text alone: pictures are few, and nothing can be told once it is spent.
+        let _ = self.say(place, text, &mut Budget { text: 1 << 20, ..Budget::default() });
+    }
+
+    /// Says once why a picture of this file was not read.
+    pub(crate) fn note_unseen(&mut self, why: &str) {
+        if !self.properties.iter().any(|(name, value)| name == "ocr" && value != "read") {
+            self.property("ocr", why);
         }
     }
 

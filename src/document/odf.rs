@@ -148,7 +148,9 @@ impl Reading<'_> {
             "annotation" => self.open(element.name, "#comment".into()),
             "tracked-changes" => self.open(element.name, "#deleted".into()),
             "master-page" => self.open(element.name, "#master".into()),
-            "text-box" | "custom-shape" if self.place() == "#body" => self.open(element.name, "#textbox".into()),
+            "text-box" | "custom-shape" if self.place() == "#body" || self.place().starts_with("#sheet") => {
+                self.open(element.name, "#textbox".into())
+            }
             "title" | "desc" if self.paragraph == 0 || self.flows.len() > 1 => self.open(element.name, "#alt".into()),
             "p" | "h" => self.paragraph += 1,
             "s" => {
@@ -211,7 +213,9 @@ impl Reading<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        let is_language = self.paragraph > 0 || self.place() == "#alt";
+        // Who and when of a comment, and the number of a note, are no words of it.
+        let is_label = matches!(self.element.as_str(), "creator" | "creator-initials" | "date" | "note-citation");
+        let is_language = !is_label && (self.paragraph > 0 || self.place() == "#alt");
         if is_language && let Some(flow) = self.flows.last_mut() {
             flow.line.push_str(text);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Compound files (MS-CFB): legacy Word, Excel and PowerPoint, encrypted OOXML, embedded objects.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +9,10 @@ use office_oxide::DocumentFormat;
 use office_oxide::doc::SubDocumentKind;
 
 use super::property_set::{self, le16, le32};
-use super::{Budget, Extract, Fault, agile, kind_of, open, text};
+use super::{Budget, Extract, Fault, agile, kind_of, open, sheet, text};
+
+/// Bytes searched for lines already told, about a tenth of a second.
+const SEARCH: usize = 500_000_000;
 
 type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 
@@ -34,6 +38,8 @@ pub(super) fn read(
         if outcome == Err(Fault::Broken) {
             // Better raw strings than silence; the fault stays.
             extract.say("#body", strings(bytes), budget)?;
+        } else {
+            left_over(kind, &mut file, extract, budget)?;
         }
     }
     objects(&mut file, extract, budget, passwords)?;
@@ -131,6 +137,38 @@ fn body(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) ->
     }));
     let texts = read.ok().flatten().ok_or(Fault::Broken)?;
     texts.into_iter().try_for_each(|(place, text)| extract.say(place, text, budget))
+}
+
+/// What the library passes over: deletions of tracked changes, headers and text boxes of sheets, notes and comments of
+/// slides. Lines of the main stream that look like words and were not told yet.
+fn left_over(kind: &str, file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+    let path = match kind {
+        "doc" => "/WordDocument",
+        "xls" if file.is_stream("/Book") => "/Book",
+        "xls" => "/Workbook",
+        _ => "/PowerPoint Document",
+    };
+    let found = strings(&stream(file, path, budget)?);
+    let told: String = extract.segments.iter().flat_map(|segment| [segment.text.as_str(), "\n"]).collect();
+    let lines: HashSet<&str> = told.split(['\n', '\t']).map(str::trim).collect();
+    let mut text = String::new();
+    let mut asked = 0;
+    for line in found.lines() {
+        let line = if kind == "xls" && line.starts_with('&') { sheet::print_text(line) } else { line.to_owned() };
+        let line = line.trim();
+        let letters = line.chars().filter(|c| c.is_alphabetic() || *c == ' ').count();
+        if line.len() < 6 || letters * 10 < line.chars().count() * 8 || lines.contains(line) {
+            continue;
+        }
+        asked += 1;
+        // Searching costs the product of both; a long document is told twice rather than late.
+        if asked * told.len() < SEARCH && told.contains(line) {
+            continue;
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    extract.say("#other", text, budget)
 }
 
 fn place(kind: SubDocumentKind) -> &'static str {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! PDF (ISO 32000-1): page text, annotations, form fields, information dictionary, XMP, embedded files.
 
-use lopdf::{Dictionary, Document, LoadOptions, Object};
+use std::collections::HashSet;
+
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
 use super::paragraphs::Pages;
 use super::pdf_text::{self, Canvas};
 use super::xml::Node;
-use super::{Budget, Extract, Fault, properties, xml};
+use super::{Budget, Extract, Fault, picture, properties, xml};
 
 /// Pages read; nobody writes an official paper longer than this.
 const PAGES: usize = 3_000;
@@ -59,7 +61,8 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
     let mut shows_text = false;
     let mut outcome = Ok(());
     let mut count = 0;
-    for page in document.page_iter() {
+    let reached: Vec<ObjectId> = document.page_iter().take(PAGES + 1).collect();
+    for page in reached.iter().copied().chain(unreached(document, &reached)) {
         count += 1;
         if count > PAGES {
             return Err(Fault::Budget);
@@ -69,8 +72,12 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
         budget.spend(canvas.unpacked)?;
         outcome = outcome.and(done);
         shows_image |= canvas.shows_image;
-        shows_text |= !canvas.text.trim().is_empty();
+        let is_blank = canvas.text.trim().is_empty();
+        shows_text |= !is_blank;
         let place = format!("#page{count}");
+        if let Some((_, stream)) = canvas.picture.filter(|_| is_blank) {
+            picture::page(document, stream, place.clone(), extract, budget);
+        }
         pages.line(&place, &canvas.text);
         pages.line(&place, &reversed_arabic(&canvas.text));
         pages.line("#hidden", &canvas.replaced);
@@ -82,6 +89,13 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
         extract.property("image-only", "true");
     }
     if count == 0 { Err(Fault::Broken) } else { outcome }
+}
+
+/// Pages that the tree does not lead to: cut off from it, or deeper than the library follows.
+fn unreached(document: &Document, reached: &[ObjectId]) -> impl Iterator<Item = ObjectId> {
+    let reached: HashSet<ObjectId> = reached.iter().copied().collect();
+    let pages = document.objects.iter().filter(|(_, object)| object.as_dict().is_ok_and(|page| page.has_type(b"Page")));
+    pages.map(|(id, _)| *id).filter(move |id| !reached.contains(id))
 }
 
 /// Glyphs advance to the right, so Arabic in a PDF often stands in visual order. Both readings are given.

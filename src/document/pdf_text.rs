@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use lopdf::content::Content;
 use lopdf::{Dictionary, Document, Encoding, Object, ObjectId, Stream};
 
-use super::Fault;
+use super::{Fault, picture};
 
 /// Operators of one page, its forms included.
 const OPERATORS: usize = 2_000_000;
@@ -24,6 +24,8 @@ pub(super) struct Canvas<'a> {
     /// `ActualText` of marked content (§14.9.4): what a reader copies instead of the glyphs.
     pub replaced: String,
     pub shows_image: bool,
+    /// The largest picture that may be a page, and its points.
+    pub picture: Option<(u64, &'a Stream)>,
     operators: usize,
     fonts: HashMap<usize, Option<Font<'a>>>,
     pen: Pen,
@@ -60,6 +62,7 @@ impl<'a> Canvas<'a> {
             text: String::new(),
             replaced: String::new(),
             shows_image: false,
+            picture: None,
             operators: 0,
             fonts: HashMap::new(),
             pen: Pen {
@@ -179,7 +182,13 @@ impl<'a> Canvas<'a> {
                 let Some(Object::Stream(stream)) = self.resource(resources, b"XObject", name) else { return Ok(()) };
                 match stream.dict.get(b"Subtype").and_then(Object::as_name) {
                     Ok(b"Form") => return self.draw_form(stream, resources, depth - 1),
-                    Ok(b"Image") => self.shows_image = true,
+                    Ok(b"Image") => {
+                        self.shows_image = true;
+                        let points = picture::points(stream, self.document);
+                        if points > self.picture.map(|(points, _)| points) {
+                            self.picture = points.map(|points| (points, stream));
+                        }
+                    }
                     _ => {}
                 }
             }

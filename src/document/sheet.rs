@@ -193,7 +193,7 @@ fn number(value: &str) -> String {
 }
 
 /// `&L`, `&C`, `&R`, fonts and sizes are codes of the page header (ECMA-376 part 1 §18.3.1.46).
-fn print_text(codes: &str) -> String {
+pub(super) fn print_text(codes: &str) -> String {
     let mut text = String::new();
     let mut rest = codes.chars().peekable();
     while let Some(c) = rest.next() {

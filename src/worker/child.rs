@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The worker's side: read a file from stdin, open it, write the extract to stdout, again.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::frame::{HEAD, Request, head, lengths};
@@ -16,6 +19,10 @@ const STACK: usize = 64 << 20;
 pub fn child_main() -> ExitCode {
     // A panic is this document's end, never a half-read answer: the parent sees the socket close.
     std::panic::set_hook(Box::new(|_| {}));
+    let mut arguments = std::env::args_os().skip(2);
+    if arguments.next().is_some_and(|second| second == "picture") {
+        return become_program(arguments);
+    }
     sandbox::limits();
     let reader = std::thread::Builder::new().stack_size(STACK).spawn(|| {
         sandbox::enclose();
@@ -25,6 +32,15 @@ pub fn child_main() -> ExitCode {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Steps behind the limits of a reader of pictures and becomes it.
+fn become_program(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let Some(program) = arguments.next() else { return ExitCode::FAILURE };
+    sandbox::enclose_program(Path::new(&program));
+    // Comes back only where it could not be started.
+    let _ = std::process::Command::new(program).args(arguments).exec();
+    ExitCode::FAILURE
 }
 
 fn serve(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
@@ -43,8 +59,12 @@ fn serve(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
         let request: Request = serde_json::from_slice(&request)?;
         let extract = document::open(&request.name, &bytes, &mut Budget::default(), &request.passwords);
         let answer = serde_json::to_vec(&extract)?;
-        output.write_all(&head(answer.len(), 0))?;
+        let mut pictures = Vec::new();
+        extract.walk("", &mut |_, extract| pictures.extend(&extract.pictures));
+        let raw = pictures.iter().map(|picture| picture.content.len()).sum();
+        output.write_all(&head(answer.len(), raw))?;
         output.write_all(&answer)?;
+        pictures.iter().try_for_each(|picture| output.write_all(&picture.content))?;
         output.flush()?;
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What goes over the socket: two lengths, a JSON header, raw bytes. One request, one answer.
+//! What goes over the socket: two lengths, a JSON header, raw bytes. One request, one answer. After a
+//! request come the file's bytes, after an answer those of its pictures, in the order in which it tells them.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,9 @@ pub(super) const HEAD: usize = 16;
 
 /// The longest answer a parent accepts: the text budget, escaped, and the names of all files.
 pub(super) const ANSWER: u64 = 256 << 20;
+
+/// The most bytes of pictures a parent accepts: what a worker may unpack at all.
+pub(super) const PICTURES: u64 = 200 << 20;
 
 pub(super) fn head(json: usize, raw: usize) -> [u8; HEAD] {
     let mut head = [0; HEAD];

@@ -13,10 +13,11 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
-use super::frame::{ANSWER, HEAD, Request, head, lengths};
+use super::frame::{ANSWER, HEAD, PICTURES, Request, head, lengths};
 use super::memory::{Hash, Memory};
+use super::pictures::Pictures;
 use crate::document::{Extract, Fault, kind_of};
 
 /// How the pool works.
@@ -32,13 +33,15 @@ pub struct Settings {
     pub documents: u32,
     /// Bytes of extracts remembered.
     pub cache: usize,
+    /// Time for reading all pictures of one file, once it was opened; zero leaves them unread.
+    pub pictures: Duration,
     /// The executable that becomes a worker when called with the argument `worker`.
     pub executable: PathBuf,
 }
 
 impl Settings {
     /// A worker for each core, 10 s a file, 20 s of waiting (both tries and the wait stay under the 45 s of decision
-    /// D4), 500 documents a worker, 64 MB of extracts.
+    /// D4), 500 documents a worker, 64 MB of extracts, 10 s for pictures.
     pub fn new(executable: PathBuf) -> Settings {
         Settings {
             count: std::thread::available_parallelism().map_or(2, usize::from),
@@ -46,6 +49,7 @@ impl Settings {
             patience: Duration::from_secs(20),
             documents: 500,
             cache: 64 << 20,
+            pictures: Duration::from_secs(10),
             executable,
         }
     }
@@ -66,6 +70,7 @@ pub struct Workers {
     free: Semaphore,
     idle: Mutex<Vec<Worker>>,
     memory: Mutex<Memory>,
+    pictures: Pictures,
     /// Files being read: who asks for the same waits for the same answer.
     reading: Mutex<HashMap<Hash, Arc<OnceCell<Arc<Extract>>>>>,
 }
@@ -93,6 +98,7 @@ impl Workers {
             idle: Mutex::new(Vec::new()),
             memory: Mutex::new(Memory::default()),
             reading: Mutex::new(HashMap::new()),
+            pictures: Pictures::new(settings.executable.clone(), settings.pictures, settings.count.div_ceil(2)),
             settings,
         }
     }
@@ -123,7 +129,7 @@ impl Workers {
         hash: Hash,
     ) -> Result<Arc<Extract>, WorkerFault> {
         let permit = tokio::time::timeout(self.settings.patience, self.free.acquire()).await;
-        let Ok(Ok(_permit)) = permit else { return Err(WorkerFault::Busy) };
+        let Ok(Ok(permit)) = permit else { return Err(WorkerFault::Busy) };
         let request = Request { name: name.to_owned(), passwords };
         let used = lock(&self.idle).pop();
         let first = match used {
@@ -131,12 +137,12 @@ impl Workers {
             None => self.start()?,
         };
         let mut death = match self.attempt(first, &request, bytes).await {
-            Ok(extract) => return Ok(self.remember(hash, extract)),
+            Ok(extract) => return Ok(self.finish(permit, hash, extract).await),
             Err(death) => death,
         };
         // The first may have been worn by what it read before: the second is fresh.
         match self.attempt(self.start()?, &request, bytes).await {
-            Ok(extract) => return Ok(self.remember(hash, extract)),
+            Ok(extract) => return Ok(self.finish(permit, hash, extract).await),
             Err(second) => death = if matches!(second, Death::Overrun) { second } else { death },
         }
         let fault = match death {
@@ -147,9 +153,15 @@ impl Workers {
         Ok(Arc::new(failed(name, bytes, fault)))
     }
 
-    fn remember(&self, hash: Hash, extract: Extract) -> Arc<Extract> {
+    /// Reads what pictures there are and remembers the whole. The place of a worker is free again: pictures are slow,
+    /// and documents must not wait for them.
+    async fn finish(&self, permit: SemaphorePermit<'_>, hash: Hash, mut extract: Extract) -> Arc<Extract> {
+        drop(permit);
+        let is_whole = self.pictures.read(&mut extract).await;
         let extract = Arc::new(extract);
-        lock(&self.memory).keep(hash, &extract, self.settings.cache);
+        if is_whole {
+            lock(&self.memory).keep(hash, &extract, self.settings.cache);
+        }
         extract
     }
 
@@ -196,9 +208,9 @@ impl Worker {
         }
         let mut start = [0; HEAD];
         self.socket.read_exact(&mut start).await?;
-        let (length, _) = lengths(start);
+        let (length, raw) = lengths(start);
         // The worker has read hostile bytes: its answer is not believed either.
-        if length > ANSWER {
+        if length > ANSWER || raw > PICTURES {
             return Err(std::io::Error::other("an answer longer than any extract"));
         }
         let mut answer = Vec::with_capacity(length.min(64 << 10) as usize);
@@ -206,7 +218,30 @@ impl Worker {
         if answer.len() as u64 != length {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(serde_json::from_slice(&answer)?)
+        let mut extract = serde_json::from_slice(&answer)?;
+        let mut left = raw;
+        self.pictures(&mut extract, &mut left).await?;
+        if left != 0 {
+            return Err(std::io::Error::other("pictures that no file tells of"));
+        }
+        Ok(extract)
+    }
+
+    /// Takes the bytes of each picture off the socket, in the order of [`Extract::walk`].
+    async fn pictures(&mut self, extract: &mut Extract, left: &mut u64) -> std::io::Result<()> {
+        let mut waiting = vec![extract];
+        while let Some(extract) = waiting.pop() {
+            for picture in &mut extract.pictures {
+                let length = picture.length as u64;
+                *left = left.checked_sub(length).ok_or(std::io::ErrorKind::InvalidData)?;
+                (&mut self.socket).take(length).read_to_end(&mut picture.content).await?;
+                if picture.content.len() != picture.length {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            waiting.extend(extract.children.iter_mut().rev());
+        }
+        Ok(())
     }
 }
 

@@ -3,8 +3,11 @@
 //! new processes. Each step is best effort, for kernels differ; what was refused is said once on stderr.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
+use landlock::{
+    ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, path_beneath_rules,
+};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 /// Address space of a worker, bytes.
@@ -13,14 +16,21 @@ const MEMORY: u64 = 1 << 30;
 /// Processor time of a worker over its whole life, seconds: a backstop behind the parent's deadline.
 const PROCESSOR: u64 = 600;
 
+/// Processor time of a reader of pictures, seconds.
+const PICTURE_PROCESSOR: u64 = 30;
+
 /// Limits of the process, inherited by its threads.
 pub(super) fn limits() {
+    limit_all(PROCESSOR, 16);
+}
+
+fn limit_all(seconds: u64, files: u64) {
     let rows = [
         (libc::RLIMIT_AS, MEMORY),
-        (libc::RLIMIT_CPU, PROCESSOR),
+        (libc::RLIMIT_CPU, seconds),
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_FSIZE, 0),
-        (libc::RLIMIT_NOFILE, 16),
+        (libc::RLIMIT_NOFILE, files),
     ];
     for (resource, value) in rows {
         if !limit(resource, value) {
@@ -40,6 +50,58 @@ pub(super) fn enclose() {
     if let Err(error) = few_calls() {
         eprintln!("worker: no seccomp on this kernel: {error}");
     }
+}
+
+/// A program that is about to take this process's place: it may read what is installed, write to what is open, and
+/// talk to nobody.
+pub(super) fn enclose_program(program: &Path) {
+    limit_all(PICTURE_PROCESSOR, 64);
+    if let Err(error) = installed_files(program) {
+        eprintln!("worker: no landlock on this kernel: {error}");
+    }
+    if let Err(error) = no_talk() {
+        eprintln!("worker: no seccomp on this kernel: {error}");
+    }
+}
+
+/// What the system's packages hold, to read and to run.
+fn installed_files(program: &Path) -> Result<(), landlock::RulesetError> {
+    let places = [Path::new("/usr"), Path::new("/lib"), Path::new("/lib64"), Path::new("/etc/ld.so.cache"), program];
+    // A place that this system does not have needs no rule.
+    let rules = path_beneath_rules(places, AccessFs::from_read(ABI::V5));
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI::V5))?
+        .create()?
+        .add_rules(rules)?
+        .restrict_self()?;
+    Ok(())
+}
+
+/// Sockets, other processes and the kernel's own knobs are refused with EPERM; a foreign program's other calls are too
+/// many to list.
+fn no_talk() -> Result<(), Box<dyn std::error::Error>> {
+    let refused = [
+        libc::SYS_socket,
+        libc::SYS_socketpair,
+        libc::SYS_connect,
+        libc::SYS_bind,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_kill,
+        libc::SYS_tkill,
+        libc::SYS_pidfd_open,
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_mount,
+        libc::SYS_bpf,
+        libc::SYS_userfaultfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_keyctl,
+        libc::SYS_perf_event_open,
+    ];
+    filter(&refused, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM.unsigned_abs()))
 }
 
 /// No rule is added, so no path can be opened in any way this kernel's landlock knows.
@@ -89,13 +151,13 @@ fn few_calls() -> Result<(), Box<dyn std::error::Error>> {
         libc::SYS_rseq,
         libc::SYS_prctl,
     ];
-    let rules: BTreeMap<_, _> = allowed.into_iter().map(|call| (call, Vec::new())).collect();
-    let filter = SeccompFilter::new(
-        rules,
-        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
-        SeccompAction::Allow,
-        std::env::consts::ARCH.try_into()?,
-    )?;
+    filter(&allowed, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow)
+}
+
+/// Installs a filter that does `named` with these calls and `others` with all others.
+fn filter(calls: &[i64], others: SeccompAction, named: SeccompAction) -> Result<(), Box<dyn std::error::Error>> {
+    let rules: BTreeMap<_, _> = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let filter = SeccompFilter::new(rules, others, named, std::env::consts::ARCH.try_into()?)?;
     let program: BpfProgram = filter.try_into()?;
     seccompiler::apply_filter(&program)?;
     Ok(())

@@ -4,6 +4,8 @@
 mod archives;
 mod bombs;
 mod make;
+mod matrix;
 mod mutations;
+mod pictures;
 mod places;
 mod workers;

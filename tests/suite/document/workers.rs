@@ -117,3 +117,48 @@ async fn mutants_never_cost_more_than_a_worker() {
     let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
     assert_eq!(after.fault, None);
 }
+
+/// Ten thousand mutants, with figures: `cargo test --test suite ten_thousand -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn ten_thousand_mutants() {
+    let workers = Workers::new(Settings {
+        count: 2,
+        pictures: Duration::ZERO,
+        ..Settings::new(env!("CARGO_BIN_EXE_octroi").into())
+    });
+    let seeds = seeds();
+    let mut dice = Dice(0x0C_7203);
+    let mut faults = std::collections::BTreeMap::new();
+    let (mut peak, mut slowest) = (0, Duration::ZERO);
+    for round in 0..10_000 {
+        let other = &seeds[dice.below(seeds.len())];
+        let mutant = dice.mutate(&seeds[round % seeds.len()], other);
+        let size = mutant.len() as u64;
+        let began = std::time::Instant::now();
+        let extract = workers.open("mutant", mutant.into(), Vec::new()).await.expect("never our fault");
+        slowest = slowest.max(began.elapsed());
+        assert_eq!(extract.size, size);
+        *faults.entry(format!("{:?}", extract.faults().first().map(|(_, fault)| *fault))).or_insert(0) += 1;
+        peak = peak.max(workers_peak());
+    }
+    let own = peak_of("self").unwrap_or(0);
+    println!("faults {faults:?}; slowest {slowest:?}; peak of a worker {peak} KiB, of the pool's process {own} KiB");
+    assert!(peak < 1 << 20, "the address space of a worker is 1 GiB");
+    let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+    assert_eq!(after.fault, None);
+}
+
+/// The most memory that a process of ours, still alive, has ever held, KiB.
+fn workers_peak() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let children = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let peaks = children.flat_map(|list| list.split_whitespace().filter_map(peak_of).collect::<Vec<_>>());
+    peaks.max().unwrap_or(0)
+}
+
+fn peak_of(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Reading pictures of text with tesseract, where it is installed: one process a picture, behind limits of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::document::{Extract, Picture};
+
+/// The languages the product speaks, as far as they are installed; English is what tesseract comes with.
+const LANGUAGES: [&str; 4] = ["fra", "nld", "eng", "ara"];
+
+/// Where Debian and most others put it. A search path is the environment's, and not asked.
+const PLACES: [&str; 2] = ["/usr/bin/tesseract", "/usr/local/bin/tesseract"];
+
+/// Bytes of text of one picture.
+const TEXT: u64 = 1 << 20;
+
+/// Time for the list of languages.
+const QUICK: Duration = Duration::from_secs(5);
+
+/// A tesseract that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tesseract {
+    program: PathBuf,
+    /// As tesseract takes them: `fra+nld+eng`.
+    languages: String,
+}
+
+impl Tesseract {
+    /// Looks for the program and its languages; starts it once.
+    pub async fn find() -> Option<Tesseract> {
+        let program = PLACES.iter().map(PathBuf::from).find(|path| path.is_file())?;
+        let listing = Command::new(&program).arg("--list-langs").env_clear().kill_on_drop(true).output();
+        let listing = tokio::time::timeout(QUICK, listing).await.ok()?.ok()?;
+        let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+        let has = |language: &&str| listing.lines().any(|line| line.trim() == *language);
+        let languages: Vec<&str> = LANGUAGES.into_iter().filter(has).collect();
+        (!languages.is_empty()).then(|| Tesseract { program, languages: languages.join("+") })
+    }
+
+    /// Whether there is one, without starting anything.
+    pub fn is_installed() -> bool {
+        PLACES.iter().any(|path| Path::new(path).is_file())
+    }
+
+    /// The text of one picture. Our own executable steps behind limits and becomes tesseract.
+    async fn read(&self, picture: &Picture, executable: &Path) -> std::io::Result<String> {
+        let mut process = Command::new(executable)
+            .args(["worker".as_ref(), "picture".as_ref(), self.program.as_os_str()])
+            .args(["stdin", "stdout", "-l", &self.languages])
+            .env_clear()
+            .env("OMP_THREAD_LIMIT", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let (input, output) = (process.stdin.take(), process.stdout.take());
+        let (Some(mut input), Some(output)) = (input, output) else {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        };
+        let mut text = Vec::new();
+        let mut output = output.take(TEXT);
+        // What it does not want of the picture is its own affair; its exit code tells.
+        let (_, read) = tokio::join!(
+            async move {
+                let _ = input.write_all(&picture.content).await;
+                drop(input);
+            },
+            output.read_to_end(&mut text)
+        );
+        read?;
+        // More text than is wanted would keep it writing for ever.
+        drop(output);
+        match process.wait().await?.success() {
+            true => Ok(String::from_utf8_lossy(&text).into_owned()),
+            false => Err(std::io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+/// Reads the pictures of extracts, at most some at once.
+pub(super) struct Pictures {
+    executable: PathBuf,
+    /// Time for all pictures of one file, half of it waiting for a turn at most; none where pictures stay unread.
+    time: Duration,
+    turn: Semaphore,
+    tesseract: OnceCell<Option<Tesseract>>,
+}
+
+impl Pictures {
+    pub fn new(executable: PathBuf, time: Duration, at_once: usize) -> Pictures {
+        Pictures { executable, time, turn: Semaphore::new(at_once.max(1)), tesseract: OnceCell::new() }
+    }
+
+    /// Puts the text of pictures where they stood and takes the pictures out. `false` where another try, later, could
+    /// read more.
+    pub async fn read(&self, extract: &mut Extract) -> bool {
+        if !has_pictures(extract) {
+            return true;
+        }
+        if self.time.is_zero() {
+            settle(extract, &mut |_| Err("off"));
+            return true;
+        }
+        let tesseract = self.tesseract.get_or_init(async || {
+            let found = Tesseract::find().await;
+            if found.is_none() {
+                tracing::warn!(
+                    "tesseract is not installed: pictures and scanned documents stay unread; install tesseract-ocr with \
+                     its languages, or write limits.ocr = false"
+                );
+            }
+            found
+        });
+        let Some(tesseract) = tesseract.await else {
+            settle(extract, &mut |_| Err("missing"));
+            return true;
+        };
+        let began = Instant::now();
+        let end = began + self.time;
+        // Half of the time is left for reading at least.
+        let Ok(Ok(_turn)) = timeout_at(began + self.time / 2, self.turn.acquire()).await else {
+            settle(extract, &mut |_| Err("unread"));
+            return false;
+        };
+        let mut texts = Vec::new();
+        for picture in listed(extract) {
+            // What is no picture after all takes no time from the next.
+            let text = timeout_at(end, tesseract.read(picture, &self.executable)).await;
+            texts.push(text.ok().and_then(Result::ok));
+        }
+        let mut texts = texts.into_iter();
+        settle(extract, &mut |_| texts.next().flatten().ok_or("unread"));
+        // What took too long would do so again.
+        true
+    }
+}
+
+fn has_pictures(extract: &Extract) -> bool {
+    !extract.pictures.is_empty() || extract.children.iter().any(has_pictures)
+}
+
+/// In the order of [`settle`].
+fn listed(extract: &Extract) -> Vec<&Picture> {
+    let mut pictures = Vec::new();
+    extract.walk("", &mut |_, extract| pictures.extend(&extract.pictures));
+    pictures
+}
+
+/// Replaces each picture by its text, or by the word why there is none.
+fn settle(extract: &mut Extract, text: &mut dyn FnMut(&Picture) -> Result<String, &'static str>) {
+    for picture in std::mem::take(&mut extract.pictures) {
+        match text(&picture) {
+            Ok(text) => extract.see(&picture.place, text),
+            Err(word) => extract.note_unseen(word),
+        }
+    }
+    for child in &mut extract.children {
+        settle(child, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(place: &str) -> Extract {
+        let picture = Picture { place: place.into(), length: 1, content: vec![0] };
+        Extract { pictures: vec![picture], ..Extract::default() }
+    }
+
+    #[test]
+    fn texts_return_to_where_their_pictures_stood() {
+        let mut extract = Extract { children: vec![page("#page2"), page("#page3")], ..page("#page1") };
+        let mut number = 0;
+        settle(&mut extract, &mut |_| {
+            number += 1;
+            if number == 2 { Err("unread") } else { Ok(format!("text {number}")) }
+        });
+        assert!(!has_pictures(&extract));
+        assert_eq!(extract.segments.first().map(|segment| segment.text.as_str()), Some("text 1"));
+        assert_eq!(extract.children[0].properties, [("ocr".to_owned(), "unread".to_owned())]);
+        assert_eq!(extract.children[1].segments.first().map(|segment| segment.place.as_str()), Some("#page3"));
+    }
+
+    #[tokio::test]
+    async fn pictures_that_nobody_may_read_are_said_to_be_unread() {
+        let mut extract = page("#page1");
+        assert!(Pictures::new(PathBuf::new(), Duration::ZERO, 1).read(&mut extract).await);
+        assert_eq!(extract.properties, [("ocr".to_owned(), "off".to_owned())]);
+    }
+}
