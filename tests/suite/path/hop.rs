@@ -145,6 +145,11 @@ impl Hop {
         self.inner.heard.lock().unwrap().lines.clone()
     }
 
+    /// Whether it is so now.
+    pub fn now(&self, so: impl Fn(&Heard) -> bool) -> bool {
+        so(&self.inner.heard.lock().unwrap())
+    }
+
     /// Waits until it is so.
     pub fn wait(&self, what: &str, so: impl Fn(&Heard) -> bool) {
         let end = Instant::now() + PATIENCE;

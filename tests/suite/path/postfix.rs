@@ -117,6 +117,17 @@ impl Postfix {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Whether nothing is on its way and something waits for a later try.
+    pub fn all_deferred(&self) -> bool {
+        let count = |queue: &str| files(&self.folder.path().join("queue").join(queue));
+        count("deferred") > 0 && ["maildrop", "incoming", "active"].iter().all(|queue| count(queue) == 0)
+    }
+
+    /// Tries all that waits now.
+    pub fn flush(&self) {
+        self.command("flush");
+    }
+
     /// Messages that still wait in the queue.
     pub fn queued(&self) -> usize {
         ["maildrop", "incoming", "active", "deferred"]
