@@ -9,6 +9,7 @@
 
 pub mod demo;
 mod desk;
+mod given;
 mod policies;
 pub mod scan;
 mod shipped;
@@ -25,18 +26,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use governor::clock::DefaultClock;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Loaded, Mode, Settings};
-use crate::deliver::connection::OurName;
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
-use crate::deliver::outbox::{Address, Outbox, Road, RoadTls};
-use crate::deliver::settings::Hop;
+use crate::deliver::outbox::{Outbox, Road, RoadTls};
 use crate::listen::crowd::Memory;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
@@ -45,14 +43,13 @@ use crate::listen::{control, http, milter, smtp};
 
 use crate::mail::Mailbox;
 use crate::mime;
-use crate::pipeline::digest::Addressees;
 use crate::pipeline::limits::Counters;
-use crate::pipeline::notice::Notifier;
 use crate::pipeline::{Examiner, House, Pipeline, Room};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
 
+use given::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 use tasks::{Watched, loud, sweep, watch};
 
 pub use policies::{PoliciesError, house, read as read_policies};
@@ -467,119 +464,5 @@ async fn pulse(interval: &mut Option<tokio::time::Interval>) {
             interval.tick().await;
         }
         None => std::future::pending().await,
-    }
-}
-
-/// Which pages an address serves.
-enum Page {
-    All,
-    Health,
-    Metrics,
-}
-
-async fn pages(settings: &Settings) -> Result<Vec<(TcpListener, Page)>, StartError> {
-    let mut pages = Vec::new();
-    let own = settings.metrics.is_some();
-    for (address, page) in
-        [(settings.web, if own { Page::Health } else { Page::All }), (settings.metrics, Page::Metrics)]
-    {
-        if let Some(address) = address {
-            let listener = TcpListener::bind(address).await.map_err(|e| StartError::Listen(address.to_string(), e))?;
-            pages.push((listener, page));
-        }
-    }
-    Ok(pages)
-}
-
-/// The sockets systemd hands over, else those the settings name. One that stands where `[smtp.tls]` listens begins TLS
-/// at once.
-async fn listeners(settings: &Settings) -> Result<Vec<(TcpListener, smtp::Tls)>, StartError> {
-    let mut given = listenfd::ListenFd::from_env();
-    let mut listeners = Vec::new();
-    for index in 0..given.len() {
-        let taken = given.take_tcp_listener(index).and_then(|socket| match socket {
-            Some(socket) => {
-                socket.set_nonblocking(true)?;
-                TcpListener::from_std(socket).map(Some)
-            }
-            None => Ok(None),
-        });
-        listeners.extend(taken.map_err(|e| StartError::Listen(format!("socket {index} of systemd"), e))?);
-    }
-    if listeners.is_empty() {
-        for address in settings.smtp.listen.iter().chain(&settings.smtp.tls.listen) {
-            let listener = TcpListener::bind(address).await.map_err(|e| StartError::Listen(address.to_string(), e))?;
-            listeners.push(listener);
-        }
-    }
-    let at_once = |listener: &TcpListener| listener.local_addr().is_ok_and(|a| settings.smtp.tls.listen.contains(&a));
-    let with_tls = |listener| {
-        let tls = if at_once(&listener) { smtp::Tls::AtOnce } else { smtp::Tls::Asked };
-        (listener, tls)
-    };
-    Ok(listeners.into_iter().map(with_tls).collect())
-}
-
-async fn milters(settings: &Settings) -> Result<Vec<milter::Listener>, StartError> {
-    let mut listeners = Vec::new();
-    for address in &settings.milter.listen {
-        let listener = milter::Listener::bind(address).await;
-        listeners.push(listener.map_err(|e| StartError::Listen(address.to_string(), e))?);
-    }
-    Ok(listeners)
-}
-
-fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartError> {
-    let hop = &settings.next_hop;
-    Ok(next_hop::Settings {
-        address: address(&hop.hop),
-        lmtp: hop.hop.is_lmtp(),
-        us: OurName { name: settings.smtp.hostname.clone(), is_chosen: settings.smtp.hostname_is_chosen },
-        tls: tls::outward(&hop.tls)?,
-        tls_name: hop.tls.name.clone(),
-        pool: hop.pool.size,
-        idle: hop.pool.idle,
-        connect: hop.connect,
-        patience: hop.reply,
-    })
-}
-
-fn address(hop: &Hop) -> Address {
-    match hop {
-        Hop::LmtpUnix(path) => Address::Unix(path.clone()),
-        Hop::Smtp { host, port } | Hop::LmtpTcp { host, port } => Address::Tcp(join(host, *port)),
-    }
-}
-
-fn join(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
-fn notifier(settings: &Settings) -> Notifier {
-    let notices = settings.notices.clone();
-    let from = notices.from.unwrap_or_else(|| {
-        // Our name was read as a domain, or is `localhost`: behind an @ it makes a mailbox.
-        Mailbox::parse(&format!("postmaster@{}", settings.smtp.hostname)).expect("our name is a domain")
-    });
-    let digest = (!notices.digest_to.is_empty()).then_some(Addressees { to: notices.digest_to, at: notices.digest_at });
-    Notifier::new(from, notices.language, notices.charter, digest, TimeZone::system())
-}
-
-fn store_settings(settings: &Settings) -> store::Settings {
-    let retention = settings.retention;
-    store::Settings {
-        database: settings.store.database.clone(),
-        blobs: settings.store.blobs.clone(),
-        key_file: settings.store.key.clone(),
-        node: settings.smtp.hostname.clone(),
-        quota: Some(settings.store.quota),
-        retention: store::Retention {
-            quarantine: retention.quarantine,
-            warning: retention.warning,
-            journal: retention.journal,
-            audit: retention.audit,
-            outbox: retention.outbox,
-            ..store::Retention::default()
-        },
     }
 }
