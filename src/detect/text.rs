@@ -123,12 +123,19 @@ fn own_body(html: bool, text: &str, replied: bool, texts: &mut Vec<Text>) {
     let is_body = |t: &&Text| t.place.starts_with("body");
     if html && texts.iter().any(|t| is_body(&t)) {
         let known: String = texts.iter().filter(is_body).map(|t| solid(&t.original)).collect();
-        let mut left = MOST_COMPARED;
+        let (mut left, mut at) = (MOST_COMPARED, 0);
         let mut is_known = |line: &str| {
-            let (line, cost) = (solid(line), known.len());
-            let affordable = left >= cost;
-            left = left.saturating_sub(cost);
-            line.is_empty() || affordable && known.contains(&line)
+            let line = solid(line);
+            // Two versions of one text go line by line beside each other: only where they part is searched.
+            let found = if known[at..].starts_with(&line) {
+                Some(at)
+            } else {
+                let affordable = left >= known.len();
+                left = left.saturating_sub(known.len());
+                if affordable { known.find(&line) } else { None }
+            };
+            at = found.map_or(at, |from| from + line.len());
+            found.is_some()
         };
         let extra: Vec<&str> = original.lines().filter(|line| !is_known(line)).collect();
         if !extra.is_empty() {
