@@ -8,8 +8,17 @@ use memchr::memchr;
 /// The longest name of a reference is shorter.
 const LONGEST: usize = 32;
 
-/// The text with its references resolved; what is none stays.
+/// The value of an attribute with its references resolved; what is none stays.
 pub fn resolved(text: &str) -> Cow<'_, str> {
+    resolve(text, false)
+}
+
+/// The same for text, where old names need no semicolon: `&nbspfor` is a blank and `for` (§13.2.5.73).
+pub fn resolved_in_text(text: &str) -> Cow<'_, str> {
+    resolve(text, true)
+}
+
+fn resolve(text: &str, in_text: bool) -> Cow<'_, str> {
     let Some(first) = memchr(b'&', text.as_bytes()) else { return Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -17,7 +26,8 @@ pub fn resolved(text: &str) -> Cow<'_, str> {
     loop {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        match reference(&rest[1..], &mut out) {
+        let length = reference(&rest[1..], &mut out);
+        match length.or_else(|| if in_text { old_name(&rest[1..], &mut out) } else { None }) {
             Some(length) => rest = &rest[1 + length..],
             None => {
                 out.push('&');
@@ -77,6 +87,27 @@ fn reference(text: &str, out: &mut String) -> Option<usize> {
     };
     out.push_str(known);
     Some(semicolon(end))
+}
+
+/// Names that stand for something without a semicolon, and with letters behind them, since before HTML 4.
+#[rustfmt::skip]
+const OLD_NAMES: [&str; 106] = [
+    "AElig", "AMP", "Aacute", "Acirc", "Agrave", "Aring", "Atilde", "Auml", "COPY", "Ccedil", "ETH", "Eacute", "Ecirc",
+    "Egrave", "Euml", "GT", "Iacute", "Icirc", "Igrave", "Iuml", "LT", "Ntilde", "Oacute", "Ocirc", "Ograve", "Oslash",
+    "Otilde", "Ouml", "QUOT", "REG", "THORN", "Uacute", "Ucirc", "Ugrave", "Uuml", "Yacute", "aacute", "acirc", "acute",
+    "aelig", "agrave", "amp", "aring", "atilde", "auml", "brvbar", "ccedil", "cedil", "cent", "copy", "curren", "deg",
+    "divide", "eacute", "ecirc", "egrave", "eth", "euml", "frac12", "frac14", "frac34", "gt", "iacute", "icirc", "iexcl",
+    "igrave", "iquest", "iuml", "laquo", "lt", "macr", "micro", "middot", "nbsp", "not", "ntilde", "oacute", "ocirc",
+    "ograve", "ordf", "ordm", "oslash", "otilde", "ouml", "para", "plusmn", "pound", "quot", "raquo", "reg", "sect",
+    "shy", "sup1", "sup2", "sup3", "szlig", "thorn", "times", "uacute", "ucirc", "ugrave", "uml", "uuml", "yacute",
+    "yen", "yuml",
+];
+
+/// The longest of the old names with which the text begins.
+fn old_name(text: &str, out: &mut String) -> Option<usize> {
+    let name = OLD_NAMES.iter().filter(|name| text.starts_with(**name)).max_by_key(|name| name.len())?;
+    reference(&format!("{name};"), out)?;
+    Some(name.len())
 }
 
 /// Numbers of windows-1252 mean its characters (§13.2.5.80).

@@ -10,6 +10,7 @@
 mod bidi;
 mod elements;
 mod entities;
+mod sheet;
 mod style;
 mod tags;
 
@@ -18,7 +19,8 @@ pub use bidi::as_displayed;
 use std::collections::HashSet;
 
 use elements::{Kind, Stack, kind};
-use style::{Look, Sheet};
+use sheet::Sheet;
+use style::Look;
 use tags::{Tag, Token, Tokens};
 
 /// A document's text.
@@ -27,7 +29,7 @@ pub struct Shown {
     /// What a mail program shows: one block, cell or item a line, `text (address)` for a link. Lines end in CRLF.
     pub shown: String,
     /// What it does not show: comments, titles, elements made invisible. Where that stands inside a line, the line as
-    /// programs without style sheets would show it follows.
+    /// programs without style sheets would show it follows, and where rules hold for some readers, as those see it.
     pub hidden: String,
 }
 
@@ -49,6 +51,8 @@ struct Page {
     shown: Lines,
     /// Both, in order: what a program without style sheets shows. Kept once something is hidden.
     whole: Option<Lines>,
+    /// What a program shows in which every rule holds that perhaps holds. Kept once there is such a rule.
+    least: Option<Lines>,
     hidden: String,
     /// The last text was hidden: more of it goes on in the same line.
     in_hidden: bool,
@@ -72,10 +76,17 @@ impl Page {
             }
             match tokens.next() {
                 None => return,
-                Some(Token::Text(text)) => self.say(&entities::resolved(text)),
+                Some(Token::Text(text)) => self.say(&entities::resolved_in_text(text)),
                 Some(Token::Comment(comment)) => self.comment(comment, depth),
                 Some(Token::Close(name)) => self.close(&name.to_ascii_lowercase()),
-                Some(Token::Open(tag)) => self.open(&tag, &mut tokens),
+                Some(Token::Open(tag)) => {
+                    if tag.name.eq_ignore_ascii_case("iframe")
+                        && let Some(document) = tag.attribute("srcdoc")
+                    {
+                        self.within(&entities::resolved(document), depth);
+                    }
+                    self.open(&tag, &mut tokens);
+                }
             }
         }
     }
@@ -93,6 +104,12 @@ impl Page {
         let mut look = self.stack.look();
         style::apply_attributes(tag, &mut look);
         let flow = style::apply(&self.sheet.declarations(tag), &mut look);
+        let perhaps = self.sheet.perhaps(tag);
+        if !perhaps.is_empty() {
+            let mut other = look;
+            style::apply(&perhaps, &mut other);
+            look.perhaps |= other.hides();
+        }
         // Inside SVG the same names are drawn or described, never text.
         look.gone |= kind == Kind::Unseen || kind == Kind::Gone;
         if !flow.inline {
@@ -113,6 +130,11 @@ impl Page {
                     let target = tag.attribute("href").map(|target| entities::resolved(target).into_owned());
                     let target = target.filter(|target| !target.is_empty() && !is_script(target));
                     self.link = target.map(|target| Link { target, from: self.shown.text.len() });
+                }
+                if name == "option"
+                    && let Some(label) = tag.attribute("label")
+                {
+                    self.hide(&entities::resolved(label));
                 }
                 let closed = tag.self_closing && self.stack.in_foreign();
                 if !closed {
@@ -157,7 +179,9 @@ impl Page {
             _ => None,
         };
         if let Some(words) = words {
-            self.say(&entities::resolved(words));
+            // A field stands apart from the text beside it.
+            let apart = if name == "input" { " " } else { "" };
+            self.say(&format!("{apart}{}{apart}", entities::resolved(words)));
         }
         self.stack.swap(before);
     }
@@ -182,8 +206,16 @@ impl Page {
             return self.hide(comment.trim());
         }
         // Outlook shows what stands in `<!--[if mso]>`; to others it is a comment.
+        self.within(comment.split_once("]>").map_or(comment, |(_, inner)| inner), depth);
+    }
+
+    /// A document that some programs show within this one.
+    fn within(&mut self, html: &str, depth: usize) {
+        if depth >= DEPTH {
+            return self.hide(html);
+        }
         let mut inner = Page::default();
-        inner.read(comment.split_once("]>").map_or(comment, |(_, inner)| inner), depth + 1);
+        inner.read(html, depth + 1);
         let inner = inner.finish();
         self.hide(&inner.shown);
         self.hide(&inner.hidden);
@@ -211,6 +243,11 @@ impl Page {
         if !self.stack.look().hides() {
             if self.in_hidden && !text.trim_ascii().is_empty() {
                 self.end_hidden();
+            }
+            if self.stack.look().perhaps {
+                self.least.get_or_insert_with(|| self.shown.clone());
+            } else if let Some(least) = &mut self.least {
+                least.flow(text, self.stack.keeps_blanks());
             }
             if let Some(whole) = &mut self.whole {
                 whole.flow(text, self.stack.keeps_blanks());
@@ -263,8 +300,9 @@ impl Page {
             }
             return;
         }
-        if let Some(whole) = &mut self.whole {
-            whole.end(count);
+        let perhaps = self.stack.look().perhaps;
+        for lines in self.whole.iter_mut().chain(self.least.iter_mut().filter(|_| !perhaps)) {
+            lines.end(count);
         }
         self.shown.end(count);
     }
@@ -284,8 +322,8 @@ impl Page {
             }
             format!(" ({target})")
         };
-        if let Some(whole) = &mut self.whole {
-            whole.text.push_str(&address);
+        for lines in self.whole.iter_mut().chain(&mut self.least) {
+            lines.text.push_str(&address);
         }
         self.shown.text.push_str(&address);
     }
@@ -301,8 +339,8 @@ impl Page {
             let new: String = new.flat_map(|line| [line, "\r\n"]).collect();
             hidden.push_str(&new);
         };
-        if let Some(whole) = &self.whole {
-            more(&whole.text);
+        for lines in self.whole.iter().chain(&self.least) {
+            more(&lines.text);
         }
         if shown != logical.trim_end_matches(' ') {
             more(&logical);
@@ -409,6 +447,23 @@ mod tests {
             ("<div style='background:#003 url(x)'><p style='color:#fff'>SECRET</p></div>", "SECRET||", ""),
             ("<style>.h{display:none}</style>SEC<b class='x h'>xyz</b>RET", "SECRET", "xyz|SECxyzRET"),
             ("<style>@media (max-width:9px){.h{display:none}}</style><b class=h>SECRET</b>", "SECRET", ""),
+            ("<style>@media all{.h{display:none}}</style>SEC<b class=h>xyz</b>RET", "SECxyzRET", "SECRET"),
+            ("<style>@layer a{@supports (x){i{font-size:0}}}</style>SEC<i>xyz</i>RET", "SECxyzRET", "SECRET"),
+            ("<style>p  .h,q{display:none}</style>SEC<b class=h>xyz</b>RET", "SECxyzRET", "SECRET"),
+            ("<style>[data-h]{display:none}</style>SEC<b data-h>xyz</b>RET", "SECxyzRET", "SECRET"),
+            ("<style>b.g.h{display:none}</style>SEC<b class='g h'>xyz</b>RET", "SECxyzRET", "SECRET"),
+            ("<style>.h::after{display:none}</style>SEC<b class=h>RET</b>", "SECRET", ""),
+            ("<style>.h{/*}*/dis\\70 lay/**/:none}</style>SEC<b class=h>xyz</b>RET", "SECRET", "xyz|SECxyzRET"),
+            ("SEC<b style='d\\69splay:n\\6fne'>xyz</b>RET", "SECRET", "xyz|SECxyzRET"),
+            (
+                "<style>.h{display:none!important}.h{display:block}</style>SEC<b class=h>xyz</b>RET",
+                "SECRET",
+                "xyz|SECxyzRET",
+            ),
+            ("TOP&nbspSECRET &notit; &copy2", "TOP\u{a0}SECRET ¬it; ©2", ""),
+            ("<iframe srcdoc='&lt;p&gt;SEC&lt;b&gt;RET'></iframe>seen", "seen", "SECRET"),
+            ("<input type=submit value=SECRET><button>x</button>", "SECRET x", ""),
+            ("<select><option label=SECRET></select>seen", "seen", "SECRET"),
             ("<div style='font-size:0'><p style='font-size:14px'>SECRET</p></div>", "SECRET||", ""),
             ("<p hidden>SEC<b>RET</b><p>seen", "seen", "SECRET"),
             ("<title>SECRET</title>seen", "seen", "SECRET"),

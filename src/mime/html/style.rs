@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What a style does to the text under it: hides it, turns it around, or puts it in the line (CSS 2.2).
 
-use std::collections::HashMap;
-
-use memchr::memmem;
-
 use super::tags::Tag;
 
 /// How text is shown, as elements inherit it.
@@ -16,6 +12,8 @@ pub struct Look {
     pub invisible: bool,
     /// `font-size: 0`: undone by another size inside.
     pub tiny: bool,
+    /// Some readers hide it: a rule for certain screens, or one whose selector we read in part only.
+    pub perhaps: bool,
     ink: Paint,
     paper: Paint,
 }
@@ -30,8 +28,14 @@ enum Paint {
 
 impl Look {
     /// Black on white, as mail programs begin.
-    pub const PLAIN: Look =
-        Look { gone: false, invisible: false, tiny: false, ink: Paint::Colour([0; 3]), paper: Paint::Colour([255; 3]) };
+    pub const PLAIN: Look = Look {
+        gone: false,
+        invisible: false,
+        tiny: false,
+        perhaps: false,
+        ink: Paint::Colour([0; 3]),
+        paper: Paint::Colour([255; 3]),
+    };
 
     /// Whether nobody sees text of this look.
     pub fn hides(&self) -> bool {
@@ -52,119 +56,6 @@ pub struct Flow {
     pub inline: bool,
     /// Its letters are shown in reverse.
     pub reversed: bool,
-}
-
-/// Rules of `<style>` elements for single classes, ids and element names; others (and those for certain screens) do
-/// not apply to every reader.
-#[derive(Default)]
-pub struct Sheet {
-    rules: HashMap<String, String>,
-}
-
-/// Rules and bytes of style sheets that are looked at.
-const MOST_RULES: usize = 2_000;
-const MOST_BYTES: usize = 256 << 10;
-
-impl Sheet {
-    pub fn read(html: &str) -> Sheet {
-        let mut sheet = Sheet::default();
-        let mut rest = html;
-        let mut left = MOST_BYTES;
-        while let Some(at) = find_style(rest) {
-            let inner = &rest[at..];
-            let inner = inner.split_once('>').map_or("", |(_, inner)| inner);
-            let end = memmem::find(inner.as_bytes(), b"</").unwrap_or(inner.len());
-            let css = &inner[..inner.floor_char_boundary(end.min(left))];
-            left -= css.len();
-            sheet.add(css);
-            rest = &inner[end..];
-            if left == 0 {
-                break;
-            }
-        }
-        sheet
-    }
-
-    fn add(&mut self, css: &str) {
-        let mut rest = css;
-        while let Some((selectors, after)) = rest.split_once('{') {
-            let selectors = selectors.rsplit(['}', ';', '>']).next().unwrap_or("").trim();
-            if selectors.starts_with('@') {
-                // A block of rules for some screens or printers.
-                rest = skip_block(after);
-                continue;
-            }
-            let (declarations, next) = after.split_once('}').unwrap_or((after, ""));
-            rest = next;
-            let matters = ["display", "visib", "font", "color", "background", "opac", "bidi", "height", "indent"];
-            let lower = declarations.to_ascii_lowercase();
-            if !matters.iter().any(|word| lower.contains(word)) {
-                continue;
-            }
-            for selector in selectors.split(',').map(|s| s.trim().trim_start_matches("-->").trim()) {
-                let simple = !selector.is_empty() && !selector.contains([' ', ':', '[', '>', '+', '~', '*', '\n']);
-                if simple && self.rules.len() < MOST_RULES {
-                    let rule = self.rules.entry(selector.to_ascii_lowercase()).or_default();
-                    rule.push(';');
-                    rule.push_str(&lower);
-                }
-            }
-        }
-    }
-
-    /// What the element's names and its own `style` say, the stronger last.
-    pub fn declarations(&self, tag: &Tag<'_>) -> String {
-        let mut all = String::new();
-        if !self.rules.is_empty() {
-            let name = tag.name.to_ascii_lowercase();
-            let mut apply = |selector: &str| {
-                if let Some(rule) = self.rules.get(selector) {
-                    all.push_str(rule);
-                }
-            };
-            apply(&name);
-            for class in tag.attribute("class").unwrap_or("").split_ascii_whitespace().take(20) {
-                let class = class.to_ascii_lowercase();
-                apply(&format!(".{class}"));
-                apply(&format!("{name}.{class}"));
-            }
-            if let Some(id) = tag.attribute("id") {
-                apply(&format!("#{}", id.to_ascii_lowercase()));
-            }
-        }
-        if let Some(style) = tag.attribute("style") {
-            all.push(';');
-            all.push_str(&super::entities::resolved(style).to_ascii_lowercase());
-        }
-        all
-    }
-}
-
-fn find_style(html: &str) -> Option<usize> {
-    let mut from = 0;
-    let bytes = html.as_bytes();
-    while let Some(at) = memchr::memchr(b'<', bytes.get(from..)?).map(|i| from + i) {
-        if bytes.get(at + 1..at + 6).is_some_and(|name| name.eq_ignore_ascii_case(b"style")) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
-}
-
-fn skip_block(css: &str) -> &str {
-    let mut depth = 1;
-    for (at, c) in css.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return &css[at + 1..];
-        }
-    }
-    ""
 }
 
 /// Applies declarations (lower case) to the look around an element.
