@@ -19,7 +19,7 @@ local function agree(version, actions, steps)
 end
 
 local EVERY_ACTION, EVERY_STEP = 0x1ff, 0x1fffff
-for version, steps in pairs({[2] = 0x7f, [3] = 0x1ff, [4] = 0x3ff, [6] = EVERY_STEP}) do
+for version, steps in pairs({[2] = 0x7f, [3] = 0x1ff, [4] = 0x3ff, [5] = 0x3ff, [6] = EVERY_STEP}) do
     local actions = version == 6 and EVERY_ACTION or 0x3f
     local conn, fault = agree(version, actions, steps)
     must(fault == nil, "version " .. version .. ": " .. tostring(fault))
