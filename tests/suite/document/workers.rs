@@ -120,7 +120,7 @@ async fn mutants_never_cost_more_than_a_worker() {
 
 /// Ten thousand mutants, with figures: `cargo test --test suite ten_thousand -- --ignored --nocapture`.
 #[tokio::test]
-#[ignore = "takes minutes"]
+#[ignore = "half a minute; a part of them goes through above"]
 async fn ten_thousand_mutants() {
     let workers = Workers::new(Settings {
         count: 2,

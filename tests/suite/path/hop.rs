@@ -145,19 +145,25 @@ impl Hop {
         self.inner.heard.lock().unwrap().lines.clone()
     }
 
-    /// Whether it is so now.
-    pub fn now(&self, so: impl Fn(&Heard) -> bool) -> bool {
-        so(&self.inner.heard.lock().unwrap())
-    }
-
     /// Waits until it is so.
     pub fn wait(&self, what: &str, so: impl Fn(&Heard) -> bool) {
+        self.wait_urging(what, so, || {});
+    }
+
+    /// The same, and each time nothing was heard for a second, `urge` is done.
+    pub fn wait_urging(&self, what: &str, so: impl Fn(&Heard) -> bool, urge: impl Fn()) {
         let end = Instant::now() + PATIENCE;
         let mut heard = self.inner.heard.lock().unwrap();
         while !so(&heard) {
             let left = end.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "waited in vain for {what}; the hop heard {:?}", heard.lines);
-            heard = self.inner.changed.wait_timeout(heard, left).unwrap().0;
+            let (guard, silence) = self.inner.changed.wait_timeout(heard, left.min(Duration::from_secs(1))).unwrap();
+            heard = guard;
+            if silence.timed_out() {
+                drop(heard);
+                urge();
+                heard = self.inner.heard.lock().unwrap();
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::client::Client;
 use super::gateway::{House, tally};
-use super::hop::{Act, Heard, Hop, PATIENCE, Step};
+use super::hop::{Act, Hop, PATIENCE, Step};
 use super::postfix::{Postfix, without_trace};
 use super::{CLERK, message};
 
@@ -69,21 +69,23 @@ fn from_postfix(killed: bool) {
     let ways = tally(expected.values().copied());
     // Reports that Postfix makes of refusals go out through octroi too, to the sender's own domain.
     let is_report = |to: &[String]| to.iter().all(|to| to.starts_with(&format!("<{CLERK}>")));
-    let arrived = |heard: &Heard| {
-        let copies: usize = heard.mails.iter().filter(|m| !is_report(&m.to)).map(|m| m.to.len()).sum();
-        let reports = heard.mails.iter().filter(|m| is_report(&m.to)).count();
-        copies >= ways["delivered"] && reports >= ways["refused"]
-    };
-    let end = std::time::Instant::now() + PATIENCE;
-    while !sink.now(arrived) {
-        assert!(std::time::Instant::now() < end, "not all has arrived; {} wait:\n{}", front.queued(), front.log());
-        // What Postfix found "still being delivered" when it wanted to try again it puts off for minutes,
-        // whatever its settings say.
+    // What Postfix found "still being delivered" when it wanted to try again it puts off for minutes, whatever its
+    // settings say.
+    let try_again = || {
         if killed && front.all_deferred() {
             front.flush();
         }
-        std::thread::yield_now();
-    }
+    };
+    sink.wait_urging(
+        "all copies and reports",
+        |heard| {
+            let copies: usize = heard.mails.iter().filter(|m| !is_report(&m.to)).map(|m| m.to.len()).sum();
+            let reports = heard.mails.iter().filter(|m| is_report(&m.to)).count();
+            copies >= ways["delivered"] && reports >= ways["refused"]
+        },
+        try_again,
+    );
+    let end = std::time::Instant::now() + PATIENCE;
     while front.queued() > 0 {
         assert!(std::time::Instant::now() < end, "{}", front.log());
     }
