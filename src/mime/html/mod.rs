@@ -131,6 +131,7 @@ impl Page {
                     let target = target.filter(|target| !target.is_empty() && !is_script(target));
                     self.link = target.map(|target| Link { target, from: self.shown.text.len() });
                 }
+                // Shown instead of the text of the element.
                 if name == "option"
                     && let Some(label) = tag.attribute("label")
                 {
@@ -202,8 +203,8 @@ impl Page {
         if is_condition(comment) && !comment.contains(">") {
             return;
         }
-        if !comment.contains('<') || depth >= DEPTH {
-            return self.hide(comment.trim());
+        if !comment.contains('<') {
+            return self.hide(comment);
         }
         // Outlook shows what stands in `<!--[if mso]>`; to others it is a comment.
         self.within(comment.split_once("]>").map_or(comment, |(_, inner)| inner), depth);
@@ -452,6 +453,7 @@ mod tests {
             ("<style>p  .h,q{display:none}</style>SEC<b class=h>xyz</b>RET", "SECxyzRET", "SECRET"),
             ("<style>[data-h]{display:none}</style>SEC<b data-h>xyz</b>RET", "SECxyzRET", "SECRET"),
             ("<style>b.g.h{display:none}</style>SEC<b class='g h'>xyz</b>RET", "SECxyzRET", "SECRET"),
+            ("<style>b#h{display:none}</style>SEC<b id=h>xyz</b>RET", "SECxyzRET", "SECRET"),
             ("<style>.h::after{display:none}</style>SEC<b class=h>RET</b>", "SECRET", ""),
             ("<style>.h{/*}*/dis\\70 lay/**/:none}</style>SEC<b class=h>xyz</b>RET", "SECRET", "xyz|SECxyzRET"),
             ("SEC<b style='d\\69splay:n\\6fne'>xyz</b>RET", "SECRET", "xyz|SECxyzRET"),

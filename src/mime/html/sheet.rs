@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use memchr::memmem;
 
+use super::style::PROPERTIES;
 use super::tags::Tag;
 
 /// Rules of `<style>` elements by what their selector names: a class, an id, an element, an attribute.
@@ -15,6 +16,8 @@ pub struct Sheet {
     rules: Rules,
     /// Those for certain screens, and those with more conditions than are looked at.
     perhaps: Rules,
+    /// Whether one of those is for elements that have a certain attribute.
+    names_attributes: bool,
 }
 
 type Rules = HashMap<String, Declarations>;
@@ -70,14 +73,11 @@ impl Sheet {
             let (declarations, next) = after.split_once('}').unwrap_or((after, ""));
             rest = next;
             let declarations = unescaped(declarations).to_ascii_lowercase();
-            let matters = ["display", "visib", "font", "color", "background", "opac", "bidi", "height", "indent"];
-            if !matters.iter().any(|word| declarations.contains(word)) {
-                continue;
-            }
             for selector in selectors.split(',') {
                 let selector = unescaped(selector.trim().trim_start_matches("<!--").trim_start_matches("-->").trim());
                 let Some((name, whole)) = subject(&selector) else { continue };
                 let rules = if certain && whole { &mut self.rules } else { &mut self.perhaps };
+                self.names_attributes |= name.starts_with('[');
                 if rules.len() < MOST_RULES || rules.contains_key(&name) {
                     declare(rules.entry(name).or_default(), &declarations);
                 }
@@ -98,7 +98,13 @@ impl Sheet {
 
     /// What it may be under besides.
     pub fn perhaps(&self, tag: &Tag<'_>) -> String {
-        of_names(&self.perhaps, tag)
+        let mut all = of_names(&self.perhaps, tag);
+        if self.names_attributes {
+            for (attribute, _) in tag.attributes().take(20) {
+                extend(&mut all, self.perhaps.get(&format!("[{}", attribute.to_ascii_lowercase())));
+            }
+        }
+        all
     }
 }
 
@@ -108,17 +114,8 @@ fn of_names(rules: &Rules, tag: &Tag<'_>) -> String {
         return all;
     }
     let name = tag.name.to_ascii_lowercase();
-    let mut apply = |selector: &str| {
-        for (property, value) in rules.get(selector).into_iter().flatten() {
-            if all.len() < MOST_FOR_ONE {
-                all.extend([property.as_str(), ":", value.as_str(), ";"]);
-            }
-        }
-    };
+    let mut apply = |selector: &str| extend(&mut all, rules.get(selector));
     apply(&name);
-    for (attribute, _) in tag.attributes().take(20) {
-        apply(&format!("[{}", attribute.to_ascii_lowercase()));
-    }
     for class in tag.attribute("class").unwrap_or("").split_ascii_whitespace().take(20) {
         let class = class.to_ascii_lowercase();
         apply(&format!(".{class}"));
@@ -130,6 +127,14 @@ fn of_names(rules: &Rules, tag: &Tag<'_>) -> String {
     all
 }
 
+fn extend(all: &mut String, rule: Option<&Declarations>) {
+    for (property, value) in rule.into_iter().flatten() {
+        if all.len() < MOST_FOR_ONE {
+            all.extend([property.as_str(), ":", value.as_str(), ";"]);
+        }
+    }
+}
+
 /// What the selector is about, in small letters, and whether that is all it asks.
 fn subject(selector: &str) -> Option<(String, bool)> {
     let last = selector.rsplit([' ', '>', '+', '~', '\n', '\r', '\t']).find(|compound| !compound.is_empty())?;
@@ -139,8 +144,9 @@ fn subject(selector: &str) -> Option<(String, bool)> {
     }
     let (named, condition) = last.split_at(last.find([':', '[']).unwrap_or(last.len()));
     let whole = last.len() == selector.len() && condition.is_empty();
-    let parts = named.matches(['.', '#']).count();
-    if parts <= 1 && !named.is_empty() {
+    // `b.x` is looked up as such, `b#x` by its id.
+    let is_one = named.matches(['.', '#']).count() <= 1 && named.find('#').is_none_or(|at| at == 0);
+    if is_one && !named.is_empty() {
         return Some((named.to_ascii_lowercase(), whole));
     }
     if named.is_empty() {
@@ -155,34 +161,10 @@ fn subject(selector: &str) -> Option<(String, bool)> {
 
 /// The stronger of two values of a property is kept: the important one, else the later.
 fn declare(rule: &mut Declarations, declarations: &str) {
-    const PROPERTIES: [&str; 21] = [
-        "display",
-        "visibility",
-        "opacity",
-        "font-size",
-        "color",
-        "-webkit-text-fill-color",
-        "background-color",
-        "background",
-        "background-image",
-        "overflow",
-        "overflow-x",
-        "overflow-y",
-        "height",
-        "max-height",
-        "width",
-        "max-width",
-        "text-indent",
-        "left",
-        "top",
-        "margin-left",
-        "unicode-bidi",
-    ];
     for declaration in declarations.split(';') {
         let Some((property, value)) = declaration.split_once(':') else { continue };
         let property = property.trim();
-        let of_direction = property == "direction";
-        if !of_direction && !PROPERTIES.contains(&property) {
+        if !PROPERTIES.contains(&property) {
             continue;
         }
         let value = value.trim();

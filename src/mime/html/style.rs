@@ -58,6 +58,14 @@ pub struct Flow {
     pub reversed: bool,
 }
 
+/// The properties that [`apply`] looks at, and `direction`, which decides what `unicode-bidi` does.
+#[rustfmt::skip]
+pub const PROPERTIES: [&str; 22] = [
+    "display", "visibility", "opacity", "font-size", "color", "-webkit-text-fill-color", "background-color",
+    "background", "background-image", "overflow", "overflow-x", "overflow-y", "height", "max-height", "width",
+    "max-width", "text-indent", "left", "top", "margin-left", "unicode-bidi", "direction",
+];
+
 /// Applies declarations (lower case) to the look around an element.
 pub fn apply(declarations: &str, look: &mut Look) -> Flow {
     let mut flow = Flow::default();
