@@ -118,8 +118,7 @@ pub(super) fn octets(part: &MessagePart<'_>, raw: &[u8]) -> Vec<u8> {
 /// The text of a part, as mail-parser decodes it, from the bytes as they came.
 pub(super) fn decoded<'a>(part: &MessagePart<'_>, raw: &'a [u8]) -> Cow<'a, str> {
     let octets = octets(part, raw);
-    let charset = part.content_type().and_then(|declared| declared.attribute("charset"));
-    match charset.and_then(|charset| charset_decoder(charset.as_bytes())) {
+    match charset_of(part).and_then(|charset| charset_decoder(charset.as_bytes())) {
         Some(decode) => decode(&octets).into(),
         None => String::from_utf8_lossy(&octets).into_owned().into(),
     }
@@ -141,6 +140,10 @@ pub(super) fn binary_as_text(part: &MessagePart<'_>, raw: &[u8], declared: &str)
     (!declared.starts_with("text/") && damaged || !is_textual(&sniff(&bytes))).then_some(bytes)
 }
 
+fn charset_of<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
+    part.content_type().and_then(|declared| declared.attribute("charset"))
+}
+
 fn is_textual(file: &FileType) -> bool {
     matches!(file.extension, "" | "txt" | "html" | "xml" | "svg" | "ics" | "vcf" | "eml" | "sh" | "pgp" | "mp3" | "csv")
 }
@@ -155,8 +158,16 @@ pub(super) fn repair(part: &MessagePart<'_>, raw: &[u8], text: &str) -> String {
     if part.is_encoding_problem && says_base64(part) {
         return header::decode_bytes(&octets(part, raw)).into_owned();
     }
+    // Letters of one octet each under the name of UTF-16: real UTF-16 has zeros, or ideographs beyond ASCII.
+    if charset_of(part).is_some_and(|charset| charset.get(..6).is_some_and(|c| c.eq_ignore_ascii_case("utf-16"))) {
+        let bytes = octets(part, raw);
+        let written = |b: &u8| (b' '..=b'~').contains(b) || b.is_ascii_whitespace();
+        if !bytes.is_empty() && bytes.iter().all(written) {
+            return String::from_utf8_lossy(&bytes).into_owned();
+        }
+    }
     // "Ã©": UTF-8 under the name of a charset of single bytes.
-    let charset = part.content_type().and_then(|declared| declared.attribute("charset"));
+    let charset = charset_of(part);
     let mojibake = charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"))
         && text.contains(['Ã', 'Â', 'Ø', 'Ù', 'â']);
     if !mojibake && !text.contains('\u{fffd}') {

@@ -24,6 +24,7 @@ pub fn files_in(text: &str) -> Vec<Pasted> {
     let mut found = Vec::new();
     uuencoded(text, &mut found);
     data_uris(text, &mut found);
+    drawings(text, &mut found);
     base64_blocks(text, &mut found);
     found.truncate(MOST);
     found
@@ -83,12 +84,52 @@ fn data_uris(text: &str, found: &mut Vec<Pasted>) {
         if plausible && run >= 40 && found.len() < MOST {
             let bytes = lenient_base64(&rest.as_bytes()[..run]);
             let file_type = sniff(&bytes);
-            // Small pictures in HTML mail are decoration that `document` has no use for either.
-            if !file_type.media_type.starts_with("image/") {
+            // Small pictures in HTML mail are decoration that `document` has no use for either; drawings hold text.
+            if !file_type.media_type.starts_with("image/") || file_type.extension == "svg" {
                 found.push(Pasted { how: "data".into(), name: None, bytes, file_type });
             }
         }
     }
+}
+
+/// Drawings in a data: URI that is written with percent signs (RFC 2397, RFC 3986 §2.1), as design tools do.
+fn drawings(text: &str, found: &mut Vec<Pasted>) {
+    const HEAD: &[u8] = b"data:image/svg+xml";
+    for at in memmem::find_iter(text.as_bytes(), HEAD) {
+        let uri = &text.as_bytes()[at + HEAD.len()..];
+        let Some(comma) = uri.iter().take(100).position(|b| *b == b',') else { continue };
+        if found.len() >= MOST || memmem::find(&uri[..comma], b"base64").is_some() {
+            continue;
+        }
+        let data = &uri[comma + 1..];
+        // Unquoted signs of the drawing itself are met: the URI ends with its quotation mark or tag.
+        let is_end = |b: &u8| *b == b'"' || b.is_ascii_whitespace();
+        let end = data.iter().position(is_end).unwrap_or(data.len());
+        let bytes = percent_decoded(&data[..end]);
+        if memmem::find(&bytes[..bytes.len().min(1024)], b"<svg").is_some() {
+            let file_type = FileType { media_type: "image/svg+xml", extension: "svg" };
+            found.push(Pasted { how: "data".into(), name: None, bytes, file_type });
+        }
+    }
+}
+
+fn percent_decoded(data: &[u8]) -> Vec<u8> {
+    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
+    let mut out = Vec::with_capacity(data.len());
+    let mut at = 0;
+    while at < data.len() {
+        match (data[at], digit(data.get(at + 1)), digit(data.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (byte, ..) => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    out
 }
 
 /// Bare base64: lines of it, or one long run, that decode to a file we know.
@@ -188,6 +229,10 @@ mod tests {
         assert_eq!(pasted[0].bytes, pdf);
         let uri = format!("<a href=\"data:application/pdf;base64,{encoded}\">x</a>");
         assert_eq!(files_in(&uri)[0].how, "data");
+        let svg =
+            "data:image/svg+xml;charset=utf-8,%3Csvg xmlns='x'%3E%3Ctext%3EA%3C/text%3E%3C/svg%3E".replace(' ', "%20");
+        let drawing = &files_in(&format!("<img src=\"{svg}\"> data:image/svg+xml,plain"))[..];
+        assert_eq!((drawing.len(), drawing[0].bytes.as_slice()), (1, &b"<svg xmlns='x'><text>A</text></svg>"[..]));
         let uu = "avant\nbegin 644 a.txt\n#0V%T\n`\nend\n";
         assert_eq!(files_in(uu)[0].bytes, b"Cat");
         assert_eq!(files_in(uu)[0].how, "uu:a.txt");

@@ -127,10 +127,7 @@ impl Reading<'_> {
     ) {
         let name = name_of(part);
         let is_attached = part.content_disposition().is_some_and(|d| d.ctype().eq_ignore_ascii_case("attachment"));
-        let is_body = matches!(
-            declared.as_str(),
-            "text/plain" | "text/html" | "text/enriched" | "text/x-amp-html" | "text/markdown"
-        );
+        let is_body = is_hypertext(&declared) || matches!(declared.as_str(), "text/plain" | "text/markdown");
         let first = !self.message.parts.iter().any(|p| matches!(p.body, Body::Text { .. }) && p.depth == seat.depth);
         if is_attached || !is_body || (name.is_some() && !first) {
             return self.attachment(name, text.into_bytes(), declared, headers, range, seat);
@@ -149,7 +146,8 @@ impl Reading<'_> {
         if !self.spend(text.len()) {
             return;
         }
-        let html = declared == "text/html";
+        let html = is_hypertext(declared);
+        let text = if is_enriched(declared) { enriched_as_html(&text) } else { text };
         let pasted = hidden::files_in(&text);
         let file = FileType::default_for(declared);
         let index = self.push(None, declared, file, headers, Body::Text { html, text }, range.clone(), &seat);
@@ -172,7 +170,11 @@ impl Reading<'_> {
         let has_uu =
             memmem::find(&bytes[..bytes.len().min(1 << 20)], b"begin ").is_some() && seat.level < self.budget.depth;
         let pasted = if has_uu { hidden::files_in(&header::decode_bytes(&bytes)) } else { Vec::new() };
-        let file = sniff(&bytes);
+        let file = match sniff(&bytes) {
+            // A fragment does not begin as a document does; who opens it sees a page all the same.
+            text if matches!(text.extension, "txt" | "xml") && (is_hypertext(&declared) || named_html(&name)) => HTML,
+            file => file,
+        };
         let is_message = file.extension == "eml"
             && (declared.starts_with("message/") || declared == "application/octet-stream" || named_eml(&name));
         if is_message {
@@ -198,12 +200,36 @@ impl FileType {
     /// For text and containers the declared type is the true one.
     fn default_for(declared: &str) -> FileType {
         match declared {
-            "text/html" => FileType { media_type: "text/html", extension: "html" },
+            d if is_hypertext(d) => HTML,
             d if d.starts_with("text/") => FileType { media_type: "text/plain", extension: "txt" },
             d if d.starts_with("multipart/") => FileType { media_type: "multipart/mixed", extension: "" },
             _ => FileType { media_type: "text/plain", extension: "txt" },
         }
     }
+}
+
+const HTML: FileType = FileType { media_type: "text/html", extension: "html" };
+
+/// Types whose text is written between tags and shown without them. Apple Watch's and AMP's stand beside `text/html`
+/// in a multipart/alternative.
+fn is_hypertext(declared: &str) -> bool {
+    matches!(declared, "text/html" | "application/xhtml+xml" | "text/x-amp-html" | "text/watch-html")
+        || is_enriched(declared)
+}
+
+/// RFC 1896, and RFC 1341 §7.1.3 before it.
+fn is_enriched(declared: &str) -> bool {
+    matches!(declared, "text/enriched" | "text/richtext")
+}
+
+/// RFC 1896: a single line end is a blank, the further ones of a run are breaks; `<<` is the sign itself.
+fn enriched_as_html(text: &str) -> String {
+    text.replace("\r\n", "\n").replace("<<", "&lt;").replace("\n\n", "<br>\n").replace("\n\n", "<br>\n")
+}
+
+fn named_html(name: &Option<String>) -> bool {
+    let extension = name.as_deref().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    extension.is_some_and(|e| ["html", "htm", "xhtml", "xht"].iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 fn named_eml(name: &Option<String>) -> bool {

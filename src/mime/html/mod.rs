@@ -193,6 +193,9 @@ impl Page {
         match name {
             "style" | "script" => {
                 content.lines().take(10_000).filter(prose).for_each(|line| self.hide(line.trim()));
+                if name == "style" {
+                    sheet::words(content).iter().for_each(|words| self.hide(words));
+                }
             }
             _ => self.hide(&entities::resolved(content)),
         }
@@ -453,6 +456,8 @@ mod tests {
             ("<style>p  .h,q{display:none}</style>SEC<b class=h>xyz</b>RET", "SECxyzRET", "SECRET"),
             ("<style>[data-h]{display:none}</style>SEC<b data-h>xyz</b>RET", "SECxyzRET", "SECRET"),
             ("<style>b.g.h{display:none}</style>SEC<b class='g h'>xyz</b>RET", "SECxyzRET", "SECRET"),
+            ("<style>p:after{Content : 'SEC' \"R\\45T\";x:y}</style><p>a</p>", "a||", "SECRET"),
+            ("<style>.q::before{content:'»'} a{content:attr(x)} b{content:'open</style>a", "a", ""),
             ("<style>b#h{display:none}</style>SEC<b id=h>xyz</b>RET", "SECxyzRET", "SECRET"),
             ("<style>.h::after{display:none}</style>SEC<b class=h>RET</b>", "SECRET", ""),
             ("<style>.h{/*}*/dis\\70 lay/**/:none}</style>SEC<b class=h>xyz</b>RET", "SECRET", "xyz|SECxyzRET"),

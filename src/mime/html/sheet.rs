@@ -35,6 +35,9 @@ const MOST_FOR_ONE: usize = 4 << 10;
 /// Bytes of a value: what hides text is short.
 const MOST_OF_VALUE: usize = 64;
 
+/// Strings shown by `content` that are looked at.
+const MOST_WORDS: usize = 200;
+
 /// Conditional blocks within one another.
 const DEPTH: usize = 4;
 
@@ -106,6 +109,30 @@ impl Sheet {
         }
         all
     }
+}
+
+/// The words that a sheet puts before or after elements (CSS 2.2 §12.2), several strings of one value joined.
+pub fn words(css: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = css;
+    while let Some(at) = rest.find("ontent")
+        && found.len() < MOST_WORDS
+    {
+        rest = &rest[at + "ontent".len()..];
+        let Some(value) = rest.trim_start().strip_prefix(':') else { continue };
+        let mut words = String::new();
+        let mut value = value.trim_start();
+        while let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\''))
+            && let Some((string, after)) = value[1..].split_once(quote)
+        {
+            words.push_str(&unescaped(string));
+            value = after.trim_start();
+        }
+        if words.chars().filter(|c| c.is_alphabetic()).count() > 1 {
+            found.push(words);
+        }
+    }
+    found
 }
 
 fn of_names(rules: &Rules, tag: &Tag<'_>) -> String {

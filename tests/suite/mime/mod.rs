@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Messages as hostile and as odd as they come, read as a tree of parts.
 
+use base64::Engine;
 use memchr::memmem;
 use octroi::mime::{AMBIGUOUS, Body, Budget, Message, Part, Stop, TIME, cut, parse, parse_until};
 
@@ -80,6 +81,32 @@ fn read(text: &str) -> Message {
 
 fn names(message: &Message) -> Vec<&str> {
     message.parts.iter().filter_map(|p| p.name.as_deref()).collect()
+}
+
+/// Texts between tags under other names than `text/html`: the reader of HTML gets them.
+#[test]
+fn what_is_shown_without_its_tags_is_known_by_type_or_name() {
+    for declared in ["text/html", "TEXT/watch-html", "text/x-amp-html", "text/enriched", "text/richtext"] {
+        let message = read(&format!("Content-Type: {declared}\n\n<b>SEC</b>RET\n"));
+        assert!(matches!(message.parts[0].body, Body::Text { html: true, .. }), "{declared}");
+    }
+    let plain = read("Content-Type: text/markdown\n\n<b>SEC</b>RET\n");
+    assert!(matches!(plain.parts[0].body, Body::Text { html: false, .. }));
+    let enriched = read("Content-Type: text/enriched\n\na <<b\nc\n\nd\n");
+    assert_eq!(texts(&enriched), "a &lt;b\nc<br>\nd");
+    for (head, extension) in [
+        ("application/xhtml+xml", "html"),
+        ("application/octet-stream; name=Note.HTM", "html"),
+        ("text/plain; name=note.txt", "txt"),
+        ("text/plain; name=note", "txt"),
+    ] {
+        for start in ["<p>SEC<b>RET</b>", "<?xml version='1.0'?><p>SEC<b>RET</b></p>"] {
+            let disposition = "Content-Disposition: attachment";
+            let message = read(&format!("Content-Type: {head}\n{disposition}\n\n{start}\n"));
+            let xml = start.starts_with("<?") && extension == "txt";
+            assert_eq!(message.parts[0].extension, if xml { "xml" } else { extension }, "{head} {start}");
+        }
+    }
 }
 
 fn texts(message: &Message) -> String {
@@ -185,6 +212,15 @@ fn a_wrong_charset_is_decoded_as_what_it_is() {
         let message = read(&format!("Content-Type: text/plain; charset={charset}\n\nTRÈS SECRET\n"));
         assert_eq!(texts(&message), "TRÈS SECRET", "{charset}");
     }
+    for charset in ["utf-16", "UTF-16LE", "utf-16be"] {
+        let message = read(&format!("Content-Type: text/plain; charset={charset}\n\nSTRENG GEHEIM\n"));
+        assert_eq!(texts(&message), "STRENG GEHEIM", "{charset}");
+    }
+    let wide: Vec<u8> = "GEHEIM\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide = base64::engine::general_purpose::STANDARD.encode(wide);
+    let message =
+        read(&format!("Content-Type: text/plain; charset=utf-16le\nContent-Transfer-Encoding: base64\n\n{wide}\n"));
+    assert_eq!(texts(&message), "GEHEIM");
     let honest = b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc2 l'aide, \xc9mile\r\n";
     assert_eq!(texts(&parse(honest, &Budget::default())), "Â l'aide, Émile");
 }
