@@ -20,8 +20,11 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             .filter(|kind| !kind.is_empty())
             .unwrap_or(&part.extension);
         let kind = if kind.is_empty() { extension(part.name.as_deref()) } else { kind.to_owned() };
-        let family = family(&kind);
-        if family == "image" && (is_inline(part) || bytes.len() < SMALLEST_IMAGE) {
+        // A drawing is XML that is looked at; what a page draws with it stands in the page (a data: URI).
+        let is_drawing = kind == "xml" && (part.declared_type == "image/svg+xml" || part.extension == "svg");
+        let family = if is_drawing { "image" } else { family(&kind) };
+        let in_text = part.parent.is_some_and(|p| matches!(look.evidence.message.parts[p].body, Body::Text { .. }));
+        if family == "image" && (is_drawing && in_text || is_inline(part) || bytes.len() < SMALLEST_IMAGE) {
             continue;
         }
         let place = opened.map_or_else(
