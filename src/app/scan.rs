@@ -134,7 +134,9 @@ fn messages(name: &str, content: Vec<u8>) -> Vec<Source> {
 
 /// The envelope given, or what the message says of itself.
 pub fn envelope(content: &[u8], from: Option<&str>, to: &[String]) -> Result<Envelope, String> {
-    let headers = MessageParser::default().parse_headers(content);
+    // As much of a header as is read when the mail is judged.
+    let most = crate::mime::Budget::default().header;
+    let headers = MessageParser::default().parse_headers(&content[..content.len().min(most)]);
     let reverse_path = match from {
         Some(from) => ReversePath::parse(from.trim_matches(['<', '>'])).map_err(|e| format!("--from {from}: {e}"))?,
         None => {
