@@ -140,6 +140,22 @@ const NRN: &[&str] = &[
 ];
 const NIR: &[&str] = &["nir", "securite sociale", "n° ss", "no ss", "num secu", "numero secu", "insee", "assure"];
 /// Names of the Moroccan identity card, in normal form.
+/// What a line calls a number of trade. "dossier" is none: files of persons go by their own number.
+const REFERENCES: &[&str] = &[
+    "facture",
+    "commande",
+    "colis",
+    "suivi",
+    "siret",
+    "mandat",
+    "bordereau",
+    "invoice",
+    "order",
+    "tracking",
+    "factuur",
+    "bestelling",
+    "bestelnummer",
+];
 pub(super) const CIN: &[&str] = &[
     "cin",
     "cnie",
@@ -191,7 +207,11 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     let mut at = 0;
     while let Some(range) = patterns.nir.find_at(text, at).map(|found| found.range()) {
         at = next_start(text, range.start);
-        if !taken.holds(&range) && whole(text, &range) && check::is_nir(&text[range.clone()]) {
+        if !taken.holds(&range)
+            && whole(text, &range)
+            && check::is_nir(&text[range.clone()])
+            && !is_reference(text, &range)
+        {
             at = range.end;
             add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
             taken.add(range);
@@ -329,6 +349,20 @@ fn named(text: &str, at: usize, names: &[&str]) -> bool {
     names.iter().any(|name| contains_word(before, name))
 }
 
+/// Fifteen digits in one run that the line calls an order's or a bill's: one number in 97 has the right check digits.
+fn is_reference(text: &str, range: &Range<usize>) -> bool {
+    let run = text[range.clone()].bytes().all(|b| b.is_ascii_alphanumeric());
+    if !run || named(text, range.start, NIR) {
+        return false;
+    }
+    let mut from = range.start.saturating_sub(NEAR / 3);
+    while !text.is_char_boundary(from) {
+        from -= 1;
+    }
+    let before = text[from..range.start].rsplit(['\n', ';', ',', '|', '\t']).next().unwrap_or("");
+    REFERENCES.iter().any(|name| contains_word(before, name))
+}
+
 /// The name stands in a row of headings: one of the first lines, short cells.
 fn in_heading(text: &str, names: &[&str]) -> bool {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(6);
@@ -443,6 +477,7 @@ mod tests {
             "numero d'entreprise be 0999.888.777, dossier 70.07.02-288.08",
             "accuse n° 2026-55120938 du 18/03/2026, 1 240,50 euros, mandat 2026 00 118 4432",
             "inkoopnummer 1123456789, kenmerk 123456781, ordernummer 400012345",
+            "bon de commande 185057800608491, facture n° 185057800608491",
             "https://zoom.us/j/98765432100 et ticket 88213",
             "le 03/03/2026 09:14 puis 03/03/26 09:14 et 03-03-2026 09.14",
         ] {
