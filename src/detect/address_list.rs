@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::{Look, file_of, is_body};
-use crate::detect::personal_data::addresses;
 
 /// Fewer distinct addresses are a conversation; shipped policy speaks of "10 or more" (`contract.md`).
 const FEWEST: usize = 10;
+/// Addresses of one text that are looked at: beyond it the exact number changes nothing.
+const MOST: usize = 200_000;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let mut files: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
@@ -42,4 +43,37 @@ fn is_own(look: &Look<'_>, address: &str) -> bool {
         .own
         .iter()
         .any(|own| host.strip_suffix(own.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.')))
+}
+
+/// Distinct e-mail addresses in a text that are none of `known`.
+fn addresses(text: &str, known: impl Fn(&str) -> bool) -> HashSet<&str> {
+    let bytes = text.as_bytes();
+    let local = |b: &u8| b.is_ascii_alphanumeric() || b"._%+-'&=!#$*/?^`{|}~".contains(b) || !b.is_ascii();
+    let domain = |b: &u8| b.is_ascii_alphanumeric() || b".-".contains(b) || !b.is_ascii();
+    memchr::memchr_iter(b'@', bytes)
+        .filter_map(|at| {
+            let start = bytes[..at].iter().rev().take(64).take_while(|b| local(b)).count();
+            let end = bytes[at + 1..].iter().take(255).take_while(|b| domain(b)).count();
+            let address = text.get(at - start..at + 1 + end)?;
+            let address = address.trim_matches(['.', '-', '\'', '=', '*', '/', '|']);
+            let (name, host) = address.split_once('@')?;
+            let last = host.rsplit('.').next().unwrap_or("");
+            let sound = !name.is_empty()
+                && host.contains('.')
+                && last.len() >= 2
+                && last.bytes().all(|b| b.is_ascii_alphabetic() || !b.is_ascii());
+            (sound && !known(address)).then_some(address)
+        })
+        .take(MOST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_counted_once() {
+        assert_eq!(addresses("a.b@c.example, <a.b@c.example>; x@y, d@e.example.", |_| false).len(), 2);
+    }
 }

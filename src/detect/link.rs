@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::{self, Look, is_body};
 use crate::detect::sharing;
-use crate::mime::Body;
+use crate::mime::{Body, percent_decoded};
 
 /// The five kinds of service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -172,29 +172,11 @@ fn parameter<'a>(rest: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Undoes `%41`; what is no escape stays.
 fn decode(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();
     }
-    let bytes = text.as_bytes();
-    let hex = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        match (bytes[at], hex(at + 1), hex(at + 2)) {
-            // Two hexadecimal digits are at most 255.
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            (byte, ..) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    String::from_utf8_lossy(&percent_decoded(text.as_bytes())).into_owned()
 }
 
 /// Every word that holds a slash and may be an address, with or without its scheme.

@@ -4,7 +4,7 @@
 //! A strong check digit and a shape of its own prove a number (NIR, IBAN, a dotted national number). A weak one
 //! (BSN: one in eleven passes) needs the identifier's name nearby, or a column of numbers that all pass.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -139,23 +139,13 @@ const NRN: &[&str] = &[
     "no national",
 ];
 const NIR: &[&str] = &["nir", "securite sociale", "n° ss", "no ss", "num secu", "numero secu", "insee", "assure"];
-/// Names of the Moroccan identity card, in normal form.
 /// What a line calls a number of trade. "dossier" is none: files of persons go by their own number.
+#[rustfmt::skip]
 const REFERENCES: &[&str] = &[
-    "facture",
-    "commande",
-    "colis",
-    "suivi",
-    "siret",
-    "mandat",
-    "bordereau",
-    "invoice",
-    "order",
-    "tracking",
-    "factuur",
-    "bestelling",
-    "bestelnummer",
+    "facture", "commande", "colis", "suivi", "siret", "mandat", "bordereau", "invoice", "order", "tracking", "factuur",
+    "bestelling", "bestelnummer",
 ];
+/// Names of the Moroccan identity card, in normal form.
 pub(super) const CIN: &[&str] = &[
     "cin",
     "cnie",
@@ -414,29 +404,6 @@ fn phone(text: &str) -> String {
     digits
 }
 
-/// Distinct e-mail addresses in a text that are none of `known`.
-pub fn addresses(text: &str, known: impl Fn(&str) -> bool) -> HashSet<&str> {
-    let bytes = text.as_bytes();
-    let local = |b: &u8| b.is_ascii_alphanumeric() || b"._%+-'&=!#$*/?^`{|}~".contains(b) || !b.is_ascii();
-    let domain = |b: &u8| b.is_ascii_alphanumeric() || b".-".contains(b) || !b.is_ascii();
-    memchr::memchr_iter(b'@', bytes)
-        .filter_map(|at| {
-            let start = bytes[..at].iter().rev().take(64).take_while(|b| local(b)).count();
-            let end = bytes[at + 1..].iter().take(255).take_while(|b| domain(b)).count();
-            let address = text.get(at - start..at + 1 + end)?;
-            let address = address.trim_matches(['.', '-', '\'', '=', '*', '/', '|']);
-            let (name, host) = address.split_once('@')?;
-            let last = host.rsplit('.').next().unwrap_or("");
-            let sound = !name.is_empty()
-                && host.contains('.')
-                && last.len() >= 2
-                && last.bytes().all(|b| b.is_ascii_alphabetic() || !b.is_ascii());
-            (sound && !known(address)).then_some(address)
-        })
-        .take(MOST)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -500,10 +467,5 @@ mod tests {
         taken.add(10..20);
         taken.add(2..5);
         assert!(taken.holds(&(19..21)) && taken.holds(&(4..6)) && !taken.holds(&(5..10)) && !taken.holds(&(20..30)));
-    }
-
-    #[test]
-    fn addresses_are_counted_once() {
-        assert_eq!(addresses("a.b@c.example, <a.b@c.example>; x@y, d@e.example.", |_| false).len(), 2);
     }
 }

@@ -95,16 +95,22 @@ fn data_uris(text: &str, found: &mut Vec<Pasted>) {
 /// Drawings in a data: URI that is written with percent signs (RFC 2397, RFC 3986 §2.1), as design tools do.
 fn drawings(text: &str, found: &mut Vec<Pasted>) {
     const HEAD: &[u8] = b"data:image/svg+xml";
-    for at in memmem::find_iter(text.as_bytes(), HEAD) {
-        let uri = &text.as_bytes()[at + HEAD.len()..];
-        let Some(comma) = uri.iter().take(100).position(|b| *b == b',') else { continue };
-        if found.len() >= MOST || memmem::find(&uri[..comma], b"base64").is_some() {
+    let mut rest = text.as_bytes();
+    while found.len() < MOST
+        && let Some(at) = memmem::find(rest, HEAD)
+    {
+        let quote = at.checked_sub(1).map(|before| rest[before]).filter(|b| matches!(b, b'"' | b'\''));
+        rest = &rest[at + HEAD.len()..];
+        let Some(comma) = rest.iter().take(100).position(|b| *b == b',') else { continue };
+        if memmem::find(&rest[..comma], b"base64").is_some() {
             continue;
         }
-        let data = &uri[comma + 1..];
-        // Unquoted signs of the drawing itself are met: the URI ends with its quotation mark or tag.
-        let is_end = |b: &u8| *b == b'"' || b.is_ascii_whitespace();
+        let data = &rest[comma + 1..];
+        // Signs that should be escaped are met in the drawing: only the quotation mark before it ends it.
+        let is_end = |b: &u8| quote.map_or(b.is_ascii_whitespace() || matches!(b, b'"' | b'\''), |quote| *b == quote);
         let end = data.iter().position(is_end).unwrap_or(data.len());
+        // What was read is not read again: else a text of nothing but beginnings would cost its square.
+        rest = &data[end..];
         let bytes = percent_decoded(&data[..end]);
         if memmem::find(&bytes[..bytes.len().min(1024)], b"<svg").is_some() {
             let file_type = FileType { media_type: "image/svg+xml", extension: "svg" };
@@ -113,12 +119,14 @@ fn drawings(text: &str, found: &mut Vec<Pasted>) {
     }
 }
 
-fn percent_decoded(data: &[u8]) -> Vec<u8> {
+/// Undoes `%41` (RFC 3986 §2.1); what is no escape stays.
+pub fn percent_decoded(data: &[u8]) -> Vec<u8> {
     let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
     let mut out = Vec::with_capacity(data.len());
     let mut at = 0;
     while at < data.len() {
         match (data[at], digit(data.get(at + 1)), digit(data.get(at + 2))) {
+            // Two hexadecimal digits are at most 255.
             (b'%', Some(high), Some(low)) => {
                 out.push((high * 16 + low) as u8);
                 at += 3;
@@ -229,10 +237,12 @@ mod tests {
         assert_eq!(pasted[0].bytes, pdf);
         let uri = format!("<a href=\"data:application/pdf;base64,{encoded}\">x</a>");
         assert_eq!(files_in(&uri)[0].how, "data");
-        let svg =
-            "data:image/svg+xml;charset=utf-8,%3Csvg xmlns='x'%3E%3Ctext%3EA%3C/text%3E%3C/svg%3E".replace(' ', "%20");
+        let svg = "data:image/svg+xml;charset=utf-8,%3Csvg xmlns='x'%3E%3Ctext%3EA%3C/text%3E%3C/svg%3E";
         let drawing = &files_in(&format!("<img src=\"{svg}\"> data:image/svg+xml,plain"))[..];
         assert_eq!((drawing.len(), drawing[0].bytes.as_slice()), (1, &b"<svg xmlns='x'><text>A</text></svg>"[..]));
+        let raw = "<img src='data:image/svg+xml,<svg width=\"9\"><text>A B</text></svg>'>";
+        assert_eq!(files_in(raw)[0].bytes, b"<svg width=\"9\"><text>A B</text></svg>");
+        assert!(files_in(&"data:image/svg+xml,".repeat(200_000)).is_empty(), "and it ends");
         let uu = "avant\nbegin 644 a.txt\n#0V%T\n`\nend\n";
         assert_eq!(files_in(uu)[0].bytes, b"Cat");
         assert_eq!(files_in(uu)[0].how, "uu:a.txt");

@@ -22,6 +22,7 @@ mod stop;
 mod walk;
 
 pub use cut::{cut, is_signed_or_encrypted, trace_free};
+pub use hidden::percent_decoded;
 pub use parse::{AMBIGUOUS, Budget, TIME, parse, parse_until};
 pub use stop::Stop;
 

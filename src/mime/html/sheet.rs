@@ -128,6 +128,7 @@ pub fn words(css: &str) -> Vec<String> {
             words.push_str(&unescaped(string));
             value = after.trim_start();
         }
+        rest = value;
         if words.chars().filter(|c| c.is_alphabetic()).count() > 1 {
             found.push(words);
         }
