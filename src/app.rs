@@ -9,7 +9,7 @@
 
 pub mod demo;
 mod desk;
-mod given;
+mod wiring;
 mod policies;
 pub mod scan;
 mod shipped;
@@ -35,7 +35,7 @@ use crate::config::{Loaded, Mode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
 use crate::deliver::outbox::{Outbox, Road, RoadTls};
-use crate::listen::crowd::Memory;
+use crate::listen::capacity::ContentBudget;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
 use crate::listen::settings::MilterAddress;
@@ -49,8 +49,8 @@ use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
 
-use given::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 use tasks::{Watched, loud, sweep, watch};
+use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
 pub use policies::{PoliciesError, house, read as read_policies};
 
@@ -191,9 +191,9 @@ pub struct Gateway {
     pub pages: Vec<std::net::SocketAddr>,
     pub metrics: Arc<Metrics>,
     settings: Settings,
-    door: Arc<smtp::Door>,
-    milter: Arc<milter::Door>,
-    memory: Arc<Memory>,
+    smtp: Arc<smtp::Listener>,
+    milter: Arc<milter::Listener>,
+    memory: Arc<ContentBudget>,
     stop: CancellationToken,
     /// Stops what must outlive the door: outbox, sweeps.
     stop_later: CancellationToken,
@@ -226,8 +226,8 @@ impl Gateway {
             under_way: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
-        let memory = Arc::new(Memory::new(settings.limits.memory));
-        let milter = milter::Door::new(milter::Parts {
+        let memory = Arc::new(ContentBudget::new(settings.limits.memory));
+        let milter = milter::Listener::new(milter::Parts {
             settings: &settings.smtp,
             pipeline: pipeline.clone(),
             metrics: metrics.clone(),
@@ -235,7 +235,7 @@ impl Gateway {
             memory: memory.clone(),
             stop: stop.clone(),
         });
-        let door = smtp::Door::new(smtp::Parts {
+        let door = smtp::Listener::new(smtp::Parts {
             settings: settings.smtp.clone(),
             pipeline: pipeline.clone(),
             hop: hop.clone(),
@@ -251,7 +251,7 @@ impl Gateway {
             pipeline,
             metrics,
             settings,
-            door,
+            smtp: door,
             milter,
             memory,
             stop,
@@ -275,7 +275,7 @@ impl Gateway {
     #[expect(clippy::too_many_arguments, reason = "the one place where the tasks are started")]
     fn run(
         &self,
-        listeners: Vec<(TcpListener, smtp::Tls)>,
+        listeners: Vec<(TcpListener, smtp::TlsStart)>,
         control: tokio::net::UnixListener,
         accounts: control::Directory,
         pages: Vec<(TcpListener, Page)>,
@@ -284,7 +284,7 @@ impl Gateway {
         log: Log,
     ) -> Result<(), StartError> {
         for (listener, tls) in listeners {
-            self.tasks.spawn(self.door.clone().listen(listener, tls));
+            self.tasks.spawn(self.smtp.clone().listen(listener, tls));
         }
         let desk = Arc::new(desk::StoreDesk::new(store.clone()));
         self.tasks.spawn(control::serve(control, desk, Arc::new(accounts), self.stop.clone()));
@@ -369,7 +369,7 @@ impl Gateway {
         match (fresh, tls) {
             (Ok(house), Ok(tls)) => {
                 self.pipeline.examiner.house.store(Arc::new(house));
-                self.door.tls.store(tls);
+                self.smtp.tls.store(tls);
                 self.metrics.reloads.add(1);
                 self.put_in_force();
                 tracing::info!(policy = %self.pipeline.examiner.house.load().policy.version, "reloaded");
@@ -388,7 +388,7 @@ impl Gateway {
     /// Takes no more mail, finishes what is under way, writes down what is known, and ends.
     pub async fn stop(self) {
         self.stop.cancel();
-        let (smtp, milter) = tokio::join!(self.door.drained(DRAIN), self.milter.drained(DRAIN));
+        let (smtp, milter) = tokio::join!(self.smtp.drained(DRAIN), self.milter.drained(DRAIN));
         if !(smtp && milter) {
             tracing::warn!("sessions were still open after {} s and are cut", DRAIN.as_secs());
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::next_hop::NextHop;
-use crate::listen::crowd::Memory;
+use crate::listen::capacity::ContentBudget;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
 use crate::pipeline::Pipeline;
@@ -29,7 +29,7 @@ pub(super) struct Watched {
     pub hop: Option<Arc<NextHop>>,
     pub store: Store,
     pub metrics: Arc<Metrics>,
-    pub memory: Arc<Memory>,
+    pub memory: Arc<ContentBudget>,
     pub pipeline: Arc<Pipeline>,
     pub log: Log,
     pub hop_away: Arc<AtomicBool>,

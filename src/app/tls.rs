@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::deliver::next_hop::Tls;
 use crate::deliver::settings::{OutwardTls, OutwardTlsMode};
-use crate::listen::settings::{Door, InwardTlsMode};
+use crate::listen::settings::{InwardTlsMode, SmtpSettings};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +46,8 @@ fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
 }
 
 /// What we show to clients, and whose certificates we ask for; `None` where TLS is off.
-pub fn inward(door: &Door) -> Result<Option<Arc<ServerConfig>>, TlsError> {
-    let settings = &door.tls;
+pub fn inward(listener: &SmtpSettings) -> Result<Option<Arc<ServerConfig>>, TlsError> {
+    let settings = &listener.tls;
     let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) else { return Ok(None) };
     if settings.mode == InwardTlsMode::Off {
         return Ok(None);
@@ -55,7 +55,7 @@ pub fn inward(door: &Door) -> Result<Option<Arc<ServerConfig>>, TlsError> {
     let chain = certificates(certificate)?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|e| TlsError::File(key.clone(), e))?;
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    let builder = match &door.client_certs {
+    let builder = match &listener.client_certs {
         None => builder.with_no_client_auth(),
         // Asked for and not demanded (RFC 8446 §4.3.2): others may send by their network or their login (decision D6).
         Some(authorities) => {

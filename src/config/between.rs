@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::build::Reader;
 use super::{Mode, Policies, Settings};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
-use crate::listen::settings::{Auth, Door, InwardTlsMode, MilterAddress, MilterDoor};
+use crate::listen::settings::{Auth, InwardTlsMode, MilterAddress, MilterSettings, SmtpSettings};
 
 impl Reader {
     pub(super) fn check(&mut self, settings: &Settings) {
@@ -29,7 +29,7 @@ impl Reader {
     }
 
     /// Decision D6.
-    fn check_who_may_speak(&mut self, smtp: &Door, milter: &MilterDoor) {
+    fn check_who_may_speak(&mut self, smtp: &SmtpSettings, milter: &MilterSettings) {
         if smtp.listen.is_empty()
             && smtp.tls.listen.is_empty()
             && milter.listen.is_empty()
@@ -202,7 +202,7 @@ fn is_near(hop: &Hop) -> bool {
 }
 
 /// The milter door's addresses that are not in the file system.
-fn inet(milter: &MilterDoor) -> impl Iterator<Item = (&'static str, &SocketAddr)> {
+fn inet(milter: &MilterSettings) -> impl Iterator<Item = (&'static str, &SocketAddr)> {
     milter.listen.iter().filter_map(|place| match place {
         MilterAddress::Inet(address) => Some(("milter.listen", address)),
         MilterAddress::Unix(_) => None,

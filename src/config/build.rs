@@ -13,7 +13,9 @@ use super::{Cli, Dns, Limits, Loaded, Notices, Policies, Retention, Settings, St
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
 use crate::listen::control::{Account, Accounts, Role, User};
 use crate::listen::log;
-use crate::listen::settings::{Door, InwardTls, MilterAddress, MilterDoor, Networks, Timeouts, TrustedPeers};
+use crate::listen::settings::{
+    InwardTls, MilterAddress, MilterSettings, Networks, SmtpSettings, Timeouts, TrustedPeers,
+};
 use crate::mail::Domain;
 
 /// Builds the settings; `faults` are those already found.
@@ -103,8 +105,8 @@ impl Reader {
         self.not_built_yet();
         let store = self.store();
         Settings {
-            smtp: self.door(),
-            milter: self.milter_door(),
+            smtp: self.smtp_settings(),
+            milter: self.milter_settings(),
             next_hop: self.next_hop(),
             release: self.optional("release.via"),
             retention: Retention {
@@ -163,14 +165,14 @@ impl Reader {
         }
     }
 
-    fn door(&mut self) -> Door {
-        Door {
+    fn smtp_settings(&mut self) -> SmtpSettings {
+        SmtpSettings {
             listen: self.many("smtp.listen"),
             hostname: self
                 .optional::<Domain>("smtp.hostname")
                 .map_or_else(system_hostname, |name| name.as_str().to_owned()),
             hostname_is_chosen: self.is_set("smtp.hostname"),
-            before_us: self.one("smtp.client"),
+            client_kind: self.one("smtp.client"),
             clients: self.networks("smtp.clients"),
             client_certs: self.optional_path("smtp.client_certs"),
             trusted_peers: TrustedPeers {
@@ -195,13 +197,13 @@ impl Reader {
         }
     }
 
-    fn milter_door(&mut self) -> MilterDoor {
+    fn milter_settings(&mut self) -> MilterSettings {
         let listen = self.many("milter.listen");
         let place = |address| match address {
             MilterAddress::Unix(path) => MilterAddress::Unix(self.path(path)),
             inet => inet,
         };
-        MilterDoor { listen: listen.into_iter().map(place).collect() }
+        MilterSettings { listen: listen.into_iter().map(place).collect() }
     }
 
     fn next_hop(&mut self) -> NextHop {

@@ -25,7 +25,7 @@ use std::time::Duration;
 use crate::deliver::settings::{Hop, NextHop};
 use crate::listen::control::Accounts;
 use crate::listen::log;
-use crate::listen::settings::{Door, MilterDoor};
+use crate::listen::settings::{MilterSettings, SmtpSettings};
 use crate::mail::Mailbox;
 
 pub use fault::{Fault, Faults, draw};
@@ -33,8 +33,8 @@ pub use fault::{Fault, Faults, draw};
 /// Everything the operator has set, checked and completed. Paths are relative to the working folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    pub smtp: Door,
-    pub milter: MilterDoor,
+    pub smtp: SmtpSettings,
+    pub milter: MilterSettings,
     pub next_hop: NextHop,
     /// Where released mail goes; the next hop where unset (decision D10).
     pub release: Option<Hop>,

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::words::{listing, nearest};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::listen::log;
-use crate::listen::settings::{Auth, BareNewline, BeforeUs, InwardTlsMode, MilterAddress};
+use crate::listen::settings::{Auth, BareNewline, ClientKind, InwardTlsMode, MilterAddress};
 use crate::mail::{Domain, Mailbox};
 
 /// A value that can be read from one text of the settings.
@@ -346,9 +346,9 @@ fn choice<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
     })
 }
 
-impl Setting for BeforeUs {
-    fn read(text: &str) -> Result<BeforeUs, String> {
-        choice(text, &[("queue", BeforeUs::Queue), ("submission", BeforeUs::Submission)])
+impl Setting for ClientKind {
+    fn read(text: &str) -> Result<ClientKind, String> {
+        choice(text, &[("queue", ClientKind::Queue), ("submission", ClientKind::Submission)])
     }
 }
 
@@ -497,6 +497,6 @@ mod tests {
     fn a_wrong_choice_learns_the_right_ones() {
         let says = OutwardTlsMode::read("verify").unwrap_err();
         assert!(says.contains("did you mean \"verified\"?"), "{says}");
-        assert!(BeforeUs::read("mta").unwrap_err().contains("write queue or submission"));
+        assert!(ClientKind::read("mta").unwrap_err().contains("write queue or submission"));
     }
 }

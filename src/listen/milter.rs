@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The milter door: drives pure sessions over sockets. It moves bytes, answers events, and knows no milter protocol.
+//! The milter listener: drives pure sessions over sockets. It moves bytes, answers events, and knows no milter protocol.
 
 use std::future::Future;
 use std::io;
@@ -14,11 +14,11 @@ use tokio::time::{interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::crowd::{Crowd, Memory, Share};
+use super::capacity::{ConnectionLimit, ContentBudget, ContentShare};
 use super::ids::Ids;
 use super::log::Log;
+use super::log_outcome::log_outcome;
 use super::metrics::Metrics;
-use super::note::note;
 use super::settings::{self, MilterAddress, Networks};
 use super::unix;
 use crate::deliver::hand_back::{HandBack, Passed};
@@ -38,62 +38,62 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// An MTA that takes nothing for so long is gone.
 const WRITING: Duration = Duration::from_secs(60);
 
-/// Everything the door's sessions share.
-pub struct Door {
+/// Everything the listener's sessions share.
+pub struct Listener {
     session: Arc<Settings>,
     clients: Networks,
     pipeline: Arc<Pipeline>,
     metrics: Arc<Metrics>,
     log: Log,
-    crowd: Arc<Crowd>,
-    memory: Arc<Memory>,
+    connections: Arc<ConnectionLimit>,
+    memory: Arc<ContentBudget>,
     ids: Ids,
     stop: CancellationToken,
     sessions: TaskTracker,
 }
 
-/// What a door is built from.
+/// What a listener is built from.
 pub struct Parts<'a> {
-    /// The SMTP door's settings: sizes, numbers and who may connect are the same through either.
-    pub settings: &'a settings::Door,
+    /// The SMTP listener's settings: sizes, numbers and who may connect are the same through either.
+    pub settings: &'a settings::SmtpSettings,
     pub pipeline: Arc<Pipeline>,
     pub metrics: Arc<Metrics>,
     pub log: Log,
     /// Bytes of content in flight, over all doors.
-    pub memory: Arc<Memory>,
+    pub memory: Arc<ContentBudget>,
     pub stop: CancellationToken,
 }
 
 /// A socket that is open.
-pub enum Listener {
+pub enum BoundSocket {
     Inet(TcpListener),
     Unix(UnixListener),
 }
 
-impl Listener {
+impl BoundSocket {
     /// # Errors
     /// The address cannot be had.
-    pub async fn bind(address: &MilterAddress) -> io::Result<Listener> {
+    pub async fn bind(address: &MilterAddress) -> io::Result<BoundSocket> {
         match address {
-            MilterAddress::Inet(address) => TcpListener::bind(address).await.map(Listener::Inet),
+            MilterAddress::Inet(address) => TcpListener::bind(address).await.map(BoundSocket::Inet),
             // The MTA's user gets in by the socket's group: nobody else may hand us mail as if an MTA had taken it.
-            MilterAddress::Unix(path) => unix::bind(path, 0o660).map(Listener::Unix),
+            MilterAddress::Unix(path) => unix::bind(path, 0o660).map(BoundSocket::Unix),
         }
     }
 }
 
-impl Door {
-    pub fn new(parts: Parts<'_>) -> Arc<Door> {
+impl Listener {
+    pub fn new(parts: Parts<'_>) -> Arc<Listener> {
         let Parts { settings, pipeline, metrics, log, memory, stop } = parts;
         // One MTA brings all connections: the limit on one client would be a limit on all mail.
         let most = settings.max_connections;
-        Arc::new(Door {
+        Arc::new(Listener {
             session: Arc::new(Settings { max_size: settings.max_size, max_recipients: settings.max_recipients }),
             clients: settings.clients.clone(),
             pipeline,
             metrics,
             log,
-            crowd: Arc::new(Crowd::new(most, most)),
+            connections: Arc::new(ConnectionLimit::new(most, most)),
             memory,
             ids: Ids::new(),
             stop,
@@ -102,7 +102,7 @@ impl Door {
     }
 
     /// Accepts until told to stop.
-    pub async fn listen(self: Arc<Self>, listener: Listener) {
+    pub async fn listen(self: Arc<Self>, listener: BoundSocket) {
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -116,9 +116,9 @@ impl Door {
         }
     }
 
-    async fn accept(self: &Arc<Self>, listener: &Listener) -> io::Result<()> {
+    async fn accept(self: &Arc<Self>, listener: &BoundSocket) -> io::Result<()> {
         match listener {
-            Listener::Inet(listener) => {
+            BoundSocket::Inet(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 let peer = peer.ip().to_canonical();
                 if !self.clients.contains(peer) {
@@ -128,7 +128,7 @@ impl Door {
                 stream.set_nodelay(true)?;
                 self.spawn(stream, peer);
             }
-            Listener::Unix(listener) => {
+            BoundSocket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 self.spawn(stream, IpAddr::from([127, 0, 0, 1]));
             }
@@ -137,19 +137,19 @@ impl Door {
     }
 
     fn spawn(self: &Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: IpAddr) {
-        let place = self.crowd.enter().and_then(|mut place| place.is_for(peer).then_some(place));
+        let place = self.connections.enter().and_then(|mut place| place.is_for(peer).then_some(place));
         let Some(place) = place else {
             // The MTA finds the connection closed and defers.
             tracing::warn!("milter: more connections than [smtp] max_connections");
             return;
         };
-        let door = self.clone();
+        let listener = self.clone();
         self.sessions.spawn(async move {
             let _place = place;
-            door.metrics.sessions.add(1);
-            door.metrics.sessions_open.add(1);
-            let ended = door.converse(stream).await;
-            door.metrics.sessions_open.add(-1);
+            listener.metrics.sessions.add(1);
+            listener.metrics.sessions_open.add(1);
+            let ended = listener.converse(stream).await;
+            listener.metrics.sessions_open.add(-1);
             if let Err(error) = ended {
                 tracing::debug!(%error, "milter: a connection ended early");
             }
@@ -164,35 +164,35 @@ impl Door {
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<()> {
         let answers_envelope = !self.pipeline.limits.is_empty();
-        let mut talk = Talk {
-            door: self,
+        let mut connection = Connection {
+            listener: self,
             stream,
             session: Session::new(self.session.clone(), answers_envelope, Client::default()),
             reserved: Reservation::default(),
             share: self.memory.share(),
             buffer: vec![0; SMALL],
         };
-        talk.run().await
+        connection.run().await
     }
 }
 
 /// One conversation: the socket, the session, and what the open transaction has taken of the limits.
-struct Talk<'d, S> {
-    door: &'d Door,
+struct Connection<'d, S> {
+    listener: &'d Listener,
     stream: S,
     session: Session,
     reserved: Reservation,
-    share: Share,
+    share: ContentShare,
     buffer: Vec<u8>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn run(&mut self) -> io::Result<()> {
         loop {
             while let Some(event) = self.session.next_event() {
                 match event {
                     Event::Sender(path) => {
-                        let begun = self.door.pipeline.begin(&path, self.session.client(), Timestamp::now());
+                        let begun = self.listener.pipeline.begin(&path, self.session.client(), Timestamp::now());
                         let refusal = match begun {
                             Ok(reserved) => {
                                 self.reserved = reserved;
@@ -231,12 +231,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         let Finished { envelope, content, client } = finished;
         let received = Timestamp::now();
         let began = Instant::now();
-        let mail = Mail { id: self.door.ids.next(received), received, client, envelope, content: Content(content) };
+        let mail = Mail { id: self.listener.ids.next(received), received, client, envelope, content: Content(content) };
         let reserved = std::mem::take(&mut self.reserved);
-        let work = self.door.pipeline.process(mail, reserved, HandBack::default());
+        let work = self.listener.pipeline.process(mail, reserved, HandBack::default());
         let (processed, handed_back) = reassure(work, PROGRESS, &mut self.stream, &mut self.session).await;
-        self.door.metrics.inspection.observe(began.elapsed());
-        note(&processed, &self.door.metrics, &self.door.log);
+        self.listener.metrics.inspection.observe(began.elapsed());
+        log_outcome(&processed, &self.listener.metrics, &self.listener.log);
         self.share.hold(0);
         ending(processed.outcome.reply, handed_back)
     }
@@ -249,7 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 biased;
                 read = reading => read,
                 // Between two mails nothing is lost: the MTA defers the next, or finds who comes after us.
-                () = self.door.stop.cancelled() => return Ok(false),
+                () = self.listener.stop.cancelled() => return Ok(false),
             }
         } else {
             reading.await
@@ -260,7 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 self.session.receive(&self.buffer[..n]);
                 self.resize(n);
                 if !self.share.hold(self.session.buffered()) {
-                    self.door.metrics.memory_refusals.add(1);
+                    self.listener.metrics.memory_refusals.add(1);
                     self.session.overflow();
                     let rest = self.session.buffered();
                     if !self.share.hold(rest) && rest > OWED {

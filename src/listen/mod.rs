@@ -11,13 +11,13 @@
 
 mod certificate;
 pub mod control;
-pub mod crowd;
+pub mod capacity;
 pub mod http;
 mod ids;
 pub mod log;
 pub mod metrics;
 pub mod milter;
-mod note;
+mod log_outcome;
 pub mod settings;
 pub mod smtp;
 mod unix;

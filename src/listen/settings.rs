@@ -11,14 +11,14 @@ use crate::mail::Domain;
 
 /// The SMTP door: where it stands, who may speak, how much at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Door {
+pub struct SmtpSettings {
     pub listen: Vec<SocketAddr>,
     /// Our name in greeting, EHLO and Received.
     pub hostname: String,
     /// The operator gave that name; else it is the system's, which a mail server beside us has, too.
     pub hostname_is_chosen: bool,
     /// What stands before us (decision D22).
-    pub before_us: BeforeUs,
+    pub client_kind: ClientKind,
     /// Who may send through us (decision D6).
     pub clients: Networks,
     /// PEM file with the authorities whose client certificates may send through us, from anywhere.
@@ -40,7 +40,7 @@ pub struct Door {
 
 /// The milter door: where it stands. Who may connect, sizes and numbers are the SMTP door's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MilterDoor {
+pub struct MilterSettings {
     pub listen: Vec<MilterAddress>,
 }
 
@@ -63,7 +63,7 @@ impl std::fmt::Display for MilterAddress {
 
 /// What stands before us: it decides whether a deferral is kept by somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BeforeUs {
+pub enum ClientKind {
     /// An MTA with a queue: it tries again after 451.
     Queue,
     /// Mail programs, or a proxy before the queue: nobody tries again by himself.

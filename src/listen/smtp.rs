@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The SMTP door: drives pure sessions over sockets. It moves bytes, answers events, and knows no SMTP.
+//! The SMTP listener: drives pure sessions over sockets. It moves bytes, answers events, and knows no SMTP.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::crowd::{Crowd, Memory, Place};
+use super::capacity::{ConnectionLimit, ContentBudget, Permit};
 use super::ids::Ids;
 use super::log::Log;
 use super::metrics::Metrics;
@@ -26,17 +26,17 @@ use crate::mail::reply::Row;
 use crate::mail::{ReversePath, reply};
 use crate::pipeline::Pipeline;
 use crate::smtp::server::{BareNewline, Settings, Trust};
-use talk::Talk;
+use connection::Connection;
 
-mod arrival;
-mod talk;
+mod accept;
+mod connection;
 
 /// For a TLS handshake (not in RFC 3207; a client that cannot finish in this time will not).
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
-/// Everything the door's sessions share.
-pub struct Door {
-    settings: settings::Door,
+/// Everything the listener's sessions share.
+pub struct Listener {
+    settings: settings::SmtpSettings,
     session: Arc<Settings>,
     pipeline: Arc<Pipeline>,
     hop: Arc<NextHop>,
@@ -44,37 +44,37 @@ pub struct Door {
     pub tls: ArcSwapOption<ServerConfig>,
     metrics: Arc<Metrics>,
     log: Log,
-    crowd: Arc<Crowd>,
-    memory: Arc<Memory>,
+    connections: Arc<ConnectionLimit>,
+    memory: Arc<ContentBudget>,
     ids: Ids,
     stop: CancellationToken,
     sessions: TaskTracker,
 }
 
-/// What a door is built from.
+/// What a listener is built from.
 pub struct Parts {
-    pub settings: settings::Door,
+    pub settings: settings::SmtpSettings,
     pub pipeline: Arc<Pipeline>,
     pub hop: Arc<NextHop>,
     pub tls: Option<Arc<ServerConfig>>,
     pub metrics: Arc<Metrics>,
     pub log: Log,
     /// Bytes of content in flight, over all doors.
-    pub memory: Arc<Memory>,
+    pub memory: Arc<ContentBudget>,
     pub stop: CancellationToken,
 }
 
 /// When TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
+pub enum TlsStart {
     /// Where the client says STARTTLS (RFC 3207).
-    Asked,
+    Explicit,
     /// With the connection (RFC 8314 §3.3).
-    AtOnce,
+    Implicit,
 }
 
-impl Door {
-    pub fn new(parts: Parts) -> Arc<Door> {
+impl Listener {
+    pub fn new(parts: Parts) -> Arc<Listener> {
         let Parts { settings, pipeline, hop, tls, metrics, log, memory, stop } = parts;
         let session = Settings {
             hostname: settings.hostname.clone(),
@@ -90,8 +90,8 @@ impl Door {
             command_patience: settings.timeouts.command,
             data_patience: settings.timeouts.data,
         };
-        Arc::new(Door {
-            crowd: Arc::new(Crowd::new(settings.max_connections, settings.max_connections_per_client)),
+        Arc::new(Listener {
+            connections: Arc::new(ConnectionLimit::new(settings.max_connections, settings.max_connections_per_client)),
             memory,
             session: Arc::new(session),
             settings,
@@ -107,7 +107,7 @@ impl Door {
     }
 
     /// Accepts until told to stop.
-    pub async fn listen(self: Arc<Self>, listener: TcpListener, tls: Tls) {
+    pub async fn listen(self: Arc<Self>, listener: TcpListener, tls: TlsStart) {
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -115,8 +115,8 @@ impl Door {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let door = self.clone();
-                    self.sessions.spawn(async move { door.receive(stream, peer, tls).await });
+                    let listener = self.clone();
+                    self.sessions.spawn(async move { listener.receive(stream, peer, tls).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "smtp: cannot accept a connection");

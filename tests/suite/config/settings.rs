@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use octroi::config::{Fault, Loaded, Mode, parse};
 use octroi::deliver::settings::{Hop, OutwardTlsMode};
-use octroi::listen::settings::{Auth, BareNewline, BeforeUs, InwardTlsMode};
+use octroi::listen::settings::{Auth, BareNewline, ClientKind, InwardTlsMode};
 
 const NAME: &str = "/etc/octroi/octroi.toml";
 
@@ -72,7 +72,7 @@ fn the_contracts_example_is_read() {
         "#,
     )
     .settings;
-    assert_eq!(settings.smtp.before_us, BeforeUs::Submission);
+    assert_eq!(settings.smtp.client_kind, ClientKind::Submission);
     assert_eq!(settings.next_hop.hop, Hop::Smtp { host: "mx.example.org".into(), port: 10026 });
     assert_eq!(settings.next_hop.tls.mode, OutwardTlsMode::Verified);
     assert_eq!(settings.smtp.tls.mode, InwardTlsMode::Required);

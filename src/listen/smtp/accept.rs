@@ -4,10 +4,10 @@
 use tokio::io::AsyncReadExt;
 use tokio_rustls::TlsAcceptor;
 
-use super::talk::Speaker;
+use super::connection::Transport;
 use super::{
-    Arc, AsyncWriteExt, Door, Duration, HANDSHAKE, IpAddr, Place, Row, ServerConfig, SocketAddr, Stream, Talk,
-    TcpStream, Tls, Trust, io, reply, timeout,
+    Arc, AsyncWriteExt, Connection, Duration, HANDSHAKE, IpAddr, Listener, Permit, Row, ServerConfig, SocketAddr,
+    Stream, TcpStream, TlsStart, Trust, io, reply, timeout,
 };
 use crate::deliver::stream::negotiated;
 use crate::listen::certificate;
@@ -18,10 +18,12 @@ use crate::smtp::server::{Peer, Session};
 /// For the PROXY header, which a balancer sends with its first packet (proxy-protocol.txt §2 asks for 3 s or more).
 const PROXY_HEADER: Duration = Duration::from_secs(10);
 
-impl Door {
-    pub(super) async fn receive(self: Arc<Self>, mut stream: TcpStream, peer: SocketAddr, tls: Tls) {
+impl Listener {
+    pub(super) async fn receive(self: Arc<Self>, mut stream: TcpStream, peer: SocketAddr, tls: TlsStart) {
         let peer = peer.ip().to_canonical();
-        let Some(mut place) = self.crowd.enter() else { return turn_away(stream, reply::TOO_MANY_CONNECTIONS).await };
+        let Some(mut place) = self.connections.enter() else {
+            return turn_away(stream, reply::TOO_MANY_CONNECTIONS).await;
+        };
         let mut address = peer;
         if self.settings.trusted_peers.proxy.contains(peer) {
             match Box::pin(timeout(PROXY_HEADER, proxied(&mut stream))).await {
@@ -39,7 +41,7 @@ impl Door {
             true => {
                 self.metrics.sessions.add(1);
                 self.metrics.sessions_open.add(1);
-                let ended = self.converse(stream, Arrival { address, admitted, tls }, place).await;
+                let ended = self.converse(stream, Incoming { address, admitted, tls }, place).await;
                 self.metrics.sessions_open.add(-1);
                 if let Err(error) = ended {
                     tracing::debug!(%error, client = %address, "smtp: a connection ended early");
@@ -55,39 +57,39 @@ impl Door {
         self.settings.client_certs.is_some() || self.session.auth
     }
 
-    async fn converse(&self, stream: TcpStream, arrival: Arrival, _place: Place) -> io::Result<()> {
+    async fn converse(&self, stream: TcpStream, incoming: Incoming, _place: Permit) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let config = self.tls.load_full();
-        let mut client = Client { address: Some(arrival.address), ..Client::default() };
-        let mut admitted = arrival.admitted;
-        let stream = match (arrival.tls, &config) {
-            (Tls::Asked, _) => Stream::Plain(stream),
-            (Tls::AtOnce, Some(config)) => {
+        let mut client = Client { address: Some(incoming.address), ..Client::default() };
+        let mut admitted = incoming.admitted;
+        let stream = match (incoming.tls, &config) {
+            (TlsStart::Explicit, _) => Stream::Plain(stream),
+            (TlsStart::Implicit, Some(config)) => {
                 let secured = Box::pin(secure(stream, config.clone())).await?;
                 admitted |= secured.certificate.is_some();
                 (client.tls, client.certificate) = (Some(secured.tls), secured.certificate);
                 secured.stream
             }
-            (Tls::AtOnce, None) => return Err(io::ErrorKind::Unsupported.into()),
+            (TlsStart::Implicit, None) => return Err(io::ErrorKind::Unsupported.into()),
         };
         let known = self.hop.capabilities().unwrap_or_default();
         let trusted = &self.settings.trusted_peers;
         let trust = Trust {
-            xclient: trusted.xclient.contains(arrival.address),
-            xforward: trusted.xforward.contains(arrival.address),
+            xclient: trusted.xclient.contains(incoming.address),
+            xforward: trusted.xforward.contains(incoming.address),
         };
         let session =
             Session::new(self.session.clone(), known, Peer { client, starttls: config.is_some(), trust, admitted });
-        Talk::new(self, Speaker { stream, tls: config }, session).hold().await
+        Connection::new(self, Transport { stream, tls: config }, session).hold().await
     }
 }
 
 /// What is known once somebody has come in.
-struct Arrival {
+struct Incoming {
     /// Who connected, or for whom a balancer says it did.
     address: IpAddr,
     admitted: bool,
-    tls: Tls,
+    tls: TlsStart,
 }
 
 /// A connection after its handshake.

@@ -6,11 +6,11 @@ use std::time::Instant;
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroize;
 
-use super::arrival::secure;
-use super::{Arc, AsyncWriteExt, Door, Duration, HANDSHAKE, ServerConfig, Stream, Timestamp, io, reply, timeout};
+use super::accept::secure;
+use super::{Arc, AsyncWriteExt, Duration, HANDSHAKE, Listener, ServerConfig, Stream, Timestamp, io, reply, timeout};
 use crate::deliver::relay::Relay;
-use crate::listen::crowd::Share;
-use crate::listen::note::note;
+use crate::listen::capacity::ContentShare;
+use crate::listen::log_outcome::log_outcome;
 use crate::mail::{Content, Mail, Reply};
 use crate::pipeline::limits::Reservation;
 use crate::smtp::server::{Event, Finished, Offer, Session};
@@ -21,8 +21,8 @@ const SMALL: usize = 4 * 1024;
 const LARGE: usize = 64 * 1024;
 
 /// One conversation: the socket, the session, and the road onward.
-pub(super) struct Talk<'d> {
-    door: &'d Door,
+pub(super) struct Connection<'d> {
+    listener: &'d Listener,
     stream: Stream,
     session: Session,
     /// Away only while a mail is being processed.
@@ -30,30 +30,30 @@ pub(super) struct Talk<'d> {
     /// What the open transaction has taken of the limits.
     reserved: Reservation,
     tls: Option<Arc<ServerConfig>>,
-    share: Share,
+    share: ContentShare,
     buffer: Vec<u8>,
     /// Since when the client has owed us the rest of a line.
     owes: Option<Instant>,
 }
 
 /// The other side of a conversation.
-pub(super) struct Speaker {
+pub(super) struct Transport {
     pub stream: Stream,
     /// For STARTTLS.
     pub tls: Option<Arc<ServerConfig>>,
 }
 
-impl<'d> Talk<'d> {
-    pub fn new(door: &'d Door, speaker: Speaker, session: Session) -> Talk<'d> {
-        let relay = Relay::new(door.hop.clone(), session.promised().clone());
-        Talk {
-            door,
-            stream: speaker.stream,
+impl<'d> Connection<'d> {
+    pub fn new(listener: &'d Listener, transport: Transport, session: Session) -> Connection<'d> {
+        let relay = Relay::new(listener.hop.clone(), session.promised().clone());
+        Connection {
+            listener,
+            stream: transport.stream,
             session,
             relay: Some(relay),
             reserved: Reservation::default(),
-            tls: speaker.tls,
-            share: door.memory.share(),
+            tls: transport.tls,
+            share: listener.memory.share(),
             buffer: Vec::new(),
             owes: None,
         }
@@ -120,14 +120,14 @@ impl<'d> Talk<'d> {
 
     async fn offer(&mut self, mut offer: Offer) -> Vec<Reply> {
         if let Some(mail) = &offer.mail
-            && !self.door.serves(&mail.path, Timestamp::now())
+            && !self.listener.serves(&mail.path, Timestamp::now())
         {
             let mut replies = vec![reply::MAIL_FIRST.reply(); offer.recipients.len()];
             replies.insert(0, reply::SENDER_REFUSED.reply());
             return replies;
         }
         if let Some(mail) = &offer.mail {
-            match self.door.pipeline.begin(&mail.path, self.session.client(), Timestamp::now()) {
+            match self.listener.pipeline.begin(&mail.path, self.session.client(), Timestamp::now()) {
                 Ok(reserved) => self.reserved = reserved,
                 Err(exceeded) => {
                     let mut replies = vec![reply::MAIL_FIRST.reply(); offer.recipients.len()];
@@ -170,17 +170,17 @@ impl<'d> Talk<'d> {
         let Finished { envelope, content, client, bare_newline, .. } = finished;
         let received = Timestamp::now();
         let began = Instant::now();
-        let mail = Mail { id: self.door.ids.next(received), received, client, envelope, content: Content(content) };
+        let mail = Mail { id: self.listener.ids.next(received), received, client, envelope, content: Content(content) };
         self.share.hold(mail.content.len());
         let reserved = std::mem::take(&mut self.reserved);
         let Some(mut relay) = self.relay.take() else { return reply::OUR_FAULT.reply() };
         relay.holds_bare_newline(bare_newline);
-        let (processed, relay) = self.door.pipeline.process(mail, reserved, relay).await;
+        let (processed, relay) = self.listener.pipeline.process(mail, reserved, relay).await;
         self.relay = Some(relay);
-        self.door.metrics.inspection.observe(began.elapsed());
-        note(&processed, &self.door.metrics, &self.door.log);
+        self.listener.metrics.inspection.observe(began.elapsed());
+        log_outcome(&processed, &self.listener.metrics, &self.listener.log);
         if processed.outcome.reply == reply::NO_MEMORY.reply() {
-            self.door.metrics.memory_refusals.add(1);
+            self.listener.metrics.memory_refusals.add(1);
         }
         self.share.hold(0);
         processed.outcome.reply
@@ -205,7 +205,7 @@ impl<'d> Talk<'d> {
             tokio::select! {
                 biased;
                 read = reading => read,
-                () = self.door.stop.cancelled() => {
+                () = self.listener.stop.cancelled() => {
                     self.session.close_with(reply::SHUTTING_DOWN.reply());
                     return Ok(true);
                 }
@@ -223,7 +223,7 @@ impl<'d> Talk<'d> {
                 }
                 self.resize(n);
                 if !self.share.hold(self.session.buffered()) {
-                    self.door.metrics.memory_refusals.add(1);
+                    self.listener.metrics.memory_refusals.add(1);
                     self.session.close_with(reply::NO_MEMORY.reply());
                 }
             }

@@ -39,7 +39,7 @@ pub(super) async fn pages(settings: &Settings) -> Result<Vec<(TcpListener, Page)
 
 /// The sockets systemd hands over, else those the settings name. One that stands where `[smtp.tls]` listens begins TLS
 /// at once.
-pub(super) async fn listeners(settings: &Settings) -> Result<Vec<(TcpListener, smtp::Tls)>, StartError> {
+pub(super) async fn listeners(settings: &Settings) -> Result<Vec<(TcpListener, smtp::TlsStart)>, StartError> {
     let mut given = listenfd::ListenFd::from_env();
     let mut listeners = Vec::new();
     for index in 0..given.len() {
@@ -60,16 +60,16 @@ pub(super) async fn listeners(settings: &Settings) -> Result<Vec<(TcpListener, s
     }
     let at_once = |listener: &TcpListener| listener.local_addr().is_ok_and(|a| settings.smtp.tls.listen.contains(&a));
     let with_tls = |listener| {
-        let tls = if at_once(&listener) { smtp::Tls::AtOnce } else { smtp::Tls::Asked };
+        let tls = if at_once(&listener) { smtp::TlsStart::Implicit } else { smtp::TlsStart::Explicit };
         (listener, tls)
     };
     Ok(listeners.into_iter().map(with_tls).collect())
 }
 
-pub(super) async fn milters(settings: &Settings) -> Result<Vec<milter::Listener>, StartError> {
+pub(super) async fn milters(settings: &Settings) -> Result<Vec<milter::BoundSocket>, StartError> {
     let mut listeners = Vec::new();
     for address in &settings.milter.listen {
-        let listener = milter::Listener::bind(address).await;
+        let listener = milter::BoundSocket::bind(address).await;
         listeners.push(listener.map_err(|e| StartError::Listen(address.to_string(), e))?);
     }
     Ok(listeners)

@@ -6,7 +6,7 @@ use super::metrics::{HopError, Metrics};
 use crate::pipeline::Processed;
 use crate::policy::verdict::Disposition;
 
-pub fn note(processed: &Processed, metrics: &Metrics, log: &Log) {
+pub fn log_outcome(processed: &Processed, metrics: &Metrics, log: &Log) {
     let Processed { mail, examined, outcome } = processed;
     metrics.bytes.add(mail.content.len() as u64);
     if outcome.maybe_duplicate {

@@ -7,26 +7,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Connections now, counted against two limits.
-pub struct Crowd {
+pub struct ConnectionLimit {
     most: usize,
     most_per_client: usize,
     present: Mutex<(usize, HashMap<IpAddr, usize>)>,
 }
 
-impl Crowd {
-    pub fn new(most: usize, most_per_client: usize) -> Crowd {
-        Crowd { most, most_per_client, present: Mutex::default() }
+impl ConnectionLimit {
+    pub fn new(most: usize, most_per_client: usize) -> ConnectionLimit {
+        ConnectionLimit { most, most_per_client, present: Mutex::default() }
     }
 
     /// A place, given back when it is dropped; `None` where there is no more. Whose it is, is said by
-    /// [`Place::is_for`].
-    pub fn enter(self: &Arc<Self>) -> Option<Place> {
+    /// [`Permit::is_for`].
+    pub fn enter(self: &Arc<Self>) -> Option<Permit> {
         let (all, _) = &mut *self.lock();
         if *all >= self.most {
             return None;
         }
         *all += 1;
-        Some(Place { crowd: self.clone(), client: None })
+        Some(Permit { connections: self.clone(), client: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, (usize, HashMap<IpAddr, usize>)> {
@@ -36,17 +36,17 @@ impl Crowd {
 }
 
 /// One connection's place.
-pub struct Place {
-    crowd: Arc<Crowd>,
+pub struct Permit {
+    connections: Arc<ConnectionLimit>,
     client: Option<IpAddr>,
 }
 
-impl Place {
+impl Permit {
     /// Says whose the place is; false where that client has as many as one may have. Said once.
     pub fn is_for(&mut self, client: IpAddr) -> bool {
-        let (_, by_client) = &mut *self.crowd.lock();
+        let (_, by_client) = &mut *self.connections.lock();
         let own = by_client.entry(client).or_default();
-        if *own >= self.crowd.most_per_client {
+        if *own >= self.connections.most_per_client {
             return false; // at least one is there, so the entry is no new one
         }
         *own += 1;
@@ -55,9 +55,9 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut present = self.crowd.lock();
+        let mut present = self.connections.lock();
         let (all, by_client) = &mut *present;
         *all = all.saturating_sub(1);
         let Some(client) = self.client else { return };
@@ -71,14 +71,14 @@ impl Drop for Place {
 }
 
 /// Bytes of content that all sessions hold together, bounded by settings and not by clients (promise 6).
-pub struct Memory {
+pub struct ContentBudget {
     limit: u64,
     used: AtomicU64,
 }
 
-impl Memory {
-    pub fn new(limit: u64) -> Memory {
-        Memory { limit, used: AtomicU64::new(0) }
+impl ContentBudget {
+    pub fn new(limit: u64) -> ContentBudget {
+        ContentBudget { limit, used: AtomicU64::new(0) }
     }
 
     pub fn used(&self) -> u64 {
@@ -86,18 +86,18 @@ impl Memory {
     }
 
     /// One session's share, empty yet.
-    pub fn share(self: &Arc<Self>) -> Share {
-        Share { memory: self.clone(), bytes: 0 }
+    pub fn share(self: &Arc<Self>) -> ContentShare {
+        ContentShare { memory: self.clone(), bytes: 0 }
     }
 }
 
 /// What one session holds; given back when it is dropped.
-pub struct Share {
-    memory: Arc<Memory>,
+pub struct ContentShare {
+    memory: Arc<ContentBudget>,
     bytes: u64,
 }
 
-impl Share {
+impl ContentShare {
     /// Sets the share to `bytes`; false where that is more than there is. Only growing can fail.
     pub fn hold(&mut self, bytes: usize) -> bool {
         let bytes = bytes as u64;
@@ -116,7 +116,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for ContentShare {
     fn drop(&mut self) {
         self.hold(0);
     }
@@ -128,9 +128,9 @@ mod tests {
 
     #[test]
     fn places_and_bytes_come_back() {
-        let crowd = Arc::new(Crowd::new(3, 2));
+        let connections = Arc::new(ConnectionLimit::new(3, 2));
         let (a, b): (IpAddr, IpAddr) = ([127, 0, 0, 1].into(), [127, 0, 0, 2].into());
-        let enter = |client| crowd.enter().and_then(|mut place| place.is_for(client).then_some(place));
+        let enter = |client| connections.enter().and_then(|mut place| place.is_for(client).then_some(place));
         let first = enter(a);
         let second = enter(a);
         assert!(first.is_some() && second.is_some() && enter(a).is_none());
@@ -139,9 +139,9 @@ mod tests {
         drop(first);
         assert!(enter(b).is_some());
         drop((second, third));
-        assert!(crowd.lock().1.is_empty());
+        assert!(connections.lock().1.is_empty());
 
-        let memory = Arc::new(Memory::new(100));
+        let memory = Arc::new(ContentBudget::new(100));
         let (mut one, mut two) = (memory.share(), memory.share());
         assert!(one.hold(60) && !two.hold(41) && two.hold(40));
         assert!(one.hold(10) && two.hold(90));
