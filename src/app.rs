@@ -34,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Loaded, Mode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
-use crate::deliver::outbox::{Outbox, Road, RoadTls};
+use crate::deliver::outbox::{Outbox, ReleaseRoute, RouteTls};
 use crate::listen::capacity::ContentBudget;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
@@ -44,7 +44,7 @@ use crate::listen::{control, http, milter, smtp};
 use crate::mail::Mailbox;
 use crate::mime;
 use crate::pipeline::limits::Counters;
-use crate::pipeline::{Examiner, House, Pipeline, Room};
+use crate::pipeline::{Inspector, MemoryBudget, Pipeline, Ruleset};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
@@ -52,7 +52,7 @@ use crate::worker::{self, Workers};
 use tasks::{Watched, loud, sweep, watch};
 use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
-pub use policies::{PoliciesError, house, read as read_policies};
+pub use policies::{PoliciesError, read as read_policies, ruleset};
 
 /// How long sessions may take to end once we are told to stop: longer than D4's 95 s.
 const DRAIN: Duration = Duration::from_secs(100);
@@ -89,9 +89,9 @@ impl StartError {
 }
 
 /// What can judge a mail without a door, a store or a next hop.
-pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartError> {
+pub fn inspector(settings: &Settings, policies: &Path) -> Result<Inspector, StartError> {
     let files = policies::read(policies)?;
-    let house = policies::house(&files, policies, mode(settings, Timestamp::now()))?;
+    let ruleset = policies::ruleset(&files, policies, mode(settings, Timestamp::now()))?;
     let mx = match &settings.dns.fixed {
         Some(path) => MxResolver::new(settings.dns.server, static_hosts(path)?)?,
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
@@ -106,13 +106,13 @@ pub fn examiner(settings: &Settings, policies: &Path) -> Result<Examiner, StartE
         },
         ..worker::Settings::new(executable)
     };
-    Ok(Examiner {
-        house: ArcSwap::from_pointee(house),
+    Ok(Inspector {
+        ruleset: ArcSwap::from_pointee(ruleset),
         mx,
         workers: Arc::new(Workers::new(workers)),
         budget: mime::Budget::default(),
-        patience: settings.limits.inspection,
-        room: Room::new(settings.limits.reading),
+        timeout: settings.limits.inspection,
+        memory: MemoryBudget::new(settings.limits.reading),
     })
 }
 
@@ -131,9 +131,9 @@ pub fn unread(settings: &Settings) -> Option<&'static str> {
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
 pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
-    let (mut faults, mut remarks, house) = rehearsed(&settings.policies.path);
-    if let Some(house) = house {
-        let own = |to: &&Mailbox| house.policy.lists.is_own(to, Timestamp::now());
+    let (mut faults, mut remarks, ruleset) = rehearsed(&settings.policies.path);
+    if let Some(ruleset) = ruleset {
+        let own = |to: &&Mailbox| ruleset.policy.lists.is_own(to, Timestamp::now());
         let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
         remarks.extend(elsewhere.map(|to| {
             format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
@@ -156,11 +156,11 @@ pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<String>) {
     (faults, remarks)
 }
 
-fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<House>) {
+fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<Ruleset>) {
     let read = policies::read(folder)
-        .and_then(|files| policies::house(&files, folder, policy::Mode::Enforce).map(|house| (files, house)));
+        .and_then(|files| policies::ruleset(&files, folder, policy::Mode::Enforce).map(|ruleset| (files, ruleset)));
     match read {
-        Ok((files, house)) => (Vec::new(), policies::remarks(&files, &house), Some(house)),
+        Ok((files, ruleset)) => (Vec::new(), policies::remarks(&files, &ruleset), Some(ruleset)),
         Err(error) => (vec![error.into()], Vec::new(), None),
     }
 }
@@ -205,7 +205,7 @@ impl Gateway {
     pub async fn start(loaded: &Loaded, log: Log) -> Result<Gateway, StartError> {
         let settings = loaded.settings.clone();
         let metrics = Arc::new(Metrics::default());
-        let examiner = examiner(&settings, &settings.policies.path)?;
+        let inspector = inspector(&settings, &settings.policies.path)?;
         let tls = tls::inward(&settings.smtp)?;
         let hop = Arc::new(NextHop::new(next_hop_settings(&settings)?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
@@ -217,7 +217,7 @@ impl Gateway {
         let pages = pages(&settings).await?;
 
         let pipeline = Arc::new(Pipeline {
-            examiner,
+            inspector,
             journal: store.journal(),
             store: store.clone(),
             limits: Counters::new(DefaultClock::default()),
@@ -288,7 +288,7 @@ impl Gateway {
         }
         let desk = Arc::new(desk::StoreDesk::new(store.clone()));
         self.tasks.spawn(control::serve(control, desk, Arc::new(accounts), self.stop.clone()));
-        let outbox = Outbox::new(store.clone(), self.road()?, Arc::new(Timestamp::now));
+        let outbox = Outbox::new(store.clone(), self.route()?, Arc::new(Timestamp::now));
         self.tasks.spawn(outbox.run(self.stop_later.clone()));
 
         // The milter door hands mail back: without an SMTP door nothing waits for the next hop.
@@ -334,45 +334,51 @@ impl Gateway {
         Ok(())
     }
 
-    fn road(&self) -> Result<Road, StartError> {
+    fn route(&self) -> Result<ReleaseRoute, StartError> {
         let hop = self.settings.release.as_ref().unwrap_or(&self.settings.next_hop.hop);
         let tls = match tls::outward(&self.settings.next_hop.tls)? {
-            next_hop::Tls::Off => RoadTls::Off,
-            next_hop::Tls::Opportunistic(connector) => RoadTls::Opportunistic(connector),
-            next_hop::Tls::Required(connector) => RoadTls::Required(connector),
-            next_hop::Tls::Verified(connector) => RoadTls::Verified(connector),
+            next_hop::Tls::Off => RouteTls::Off,
+            next_hop::Tls::Opportunistic(connector) => RouteTls::Opportunistic(connector),
+            next_hop::Tls::Required(connector) => RouteTls::Required(connector),
+            next_hop::Tls::Verified(connector) => RouteTls::Verified(connector),
         };
         // The name belongs to the next hop; another machine has its own.
         let tls_name = self.settings.next_hop.tls.name.clone().filter(|_| *hop == self.settings.next_hop.hop);
-        Ok(Road { to: address(hop), tls, tls_name, lmtp: hop.is_lmtp(), host: self.settings.smtp.hostname.clone() })
+        Ok(ReleaseRoute {
+            to: address(hop),
+            tls,
+            tls_name,
+            lmtp: hop.is_lmtp(),
+            host: self.settings.smtp.hostname.clone(),
+        })
     }
 
     /// Puts the policy's limits in force, and says which policy it is.
     fn put_in_force(&self) {
-        let house = self.pipeline.examiner.house.load();
-        self.pipeline.limits.adopt(&house.policy.limits);
-        self.metrics.set_policy_version(&house.policy.version.to_string());
-        self.metrics.observing.set(i64::from(house.policy.mode.observes(Timestamp::now())));
+        let ruleset = self.pipeline.inspector.ruleset.load();
+        self.pipeline.limits.adopt(&ruleset.policy.limits);
+        self.metrics.set_policy_version(&ruleset.policy.version.to_string());
+        self.metrics.observing.set(i64::from(ruleset.policy.mode.observes(Timestamp::now())));
         let language = &self.settings.notices.language;
-        if !house.policy.notices.languages().any(|known| known == language) {
+        if !ruleset.policy.notices.languages().any(|known| known == language) {
             tracing::warn!(language, "policies/notices has no texts in the language of [notices]: others stand in");
         }
-        loud(house.policy.mode, Timestamp::now());
+        loud(ruleset.policy.mode, Timestamp::now());
     }
 
     /// Reads policies and certificates anew. What is broken is refused with the reason, and the old stays.
     pub fn reload(&self) {
         let policies = &self.settings.policies.path;
         let fresh = policies::read(policies)
-            .and_then(|files| policies::house(&files, policies, mode(&self.settings, Timestamp::now())));
+            .and_then(|files| policies::ruleset(&files, policies, mode(&self.settings, Timestamp::now())));
         let tls = tls::inward(&self.settings.smtp);
         match (fresh, tls) {
-            (Ok(house), Ok(tls)) => {
-                self.pipeline.examiner.house.store(Arc::new(house));
+            (Ok(ruleset), Ok(tls)) => {
+                self.pipeline.inspector.ruleset.store(Arc::new(ruleset));
                 self.smtp.tls.store(tls);
                 self.metrics.reloads.add(1);
                 self.put_in_force();
-                tracing::info!(policy = %self.pipeline.examiner.house.load().policy.version, "reloaded");
+                tracing::info!(policy = %self.pipeline.inspector.ruleset.load().policy.version, "reloaded");
             }
             (fresh, tls) => {
                 self.metrics.reloads_refused.add(1);

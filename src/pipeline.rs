@@ -3,7 +3,7 @@
 //!
 //! What must not live here: sockets and protocols (`listen`, `deliver`), SQL (`store`), or any opinion (`policy`).
 //!
-//! How it fails: a [`Fault`] is ours and becomes a 4xx in one place; a 2xx is answered only when every copy is
+//! How it fails: a [`PipelineError`] is ours and becomes a 4xx in one place; a 2xx is answered only when every copy is
 //! onward or durable (RFC 5321 §6.1; promises 1 and 2 of the architecture).
 //!
 //! Standards: RFC 5321 §4.1.1.4 (one reply for all recipients), decisions D1, D2, D4, D11, D12 and D17.
@@ -18,7 +18,7 @@ pub mod limits;
 pub mod notice;
 mod recent;
 mod record;
-mod room;
+mod memory_budget;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
-pub use room::Room;
+pub use memory_budget::MemoryBudget;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::task::TaskTracker;
 
@@ -41,29 +41,29 @@ use crate::policy::limits::{Addressed, Party};
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{Policy, Question, class_judged};
 use crate::store::{Journal, Store, StoreError};
-use crate::worker::{WorkerFault, Workers};
+use crate::worker::{WorkerError, Workers};
 
 /// Policies as loaded, with the detectors built from their words and lists. Replaced as a whole at a reload.
-pub struct House {
+pub struct Ruleset {
     pub policy: Policy,
     pub detectors: Detectors,
 }
 
 /// What opens and looks: enough to judge a mail, nothing to act with (`scan`, `test`).
-pub struct Examiner {
-    pub house: ArcSwap<House>,
+pub struct Inspector {
+    pub ruleset: ArcSwap<Ruleset>,
     pub mx: MxResolver,
     pub workers: Arc<Workers>,
     pub budget: mime::Budget,
     /// From the final dot to the verdict (decision D4).
-    pub patience: Duration,
+    pub timeout: Duration,
     /// Memory for reading, shared by all messages.
-    pub room: Room,
+    pub memory: MemoryBudget,
 }
 
 /// The whole path.
 pub struct Pipeline {
-    pub examiner: Examiner,
+    pub inspector: Inspector,
     pub store: Store,
     pub journal: Journal,
     pub limits: Counters,
@@ -77,30 +77,30 @@ pub struct Pipeline {
 
 /// Ours: nothing a client, a mail or a next hop did.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum PipelineError {
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
-    Worker(#[from] WorkerFault),
+    Worker(#[from] WorkerError),
     #[error("the task of a transaction died")]
     Task,
     #[error("no memory for reading became free in time")]
-    Room,
+    Memory,
 }
 
-impl Fault {
+impl PipelineError {
     /// The one place where a fault of ours becomes a reply: never a silent pass (promise 2).
     fn into_reply(self) -> Reply {
         tracing::error!(fault = %self, "mail deferred");
         match self {
-            Fault::Room => reply::NO_MEMORY.reply(),
+            PipelineError::Memory => reply::NO_MEMORY.reply(),
             _ => reply::OUR_FAULT.reply(),
         }
     }
 }
 
 /// Everything known about one mail once it is judged.
-pub struct Examined {
+pub struct Judged {
     pub message: Message,
     pub sender: Sender,
     pub recipients: Vec<Recipient>,
@@ -109,7 +109,7 @@ pub struct Examined {
     pub verdicts: Verdicts,
     pub policy: String,
     /// The memory that all this takes.
-    _place: room::Place,
+    _reserved: memory_budget::Reserved,
 }
 
 /// What became of one recipient's copy.
@@ -169,7 +169,7 @@ impl Outcome {
 /// A mail that has gone the whole path, for the log line and the counters.
 pub struct Processed {
     pub mail: Mail,
-    pub examined: Option<Examined>,
+    pub judged: Option<Judged>,
     pub outcome: Outcome,
 }
 
@@ -182,10 +182,10 @@ impl Pipeline {
         if self.limits.is_empty() {
             return Ok(Reservation::default());
         }
-        let house = self.examiner.house.load();
-        let sender = gather::sender(from, client, &house.policy.units);
-        let party = Party::new(client.address, client.login.as_deref(), &sender, &house.policy);
-        self.limits.begin(&party, house.policy.mode.observes(now))
+        let ruleset = self.inspector.ruleset.load();
+        let sender = gather::sender(from, client, &ruleset.policy.units);
+        let party = Party::new(client.address, client.login.as_deref(), &sender, &ruleset.policy);
+        self.limits.begin(&party, ruleset.policy.mode.observes(now))
     }
 
     /// Takes one mail the whole way. The onward road comes back for the next transaction. What `reserved` holds is
@@ -196,26 +196,26 @@ impl Pipeline {
         mut reserved: Reservation,
         onward: O,
     ) -> (Processed, O) {
-        let examined = self.examiner.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
-        match examined {
-            Ok(examined) => {
-                let addressed = self.addressed(&examined, reserved.asks_lists(), mail.received);
-                let (mail, examined, mut outcome, onward) = match reserved.addressed(&addressed) {
-                    Ok(()) => self.act(mail, examined, onward).await,
-                    Err(exceeded) => refuse(exceeded, mail, examined, onward).await,
+        let judged = self.inspector.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
+        match judged {
+            Ok(judged) => {
+                let addressed = self.addressed(&judged, reserved.asks_lists(), mail.received);
+                let (mail, judged, mut outcome, onward) = match reserved.addressed(&addressed) {
+                    Ok(()) => self.act(mail, judged, onward).await,
+                    Err(exceeded) => refuse(exceeded, mail, judged, onward).await,
                 };
                 outcome.onward_tls = onward.tls().cloned();
                 if outcome.reply.is_positive() && !outcome.repeat {
                     reserved.keep();
                 }
-                self.record(&mail, &examined, &outcome);
-                (Processed { mail, examined: Some(examined), outcome }, onward)
+                self.record(&mail, &judged, &outcome);
+                (Processed { mail, judged: Some(judged), outcome }, onward)
             }
             Err(fault) => {
                 let mut onward = onward;
                 onward.abandon().await;
                 let outcome = Outcome::nothing(fault.into_reply(), &mail);
-                (Processed { mail, examined: None, outcome }, onward)
+                (Processed { mail, judged: None, outcome }, onward)
             }
         }
     }
@@ -223,13 +223,13 @@ impl Pipeline {
 
 impl Pipeline {
     /// Each recipient as limits see it: the class is that of the rules.
-    fn addressed(&self, examined: &Examined, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
-        let house = self.examiner.house.load();
+    fn addressed(&self, judged: &Judged, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
+        let ruleset = self.inspector.ruleset.load();
         let addressed = |recipient: &Recipient| {
-            let class = class_judged(recipient, &examined.findings);
-            Addressed::new(class, recipient.mailbox.as_ref(), by_list, &house.policy, instant)
+            let class = class_judged(recipient, &judged.findings);
+            Addressed::new(class, recipient.mailbox.as_ref(), by_list, &ruleset.policy, instant)
         };
-        examined.recipients.iter().map(addressed).collect()
+        judged.recipients.iter().map(addressed).collect()
     }
 }
 
@@ -237,15 +237,15 @@ impl Pipeline {
 async fn refuse<O: Onward>(
     exceeded: Exceeded,
     mail: Mail,
-    examined: Examined,
+    judged: Judged,
     mut onward: O,
-) -> (Mail, Examined, Outcome, O) {
+) -> (Mail, Judged, Outcome, O) {
     onward.abandon().await;
     let outcome = Outcome { limit: Some(exceeded.limit.clone()), ..Outcome::nothing(exceeded.at_end(), &mail) };
-    (mail, examined, outcome, onward)
+    (mail, judged, outcome, onward)
 }
 
-impl Examiner {
+impl Inspector {
     /// Reads, gathers, inspects and judges. Pure but for the look-ups of MX hosts and the opening of documents.
     pub async fn examine(
         &self,
@@ -253,17 +253,17 @@ impl Examiner {
         client: &Client,
         content: &[u8],
         instant: Timestamp,
-    ) -> Result<Examined, Fault> {
-        let house = self.house.load_full();
+    ) -> Result<Judged, PipelineError> {
+        let ruleset = self.ruleset.load_full();
         let began = Instant::now();
         // Some of the time; what is left must do for reading.
-        let mut place = self.room.take(content.len(), self.patience / 3).await?;
-        let is_late = || began.elapsed() >= self.patience;
+        let mut reserved = self.memory.take(content.len(), self.timeout / 3).await?;
+        let is_late = || began.elapsed() >= self.timeout;
         // Never fails: a defect is evidence.
         let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
-        let sender = gather::sender(&envelope.reverse_path, client, &house.policy.units);
-        let recipients = self.classify(&house.policy, envelope, instant, began).await;
-        let opened = self.open_documents(&message, began + self.patience).await?;
+        let sender = gather::sender(&envelope.reverse_path, client, &ruleset.policy.units);
+        let recipients = self.classify(&ruleset.policy, envelope, instant, began).await;
+        let opened = self.open_documents(&message, began + self.timeout).await?;
         let (texts, ended) = aside(content.len(), || text::gather_until(&message, &opened, &Stop::when(&is_late)));
         if let Some(ended) = ended {
             message.exceeded = Some(ended);
@@ -275,11 +275,11 @@ impl Examiner {
             message: &message,
             texts: &texts,
             opened: &opened,
-            people: &house.policy.people,
+            people: &ruleset.policy.people,
         };
         // Facts, no opinions.
-        let findings = aside(content.len(), || house.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
-        let verdicts = house.policy.judge(&Question {
+        let findings = aside(content.len(), || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
+        let verdicts = ruleset.policy.judge(&Question {
             sender: &sender,
             recipients: &recipients,
             findings: &findings,
@@ -288,9 +288,9 @@ impl Examiner {
             sealed: mime::is_signed_or_encrypted(&message),
             instant,
         }); // one per recipient
-        let policy = house.policy.version.to_string();
-        self.room.shrink(&mut place, content.len());
-        Ok(Examined { message, sender, recipients, opened, findings, verdicts, policy, _place: place })
+        let policy = ruleset.policy.version.to_string();
+        self.memory.shrink(&mut reserved, content.len());
+        Ok(Judged { message, sender, recipients, opened, findings, verdicts, policy, _reserved: reserved })
     }
 }
 
@@ -302,7 +302,7 @@ fn aside<T>(size: usize, work: impl FnOnce() -> T) -> T {
     if size > LARGE && threads() { tokio::task::block_in_place(work) } else { work() }
 }
 
-impl Examined {
+impl Judged {
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
         self.findings.iter().any(|f| f.kind == crate::detect::Kind::PrivateCorrespondence)

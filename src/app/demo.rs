@@ -44,7 +44,7 @@ pub enum DemoError {
     #[error("the demonstration's next hop cannot listen: {0}")]
     NextHop(io::Error),
     #[error("the demonstration's settings are not in order: {0}")]
-    Settings(config::Faults),
+    Settings(config::SettingsErrors),
     #[error("the log cannot be started: {0}")]
     Log(io::Error),
     #[error(transparent)]
@@ -152,8 +152,8 @@ impl Demo {
 
     /// The log names the rule; the policy in force knows its reason.
     fn explained(&self, copy: Copy) -> Copy {
-        let house = self.gateway.pipeline.examiner.house.load();
-        let reason = copy.rule.as_deref().and_then(|rule| house.policy.rules.get(rule)).map(|r| r.reason.clone());
+        let ruleset = self.gateway.pipeline.inspector.ruleset.load();
+        let reason = copy.rule.as_deref().and_then(|rule| ruleset.policy.rules.get(rule)).map(|r| r.reason.clone());
         Copy { reason, ..copy }
     }
 }

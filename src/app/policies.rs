@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The policy folder, from the disk to a house that judges.
+//! The policy folder, from the disk to a ruleset that judges.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError};
-use crate::pipeline::House;
-use crate::policy::fault::source;
-use crate::policy::{Fault, Faults, Mode, Policy};
+use crate::pipeline::Ruleset;
+use crate::policy::error::source;
+use crate::policy::{Mode, Policy, PolicyError, PolicyErrors};
 
 /// Why policies cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,14 +18,14 @@ pub enum PoliciesError {
     #[error("the policies in {0} hold more than {1} files or {2} bytes")]
     TooMuch(PathBuf, usize, u64),
     #[error("the policies in {0} are not in order:\n{1}")]
-    Faults(PathBuf, Faults),
+    PolicyErrors(PathBuf, PolicyErrors),
 }
 
 impl PoliciesError {
     /// The fault as a person at a terminal wants it: with the lines it is about, drawn.
     pub fn report(&self, colour: bool) -> String {
         match self {
-            PoliciesError::Faults(folder, faults) => {
+            PoliciesError::PolicyErrors(folder, faults) => {
                 format!("the policies in {} are not in order:\n{}", folder.display(), faults.report(colour))
             }
             other => format!("{other}\n"),
@@ -34,15 +34,15 @@ impl PoliciesError {
 }
 
 /// What works in a policy folder but deserves a second look, a sentence each.
-pub fn remarks(files: &BTreeMap<String, Vec<u8>>, house: &House) -> Vec<String> {
+pub fn remarks(files: &BTreeMap<String, Vec<u8>>, ruleset: &Ruleset) -> Vec<String> {
     let mut remarks = Vec::new();
-    if house.policy.lists.own_domains().is_empty() {
+    if ruleset.policy.lists.own_domains().is_empty() {
         remarks.push(
             "domains/own.list names no domain: nobody is one of yours, so nobody may send; write one domain a line"
                 .to_owned(),
         );
     }
-    let unnamed: Vec<&str> = house.policy.units.unnamed().collect();
+    let unnamed: Vec<&str> = ruleset.policy.units.unnamed().collect();
     if let Some(first) = unnamed.first() {
         remarks.push(format!(
             "units/people.csv: {} of its units stand in no file of units, such as `{first}`; write [unit.\"{first}\"] into \
@@ -50,7 +50,7 @@ pub fn remarks(files: &BTreeMap<String, Vec<u8>>, house: &House) -> Vec<String> 
             unnamed.len()
         ));
     }
-    for rule in house.policy.rules.iter() {
+    for rule in ruleset.policy.rules.iter() {
         let Some(notice) = &rule.notice else { continue };
         // French is the language every notice has; the others are fallen back from.
         let text = format!("notices/fr/{notice}.md");
@@ -103,7 +103,7 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
 }
 
 /// Checks the files as a whole and builds the detectors from their words and lists.
-pub fn house(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<House, PoliciesError> {
+pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<Ruleset, PoliciesError> {
     let loaded = Policy::load(files);
     let mut texts: Vec<(&str, String)> = files
         .iter()
@@ -121,19 +121,19 @@ pub fn house(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Re
             let mut faults = policy.err().map(|faults| faults.0).unwrap_or_default();
             let text = |path: &str| texts.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text);
             faults.extend(markings.err().into_iter().flatten().map(|error| vocabulary(&error, text(&error.file))));
-            return Err(PoliciesError::Faults(folder.to_owned(), Faults(faults)));
+            return Err(PoliciesError::PolicyErrors(folder.to_owned(), PolicyErrors(faults)));
         }
     };
     let services = policy.lists.services();
     let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
     let lookalikes = Lookalikes::new(policy.imitable());
     let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes);
-    Ok(House { policy, detectors })
+    Ok(Ruleset { policy, detectors })
 }
 
 /// A fault of a file of markings, as the others are told.
-fn vocabulary(error: &VocabularyError, text: &str) -> Fault {
-    let fault = Fault::at(&source(&error.file, text), error.span.clone(), error.message.clone());
+fn vocabulary(error: &VocabularyError, text: &str) -> PolicyError {
+    let fault = PolicyError::at(&source(&error.file, text), error.span.clone(), error.message.clone());
     // "unknown field `rnak`, expected one of `id`, `rank`, …": the reader of TOML names every field in backticks.
     let mut named = error.message.split('`').skip(1).step_by(2);
     match named.next().filter(|_| error.message.starts_with("unknown field")) {

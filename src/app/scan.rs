@@ -13,7 +13,7 @@ use crate::detect::Finding;
 use crate::document::Extract;
 use crate::mail::{Client, Envelope, ForwardPath, Parameters, Recipient, ReversePath};
 use crate::mime::Body;
-use crate::pipeline::{Examined, Examiner, Fault};
+use crate::pipeline::{Inspector, Judged, PipelineError};
 use crate::policy::verdict::{Disposition, Verdict};
 use crate::policy::{class_judged, class_word};
 
@@ -188,28 +188,28 @@ fn addresses(group: &Address<'_>) -> Vec<String> {
     group.iter().filter_map(|a| a.address()).map(str::to_owned).collect()
 }
 
-impl Examiner {
+impl Inspector {
     /// Judges one message as if it were sent now.
-    pub async fn scan(&self, source: &Source, envelope: &Envelope, now: Timestamp) -> Result<Report, Fault> {
+    pub async fn scan(&self, source: &Source, envelope: &Envelope, now: Timestamp) -> Result<Report, PipelineError> {
         let began = Instant::now();
-        let examined = self.examine(envelope, &Client::default(), &source.content, now).await?;
+        let judged = self.examine(envelope, &Client::default(), &source.content, now).await?;
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Ok(report(&source.name, envelope, examined, elapsed_us))
+        Ok(report(&source.name, envelope, judged, elapsed_us))
     }
 }
 
-fn report(name: &str, envelope: &Envelope, examined: Examined, elapsed_us: u64) -> Report {
+fn report(name: &str, envelope: &Envelope, judged: Judged, elapsed_us: u64) -> Report {
     let mut notices: Vec<String> = Vec::new();
     let mut recipients = Vec::new();
-    let judged = envelope.recipients.iter().zip(&examined.recipients).zip(&examined.verdicts.0);
-    for ((recipient, class), judgement) in judged {
+    let copies = envelope.recipients.iter().zip(&judged.recipients).zip(&judged.verdicts.0);
+    for ((recipient, class), judgement) in copies {
         let because = judgement.verdict.because();
         for reason in because.into_iter().flat_map(|b| b.iter()) {
             notices.extend(reason.notice.clone().filter(|n| !notices.contains(n)));
         }
         recipients.push(ReportRecipient {
             address: recipient.path.to_string(),
-            class: class_word(class_judged(class, &examined.findings)),
+            class: class_word(class_judged(class, &judged.findings)),
             disposition: judgement.verdict.disposition(),
             rules: because.map(|b| b.rules().map(str::to_owned).collect()).unwrap_or_default(),
             reasons: because.map(|b| b.iter().map(|r| r.text.clone()).collect()).unwrap_or_default(),
@@ -221,26 +221,26 @@ fn report(name: &str, envelope: &Envelope, examined: Examined, elapsed_us: u64) 
             from: envelope.reverse_path.to_string(),
             to: envelope.recipients.iter().map(|r| r.path.to_string()).collect(),
         },
-        disposition: examined.strongest(),
+        disposition: judged.strongest(),
         recipients,
-        parts: parts(&examined),
-        findings: examined.findings,
+        parts: parts(&judged),
+        findings: judged.findings,
         notices,
         elapsed_us,
     }
 }
 
 /// Leaves of the tree, and what documents hold inside.
-fn parts(examined: &Examined) -> Vec<ReportPart> {
+fn parts(judged: &Judged) -> Vec<ReportPart> {
     let mut all = Vec::new();
-    for (index, part) in examined.message.parts.iter().enumerate() {
+    for (index, part) in judged.message.parts.iter().enumerate() {
         let size = match &part.body {
             Body::Multipart => continue,
             Body::Text { text, .. } => text.len(),
             Body::Attachment(bytes) => bytes.len(),
             Body::Message(_) => part.range.as_ref().map_or(0, |r| r.len()),
         };
-        let opened = examined.opened.iter().find(|o| o.part == index).map(|o| &*o.extract);
+        let opened = judged.opened.iter().find(|o| o.part == index).map(|o| &*o.extract);
         all.push(ReportPart {
             path: part.path.clone(),
             name: part.name.clone(),
@@ -275,9 +275,9 @@ pub fn is_held_back(report: &Report) -> bool {
 }
 
 /// What happened to each recipient, for the policy tests.
-pub fn became(envelope: &Envelope, examined: &Examined) -> Vec<(String, Disposition, Vec<String>)> {
+pub fn became(envelope: &Envelope, judged: &Judged) -> Vec<(String, Disposition, Vec<String>)> {
     let rules =
         |verdict: &Verdict| verdict.because().map(|b| b.rules().map(str::to_owned).collect()).unwrap_or_default();
-    let each = envelope.recipients.iter().zip(&examined.verdicts.0);
+    let each = envelope.recipients.iter().zip(&judged.verdicts.0);
     each.map(|(r, j)| (r.path.to_string(), j.verdict.disposition(), rules(&j.verdict))).collect()
 }

@@ -51,7 +51,7 @@ pub(super) async fn watch(watched: Watched) {
             watched.hop_away.store(hop.answers().await.is_err(), Ordering::Relaxed);
         }
         let metrics = &watched.metrics;
-        let observes = watched.pipeline.examiner.house.load().policy.mode.observes(Timestamp::now());
+        let observes = watched.pipeline.inspector.ruleset.load().policy.mode.observes(Timestamp::now());
         if metrics.observing.get() == 1 && !observes {
             tracing::warn!("the time of observing is over: from now on policies bind");
         }
@@ -87,7 +87,7 @@ pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: Cancellat
             _ = seal.tick() => {
                 // The first beat is at the start, where it has just been said.
                 if std::mem::replace(&mut started, true) {
-                    loud(pipeline.examiner.house.load().policy.mode, Timestamp::now());
+                    loud(pipeline.inspector.ruleset.load().policy.mode, Timestamp::now());
                 }
                 match store.audit_head().await {
                     Ok(head) => tracing::info!(%head, "audit sealed"),

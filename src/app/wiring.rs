@@ -8,7 +8,7 @@ use super::{StartError, tls};
 use crate::config::Settings;
 use crate::deliver::connection::OurName;
 use crate::deliver::next_hop;
-use crate::deliver::outbox::Address;
+use crate::deliver::outbox::HopAddress;
 use crate::deliver::settings::Hop;
 use crate::listen::{milter, smtp};
 use crate::mail::Mailbox;
@@ -86,14 +86,14 @@ pub(super) fn next_hop_settings(settings: &Settings) -> Result<next_hop::Setting
         pool: hop.pool.size,
         idle: hop.pool.idle,
         connect: hop.connect,
-        patience: hop.reply,
+        timeout: hop.reply,
     })
 }
 
-pub(super) fn address(hop: &Hop) -> Address {
+pub(super) fn address(hop: &Hop) -> HopAddress {
     match hop {
-        Hop::LmtpUnix(path) => Address::Unix(path.clone()),
-        Hop::Smtp { host, port } | Hop::LmtpTcp { host, port } => Address::Tcp(join(host, *port)),
+        Hop::LmtpUnix(path) => HopAddress::Unix(path.clone()),
+        Hop::Smtp { host, port } | Hop::LmtpTcp { host, port } => HopAddress::Tcp(join(host, *port)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::app::StartError;
-use crate::config::{Fault, Faults, draw};
+use crate::config::{SettingsError, SettingsErrors, draw};
 
 /// Whether standard error may be coloured.
 pub fn colour() -> bool {
@@ -24,11 +24,11 @@ pub fn error(text: impl Display) {
     let _ = writeln!(io::stderr(), "octroi: {text}");
 }
 
-pub fn faults(faults: &Faults) {
+pub fn faults(faults: &SettingsErrors) {
     drawn(&faults.draw(colour()));
 }
 
-/// Faults as another room has drawn them.
+/// SettingsErrors as another room has drawn them.
 pub fn drawn(faults: &str) {
     let _ = io::stderr().write_all(faults.as_bytes());
 }
@@ -38,7 +38,7 @@ pub fn start_error(error: &StartError) {
     let _ = write!(io::stderr(), "octroi: {}", error.report(colour()));
 }
 
-pub fn warnings(warnings: &[Fault]) {
+pub fn warnings(warnings: &[SettingsError]) {
     let _ = io::stderr().write_all(draw(warnings, colour()).as_bytes());
 }
 

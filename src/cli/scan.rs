@@ -57,12 +57,12 @@ fn scan(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let policies = args.policies.as_deref().unwrap_or(&settings.policies.path);
     let (mut held_back, mut unreadable) = (false, false);
     super::runtime()?.block_on(async {
-        let examiner = app::examiner(settings, policies)?;
+        let inspector = app::inspector(settings, policies)?;
         for source in app::scan::sources(&args.files) {
             let judged = match source {
                 Ok(source) => match app::scan::envelope(&source.content, args.from.as_deref(), &args.to) {
                     Ok(envelope) => {
-                        let judged = examiner.scan(&source, &envelope, Timestamp::now()).await;
+                        let judged = inspector.scan(&source, &envelope, Timestamp::now()).await;
                         judged.map_err(|e| (source.name, e.to_string()))
                     }
                     Err(error) => Err((source.name, error)),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::print;
 use crate::app;
 use crate::mail::Client;
-use crate::policy::Faults;
+use crate::policy::PolicyErrors;
 use crate::policy::case::{self, Case};
 
 /// Runs the tests of the policies: every case in policies/tests
@@ -32,16 +32,16 @@ fn test(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let files = app::read_policies(policies)?;
     let cases = cases(&files)?;
     let runtime = super::runtime()?;
-    let examiner = runtime.block_on(async { app::examiner(&loaded.settings, policies) })?;
+    let inspector = runtime.block_on(async { app::inspector(&loaded.settings, policies) })?;
     let report = case::run(&cases, |case| {
         let path = format!("tests/mail/{}", case.mail);
         let content = files.get(&path).ok_or_else(|| format!("there is no {path}"))?;
         let envelope = app::scan::envelope_of(case.from.clone(), case.to.clone());
         let at = case.at.unwrap_or_else(Timestamp::now);
-        let examined = runtime
-            .block_on(examiner.examine(&envelope, &Client::default(), content, at))
+        let judged = runtime
+            .block_on(inspector.examine(&envelope, &Client::default(), content, at))
             .map_err(|fault| fault.to_string())?;
-        Ok(app::scan::became(&envelope, &examined))
+        Ok(app::scan::became(&envelope, &judged))
     });
     print::line(&report)?;
     Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -56,5 +56,5 @@ fn cases(files: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Vec<Case>> {
             Err(more) => faults.extend(more),
         }
     }
-    if faults.is_empty() { Ok(cases) } else { anyhow::bail!("{}", Faults(faults)) }
+    if faults.is_empty() { Ok(cases) } else { anyhow::bail!("{}", PolicyErrors(faults)) }
 }

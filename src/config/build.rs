@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Faults, Place, Source};
+use super::error::{Place, SettingsError, SettingsErrors, Source};
 use super::keys;
 use super::read::{ByteSize, FileUrl, Language, Page, Setting, SqliteUrl, WebAddress};
 use super::values::{Entry, Values};
@@ -19,12 +19,17 @@ use crate::listen::settings::{
 use crate::mail::Domain;
 
 /// Builds the settings; `faults` are those already found.
-pub fn build(values: Values, source: Source, base: &Path, faults: Vec<Fault>) -> Result<Loaded, Faults> {
+pub fn build(
+    values: Values,
+    source: Source,
+    base: &Path,
+    faults: Vec<SettingsError>,
+) -> Result<Loaded, SettingsErrors> {
     let mut reader = Reader { values, source, base: base.to_owned(), faults, warnings: Vec::new() };
     let settings = reader.settings();
     reader.check(&settings);
     if !reader.faults.is_empty() {
-        return Err(Faults(reader.faults));
+        return Err(SettingsErrors(reader.faults));
     }
     let places = Places::new(reader.values.entries, reader.source);
     Ok(Loaded { settings, warnings: reader.warnings, file: None, places })
@@ -34,14 +39,14 @@ pub(super) struct Reader {
     pub(super) values: Values,
     source: Source,
     base: PathBuf,
-    pub(super) faults: Vec<Fault>,
-    pub(super) warnings: Vec<Fault>,
+    pub(super) faults: Vec<SettingsError>,
+    pub(super) warnings: Vec<SettingsError>,
 }
 
 // Reading one key.
 impl Reader {
-    pub(super) fn fault_at(&self, place: &Place, text: impl Into<String>, help: impl Into<String>) -> Fault {
-        Fault::new(place, Some(&self.source), text, help)
+    pub(super) fn fault_at(&self, place: &Place, text: impl Into<String>, help: impl Into<String>) -> SettingsError {
+        SettingsError::new(place, Some(&self.source), text, help)
     }
 
     pub(super) fn place(&self, path: &str) -> Place {
@@ -66,7 +71,12 @@ impl Reader {
                 Ok(value) => read.push(value),
                 Err(error) => {
                     let help = format!("for example: {example}");
-                    self.faults.push(Fault::new(&item.place, Some(&self.source), format!("{path}: {error}"), help));
+                    self.faults.push(SettingsError::new(
+                        &item.place,
+                        Some(&self.source),
+                        format!("{path}: {error}"),
+                        help,
+                    ));
                 }
             }
         }

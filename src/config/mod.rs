@@ -4,14 +4,14 @@
 //! What must not live here: any use of a setting. Rooms get their values from `app`; none of them reads a file or
 //! the environment for itself.
 //!
-//! How it fails: as [`Faults`], all of them at once, each with file, line, column and what to write instead. Nothing
+//! How it fails: as [`SettingsErrors`], all of them at once, each with file, line, column and what to write instead. Nothing
 //! starts with half of its settings.
 //!
 //! Standards: TOML 1.0; `contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains them.
 
 mod between;
 mod build;
-pub mod fault;
+pub mod error;
 pub mod keys;
 mod read;
 mod values;
@@ -28,7 +28,7 @@ use crate::listen::log;
 use crate::listen::settings::{MilterSettings, SmtpSettings};
 use crate::mail::Mailbox;
 
-pub use fault::{Fault, Faults, draw};
+pub use error::{SettingsError, SettingsErrors, draw};
 
 /// Everything the operator has set, checked and completed. Paths are relative to the working folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +151,7 @@ pub struct Cli {
 pub struct Loaded {
     pub settings: Settings,
     /// What works but deserves a second look.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<SettingsError>,
     /// Where they came from; `None` for the built-in defaults.
     pub file: Option<PathBuf>,
     places: verify::Places,
@@ -162,7 +162,7 @@ impl Loaded {
     ///
     /// # Errors
     /// Every missing or unreadable thing, each at the line that names it.
-    pub fn verify(&self) -> Result<(), Faults> {
+    pub fn verify(&self) -> Result<(), SettingsErrors> {
         verify::verify(&self.settings, &self.places)
     }
 }
@@ -176,10 +176,12 @@ pub fn default_file() -> Option<PathBuf> {
 ///
 /// # Errors
 /// A file that cannot be read, or every fault in it and in the environment.
-pub fn load(named: Option<&Path>) -> Result<Loaded, Faults> {
+pub fn load(named: Option<&Path>) -> Result<Loaded, SettingsErrors> {
     let file = named.map(Path::to_owned).or_else(default_file);
     let text = match &file {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| Faults::unreadable(path.clone(), &error))?,
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| SettingsErrors::unreadable(path.clone(), &error))?
+        }
         None => String::new(),
     };
     // A variable that is no UTF-8 is not ours or is a fault of another kind of value; it is read with replacement.
@@ -212,8 +214,8 @@ pub fn parse<'e>(
     text: &str,
     name: &Path,
     environment: impl Iterator<Item = (&'e str, &'e str)>,
-) -> Result<Loaded, Faults> {
-    let source = fault::Source::new(name, text);
+) -> Result<Loaded, SettingsErrors> {
+    let source = error::Source::new(name, text);
     let mut faults = Vec::new();
     let values = values::collect(text, &source, environment, &mut faults);
     build::build(values, source, name.parent().unwrap_or(Path::new("")), faults)

@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, Place, Source};
+use super::error::{Place, SettingsError, Source};
 use super::keys::{self, Key, Shape};
 use super::words::{listing, nearest};
 
@@ -46,7 +46,7 @@ pub fn collect<'e>(
     text: &str,
     source: &Source,
     environment: impl Iterator<Item = (&'e str, &'e str)>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<SettingsError>,
 ) -> Values {
     let mut walk = Walk { source, faults, values: Values::default() };
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -68,13 +68,13 @@ pub fn collect<'e>(
 
 struct Walk<'a> {
     source: &'a Source,
-    faults: &'a mut Vec<Fault>,
+    faults: &'a mut Vec<SettingsError>,
     values: Values,
 }
 
 impl Walk<'_> {
     fn fault(&mut self, span: Range<usize>, text: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(Fault::new(&Place::File(span), Some(self.source), text, help));
+        self.faults.push(SettingsError::new(&Place::File(span), Some(self.source), text, help));
     }
 
     fn section(&mut self, path: &str, table: &DeTable<'_>) {
@@ -167,7 +167,7 @@ impl Walk<'_> {
                 Some(near) => format!("did you mean {}?", variable_name(near)),
                 None => unknown_help(section, last),
             };
-            self.faults.push(Fault::new(&place, None, "no such setting", help));
+            self.faults.push(SettingsError::new(&place, None, "no such setting", help));
             return;
         };
         let texts = match key.shape {
@@ -182,7 +182,7 @@ impl Walk<'_> {
             }
             Err(error) => {
                 let help = "write items with commas between them, or a JSON list of texts: [\"one\", \"two\"]";
-                self.faults.push(Fault::new(&place, None, format!("this is no list: {error}"), help));
+                self.faults.push(SettingsError::new(&place, None, format!("this is no list: {error}"), help));
             }
         }
     }
@@ -208,7 +208,12 @@ impl Walk<'_> {
             }
             Err(error) => {
                 let help = r#"write {"root": {"account": "a.martin", "role": "reviewer"}}"#;
-                self.faults.push(Fault::new(place, None, format!("this is no table of accounts: {error}"), help));
+                self.faults.push(SettingsError::new(
+                    place,
+                    None,
+                    format!("this is no table of accounts: {error}"),
+                    help,
+                ));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::Settings;
-use super::fault::{Fault, Faults, Place, Source};
+use super::error::{Place, SettingsError, SettingsErrors, Source};
 use super::values::Entry;
 use crate::listen::settings::{InwardTlsMode, MilterAddress};
 
@@ -24,7 +24,7 @@ impl Places {
 }
 
 /// Looks at everything the settings name.
-pub fn verify(settings: &Settings, places: &Places) -> Result<(), Faults> {
+pub fn verify(settings: &Settings, places: &Places) -> Result<(), SettingsErrors> {
     let mut visit = Visit { places, faults: Vec::new() };
     visit.certificates(settings);
     visit.store(settings);
@@ -34,18 +34,18 @@ pub fn verify(settings: &Settings, places: &Places) -> Result<(), Faults> {
     }
     visit.milter_sockets(settings);
     visit.accounts(settings);
-    if visit.faults.is_empty() { Ok(()) } else { Err(Faults(visit.faults)) }
+    if visit.faults.is_empty() { Ok(()) } else { Err(SettingsErrors(visit.faults)) }
 }
 
 struct Visit<'a> {
     places: &'a Places,
-    faults: Vec<Fault>,
+    faults: Vec<SettingsError>,
 }
 
 impl Visit<'_> {
     fn fault(&mut self, path: &str, text: String, help: impl Into<String>) {
         let place = self.places.entries.get(path).unwrap_or(&Place::Default);
-        self.faults.push(Fault::new(place, Some(&self.places.source), format!("{path}: {text}"), help));
+        self.faults.push(SettingsError::new(place, Some(&self.places.source), format!("{path}: {text}"), help));
     }
 
     /// The file's text, up to 1 MiB: more than any certificate bundle that is meant for one server.

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::OnwardFault;
+use super::NextHopError;
 use super::stream::{Stream, negotiated};
 use crate::mail::reply::GREETING;
 use crate::mail::{Reply, Tls};
@@ -26,7 +26,7 @@ pub struct OurName {
 }
 
 /// A connection past its greeting; what it offers is known.
-pub struct Connection {
+pub struct NextHopConnection {
     stream: Stream,
     replies: ReplyReader,
     input: Box<[u8]>,
@@ -41,14 +41,14 @@ pub struct Connection {
     greeting: String,
 }
 
-impl Connection {
+impl NextHopConnection {
     /// Takes over a connected socket and reads its greeting (RFC 5321 §3.1).
-    pub(super) async fn greet(stream: Stream, patience: Duration) -> Result<Connection, OnwardFault> {
+    pub(super) async fn greet(stream: Stream, time_limit: Duration) -> Result<NextHopConnection, NextHopError> {
         if let Stream::Plain(stream) = &stream {
             // Nagle and a delayed acknowledgement cost 40 ms a reply.
-            stream.set_nodelay(true).map_err(|_| OnwardFault::Away)?;
+            stream.set_nodelay(true).map_err(|_| NextHopError::Away)?;
         }
-        let mut connection = Connection {
+        let mut connection = NextHopConnection {
             stream,
             replies: ReplyReader::default(),
             input: vec![0; 4096].into_boxed_slice(),
@@ -59,29 +59,29 @@ impl Connection {
             transactions: 0,
             greeting: String::new(),
         };
-        let greeting = connection.reply(patience).await?;
+        let greeting = connection.reply(time_limit).await?;
         if greeting.code != 220 {
-            return Err(OnwardFault::Away);
+            return Err(NextHopError::Away);
         }
         connection.greeting = greeting.lines.into_iter().next().unwrap_or_default();
         Ok(connection)
     }
 
     /// Says EHLO, or HELO where EHLO is unknown (RFC 5321 §3.2), and notes what is offered. LHLO has no elder.
-    pub(super) async fn hello(&mut self, us: &OurName, lmtp: bool, patience: Duration) -> Result<(), OnwardFault> {
+    pub(super) async fn hello(&mut self, us: &OurName, lmtp: bool, time_limit: Duration) -> Result<(), NextHopError> {
         let mut line = Vec::with_capacity(64);
-        client::write_hello(&mut line, lmtp, &us.name).map_err(|_| OnwardFault::Gibberish)?;
-        let mut answer = self.ask(&line, patience).await?;
+        client::write_hello(&mut line, lmtp, &us.name).map_err(|_| NextHopError::Gibberish)?;
+        let mut answer = self.ask(&line, time_limit).await?;
         if answer.is_permanent() && !lmtp {
-            answer = self.ask(format!("HELO {}\r\n", us.name).as_bytes(), patience).await?;
+            answer = self.ask(format!("HELO {}\r\n", us.name).as_bytes(), time_limit).await?;
         }
         if answer.code != 250 {
-            return Err(OnwardFault::Away);
+            return Err(NextHopError::Away);
         }
         let name = answer.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
         // Decision D6. A mail server beside us bears the system's name as we do while nobody gave us one of our own.
         if name.eq_ignore_ascii_case(&us.name) && (us.is_chosen || self.greeting.ends_with(GREETING.text)) {
-            return Err(OnwardFault::Loop);
+            return Err(NextHopError::Loop);
         }
         self.capabilities = Arc::new(Capabilities::from_ehlo(&answer));
         Ok(())
@@ -102,56 +102,57 @@ impl Connection {
         connector: &TlsConnector,
         name: ServerName<'static>,
         verified: bool,
-        patience: Duration,
-    ) -> Result<Connection, OnwardFault> {
-        let answer = self.ask(b"STARTTLS\r\n", patience).await?;
+        time_limit: Duration,
+    ) -> Result<NextHopConnection, NextHopError> {
+        let answer = self.ask(b"STARTTLS\r\n", time_limit).await?;
         // Anything that came after the reply in clear was injected (RFC 3207 §6).
         if answer.code != 220 || self.has_input() {
-            return Err(OnwardFault::Away);
+            return Err(NextHopError::Away);
         }
-        let Stream::Plain(stream) = self.stream else { return Err(OnwardFault::Away) };
-        let stream = timeout(patience, connector.connect(name, stream)).await.map_err(|_| OnwardFault::Away)?.map_err(
-            |error| {
+        let Stream::Plain(stream) = self.stream else { return Err(NextHopError::Away) };
+        let stream = timeout(time_limit, connector.connect(name, stream))
+            .await
+            .map_err(|_| NextHopError::Away)?
+            .map_err(|error| {
                 tracing::warn!(%error, "no TLS with the next hop");
-                OnwardFault::Away
-            },
-        )?;
+                NextHopError::Away
+            })?;
         let tls = negotiated(stream.get_ref().1, verified);
-        Ok(Connection { stream: Stream::Tls(Box::new(stream.into())), tls: Some(tls), ..self })
+        Ok(NextHopConnection { stream: Stream::Tls(Box::new(stream.into())), tls: Some(tls), ..self })
     }
 
-    pub(super) async fn ask(&mut self, command: &[u8], patience: Duration) -> Result<Reply, OnwardFault> {
+    pub(super) async fn ask(&mut self, command: &[u8], time_limit: Duration) -> Result<Reply, NextHopError> {
         self.write(command).await?;
-        self.reply(patience).await
+        self.reply(time_limit).await
     }
 
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), OnwardFault> {
-        self.stream.write_all(bytes).await.map_err(|_| OnwardFault::Lost)?;
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), NextHopError> {
+        self.stream.write_all(bytes).await.map_err(|_| NextHopError::Lost)?;
         self.flush().await
     }
 
     /// Two pieces in as few writes as the socket allows.
-    pub(super) async fn write_both(&mut self, first: &[u8], second: &[u8]) -> Result<(), OnwardFault> {
+    pub(super) async fn write_both(&mut self, first: &[u8], second: &[u8]) -> Result<(), NextHopError> {
         let mut sent = 0;
         while sent < first.len() {
             let pieces = [io::IoSlice::new(&first[sent..]), io::IoSlice::new(second)];
             match self.stream.write_vectored(&pieces).await {
-                Ok(0) | Err(_) => return Err(OnwardFault::Lost),
+                Ok(0) | Err(_) => return Err(NextHopError::Lost),
                 Ok(n) => sent += n,
             }
         }
         self.write(&second[sent - first.len()..]).await
     }
 
-    async fn flush(&mut self) -> Result<(), OnwardFault> {
+    async fn flush(&mut self) -> Result<(), NextHopError> {
         match self.stream {
             Stream::Plain(_) | Stream::Unix(_) | Stream::Gone => Ok(()),
-            Stream::Tls(_) => self.stream.flush().await.map_err(|_| OnwardFault::Lost),
+            Stream::Tls(_) => self.stream.flush().await.map_err(|_| NextHopError::Lost),
         }
     }
 
-    /// The next reply, waiting at most `patience` for each piece of it.
-    pub(super) async fn reply(&mut self, patience: Duration) -> Result<Reply, OnwardFault> {
+    /// The next reply, waiting at most `time_limit` for each piece of it.
+    pub(super) async fn reply(&mut self, time_limit: Duration) -> Result<Reply, NextHopError> {
         loop {
             match self.replies.feed(&self.input[self.taken..self.filled]) {
                 Ok((used, reply)) => {
@@ -160,11 +161,11 @@ impl Connection {
                         return Ok(reply);
                     }
                 }
-                Err(_) => return Err(OnwardFault::Gibberish),
+                Err(_) => return Err(NextHopError::Gibberish),
             }
-            let n = match timeout(patience, self.stream.read(&mut self.input)).await {
+            let n = match timeout(time_limit, self.stream.read(&mut self.input)).await {
                 Ok(Ok(n)) if n > 0 => n,
-                _ => return Err(OnwardFault::Lost),
+                _ => return Err(NextHopError::Lost),
             };
             (self.taken, self.filled) = (0, n);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The milter door's way onward: the mail never left the MTA, which is told at the end what to do with it.
 
-use super::{Onward, OnwardFault};
+use super::{NextHopError, Onward};
 use crate::mail::{Content, Mail, Reply, reply};
 
 /// Remembers what goes on. A milter has no commit (decision D9): what is held is durable before the MTA is answered,
@@ -21,11 +21,11 @@ pub struct Passed {
 }
 
 impl Onward for HandBack {
-    async fn choose(&mut self, _mail: &Mail, _copies: &[usize]) -> Result<(), OnwardFault> {
+    async fn choose(&mut self, _mail: &Mail, _copies: &[usize]) -> Result<(), NextHopError> {
         Ok(())
     }
 
-    async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, OnwardFault> {
+    async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, NextHopError> {
         let content = (*content != mail.content).then(|| content.clone());
         self.passed = Some(Passed { copies: copies.to_vec(), content });
         Ok(reply::ACCEPTED.reply())

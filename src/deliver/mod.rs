@@ -3,7 +3,7 @@
 //!
 //! What must not live here: the decision (that is `policy`), or anything durable (that is `store`).
 //!
-//! How it fails: a next hop that is away, lost or changed is an [`OnwardFault`], which the pipeline answers with a
+//! How it fails: a next hop that is away, lost or changed is an [`NextHopError`], which the pipeline answers with a
 //! 4xx; nothing here turns a fault into silence.
 //!
 //! Standards: RFC 5321 §4.5.3.2 (time limits towards the next hop), RFC 2920 (pipelining), RFC 3207 (STARTTLS),
@@ -31,7 +31,7 @@ pub mod stream;
 pub trait Onward: Send + 'static {
     /// Narrows the transaction to these recipients (indices into the envelope). Nothing is kept before this
     /// succeeded (decision D2).
-    fn choose(&mut self, mail: &Mail, copies: &[usize]) -> impl Future<Output = Result<(), OnwardFault>> + Send;
+    fn choose(&mut self, mail: &Mail, copies: &[usize]) -> impl Future<Output = Result<(), NextHopError>> + Send;
 
     /// Hands over the content for the recipients chosen; the answer is the next hop's own to the final dot.
     fn deliver(
@@ -39,7 +39,7 @@ pub trait Onward: Send + 'static {
         mail: &Mail,
         copies: &[usize],
         content: &Content,
-    ) -> impl Future<Output = Result<Reply, OnwardFault>> + Send;
+    ) -> impl Future<Output = Result<Reply, NextHopError>> + Send;
 
     /// Ends the transaction without content.
     fn abandon(&mut self) -> impl Future<Output = ()> + Send;
@@ -58,7 +58,7 @@ pub trait Onward: Send + 'static {
 
 /// Why a mail could not go on. Always the next hop's doing, and answered with a 4xx unless trying again is useless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OnwardFault {
+pub enum NextHopError {
     #[error("the next hop cannot be reached")]
     Away,
     #[error("the next hop offers less than we promised our client")]
@@ -81,17 +81,17 @@ pub enum OnwardFault {
     BareNewline,
 }
 
-impl OnwardFault {
+impl NextHopError {
     /// What the client hears.
     pub fn reply(self) -> Reply {
         match self {
-            OnwardFault::Away => reply::NEXT_HOP_AWAY.reply(),
-            OnwardFault::Changed => reply::NEXT_HOP_CHANGED.reply(),
-            OnwardFault::AnswersChanged => reply::NEXT_HOP_ANSWERS_CHANGED.reply(),
-            OnwardFault::LoginLost => reply::LOGIN_LOST.reply(),
-            OnwardFault::Loop => reply::LOOP.reply(),
-            OnwardFault::BareNewline => reply::BARE_NEWLINE.reply(),
-            OnwardFault::Lost | OnwardFault::MaybeDuplicate | OnwardFault::Gibberish => reply::NEXT_HOP_LOST.reply(),
+            NextHopError::Away => reply::NEXT_HOP_AWAY.reply(),
+            NextHopError::Changed => reply::NEXT_HOP_CHANGED.reply(),
+            NextHopError::AnswersChanged => reply::NEXT_HOP_ANSWERS_CHANGED.reply(),
+            NextHopError::LoginLost => reply::LOGIN_LOST.reply(),
+            NextHopError::Loop => reply::LOOP.reply(),
+            NextHopError::BareNewline => reply::BARE_NEWLINE.reply(),
+            NextHopError::Lost | NextHopError::MaybeDuplicate | NextHopError::Gibberish => reply::NEXT_HOP_LOST.reply(),
         }
     }
 }

@@ -10,9 +10,9 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::OnwardFault;
-use super::connection::{Connection, OurName};
-use super::outbox::Address;
+use super::NextHopError;
+use super::connection::{NextHopConnection, OurName};
+use super::outbox::HopAddress;
 use super::stream::Stream;
 use crate::smtp::Capabilities;
 
@@ -30,7 +30,7 @@ pub enum Tls {
 
 /// What the operator sets about the next hop.
 pub struct Settings {
-    pub address: Address,
+    pub address: HopAddress,
     /// LHLO, and a reply for each recipient (RFC 2033).
     pub lmtp: bool,
     /// Our name in EHLO.
@@ -45,32 +45,32 @@ pub struct Settings {
     /// How long to wait for a connection.
     pub connect: Duration,
     /// How long to wait for each reply (decision D4: 45 s).
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
 /// The next hop and its idle connections.
 pub struct NextHop {
     settings: Settings,
-    idle: Mutex<Vec<(Connection, Instant)>>,
+    idle: Mutex<Vec<(NextHopConnection, Instant)>>,
     known: ArcSwapOption<Capabilities>,
     /// When the watch may ask again.
-    looks: Mutex<Looks>,
+    probes: Mutex<ProbeSchedule>,
 }
 
 impl NextHop {
     pub fn new(settings: Settings) -> NextHop {
-        NextHop { settings, idle: Mutex::default(), known: ArcSwapOption::empty(), looks: Mutex::default() }
+        NextHop { settings, idle: Mutex::default(), known: ArcSwapOption::empty(), probes: Mutex::default() }
     }
 
     pub fn is_lmtp(&self) -> bool {
         self.settings.lmtp
     }
 
-    pub fn patience(&self) -> Duration {
-        self.settings.patience
+    pub fn timeout(&self) -> Duration {
+        self.settings.timeout
     }
 
-    pub fn address(&self) -> &Address {
+    pub fn address(&self) -> &HopAddress {
         &self.settings.address
     }
 
@@ -80,7 +80,7 @@ impl NextHop {
     }
 
     /// Connects once to learn what the next hop can, and keeps the connection.
-    pub async fn probe(&self) -> Result<Arc<Capabilities>, OnwardFault> {
+    pub async fn probe(&self) -> Result<Arc<Capabilities>, NextHopError> {
         let connection = self.connect().await?;
         let capabilities = connection.capabilities.clone();
         self.give_back(connection);
@@ -89,21 +89,21 @@ impl NextHop {
 
     /// Whether the next hop answers: an idle connection is asked, or a new one made and kept. While it is away it is
     /// asked less and less often, and what was found last is the answer.
-    pub async fn answers(&self) -> Result<(), OnwardFault> {
-        if !self.looks().is_due(Instant::now()) {
-            return Err(OnwardFault::Away);
+    pub async fn answers(&self) -> Result<(), NextHopError> {
+        if !self.probes().is_due(Instant::now()) {
+            return Err(NextHopError::Away);
         }
         let answer = self.ask().await;
         match answer {
-            Ok(()) => *self.looks() = Looks::default(),
-            Err(_) => self.looks().failed(Instant::now()),
+            Ok(()) => *self.probes() = ProbeSchedule::default(),
+            Err(_) => self.probes().failed(Instant::now()),
         }
         answer
     }
 
-    async fn ask(&self) -> Result<(), OnwardFault> {
+    async fn ask(&self) -> Result<(), NextHopError> {
         let mut connection = self.take().await?;
-        let said = connection.ask(b"NOOP\r\n", self.settings.patience).await;
+        let said = connection.ask(b"NOOP\r\n", self.settings.timeout).await;
         if !said.is_ok_and(|reply| reply.code == 250) {
             connection = self.connect().await?;
         }
@@ -111,13 +111,13 @@ impl NextHop {
         Ok(())
     }
 
-    fn looks(&self) -> MutexGuard<'_, Looks> {
+    fn probes(&self) -> MutexGuard<'_, ProbeSchedule> {
         // Two words, always whole.
-        self.looks.lock().unwrap_or_else(|e| e.into_inner())
+        self.probes.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// An idle connection, or a new one.
-    pub async fn take(&self) -> Result<Connection, OnwardFault> {
+    pub async fn take(&self) -> Result<NextHopConnection, NextHopError> {
         loop {
             // A poisoned lock would mean a panic while pushing to a Vec; the list is whole all the same.
             let kept = self.idle.lock().unwrap_or_else(|e| e.into_inner()).pop();
@@ -133,7 +133,7 @@ impl NextHop {
     }
 
     /// Keeps a connection whose transaction has ended, where there is room.
-    pub fn give_back(&self, connection: Connection) {
+    pub fn give_back(&self, connection: NextHopConnection) {
         let most = connection.capabilities.limits.and_then(|limits| limits.mail_max);
         if most.is_some_and(|most| connection.transactions >= most) {
             return; // RFC 9422 §4.1: it takes no more
@@ -159,15 +159,15 @@ impl NextHop {
     }
 
     /// A connection that no pool has seen.
-    pub async fn connect(&self) -> Result<Connection, OnwardFault> {
+    pub async fn connect(&self) -> Result<NextHopConnection, NextHopError> {
         let settings = &self.settings;
-        let stream = timeout(settings.connect, self.open()).await.map_err(|_| OnwardFault::Away)?;
-        let stream = stream.map_err(|_| OnwardFault::Away)?;
+        let stream = timeout(settings.connect, self.open()).await.map_err(|_| NextHopError::Away)?;
+        let stream = stream.map_err(|_| NextHopError::Away)?;
         let is_near = match &stream {
             Stream::Plain(stream) => stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
             _ => true,
         };
-        let mut connection = Connection::greet(stream, settings.patience).await?;
+        let mut connection = NextHopConnection::greet(stream, settings.timeout).await?;
         self.hello(&mut connection).await?;
         let (connector, verified) = match &settings.tls {
             Tls::Off => (None, false),
@@ -175,10 +175,10 @@ impl NextHop {
             Tls::Required(connector) if connection.capabilities.starttls => (Some(connector), false),
             Tls::Verified(connector) if connection.capabilities.starttls => (Some(connector), true),
             // Never a silent downgrade.
-            Tls::Required(_) | Tls::Verified(_) => return Err(OnwardFault::Away),
+            Tls::Required(_) | Tls::Verified(_) => return Err(NextHopError::Away),
         };
         if let Some(connector) = connector {
-            connection = connection.start_tls(connector, self.server_name()?, verified, settings.patience).await?;
+            connection = connection.start_tls(connector, self.server_name()?, verified, settings.timeout).await?;
             self.hello(&mut connection).await?;
         }
         let is_private = connection.tls.is_some() || is_near;
@@ -191,39 +191,39 @@ impl NextHop {
         // RFC 8689 §4.2.1: the promise is worth nothing from somebody who may be anybody.
         offered.requiretls &= is_verified;
         self.known.store(Some(connection.capabilities.clone()));
-        *self.looks() = Looks::default();
+        *self.probes() = ProbeSchedule::default();
         Ok(connection)
     }
 
-    pub(super) async fn hello(&self, connection: &mut Connection) -> Result<(), OnwardFault> {
-        connection.hello(&self.settings.us, self.settings.lmtp, self.settings.patience).await
+    pub(super) async fn hello(&self, connection: &mut NextHopConnection) -> Result<(), NextHopError> {
+        connection.hello(&self.settings.us, self.settings.lmtp, self.settings.timeout).await
     }
 
     async fn open(&self) -> std::io::Result<Stream> {
         Ok(match &self.settings.address {
-            Address::Tcp(address) => Stream::Plain(TcpStream::connect(address).await?),
-            Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
+            HopAddress::Tcp(address) => Stream::Plain(TcpStream::connect(address).await?),
+            HopAddress::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
         })
     }
 
-    fn server_name(&self) -> Result<ServerName<'static>, OnwardFault> {
+    fn server_name(&self) -> Result<ServerName<'static>, NextHopError> {
         let host = match &self.settings.address {
-            Address::Tcp(address) => address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host),
-            Address::Unix(_) => "localhost",
+            HopAddress::Tcp(address) => address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host),
+            HopAddress::Unix(_) => "localhost",
         };
         let name = self.settings.tls_name.as_deref().unwrap_or(host.trim_matches(['[', ']']));
-        ServerName::try_from(name.to_owned()).map_err(|_| OnwardFault::Away)
+        ServerName::try_from(name.to_owned()).map_err(|_| NextHopError::Away)
     }
 }
 
 /// How often the watch asks a next hop that is away: after 2 s, 4 s, 8 s, up to a minute.
 #[derive(Debug, Default)]
-struct Looks {
+struct ProbeSchedule {
     next: Option<Instant>,
     wait: Duration,
 }
 
-impl Looks {
+impl ProbeSchedule {
     const FIRST: Duration = Duration::from_secs(2);
     const LONGEST: Duration = Duration::from_secs(60);
 
@@ -232,7 +232,7 @@ impl Looks {
     }
 
     fn failed(&mut self, now: Instant) {
-        self.wait = (self.wait * 2).clamp(Looks::FIRST, Looks::LONGEST);
+        self.wait = (self.wait * 2).clamp(ProbeSchedule::FIRST, ProbeSchedule::LONGEST);
         self.next = Some(now + self.wait);
     }
 }
@@ -243,13 +243,13 @@ mod tests {
 
     #[test]
     fn a_next_hop_that_is_away_is_asked_less_and_less() {
-        let (mut looks, mut now, mut waits) = (Looks::default(), Instant::now(), Vec::new());
+        let (mut probes, mut now, mut waits) = (ProbeSchedule::default(), Instant::now(), Vec::new());
         for _ in 0..8 {
-            assert!(looks.is_due(now));
-            looks.failed(now);
-            waits.push(looks.wait.as_secs());
-            assert!(!looks.is_due(now + looks.wait - Duration::from_millis(1)));
-            now += looks.wait;
+            assert!(probes.is_due(now));
+            probes.failed(now);
+            waits.push(probes.wait.as_secs());
+            assert!(!probes.is_due(now + probes.wait - Duration::from_millis(1)));
+            now += probes.wait;
         }
         assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The outbox's courier: takes what is due, speaks SMTP or LMTP with the release road, writes down how it ended
+//! The outbox's courier: takes what is due, speaks SMTP or LMTP with the release route, writes down how it ended
 //! (decisions D10, D16). One item is one transaction; bytes leave exactly as they were kept.
 
 use std::fmt;
@@ -35,9 +35,9 @@ const STORE_AWAY: Duration = Duration::from_secs(30);
 
 /// Where items go: `[release] via`.
 #[derive(Clone)]
-pub struct Road {
-    pub to: Address,
-    pub tls: RoadTls,
+pub struct ReleaseRoute {
+    pub to: HopAddress,
+    pub tls: RouteTls,
     /// The name the certificate must carry; by default the host of `to`.
     pub tls_name: Option<String>,
     /// LHLO and a reply for each recipient (RFC 2033).
@@ -47,24 +47,24 @@ pub struct Road {
 }
 
 #[derive(Debug, Clone)]
-pub enum Address {
+pub enum HopAddress {
     /// `host:port`.
     Tcp(String),
     Unix(PathBuf),
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for HopAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Address::Tcp(address) => f.write_str(address),
-            Address::Unix(path) => path.display().fmt(f),
+            HopAddress::Tcp(address) => f.write_str(address),
+            HopAddress::Unix(path) => path.display().fmt(f),
         }
     }
 }
 
 /// What the connector demands of certificates is its maker's choice.
 #[derive(Clone)]
-pub enum RoadTls {
+pub enum RouteTls {
     Off,
     /// STARTTLS where it is offered.
     Opportunistic(TlsConnector),
@@ -81,13 +81,13 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Outbox {
     store: Store,
-    road: Arc<Road>,
+    route: Arc<ReleaseRoute>,
     clock: Clock,
 }
 
 impl Outbox {
-    pub fn new(store: Store, road: Road, clock: Clock) -> Outbox {
-        Outbox { store, road: Arc::new(road), clock }
+    pub fn new(store: Store, route: ReleaseRoute, clock: Clock) -> Outbox {
+        Outbox { store, route: Arc::new(route), clock }
     }
 
     /// Delivers until stopped; what is under way then is finished.
@@ -147,7 +147,7 @@ impl Outbox {
             Ok(content) => self.attempt(&item, &content).await,
             Err(error) => {
                 tracing::error!(item = item.id, %error, "an outbox item cannot be read");
-                all(&item, Verdict::PutOff, "451 4.3.0 our store does not give the content")
+                all(&item, Attempt::PutOff, "451 4.3.0 our store does not give the content")
             }
         };
         let now = (self.clock)();
@@ -167,29 +167,29 @@ impl Outbox {
                 let id = item.copy.as_deref().unwrap_or(&item.id);
                 let date = dsn::rfc5322_date((self.clock)());
                 let mut content =
-                    format!("Received: by {} (octroi) id {id};\r\n\t{date}\r\n", self.road.host).into_bytes();
+                    format!("Received: by {} (octroi) id {id};\r\n\t{date}\r\n", self.route.host).into_bytes();
                 content.extend_from_slice(&bytes);
                 Ok(content.into())
             }
             Work::Content(bytes) => Ok(bytes),
             Work::Report { report, original } => {
-                let message_id = format!("{}@{}", item.id, self.road.host);
-                let stamp = dsn::Stamp { host: &self.road.host, date: item.created, message_id: &message_id };
+                let message_id = format!("{}@{}", item.id, self.route.host);
+                let stamp = dsn::Stamp { host: &self.route.host, date: item.created, message_id: &message_id };
                 Ok(dsn::compose(&report, &original, &stamp).into())
             }
         }
     }
 
-    /// Opens the road and makes one transaction. What breaks on the way puts every recipient off.
+    /// Opens the route and makes one transaction. What breaks on the way puts every recipient off.
     async fn attempt(&self, item: &DueItem, content: &[u8]) -> Vec<RecipientOutcome> {
         let talk = async {
-            match &self.road.to {
-                Address::Tcp(to) => {
+            match &self.route.to {
+                HopAddress::Tcp(to) => {
                     let stream = TcpStream::connect(to).await?;
                     stream.set_nodelay(true)?;
                     self.talk_tcp(SmtpClient { stream, timeout: PATIENCE }, item, content, to).await
                 }
-                Address::Unix(path) => {
+                HopAddress::Unix(path) => {
                     let stream = UnixStream::connect(path).await?;
                     let mut client = SmtpClient { stream, timeout: PATIENCE };
                     greeting(&mut client).await?;
@@ -198,12 +198,12 @@ impl Outbox {
                 }
             }
         };
-        // Each command has its own patience; all together may have five.
+        // Each command has its own limit; all together may have five.
         match tokio::time::timeout(PATIENCE * 5, talk).await {
             Ok(Ok(outcomes)) => outcomes,
-            Ok(Err(mail_send::Error::UnexpectedReply(reply))) => all(item, verdict(&reply), &text(&reply)),
-            Ok(Err(error)) => all(item, Verdict::PutOff, &format!("451 4.4.1 {error}")),
-            Err(_) => all(item, Verdict::PutOff, "451 4.4.2 the next server took too long"),
+            Ok(Err(mail_send::Error::UnexpectedReply(reply))) => all(item, attempt(&reply), &text(&reply)),
+            Ok(Err(error)) => all(item, Attempt::PutOff, &format!("451 4.4.1 {error}")),
+            Err(_) => all(item, Attempt::PutOff, "451 4.4.2 the next server took too long"),
         }
     }
 
@@ -216,10 +216,10 @@ impl Outbox {
     ) -> mail_send::Result<Vec<RecipientOutcome>> {
         greeting(&mut client).await?;
         let offer = self.hello(&mut client).await?;
-        let (connector, required) = match &self.road.tls {
-            RoadTls::Off => return self.transaction(&mut client, &offer, false, item, content).await,
-            RoadTls::Opportunistic(connector) => (connector, false),
-            RoadTls::Required(connector) | RoadTls::Verified(connector) => (connector, true),
+        let (connector, required) = match &self.route.tls {
+            RouteTls::Off => return self.transaction(&mut client, &offer, false, item, content).await,
+            RouteTls::Opportunistic(connector) => (connector, false),
+            RouteTls::Required(connector) | RouteTls::Verified(connector) => (connector, true),
         };
         if !offer.has_capability(EXT_START_TLS) {
             if required {
@@ -228,15 +228,15 @@ impl Outbox {
             return self.transaction(&mut client, &offer, false, item, content).await;
         }
         let host = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
-        let name = self.road.tls_name.as_deref().unwrap_or(host);
+        let name = self.route.tls_name.as_deref().unwrap_or(host);
         let mut client = client.start_tls(connector, name).await?;
         let offer = self.hello(&mut client).await?;
-        let verified = matches!(self.road.tls, RoadTls::Verified(_));
+        let verified = matches!(self.route.tls, RouteTls::Verified(_));
         self.transaction(&mut client, &offer, verified, item, content).await
     }
 
     async fn hello<T: Stream>(&self, client: &mut SmtpClient<T>) -> mail_send::Result<EhloResponse<String>> {
-        if self.road.lmtp { client.lhlo(&self.road.host).await } else { client.ehlo(&self.road.host).await }
+        if self.route.lmtp { client.lhlo(&self.route.host).await } else { client.ehlo(&self.route.host).await }
     }
 
     async fn transaction<T: Stream>(
@@ -251,8 +251,8 @@ impl Outbox {
             Ok(plan) => self.say(client, item, content, plan).await?,
             Err(refusal) => {
                 // Decision D5: lost capabilities get a fresh look first.
-                let verdict = if item.attempts == 0 { Verdict::PutOff } else { Verdict::Failed };
-                all(item, verdict, refusal)
+                let attempt = if item.attempts == 0 { Attempt::PutOff } else { Attempt::Failed };
+                all(item, attempt, refusal)
             }
         };
         // The transaction is over; what QUIT is answered changes nothing.
@@ -269,7 +269,7 @@ impl Outbox {
     ) -> mail_send::Result<Vec<RecipientOutcome>> {
         let reply = client.cmd(&plan.mail).await?;
         if !reply.is_positive_completion() {
-            return Ok(all(item, verdict(&reply), &text(&reply)));
+            return Ok(all(item, attempt(&reply), &text(&reply)));
         }
         let mut outcomes = Vec::new();
         let mut accepted = Vec::new();
@@ -278,20 +278,20 @@ impl Outbox {
             if reply.is_positive_completion() {
                 accepted.push(*n);
             } else {
-                outcomes.push(outcome(*n, verdict(&reply), text(&reply)));
+                outcomes.push(outcome(*n, attempt(&reply), text(&reply)));
             }
         }
         if accepted.is_empty() {
             return Ok(outcomes);
         }
-        let replies = if self.road.lmtp { accepted.len() } else { 1 };
+        let replies = if self.route.lmtp { accepted.len() } else { 1 };
         let replies = match send_content(client, content, plan.chunked, replies).await? {
             Ok(replies) => replies,
             Err(refused) => vec![refused],
         };
         for (at, n) in accepted.into_iter().enumerate() {
             if let Some(reply) = replies.get(at).or(replies.last()) {
-                outcomes.push(outcome(n, verdict(reply), text(reply)));
+                outcomes.push(outcome(n, attempt(reply), text(reply)));
             }
         }
         Ok(outcomes)
@@ -333,33 +333,33 @@ async fn send_content<T: Stream>(
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Attempt {
     Sent,
     PutOff,
     Failed,
 }
 
 /// RFC 5321 §4.2.1: 2xx done, 5xx never; everything else, also what makes no sense here, is tried again.
-fn verdict(reply: &Response<String>) -> Verdict {
+fn attempt(reply: &Response<String>) -> Attempt {
     match reply.code {
-        200..300 => Verdict::Sent,
-        500..600 => Verdict::Failed,
-        _ => Verdict::PutOff,
+        200..300 => Attempt::Sent,
+        500..600 => Attempt::Failed,
+        _ => Attempt::PutOff,
     }
 }
 
-fn outcome(n: i64, verdict: Verdict, reply: String) -> RecipientOutcome {
-    match verdict {
-        Verdict::Sent => RecipientOutcome::Sent { n, reply },
-        Verdict::PutOff => RecipientOutcome::PutOff { n, reply },
-        Verdict::Failed => RecipientOutcome::Failed { n, reply },
+fn outcome(n: i64, attempt: Attempt, reply: String) -> RecipientOutcome {
+    match attempt {
+        Attempt::Sent => RecipientOutcome::Sent { n, reply },
+        Attempt::PutOff => RecipientOutcome::PutOff { n, reply },
+        Attempt::Failed => RecipientOutcome::Failed { n, reply },
     }
 }
 
 /// One end for every recipient. A positive reply out of place is no delivery.
-fn all(item: &DueItem, verdict: Verdict, reply: &str) -> Vec<RecipientOutcome> {
-    let verdict = if verdict == Verdict::Sent { Verdict::PutOff } else { verdict };
-    item.recipients.iter().map(|(n, _)| outcome(*n, verdict, reply.to_owned())).collect()
+fn all(item: &DueItem, attempt: Attempt, reply: &str) -> Vec<RecipientOutcome> {
+    let attempt = if attempt == Attempt::Sent { Attempt::PutOff } else { attempt };
+    item.recipients.iter().map(|(n, _)| outcome(*n, attempt, reply.to_owned())).collect()
 }
 
 /// The reply as one line, at most 500 characters of it.

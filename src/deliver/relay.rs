@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::connection::Connection;
+use super::connection::NextHopConnection;
 use super::next_hop::NextHop;
-use super::{Onward, OnwardFault};
+use super::{NextHopError, Onward};
 use crate::mail::{Client, Content, Mail, Recipient, Reply, Tls, reply};
 use crate::smtp::Capabilities;
 use crate::smtp::client;
@@ -27,12 +27,12 @@ const RESET_PATIENCE: Duration = Duration::from_secs(5);
 /// the client's own.
 pub struct Relay {
     hop: Arc<NextHop>,
-    /// What our EHLO promised the client; a next hop that offers less is [`OnwardFault::Changed`].
+    /// What our EHLO promised the client; a next hop that offers less is [`NextHopError::Changed`].
     promised: Capabilities,
-    connection: Option<Connection>,
+    connection: Option<NextHopConnection>,
     /// A connection on which somebody authenticated, or was named by XCLIENT, between two transactions. It never goes
     /// to the pool (decision D3).
-    own: Option<Connection>,
+    own: Option<NextHopConnection>,
     /// Whether our client has authenticated at the next hop.
     logged_in: bool,
     /// Who our client is, in the words of XCLIENT.
@@ -99,13 +99,13 @@ impl Relay {
         }
     }
 
-    async fn try_offer(&mut self, offer: &Offer) -> Result<Vec<Reply>, OnwardFault> {
+    async fn try_offer(&mut self, offer: &Offer) -> Result<Vec<Reply>, NextHopError> {
         if offer.mail.is_none() && self.connection.is_none() {
-            return Err(OnwardFault::Lost);
+            return Err(NextHopError::Lost);
         }
         // An idle connection may have died without a sign; a fresh one is tried once (decision D3).
         match self.offer_once(offer).await {
-            Err(OnwardFault::Lost) if offer.mail.is_some() => {
+            Err(NextHopError::Lost) if offer.mail.is_some() => {
                 self.connection = Some(self.fresh().await?);
                 self.offer_once(offer).await
             }
@@ -113,7 +113,7 @@ impl Relay {
         }
     }
 
-    async fn offer_once(&mut self, offer: &Offer) -> Result<Vec<Reply>, OnwardFault> {
+    async fn offer_once(&mut self, offer: &Offer) -> Result<Vec<Reply>, NextHopError> {
         if self.connection.is_none() {
             let connection = self.take().await?;
             self.check(&connection)?;
@@ -130,7 +130,7 @@ impl Relay {
 
     /// Decision D5: what this mail needs and the next hop has lost is looked for once more, answered by 4xx the first
     /// time, and then by 5xx. Never a silent downgrade.
-    async fn refusal(&mut self) -> Result<Option<Reply>, OnwardFault> {
+    async fn refusal(&mut self) -> Result<Option<Reply>, NextHopError> {
         let unmet = |relay: &Relay| relay.connection.as_ref().and_then(|c| relay.needs.unmet(&c.capabilities));
         if unmet(self).is_none() {
             return Ok(None);
@@ -154,15 +154,15 @@ impl Relay {
         }
     }
 
-    fn check(&self, connection: &Connection) -> Result<(), OnwardFault> {
-        if connection.capabilities.covers(&self.promised) { Ok(()) } else { Err(OnwardFault::Changed) }
+    fn check(&self, connection: &NextHopConnection) -> Result<(), NextHopError> {
+        if connection.capabilities.covers(&self.promised) { Ok(()) } else { Err(NextHopError::Changed) }
     }
 
     /// MAIL and these RCPT lines again, on the present connection; every answer must be positive as before.
-    async fn envelope_again(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), OnwardFault> {
+    async fn envelope_again(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
         let recipients: Vec<&Recipient> = copies.iter().filter_map(|c| mail.envelope.recipients.get(*c)).collect();
         if self.connection.as_ref().is_some_and(|c| self.needs.unmet(&c.capabilities).is_some()) {
-            return Err(OnwardFault::Changed);
+            return Err(NextHopError::Changed);
         }
         let replies = match self.mail_line(&recipients).await {
             Ok(replies) => replies,
@@ -172,22 +172,22 @@ impl Relay {
                 return Err(fault);
             }
         };
-        if replies.iter().all(Reply::is_positive) { Ok(()) } else { Err(OnwardFault::AnswersChanged) }
+        if replies.iter().all(Reply::is_positive) { Ok(()) } else { Err(NextHopError::AnswersChanged) }
     }
 }
 
 impl Onward for Relay {
-    async fn choose(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), OnwardFault> {
+    async fn choose(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
         if self.bare_newline && self.connection.as_ref().is_some_and(|c| !c.capabilities.chunking) {
-            return Err(OnwardFault::BareNewline);
+            return Err(NextHopError::BareNewline);
         }
         if copies.len() == mail.envelope.recipients.len() && self.connection.is_some() {
             return Ok(()); // the transaction stands as offered
         }
         // SMTP cannot take a recipient back (decision D2): begin again with those that go.
-        let patience = self.hop.patience();
+        let limit = self.hop.timeout();
         if let Some(connection) = self.connection.as_mut()
-            && connection.ask(b"RSET\r\n", patience).await.is_err()
+            && connection.ask(b"RSET\r\n", limit).await.is_err()
         {
             self.connection = None;
         }
@@ -197,14 +197,14 @@ impl Onward for Relay {
         self.envelope_again(mail, copies).await
     }
 
-    async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, OnwardFault> {
+    async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, NextHopError> {
         // Decision D4: the next hop has so long in all, not for each of its replies.
-        let patience = self.hop.patience();
-        match timeout(patience, self.hand_over(mail, copies, content)).await {
+        let limit = self.hop.timeout();
+        match timeout(limit, self.hand_over(mail, copies, content)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.connection = None;
-                Err(OnwardFault::MaybeDuplicate)
+                Err(NextHopError::MaybeDuplicate)
             }
         }
     }

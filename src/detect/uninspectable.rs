@@ -3,7 +3,7 @@
 
 use crate::detect::finding::{Finding, Kind};
 use crate::detect::look::Look;
-use crate::document::Fault;
+use crate::document::DocumentError;
 use crate::mime::{AMBIGUOUS, TIME};
 
 /// Detectors were stopped before they had seen everything.
@@ -15,10 +15,10 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for (place, extract) in look.files() {
         let value = match extract.fault {
             None => continue,
-            Some(Fault::Encrypted) => "encrypted",
-            Some(Fault::Broken) => "broken",
-            Some(Fault::Budget) => "budget",
-            Some(Fault::Crashed) => "crashed",
+            Some(DocumentError::Encrypted) => "encrypted",
+            Some(DocumentError::Broken) => "broken",
+            Some(DocumentError::Budget) => "budget",
+            Some(DocumentError::Crashed) => "crashed",
         };
         findings.push(Finding::new(Kind::Uninspectable, place).value(value));
     }

@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use super::Fault;
+use super::DocumentError;
 
 /// What is left to spend on one attachment and everything inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +32,9 @@ impl Default for Budget {
 const CHUNK: usize = 64 << 10;
 
 impl Budget {
-    pub(super) fn enter(&mut self) -> Result<(), Fault> {
+    pub(super) fn enter(&mut self) -> Result<(), DocumentError> {
         if self.depth == 0 || self.files == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         self.depth -= 1;
         self.files -= 1;
@@ -46,7 +46,7 @@ impl Budget {
     }
 
     /// Reads a stream to its end or to the end of the budget. What came before a fault is returned with it.
-    pub(super) fn inflate(&mut self, source: &mut dyn Read) -> (Vec<u8>, Option<Fault>) {
+    pub(super) fn inflate(&mut self, source: &mut dyn Read) -> (Vec<u8>, Option<DocumentError>) {
         let mut bytes = Vec::new();
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -55,31 +55,31 @@ impl Budget {
                 Ok(count) => {
                     if count as u64 > self.bytes {
                         self.bytes = 0;
-                        return (bytes, Some(Fault::Budget));
+                        return (bytes, Some(DocumentError::Budget));
                     }
                     self.bytes -= count as u64;
                     bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return (bytes, Some(Fault::Broken)),
+                Err(_) => return (bytes, Some(DocumentError::Broken)),
             }
         }
     }
 
     /// Pays for bytes that a library has unpacked already.
-    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), DocumentError> {
         match self.bytes.checked_sub(bytes as u64) {
             Some(left) => self.bytes = left,
             None => {
                 self.bytes = 0;
-                return Err(Fault::Budget);
+                return Err(DocumentError::Budget);
             }
         }
         Ok(())
     }
 
     /// Cuts text to what may still be kept.
-    pub(super) fn text(&mut self, mut text: String) -> (String, Option<Fault>) {
+    pub(super) fn text(&mut self, mut text: String) -> (String, Option<DocumentError>) {
         if text.len() <= self.text {
             self.text -= text.len();
             return (text, None);
@@ -87,7 +87,7 @@ impl Budget {
         let end = text.floor_char_boundary(self.text);
         text.truncate(end);
         self.text = 0;
-        (text, Some(Fault::Budget))
+        (text, Some(DocumentError::Budget))
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
     fn a_stream_is_cut_where_the_budget_ends() {
         let mut budget = Budget { bytes: 100_000, ..Budget::default() };
         let (bytes, fault) = budget.inflate(&mut std::io::repeat(7).take(1 << 40));
-        assert_eq!(fault, Some(Fault::Budget));
+        assert_eq!(fault, Some(DocumentError::Budget));
         assert!(bytes.len() <= 100_000);
         assert_eq!(budget.bytes, 0);
     }
@@ -107,6 +107,6 @@ mod tests {
     #[test]
     fn text_is_cut_at_a_character() {
         let mut budget = Budget { text: 3, ..Budget::default() };
-        assert_eq!(budget.text("éé".into()), ("é".into(), Some(Fault::Budget)));
+        assert_eq!(budget.text("éé".into()), ("é".into(), Some(DocumentError::Budget)));
     }
 }

@@ -4,7 +4,7 @@
 use flate2::{Decompress, FlushDecompress};
 
 use super::property_set::{le16, le32};
-use super::{Budget, Extract, Fault, text};
+use super::{Budget, DocumentError, Extract, text};
 
 /// MS-CAB §2.6: what one block may hold unpacked.
 const BLOCK: usize = 32 << 10;
@@ -20,28 +20,28 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
-    let (folders, reserve) = folders(bytes).ok_or(Fault::Broken)?;
-    let count = usize::from(le16(bytes, 28).ok_or(Fault::Broken)?);
-    let mut at = le32(bytes, 16).ok_or(Fault::Broken)? as usize;
+) -> Result<(), DocumentError> {
+    let (folders, reserve) = folders(bytes).ok_or(DocumentError::Broken)?;
+    let count = usize::from(le16(bytes, 28).ok_or(DocumentError::Broken)?);
+    let mut at = le32(bytes, 16).ok_or(DocumentError::Broken)? as usize;
     // Files stand in the order of their folders: each folder is unpacked once.
     let mut open: Option<(u16, Vec<u8>)> = None;
     let mut outcome = Ok(());
     for _ in 0..count {
-        let header = bytes.get(at..).filter(|rest| rest.len() > 16).ok_or(Fault::Broken)?;
-        let end = memchr::memchr(0, header.get(16..).unwrap_or_default()).ok_or(Fault::Broken)?;
+        let header = bytes.get(at..).filter(|rest| rest.len() > 16).ok_or(DocumentError::Broken)?;
+        let end = memchr::memchr(0, header.get(16..).unwrap_or_default()).ok_or(DocumentError::Broken)?;
         let name = text::decode(header.get(16..16 + end).unwrap_or_default()).replace('\\', "/");
         at += 16 + end + 1;
         let size = le32(header, 0).unwrap_or(0) as usize;
         let offset = le32(header, 4).unwrap_or(0) as usize;
         let index = le16(header, 8).unwrap_or(u16::MAX);
         if budget.files == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         if open.as_ref().is_none_or(|(known, _)| *known != index) {
             let (content, fault) = match folders.get(usize::from(index)) {
                 Some(folder) => unpack(bytes, folder, reserve, budget),
-                None => (Vec::new(), Some(Fault::Broken)),
+                None => (Vec::new(), Some(DocumentError::Broken)),
             };
             outcome = outcome.and(fault.map_or(Ok(()), Err));
             open = Some((index, content));
@@ -49,7 +49,7 @@ pub(super) fn read(
         let content = open.as_ref().and_then(|(_, content)| content.get(offset..offset.checked_add(size)?));
         match content {
             Some(content) => extract.child(&name, content, budget, passwords),
-            None => extract.closed(&name, size as u64, outcome.err().unwrap_or(Fault::Broken), None),
+            None => extract.closed(&name, size as u64, outcome.err().unwrap_or(DocumentError::Broken), None),
         }
     }
     outcome
@@ -80,31 +80,31 @@ fn folders(bytes: &[u8]) -> Option<(Vec<Folder>, usize)> {
     Some((folders, in_block))
 }
 
-fn unpack(bytes: &[u8], folder: &Folder, reserve: usize, budget: &mut Budget) -> (Vec<u8>, Option<Fault>) {
+fn unpack(bytes: &[u8], folder: &Folder, reserve: usize, budget: &mut Budget) -> (Vec<u8>, Option<DocumentError>) {
     let mut method = match folder.method & 0x000F {
         0 => Method::Stored,
         1 => Method::Zip(Decompress::new(false)),
         3 => match window(folder.method >> 8 & 0x1F) {
             Some(size) => Method::Lzx(lzxd::Lzxd::new(size)),
-            None => return (Vec::new(), Some(Fault::Broken)),
+            None => return (Vec::new(), Some(DocumentError::Broken)),
         },
-        _ => return (Vec::new(), Some(Fault::Broken)),
+        _ => return (Vec::new(), Some(DocumentError::Broken)),
     };
     let mut content = Vec::new();
     let mut at = folder.start;
     for _ in 0..folder.blocks {
         let sizes = le16(bytes, at + 4).zip(le16(bytes, at + 6));
         let Some((packed, plain)) = sizes.map(|(packed, plain)| (usize::from(packed), usize::from(plain))) else {
-            return (content, Some(Fault::Broken));
+            return (content, Some(DocumentError::Broken));
         };
         at += 8 + reserve;
-        let Some(block) = bytes.get(at..at + packed) else { return (content, Some(Fault::Broken)) };
+        let Some(block) = bytes.get(at..at + packed) else { return (content, Some(DocumentError::Broken)) };
         at += packed;
         if let Err(fault) = budget.spend(plain) {
             return (content, Some(fault));
         }
         if plain > BLOCK || method.block(block, plain, &mut content).is_none() {
-            return (content, Some(Fault::Broken));
+            return (content, Some(DocumentError::Broken));
         }
     }
     (content, None)
@@ -186,10 +186,10 @@ mod tests {
     fn blocks_stored_damaged_and_of_unknown_methods() {
         let rows = [
             (cabinet(0, b"in a cab", 8), None, Some("in a cab")),
-            (cabinet(0, b"in a", 8), Some(Fault::Broken), None),
-            (cabinet(1, b"CKjunk", 8), Some(Fault::Broken), None),
-            (cabinet(2, b"in a cab", 8), Some(Fault::Broken), None),
-            (cabinet(3, b"in a cab", 8), Some(Fault::Broken), None),
+            (cabinet(0, b"in a", 8), Some(DocumentError::Broken), None),
+            (cabinet(1, b"CKjunk", 8), Some(DocumentError::Broken), None),
+            (cabinet(2, b"in a cab", 8), Some(DocumentError::Broken), None),
+            (cabinet(3, b"in a cab", 8), Some(DocumentError::Broken), None),
         ];
         for (bytes, fault, text) in rows {
             let mut extract = Extract::default();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Messages as files (RFC 5322), read by the reader of the mail itself: header fields, bodies, attachments as children.
 
-use super::{Budget, Extract, Fault, text};
+use super::{Budget, DocumentError, Extract, text};
 use crate::mime::{self, AMBIGUOUS, Body, Header, Part};
 
 /// Header fields of one message that are kept.
@@ -12,19 +12,19 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let left = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
     let message = mime::parse(bytes, &mime::Budget { decoded: left, ..mime::Budget::default() });
     let read = fields(&message.headers, extract, budget)
         .and_then(|()| contents(&message.parts, 0, extract, budget, passwords));
     match message.exceeded {
-        Some(AMBIGUOUS) => Err(Fault::Broken),
-        Some(_) => Err(Fault::Budget),
+        Some(AMBIGUOUS) => Err(DocumentError::Broken),
+        Some(_) => Err(DocumentError::Budget),
         None => read,
     }
 }
 
-fn fields(headers: &[Header], extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+fn fields(headers: &[Header], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     for Header { name, value } in headers.iter().take(FIELDS) {
         match name.to_ascii_lowercase().as_str() {
             "subject" => extract.say("/subject", value.clone(), budget)?,
@@ -42,7 +42,7 @@ fn contents(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let mut index = 0;
     while let Some(part) = parts.get(index) {
         let name = || part.name.clone().unwrap_or_else(|| format!("part{index}"));
@@ -76,7 +76,7 @@ fn nested(
     child: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     budget.enter()?;
     let read = fields(headers, child, budget).and_then(|()| contents(parts, depth, child, budget, passwords));
     budget.leave();

@@ -2,7 +2,7 @@
 //! Images of discs (ECMA-119, ISO 9660): the files of the Joliet tree where there is one, else of the primary tree.
 
 use super::property_set::le32;
-use super::{Budget, Extract, Fault, text};
+use super::{Budget, DocumentError, Extract, text};
 
 /// ECMA-119 §6.1.2: a logical sector.
 const SECTOR: usize = 2048;
@@ -18,21 +18,21 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
-    let (root, wide) = volume(bytes).ok_or(Fault::Broken)?;
+) -> Result<(), DocumentError> {
+    let (root, wide) = volume(bytes).ok_or(DocumentError::Broken)?;
     let mut files = Vec::new();
     let mut walk = Walk { bytes, wide, seen: Vec::new(), records: 0 };
     let walked = walk.folder(root, "", DEPTH, &mut files);
     for (name, content) in files {
         if budget.files == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         match content {
             Some(content) => {
                 budget.spend(content.len())?;
                 extract.child(&name, content, budget, passwords);
             }
-            None => extract.closed(&name, 0, Fault::Broken, None),
+            None => extract.closed(&name, 0, DocumentError::Broken, None),
         }
     }
     walked
@@ -74,13 +74,13 @@ impl<'a> Walk<'a> {
         path: &str,
         depth: usize,
         files: &mut Vec<(String, Option<&'a [u8]>)>,
-    ) -> Result<(), Fault> {
-        let extent = le32(record, 2).ok_or(Fault::Broken)?;
+    ) -> Result<(), DocumentError> {
+        let extent = le32(record, 2).ok_or(DocumentError::Broken)?;
         if depth == 0 || self.seen.contains(&extent) {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         self.seen.push(extent);
-        let content = self.extent(record).ok_or(Fault::Broken)?;
+        let content = self.extent(record).ok_or(DocumentError::Broken)?;
         let mut at = 0;
         while let Some(length) = content.get(at).map(|length| usize::from(*length)) {
             if length == 0 {
@@ -89,11 +89,13 @@ impl<'a> Walk<'a> {
             }
             self.records += 1;
             if self.records > RECORDS {
-                return Err(Fault::Budget);
+                return Err(DocumentError::Budget);
             }
-            let inner = content.get(at..at + length).filter(|inner| inner.len() >= 34).ok_or(Fault::Broken)?;
+            let inner = content.get(at..at + length).filter(|inner| inner.len() >= 34).ok_or(DocumentError::Broken)?;
             at += length;
-            let name = inner.get(33..33 + usize::from(*inner.get(32).ok_or(Fault::Broken)?)).ok_or(Fault::Broken)?;
+            let name = inner
+                .get(33..33 + usize::from(*inner.get(32).ok_or(DocumentError::Broken)?))
+                .ok_or(DocumentError::Broken)?;
             // §6.8.2.2: a folder names itself 0 and its parent 1.
             if matches!(name, [0 | 1]) {
                 continue;
@@ -153,7 +155,7 @@ mod tests {
         image[18 * SECTOR + file.len()..18 * SECTOR + file.len() + again.len()].copy_from_slice(&again);
         image[19 * SECTOR..19 * SECTOR + 10].copy_from_slice(b"in an iso\n");
         let mut extract = Extract::default();
-        assert_eq!(read(&image, &mut extract, &mut Budget::default(), &[]), Err(Fault::Budget));
+        assert_eq!(read(&image, &mut extract, &mut Budget::default(), &[]), Err(DocumentError::Budget));
         let child = extract.children.first().map(|child| (child.name.as_str(), child.size));
         assert_eq!(child, Some(("NOTE.TXT", 10)));
     }

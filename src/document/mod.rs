@@ -3,7 +3,7 @@
 //!
 //! What must not live here: opinions (that is `detect`), processes and limits of the machine (that is `worker`).
 //!
-//! How it fails: it does not. What cannot be read is a [`Fault`] in the extract, which becomes the finding
+//! How it fails: it does not. What cannot be read is a [`DocumentError`] in the extract, which becomes the finding
 //! `uninspectable` or `encrypted` (decision D17); what was read before the fault is kept. Libraries below may still
 //! abort or hang on hostile input, so [`open`] is called in a worker process only.
 //!
@@ -59,7 +59,7 @@ pub struct Segment {
 /// Why something inside could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fault {
+pub enum DocumentError {
     Encrypted,
     Broken,
     Budget,
@@ -80,7 +80,7 @@ pub struct Extract {
     /// `hidden-sheet`, `image-only`, `irregular`, `password-found`, `polyglot`, and `ocr` (`read`, `unread`, `missing`,
     /// `off`).
     pub properties: Vec<(String, String)>,
-    pub fault: Option<Fault>,
+    pub fault: Option<DocumentError>,
     /// The container's type where it is encrypted: `zip`, `7z`, `rar`, `pdf`, `ooxml`, `ole`, `odf`. With a known
     /// password it was opened all the same, and `fault` is `None`.
     pub encrypted: Option<String>,
@@ -120,7 +120,7 @@ fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     match kind {
         "docx" | "xlsx" | "pptx" => ooxml::read(bytes, extract, budget, passwords),
         "odt" | "ods" | "odp" => odf::read(bytes, extract, budget, passwords),
@@ -152,7 +152,7 @@ fn read(
 
 impl Extract {
     /// The files that could not be read, outermost first: path inside this file (empty for itself) and why.
-    pub fn faults(&self) -> Vec<(String, Fault)> {
+    pub fn faults(&self) -> Vec<(String, DocumentError)> {
         let mut found = Vec::new();
         self.walk("", &mut |path, extract| {
             if let Some(fault) = extract.fault {
@@ -172,7 +172,7 @@ impl Extract {
     }
 
     /// Adds text at a place, within the budget; blank text is left out.
-    fn say(&mut self, place: &str, text: String, budget: &mut Budget) -> Result<(), Fault> {
+    fn say(&mut self, place: &str, text: String, budget: &mut Budget) -> Result<(), DocumentError> {
         if text.trim().is_empty() {
             return Ok(());
         }
@@ -218,12 +218,12 @@ impl Extract {
     }
 
     /// Notes a file inside that cannot be read.
-    fn closed(&mut self, name: &str, size: u64, fault: Fault, container: Option<&str>) {
+    fn closed(&mut self, name: &str, size: u64, fault: DocumentError, container: Option<&str>) {
         self.children.push(Extract {
             name: name.to_owned(),
             size,
             fault: Some(fault),
-            encrypted: container.filter(|_| fault == Fault::Encrypted).map(str::to_owned),
+            encrypted: container.filter(|_| fault == DocumentError::Encrypted).map(str::to_owned),
             ..Extract::default()
         });
     }

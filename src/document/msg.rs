@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use super::property_set::le32;
-use super::{Budget, Extract, Fault, lzfu, ole, open, text};
+use super::{Budget, DocumentError, Extract, lzfu, ole, open, text};
 
 type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 
@@ -25,8 +25,8 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
-    let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(|_| Fault::Broken)?;
+) -> Result<(), DocumentError> {
+    let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(|_| DocumentError::Broken)?;
     message(&mut file, "", extract, budget, passwords)
 }
 
@@ -37,7 +37,7 @@ fn message(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     for (id, place) in TEXTS {
         if let Some(value) = string(file, storage, *id, budget)? {
             extract.say(place, value, budget)?;
@@ -62,7 +62,7 @@ fn message(
             .filter(|entry| entry.is_storage())
             .map(|entry| entry.path().to_string_lossy().into_owned())
             .collect(),
-        Err(_) => return Err(Fault::Broken),
+        Err(_) => return Err(DocumentError::Broken),
     };
     for path in below {
         let name = path.rsplit('/').next().unwrap_or_default();
@@ -85,7 +85,7 @@ fn attachment(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let mut name = None;
     for id in [0x3707, 0x3704, 0x3001] {
         if name.is_none() {
@@ -114,7 +114,7 @@ fn attachment(
 }
 
 /// A string property: UTF-16 (`001F`) or in the message's code page (`001E`).
-fn string(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> Result<Option<String>, Fault> {
+fn string(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> Result<Option<String>, DocumentError> {
     let wide = format!("{storage}/__substg1.0_{id:04X}001F");
     if file.is_stream(&wide) {
         let raw = ole::stream(file, &wide, budget)?;
@@ -127,13 +127,13 @@ fn string(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> R
     Ok(None)
 }
 
-fn binary(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> Result<Option<Vec<u8>>, Fault> {
+fn binary(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> Result<Option<Vec<u8>>, DocumentError> {
     let path = format!("{storage}/__substg1.0_{id:04X}0102");
     if file.is_stream(&path) { ole::stream(file, &path, budget).map(Some) } else { Ok(None) }
 }
 
 /// PidTagSensitivity (0x0036): in the table of fixed-size properties, 16 bytes each.
-fn sensitivity(file: &mut File<'_>, storage: &str, budget: &mut Budget) -> Result<Option<&'static str>, Fault> {
+fn sensitivity(file: &mut File<'_>, storage: &str, budget: &mut Budget) -> Result<Option<&'static str>, DocumentError> {
     let path = format!("{storage}/__properties_version1.0");
     if !file.is_stream(&path) {
         return Ok(None);

@@ -3,14 +3,14 @@
 
 use super::paragraphs::Pages;
 use super::xml::{Element, Node};
-use super::{Budget, Extract, Fault, properties, xml, zip};
+use super::{Budget, DocumentError, Extract, properties, xml, zip};
 
 pub(super) fn read(
     bytes: &[u8],
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let mut pages = Pages::new();
     let mut parts = Vec::new();
     let mut damage = None;
@@ -32,7 +32,7 @@ pub(super) fn read(
     if is_encrypted {
         extract.children.clear();
         extract.encrypted = Some("odf".into());
-        return Err(Fault::Encrypted);
+        return Err(DocumentError::Encrypted);
     }
     let mut broken = Ok(());
     parts.sort();
@@ -48,7 +48,7 @@ pub(super) fn read(
     damage.map_or(outcome.map(|_| ()), Err).and(broken)
 }
 
-fn metadata(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), Fault> {
+fn metadata(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), DocumentError> {
     let mut name = None;
     let mut value = String::new();
     xml::walk(xml, &mut |node| match node {
@@ -98,7 +98,7 @@ struct Reading<'a> {
     element: String,
 }
 
-fn content(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), Fault> {
+fn content(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), DocumentError> {
     let body = Flow { element: String::new(), place: "#body".into(), line: String::new() };
     let mut reading = Reading {
         extract,

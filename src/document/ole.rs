@@ -9,7 +9,7 @@ use office_oxide::DocumentFormat;
 use office_oxide::doc::SubDocumentKind;
 
 use super::property_set::{self, le16, le32};
-use super::{Budget, Extract, Fault, agile, kind_of, open, sheet, text};
+use super::{Budget, DocumentError, Extract, agile, kind_of, open, sheet, text};
 
 /// Bytes searched for lines already told, about a tenth of a second.
 const SEARCH: usize = 500_000_000;
@@ -22,20 +22,24 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let Ok(mut file) = cfb::CompoundFile::open(Cursor::new(bytes)) else {
         extract.say("#body", strings(bytes), budget)?;
-        return Err(Fault::Broken);
+        return Err(DocumentError::Broken);
     };
     if let Some(container) = encryption(kind, &mut file, budget) {
         extract.encrypted = Some(container.into());
-        return if kind == "ooxml" { unlock(&mut file, extract, budget, passwords) } else { Err(Fault::Encrypted) };
+        return if kind == "ooxml" {
+            unlock(&mut file, extract, budget, passwords)
+        } else {
+            Err(DocumentError::Encrypted)
+        };
     }
     describe(&mut file, extract, budget)?;
     let mut outcome = Ok(());
     if matches!(kind, "doc" | "xls" | "ppt") {
         outcome = body(kind, bytes, extract, budget);
-        if outcome == Err(Fault::Broken) {
+        if outcome == Err(DocumentError::Broken) {
             // Better raw strings than silence; the fault stays.
             extract.say("#body", strings(bytes), budget)?;
         } else {
@@ -47,8 +51,8 @@ pub(super) fn read(
 }
 
 /// One stream, paid from the budget.
-pub(super) fn stream(file: &mut File<'_>, path: &str, budget: &mut Budget) -> Result<Vec<u8>, Fault> {
-    let mut stream = file.open_stream(path).map_err(|_| Fault::Broken)?;
+pub(super) fn stream(file: &mut File<'_>, path: &str, budget: &mut Budget) -> Result<Vec<u8>, DocumentError> {
+    let mut stream = file.open_stream(path).map_err(|_| DocumentError::Broken)?;
     let (bytes, fault) = budget.inflate(&mut stream);
     fault.map_or(Ok(bytes), Err)
 }
@@ -84,11 +88,16 @@ fn encryption(kind: &str, file: &mut File<'_>, budget: &mut Budget) -> Option<&'
 }
 
 /// Tries the passwords on an encrypted package; the package opened is a child.
-fn unlock(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget, passwords: &[String]) -> Result<(), Fault> {
+fn unlock(
+    file: &mut File<'_>,
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), DocumentError> {
     let information = stream(file, "EncryptionInfo", budget)?;
     let package = stream(file, "EncryptedPackage", budget)?;
     let Some(plain) = passwords.iter().find_map(|password| agile::open(&information, &package, password)) else {
-        return Err(Fault::Encrypted);
+        return Err(DocumentError::Encrypted);
     };
     budget.spend(plain.len())?;
     extract.property("password-found", "ooxml");
@@ -102,7 +111,7 @@ fn unlock(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget, passw
 }
 
 /// Properties of both summary streams.
-fn describe(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+fn describe(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     for path in ["\u{5}SummaryInformation", "\u{5}DocumentSummaryInformation"] {
         if !file.is_stream(path) {
             continue;
@@ -119,7 +128,7 @@ fn describe(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> 
 }
 
 /// Text by the library. It may panic on damaged files; that is the file's fault.
-fn body(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+fn body(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     let format = match kind {
         "doc" => DocumentFormat::Doc,
         "xls" => DocumentFormat::Xls,
@@ -135,13 +144,13 @@ fn body(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) ->
         texts.push(("#body", document.plain_text()));
         Some(texts)
     }));
-    let texts = read.ok().flatten().ok_or(Fault::Broken)?;
+    let texts = read.ok().flatten().ok_or(DocumentError::Broken)?;
     texts.into_iter().try_for_each(|(place, text)| extract.say(place, text, budget))
 }
 
 /// What the library passes over: deletions of tracked changes, headers and text boxes of sheets, notes and comments of
 /// slides. Lines of the main stream that look like words and were not told yet.
-fn left_over(kind: &str, file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+fn left_over(kind: &str, file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     let path = match kind {
         "doc" => "/WordDocument",
         "xls" if file.is_stream("/Book") => "/Book",
@@ -182,7 +191,12 @@ fn place(kind: SubDocumentKind) -> &'static str {
 }
 
 /// Files embedded as objects, wherever they hang.
-fn objects(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget, passwords: &[String]) -> Result<(), Fault> {
+fn objects(
+    file: &mut File<'_>,
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), DocumentError> {
     let paths: Vec<String> = file
         .walk()
         .filter(|entry| entry.is_stream())

@@ -2,7 +2,7 @@
 //! Office Open XML packages (ECMA-376): docx, xlsx, pptx. Every part is read; its path says what it is.
 
 use super::paragraphs::{self, Pages};
-use super::{Budget, Extract, Fault, properties, sheet, xml, zip};
+use super::{Budget, DocumentError, Extract, properties, sheet, xml, zip};
 
 /// What a part is read as.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let mut parts: Vec<(String, Part, String)> = Vec::new();
     let mut damage = None;
     let outcome = zip::members(bytes, budget, passwords, &mut |member, budget| {
@@ -173,7 +173,7 @@ fn notes_of_slides(parts: &[(String, Part, String)]) -> Vec<(String, String)> {
 }
 
 /// Links that lead out of the package (hyperlinks, remote templates).
-fn relations(xml: &str, pages: &mut Pages) -> Result<(), Fault> {
+fn relations(xml: &str, pages: &mut Pages) -> Result<(), DocumentError> {
     xml::walk(xml, &mut |node| {
         if let xml::Node::Start(element) = node
             && element.attribute("TargetMode").as_deref() == Some("External")

@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use super::{Budget, Extract, Fault, kind_of};
+use super::{Budget, DocumentError, Extract, kind_of};
 
 /// xz and zstd declare how much memory their dictionary wants; more than this is a bomb.
 const DICTIONARY: u32 = 64 << 20;
@@ -14,14 +14,14 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let mut source: Box<dyn Read> = match kind {
         "gz" => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
         "bz2" => Box::new(bzip2::read::MultiBzDecoder::new(bytes)),
         "xz" => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY >> 10)),
         _ => {
-            let mut decoder = zstd::Decoder::new(bytes).map_err(|_| Fault::Broken)?;
-            decoder.window_log_max(DICTIONARY.ilog2()).map_err(|_| Fault::Broken)?;
+            let mut decoder = zstd::Decoder::new(bytes).map_err(|_| DocumentError::Broken)?;
+            decoder.window_log_max(DICTIONARY.ilog2()).map_err(|_| DocumentError::Broken)?;
             Box::new(decoder)
         }
     };

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::xml::{Element, Node};
-use super::{Budget, Extract, Fault, xml};
+use super::{Budget, DocumentError, Extract, xml};
 
 /// Lines gathered by place, before they are counted against the budget.
 pub(super) struct Pages {
@@ -39,7 +39,7 @@ impl Pages {
     }
 
     /// Hands all lines to the extract.
-    pub fn write(self, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+    pub fn write(self, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
         for (place, text) in self.places {
             extract.say(&place, text, budget)?;
         }
@@ -96,7 +96,7 @@ const LAYOUT: &[&str] = &[
     "FmlaMacro",
 ];
 
-pub(super) fn read(xml: &str, place: &str, pages: &mut Pages) -> Result<(), Fault> {
+pub(super) fn read(xml: &str, place: &str, pages: &mut Pages) -> Result<(), DocumentError> {
     let mut reading = Reading {
         pages,
         flows: vec![Flow { place: place.to_owned(), line: String::new(), fallback: false }],

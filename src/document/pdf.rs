@@ -8,7 +8,7 @@ use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 use super::paragraphs::Pages;
 use super::pdf_text::{self, Canvas};
 use super::xml::Node;
-use super::{Budget, Extract, Fault, picture, properties, xml};
+use super::{Budget, DocumentError, Extract, picture, properties, xml};
 
 /// Pages read; nobody writes an official paper longer than this.
 const PAGES: usize = 3_000;
@@ -21,7 +21,7 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     // Junk before the header shifts every offset (annex H lets readers cope).
     let start = memchr::memmem::find(bytes.get(..1024).unwrap_or(bytes), b"%PDF-").unwrap_or(0);
     let document = load(bytes.get(start..).unwrap_or(bytes), extract, passwords)?;
@@ -35,13 +35,13 @@ pub(super) fn read(
     read.and(xmp)
 }
 
-fn load(bytes: &[u8], extract: &mut Extract, passwords: &[String]) -> Result<Document, Fault> {
+fn load(bytes: &[u8], extract: &mut Extract, passwords: &[String]) -> Result<Document, DocumentError> {
     let options = |password| LoadOptions { password, max_decompressed_size: Some(STREAM), ..LoadOptions::default() };
     let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
     match Document::load_mem_with_options(bytes, options(None)) {
         Ok(document) if !document.is_encrypted() => return Ok(document),
         Ok(_) => {}
-        Err(_) if !is_encrypted => return Err(Fault::Broken),
+        Err(_) if !is_encrypted => return Err(DocumentError::Broken),
         Err(_) => {}
     }
     extract.encrypted = Some("pdf".into());
@@ -53,10 +53,15 @@ fn load(bytes: &[u8], extract: &mut Extract, passwords: &[String]) -> Result<Doc
             return Ok(document);
         }
     }
-    Err(Fault::Encrypted)
+    Err(DocumentError::Encrypted)
 }
 
-fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, budget: &mut Budget) -> Result<(), Fault> {
+fn page_texts(
+    document: &Document,
+    extract: &mut Extract,
+    pages: &mut Pages,
+    budget: &mut Budget,
+) -> Result<(), DocumentError> {
     let mut shows_image = false;
     let mut shows_text = false;
     let mut outcome = Ok(());
@@ -65,7 +70,7 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
     for page in reached.iter().copied().chain(unreached(document, &reached)) {
         count += 1;
         if count > PAGES {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         let mut canvas = Canvas::new(document, STREAM.min(budget.bytes as usize));
         let done = canvas.page(page);
@@ -88,7 +93,7 @@ fn page_texts(document: &Document, extract: &mut Extract, pages: &mut Pages, bud
     if shows_image && !shows_text {
         extract.property("image-only", "true");
     }
-    if count == 0 { Err(Fault::Broken) } else { outcome }
+    if count == 0 { Err(DocumentError::Broken) } else { outcome }
 }
 
 /// Pages that the tree does not lead to: cut off from it, or deeper than the library follows.
@@ -164,10 +169,15 @@ fn information(document: &Document, extract: &mut Extract, pages: &mut Pages) {
 }
 
 /// The catalogue's XMP packet (§14.3.2): elements and attributes with language in them.
-fn metadata(document: &Document, extract: &mut Extract, pages: &mut Pages, budget: &mut Budget) -> Result<(), Fault> {
+fn metadata(
+    document: &Document,
+    extract: &mut Extract,
+    pages: &mut Pages,
+    budget: &mut Budget,
+) -> Result<(), DocumentError> {
     let stream = document.catalog().ok().and_then(|catalog| catalog.get_deref(b"Metadata", document).ok());
     let Some(Object::Stream(stream)) = stream else { return Ok(()) };
-    let packet = stream.get_plain_content_with_limit(4 << 20).map_err(|_| Fault::Broken)?;
+    let packet = stream.get_plain_content_with_limit(4 << 20).map_err(|_| DocumentError::Broken)?;
     budget.spend(packet.len())?;
     let mut path: Vec<String> = Vec::new();
     // A packet that is no XML is a fault of the packet only.
@@ -206,7 +216,7 @@ fn embedded(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     for object in document.objects.values() {
         let Ok(specification) = object.as_dict() else { continue };
         let Ok(files) = specification.get_deref(b"EF", document).and_then(Object::as_dict) else { continue };
@@ -217,14 +227,14 @@ fn embedded(
             continue;
         };
         if budget.files == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         match stream.get_plain_content_with_limit(budget.bytes as usize) {
             Ok(content) => {
                 budget.spend(content.len())?;
                 extract.child(&name, &content, budget, passwords);
             }
-            Err(_) => extract.closed(&name, 0, Fault::Broken, None),
+            Err(_) => extract.closed(&name, 0, DocumentError::Broken, None),
         }
     }
     Ok(())

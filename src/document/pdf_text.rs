@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use lopdf::content::Content;
 use lopdf::{Dictionary, Document, Encoding, Object, ObjectId, Stream};
 
-use super::{Fault, picture};
+use super::{DocumentError, picture};
 
 /// Operators of one page, its forms included.
 const OPERATORS: usize = 2_000_000;
@@ -78,8 +78,8 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    pub fn page(&mut self, page: ObjectId) -> Result<(), Fault> {
-        let content = self.document.get_page_content_with_limit(page, self.limit).map_err(|_| Fault::Broken)?;
+    pub fn page(&mut self, page: ObjectId) -> Result<(), DocumentError> {
+        let content = self.document.get_page_content_with_limit(page, self.limit).map_err(|_| DocumentError::Broken)?;
         let mut resources = Vec::new();
         if let Ok((own, inherited)) = self.document.get_page_resources(page) {
             resources.extend(own);
@@ -89,13 +89,13 @@ impl<'a> Canvas<'a> {
     }
 
     /// A form by itself: the appearance of an annotation.
-    pub fn form(&mut self, form: &'a Stream) -> Result<(), Fault> {
+    pub fn form(&mut self, form: &'a Stream) -> Result<(), DocumentError> {
         self.draw_form(form, &[], DEPTH)
     }
 
-    fn draw_form(&mut self, form: &'a Stream, outer: &[&'a Dictionary], depth: usize) -> Result<(), Fault> {
+    fn draw_form(&mut self, form: &'a Stream, outer: &[&'a Dictionary], depth: usize) -> Result<(), DocumentError> {
         let left = self.limit.saturating_sub(self.unpacked);
-        let content = form.get_plain_content_with_limit(left).map_err(|_| Fault::Broken)?;
+        let content = form.get_plain_content_with_limit(left).map_err(|_| DocumentError::Broken)?;
         let own = form.dict.get_deref(b"Resources", self.document).and_then(Object::as_dict).ok();
         let resources: Vec<&Dictionary> = own.into_iter().chain(outer.iter().copied()).take(8).collect();
         let before = self.pen.clone();
@@ -104,16 +104,16 @@ impl<'a> Canvas<'a> {
         done
     }
 
-    fn draw(&mut self, content: &[u8], resources: &[&'a Dictionary], depth: usize) -> Result<(), Fault> {
+    fn draw(&mut self, content: &[u8], resources: &[&'a Dictionary], depth: usize) -> Result<(), DocumentError> {
         self.unpacked = self.unpacked.saturating_add(content.len());
         if self.unpacked > self.limit {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         for operation in Content::decode_iter(content) {
-            let operation = operation.map_err(|_| Fault::Broken)?;
+            let operation = operation.map_err(|_| DocumentError::Broken)?;
             self.operators += 1;
             if self.operators > OPERATORS || self.text.len() > self.limit {
-                return Err(Fault::Budget);
+                return Err(DocumentError::Budget);
             }
             self.operate(&operation.operator, &operation.operands, resources, depth)?;
         }
@@ -126,7 +126,7 @@ impl<'a> Canvas<'a> {
         operands: &[Object],
         resources: &[&'a Dictionary],
         depth: usize,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DocumentError> {
         let number = |index: usize| operands.get(index).and_then(|o| o.as_float().ok()).unwrap_or(0.0);
         match operator {
             "BT" => {

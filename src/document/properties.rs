@@ -4,7 +4,7 @@
 
 use super::paragraphs::Pages;
 use super::xml::Node;
-use super::{Extract, Fault, xml};
+use super::{DocumentError, Extract, xml};
 
 /// Properties that are language and may carry a marking; the others are names and numbers.
 const SPOKEN: &[&str] = &[
@@ -22,7 +22,7 @@ const SPOKEN: &[&str] = &[
 ];
 
 /// Each element with text is a property by its local name.
-pub(super) fn core(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), Fault> {
+pub(super) fn core(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), DocumentError> {
     let mut element = String::new();
     let mut value = String::new();
     xml::walk(xml, &mut |node| match node {
@@ -45,7 +45,7 @@ pub(super) fn core(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Resul
 }
 
 /// `<property name="…"><vt:lpwstr>…`, and ODF's `<meta:user-defined meta:name="…">…`.
-pub(super) fn custom(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), Fault> {
+pub(super) fn custom(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), DocumentError> {
     let mut name = None;
     let mut value = String::new();
     xml::walk(xml, &mut |node| match node {
@@ -74,7 +74,7 @@ pub(super) fn note(name: &str, value: &str, extract: &mut Extract, pages: &mut P
 }
 
 /// `<clbl:label id="{GUID}" enabled="1" siteId="{…}" …/>` as the custom properties that older files have.
-pub(super) fn label(xml: &str, extract: &mut Extract) -> Result<(), Fault> {
+pub(super) fn label(xml: &str, extract: &mut Extract) -> Result<(), DocumentError> {
     xml::walk(xml, &mut |node| {
         let Node::Start(element) = node else { return };
         let Some(id) = element.attribute("id").filter(|_| element.name == "label") else { return };

@@ -2,15 +2,15 @@
 //! RAR archives, versions 4 and 5: names and the encryption flag only. There is no free reader of their contents, so
 //! every member is noted as unreadable; stored members (no compression) are opened.
 
-use super::{Budget, Extract, Fault};
+use super::{Budget, DocumentError, Extract};
 
-pub(super) fn read(bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+pub(super) fn read(bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     match bytes.get(6..8) {
         Some([1, 0]) => version5(bytes.get(8..).unwrap_or_default(), extract, budget),
         Some([0, _]) => version4(bytes.get(7..).unwrap_or_default(), extract, budget),
-        _ => return Err(Fault::Broken),
+        _ => return Err(DocumentError::Broken),
     }
-    if extract.encrypted.is_some() { Err(Fault::Encrypted) } else { Err(Fault::Broken) }
+    if extract.encrypted.is_some() { Err(DocumentError::Encrypted) } else { Err(DocumentError::Broken) }
 }
 
 /// Notes one member: what can be opened is opened.
@@ -19,9 +19,9 @@ fn note(name: &str, size: u64, encrypted: bool, stored: Option<&[u8]>, extract: 
         Some(content) if !encrypted => extract.child(name, content, budget, &[]),
         _ if encrypted => {
             extract.encrypted = Some("rar".into());
-            extract.closed(name, size, Fault::Encrypted, Some("rar"));
+            extract.closed(name, size, DocumentError::Encrypted, Some("rar"));
         }
-        _ => extract.closed(name, size, Fault::Broken, None),
+        _ => extract.closed(name, size, DocumentError::Broken, None),
     }
 }
 
@@ -178,16 +178,16 @@ mod tests {
         archive.extend(file_header4(b"dossier\\a.txt", 0, 0x30, b"stored text"));
         archive.extend(file_header4(b"b.docx", 4, 0x33, b"????"));
         let mut extract = Extract::default();
-        assert_eq!(read(&archive, &mut extract, &mut Budget::default()), Err(Fault::Encrypted));
+        assert_eq!(read(&archive, &mut extract, &mut Budget::default()), Err(DocumentError::Encrypted));
         assert_eq!(extract.encrypted.as_deref(), Some("rar"));
         let names: Vec<_> = extract.children.iter().map(|child| (child.name.as_str(), child.fault)).collect();
-        assert_eq!(names, [("dossier/a.txt", None), ("b.docx", Some(Fault::Encrypted))]);
+        assert_eq!(names, [("dossier/a.txt", None), ("b.docx", Some(DocumentError::Encrypted))]);
     }
 
     #[test]
     fn version_5_tells_encrypted_headers() {
         let archive = b"Rar!\x1A\x07\x01\x00\0\0\0\0\x03\x04\x00\x00";
         let mut extract = Extract::default();
-        assert_eq!(read(archive, &mut extract, &mut Budget::default()), Err(Fault::Encrypted));
+        assert_eq!(read(archive, &mut extract, &mut Budget::default()), Err(DocumentError::Encrypted));
     }
 }

@@ -4,7 +4,7 @@
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 use super::paragraphs::Pages;
-use super::{Budget, Extract, Fault, ole, properties};
+use super::{Budget, DocumentError, Extract, ole, properties};
 
 /// Where the text of a group goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let mut pages = Pages::new();
     let mut reading = Reading::new(bytes);
     let outcome = reading.run(&mut pages);
@@ -97,7 +97,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn run(&mut self, pages: &mut Pages) -> Result<(), Fault> {
+    fn run(&mut self, pages: &mut Pages) -> Result<(), DocumentError> {
         while let Some((byte, after)) = self.rest.split_first() {
             self.rest = after;
             match byte {
@@ -125,7 +125,7 @@ impl<'a> Reading<'a> {
         for (place, line) in std::mem::take(&mut self.lines) {
             pages.line(place, &line);
         }
-        if self.stack.is_empty() { Ok(()) } else { Err(Fault::Broken) }
+        if self.stack.is_empty() { Ok(()) } else { Err(DocumentError::Broken) }
     }
 
     fn close(&mut self, pages: &mut Pages) {

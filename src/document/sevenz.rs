@@ -5,14 +5,14 @@ use std::io::Cursor;
 
 use sevenz_rust2::{ArchiveReader, Error, Password};
 
-use super::{Budget, Extract, Fault};
+use super::{Budget, DocumentError, Extract};
 
 pub(super) fn read(
     bytes: &[u8],
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let none = std::iter::once(None);
     for password in none.chain(passwords.iter().map(Some)) {
         let before = extract.children.len();
@@ -24,7 +24,7 @@ pub(super) fn read(
                 }
                 return Ok(());
             }
-            Err(Fault::Encrypted) => {
+            Err(DocumentError::Encrypted) => {
                 extract.encrypted = Some("7z".into());
                 extract.children.truncate(before);
             }
@@ -32,7 +32,7 @@ pub(super) fn read(
         }
     }
     names(bytes, extract);
-    Err(Fault::Encrypted)
+    Err(DocumentError::Encrypted)
 }
 
 fn attempt(
@@ -41,7 +41,7 @@ fn attempt(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let key = password.map_or_else(Password::empty, Password::new);
     let mut reader = ArchiveReader::new(Cursor::new(bytes), key).map_err(|error| fault_of(&error, password))?;
     reader.set_thread_count(1);
@@ -51,7 +51,7 @@ fn attempt(
             return Ok(true);
         }
         if budget.files == 0 {
-            stopped = Some(Fault::Budget);
+            stopped = Some(DocumentError::Budget);
             return Ok(false);
         }
         let (content, fault) = inflate(budget, source)?;
@@ -67,7 +67,7 @@ fn attempt(
 }
 
 /// As [`Budget::inflate`], but keeps the library's error: it tells a wrong password from damage.
-fn inflate(budget: &mut Budget, source: &mut dyn std::io::Read) -> Result<(Vec<u8>, Option<Fault>), Error> {
+fn inflate(budget: &mut Budget, source: &mut dyn std::io::Read) -> Result<(Vec<u8>, Option<DocumentError>), Error> {
     struct Kept<'a>(&'a mut dyn std::io::Read, Option<std::io::Error>);
     impl std::io::Read for Kept<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -86,13 +86,13 @@ fn inflate(budget: &mut Budget, source: &mut dyn std::io::Read) -> Result<(Vec<u
 }
 
 /// With a password any failure may be the password's; 7z stores no check of it.
-fn fault_of(error: &Error, password: Option<&str>) -> Fault {
+fn fault_of(error: &Error, password: Option<&str>) -> DocumentError {
     match error {
-        Error::PasswordRequired | Error::MaybeBadPassword(_) => Fault::Encrypted,
-        Error::MaxMemLimited { .. } => Fault::Budget,
-        Error::Io(cause, _) if is_password_trouble(cause) => Fault::Encrypted,
-        _ if password.is_some() => Fault::Encrypted,
-        _ => Fault::Broken,
+        Error::PasswordRequired | Error::MaybeBadPassword(_) => DocumentError::Encrypted,
+        Error::MaxMemLimited { .. } => DocumentError::Budget,
+        Error::Io(cause, _) if is_password_trouble(cause) => DocumentError::Encrypted,
+        _ if password.is_some() => DocumentError::Encrypted,
+        _ => DocumentError::Broken,
     }
 }
 
@@ -109,6 +109,6 @@ fn names(bytes: &[u8], extract: &mut Extract) {
         return;
     };
     for entry in archive.files.iter().filter(|entry| !entry.is_directory()).take(5_000) {
-        extract.closed(entry.name(), entry.size(), Fault::Encrypted, Some("7z"));
+        extract.closed(entry.name(), entry.size(), DocumentError::Encrypted, Some("7z"));
     }
 }

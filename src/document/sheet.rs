@@ -3,7 +3,7 @@
 
 use super::paragraphs::Pages;
 use super::xml::Node;
-use super::{Budget, Extract, Fault, xml};
+use super::{Budget, DocumentError, Extract, xml};
 
 /// The sheets of a workbook in its order.
 #[derive(Default)]
@@ -66,7 +66,7 @@ impl Sheets {
     }
 
     /// The names of the sheets, and which are hidden.
-    pub fn describe(&self, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+    pub fn describe(&self, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
         for (name, state, _) in &self.list {
             if state.to_ascii_lowercase().contains("hidden") {
                 extract.property("hidden-sheet", name);
@@ -107,7 +107,13 @@ struct Cell {
 }
 
 /// Reads a worksheet. `limit` bounds the text: one shared string may stand in a million cells.
-pub(super) fn read(xml: &str, place: &str, shared: &[String], pages: &mut Pages, limit: usize) -> Result<(), Fault> {
+pub(super) fn read(
+    xml: &str,
+    place: &str,
+    shared: &[String],
+    pages: &mut Pages,
+    limit: usize,
+) -> Result<(), DocumentError> {
     let mut row = String::new();
     let mut cell = Cell::default();
     let mut element = String::new();
@@ -159,7 +165,7 @@ pub(super) fn read(xml: &str, place: &str, shared: &[String], pages: &mut Pages,
         Node::End(name) if name == element => element.clear(),
         Node::End(_) => {}
     })?;
-    if written > limit { Err(Fault::Budget) } else { Ok(()) }
+    if written > limit { Err(DocumentError::Budget) } else { Ok(()) }
 }
 
 /// Where the headers and footers of printed pages stand.
@@ -218,7 +224,7 @@ pub(super) fn print_text(codes: &str) -> String {
 }
 
 /// Values that other parts keep: attributes `v`, `name`, `caption` and texts of pivot caches, external links, tables.
-pub(super) fn cache(xml: &str, pages: &mut Pages) -> Result<(), Fault> {
+pub(super) fn cache(xml: &str, pages: &mut Pages) -> Result<(), DocumentError> {
     let mut row = String::new();
     xml::walk(xml, &mut |node| match node {
         Node::Start(element) => {
@@ -267,6 +273,6 @@ mod tests {
         let cells = "<c t=\"s\"><v>0</v></c>".repeat(1000);
         let xml = format!("<sheetData><row>{cells}</row></sheetData>");
         let outcome = read(&xml, "#sheet1", &["x".repeat(1000)], &mut pages, 10_000);
-        assert_eq!(outcome, Err(Fault::Budget));
+        assert_eq!(outcome, Err(DocumentError::Budget));
     }
 }

@@ -3,23 +3,23 @@
 
 use std::io::Cursor;
 
-use super::{Budget, Extract, Fault};
+use super::{Budget, DocumentError, Extract};
 
 pub(super) fn read(
     bytes: &[u8],
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let mut archive = ::tar::Archive::new(Cursor::new(bytes));
-    let entries = archive.entries().map_err(|_| Fault::Broken)?;
+    let entries = archive.entries().map_err(|_| DocumentError::Broken)?;
     for entry in entries {
-        let mut entry = entry.map_err(|_| Fault::Broken)?;
+        let mut entry = entry.map_err(|_| DocumentError::Broken)?;
         if !entry.header().entry_type().is_file() {
             continue;
         }
         if budget.files == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let (bytes, fault) = budget.inflate(&mut entry);

@@ -3,10 +3,10 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256};
 
-use super::{Budget, Extract, Fault, xml};
+use super::{Budget, DocumentError, Extract, xml};
 use crate::mime;
 
-pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     // Text that cannot be kept need not be decoded; UTF-16 needs two bytes a character, markup more.
     let limit = budget.text.saturating_mul(4);
     let cut = bytes.len() > limit;
@@ -17,7 +17,7 @@ pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut
         "ics" | "vcf" => extract.say("#body", card_values(&text), budget)?,
         _ => extract.say("#body", text, budget)?,
     }
-    if cut { Err(Fault::Budget) } else { Ok(()) }
+    if cut { Err(DocumentError::Budget) } else { Ok(()) }
 }
 
 /// Whether bytes are not text: control characters other than white space, unless they are UTF-16.
@@ -98,13 +98,13 @@ pub(super) fn html(
     html: &str,
     extract: &mut Extract,
     budget: &mut Budget,
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let page = mime::html::text(html);
     extract.say(place, page.shown, budget)?;
     extract.say(unseen, page.hidden, budget)
 }
 
-fn xml_text(text: &str, extract: &mut Extract, budget: &mut Budget) -> Result<(), Fault> {
+fn xml_text(text: &str, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     let mut lines = String::new();
     let mut attributes = String::new();
     let outcome = xml::walk(text, &mut |node| match node {

@@ -2,7 +2,7 @@
 //! winmail.dat (MS-OXTNEF): bodies, subject, attachments, nested messages. Unknown attributes are stepped over.
 
 use super::property_set::{le16, le32};
-use super::{Budget, Extract, Fault, lzfu, text};
+use super::{Budget, DocumentError, Extract, lzfu, text};
 
 const SUBJECT: u32 = 0x0001_8004;
 const BODY: u32 = 0x0002_800C;
@@ -24,18 +24,18 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
-    let mut rest = bytes.get(6..).ok_or(Fault::Broken)?;
+) -> Result<(), DocumentError> {
+    let mut rest = bytes.get(6..).ok_or(DocumentError::Broken)?;
     let mut attachment = Attachment::default();
     let mut outcome = Ok(());
     while !rest.is_empty() {
         let (Some(id), Some(length)) = (le32(rest, 1), le32(rest, 5)) else {
-            outcome = Err(Fault::Broken);
+            outcome = Err(DocumentError::Broken);
             break;
         };
         let after = rest.get(9..).unwrap_or_default();
         let Some(value) = after.get(..length as usize) else {
-            outcome = Err(Fault::Broken);
+            outcome = Err(DocumentError::Broken);
             break;
         };
         match id {
@@ -63,10 +63,10 @@ fn finish(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     if let Some(data) = attachment.data {
         if budget.files == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         let name = attachment.name.unwrap_or_else(|| "attachment".to_owned());
         extract.child(&name, &data, budget, passwords);
@@ -75,7 +75,12 @@ fn finish(
 }
 
 /// Properties of the message: bodies in HTML or compressed RTF, subject, sender.
-fn message(value: &[u8], extract: &mut Extract, budget: &mut Budget, passwords: &[String]) -> Result<(), Fault> {
+fn message(
+    value: &[u8],
+    extract: &mut Extract,
+    budget: &mut Budget,
+    passwords: &[String],
+) -> Result<(), DocumentError> {
     for property in properties(value) {
         match property.id {
             0x0037 => extract.say("/subject", property.string(), budget)?,
@@ -95,7 +100,7 @@ fn message(value: &[u8], extract: &mut Extract, budget: &mut Budget, passwords: 
     Ok(())
 }
 
-fn attached(value: &[u8], attachment: &mut Attachment, budget: &mut Budget) -> Result<(), Fault> {
+fn attached(value: &[u8], attachment: &mut Attachment, budget: &mut Budget) -> Result<(), DocumentError> {
     for property in properties(value) {
         match property.id {
             0x3707 => attachment.name = Some(property.string()),

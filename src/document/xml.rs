@@ -4,7 +4,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::{Fault, text};
+use super::{DocumentError, text};
 
 /// One step through a document. Names are local: prefixes are the author's choice.
 pub(super) enum Node<'a> {
@@ -51,7 +51,7 @@ pub(super) fn decode(bytes: &[u8]) -> String {
 }
 
 /// Walks a document. An error in the form ends the walk; what was visited stays visited.
-pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), Fault> {
+pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), DocumentError> {
     let mut reader = Reader::from_str(xml);
     let config = reader.config_mut();
     config.check_end_names = false;
@@ -66,7 +66,7 @@ pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), Fau
             visit(Node::Text(&content));
             content.clear();
         }
-        match event.map_err(|_| Fault::Broken)? {
+        match event.map_err(|_| DocumentError::Broken)? {
             Event::Start(start) => {
                 let local = start.local_name();
                 visit(Node::Start(Element { start: &start, name: local.as_ref() }));

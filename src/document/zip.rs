@@ -6,13 +6,13 @@ use std::io::{Cursor, Read};
 use ::zip::ZipArchive;
 use ::zip::result::ZipError;
 
-use super::{Budget, Extract, Fault};
+use super::{Budget, DocumentError, Extract};
 
 /// One member, read or not.
 pub(super) struct Member {
     pub name: String,
     pub bytes: Vec<u8>,
-    pub fault: Option<Fault>,
+    pub fault: Option<DocumentError>,
     pub encrypted: bool,
     /// As the archive claims.
     pub size: u64,
@@ -23,7 +23,7 @@ pub(super) fn read(
     extract: &mut Extract,
     budget: &mut Budget,
     passwords: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), DocumentError> {
     let outcome = members(bytes, budget, passwords, &mut |member, budget| {
         if member.encrypted {
             extract.encrypted = Some("zip".into());
@@ -31,7 +31,7 @@ pub(super) fn read(
         match member.fault {
             Some(fault) if member.bytes.is_empty() => {
                 extract.closed(&member.name, member.size, fault, Some("zip"));
-                if fault == Fault::Encrypted {
+                if fault == DocumentError::Encrypted {
                     extract.fault = Some(fault);
                 }
             }
@@ -64,7 +64,7 @@ pub(super) fn members(
     budget: &mut Budget,
     passwords: &[String],
     each: &mut dyn FnMut(Member, &mut Budget),
-) -> Result<Vec<&'static str>, Fault> {
+) -> Result<Vec<&'static str>, DocumentError> {
     let Ok(mut archive) = ZipArchive::new(Cursor::new(bytes)) else {
         return stream(bytes, budget, each);
     };
@@ -81,7 +81,7 @@ pub(super) fn members(
     }
     for index in 0..archive.len() {
         if budget.files == 0 || budget.bytes == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         if let Some(member) = member(&mut archive, index, budget, passwords) {
             each(member, budget);
@@ -106,30 +106,36 @@ fn member(
         Ok(raw) => (member_name(raw.name_raw(), known.as_deref()), raw.encrypted(), raw.size()),
         Err(_) => {
             let name = known.unwrap_or_else(|| format!("member {index}"));
-            return Some(Member { name, bytes: Vec::new(), fault: Some(Fault::Broken), encrypted: false, size: 0 });
+            return Some(Member {
+                name,
+                bytes: Vec::new(),
+                fault: Some(DocumentError::Broken),
+                encrypted: false,
+                size: 0,
+            });
         }
     };
     let mut member = Member { name, bytes: Vec::new(), fault: None, encrypted, size };
     if !encrypted {
         match archive.by_index(index) {
             Ok(mut file) => (member.bytes, member.fault) = budget.inflate(&mut file),
-            Err(_) => member.fault = Some(Fault::Broken),
+            Err(_) => member.fault = Some(DocumentError::Broken),
         }
         return Some(member);
     }
-    member.fault = Some(Fault::Encrypted);
+    member.fault = Some(DocumentError::Encrypted);
     for password in passwords {
         match archive.by_index_decrypt(index, password.as_bytes()) {
             Ok(mut file) => {
                 let (bytes, fault) = budget.inflate(&mut file);
                 // ZipCrypto lets one wrong password in 256 through; the checksum then says so.
-                if fault != Some(Fault::Broken) {
+                if fault != Some(DocumentError::Broken) {
                     (member.bytes, member.fault) = (bytes, fault);
                     break;
                 }
             }
             Err(ZipError::InvalidPassword) => {}
-            Err(_) => member.fault = Some(Fault::Broken),
+            Err(_) => member.fault = Some(DocumentError::Broken),
         }
     }
     Some(member)
@@ -149,11 +155,11 @@ fn stream(
     bytes: &[u8],
     budget: &mut Budget,
     each: &mut dyn FnMut(Member, &mut Budget),
-) -> Result<Vec<&'static str>, Fault> {
+) -> Result<Vec<&'static str>, DocumentError> {
     let mut rest = bytes;
     while let Ok(Some(mut file)) = ::zip::read::read_zipfile_from_stream(&mut rest) {
         if budget.files == 0 || budget.bytes == 0 {
-            return Err(Fault::Budget);
+            return Err(DocumentError::Budget);
         }
         let name = member_name(file.name_raw(), file.name().ok().as_deref());
         let (size, encrypted) = (file.size(), file.encrypted());
@@ -165,5 +171,5 @@ fn stream(
             break;
         }
     }
-    Err(Fault::Broken)
+    Err(DocumentError::Broken)
 }

@@ -7,16 +7,16 @@ use crate::pipeline::Processed;
 use crate::policy::verdict::Disposition;
 
 pub fn log_outcome(processed: &Processed, metrics: &Metrics, log: &Log) {
-    let Processed { mail, examined, outcome } = processed;
+    let Processed { mail, judged, outcome } = processed;
     metrics.bytes.add(mail.content.len() as u64);
     if outcome.maybe_duplicate {
         metrics.hop_error(HopError::Lost);
     }
-    let message_id = examined.as_ref().and_then(|e| e.message.header("message-id"));
+    let message_id = judged.as_ref().and_then(|e| e.message.header("message-id"));
     let mut strongest = Disposition::Pass;
     let limit = outcome.limit.as_ref().map(|limit| format!("limit:{limit}"));
     for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
-        let judgement = examined.as_ref().and_then(|e| e.verdicts.0.get(index));
+        let judgement = judged.as_ref().and_then(|e| e.verdicts.0.get(index));
         let because = judgement.and_then(|j| j.verdict.because().or(j.observed.as_ref()));
         let reply = outcome.reply_of(index);
         let disposition = match judgement {
@@ -30,7 +30,7 @@ pub fn log_outcome(processed: &Processed, metrics: &Metrics, log: &Log) {
             metrics.observed(observed);
         }
         strongest = strongest.max(disposition);
-        if let Some(class) = examined.as_ref().and_then(|e| e.recipients.get(index)).map(|r| r.class) {
+        if let Some(class) = judged.as_ref().and_then(|e| e.recipients.get(index)).map(|r| r.class) {
             metrics.recipient(disposition, class);
         }
         log.recipient_line(&RecipientLine {

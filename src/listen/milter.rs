@@ -157,9 +157,9 @@ impl Listener {
     }
 
     /// Waits until every session has ended, at most so long; true when all have.
-    pub async fn drained(&self, patience: Duration) -> bool {
+    pub async fn drained(&self, limit: Duration) -> bool {
         self.sessions.close();
-        timeout(patience, self.sessions.wait()).await.is_ok()
+        timeout(limit, self.sessions.wait()).await.is_ok()
     }
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<()> {
@@ -243,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Reads once; false when the connection is to be closed.
     async fn read(&mut self) -> io::Result<bool> {
-        let reading = timeout(self.session.patience(), self.stream.read(&mut self.buffer));
+        let reading = timeout(self.session.timeout(), self.stream.read(&mut self.buffer));
         let read = if self.session.is_idle() {
             tokio::select! {
                 biased;

@@ -87,8 +87,8 @@ impl Listener {
             },
             require_tls: settings.tls.mode == settings::InwardTlsMode::Required,
             auth: settings.auth == settings::Auth::Pass,
-            command_patience: settings.timeouts.command,
-            data_patience: settings.timeouts.data,
+            command_timeout: settings.timeouts.command,
+            data_timeout: settings.timeouts.data,
         };
         Arc::new(Listener {
             connections: Arc::new(ConnectionLimit::new(settings.max_connections, settings.max_connections_per_client)),
@@ -128,15 +128,15 @@ impl Listener {
     }
 
     /// Waits until every session has ended, at most so long; true when all have.
-    pub async fn drained(&self, patience: Duration) -> bool {
+    pub async fn drained(&self, limit: Duration) -> bool {
         self.sessions.close();
-        timeout(patience, self.sessions.wait()).await.is_ok()
+        timeout(limit, self.sessions.wait()).await.is_ok()
     }
 
     /// Whether this sender may be relayed at all (decision D6).
     fn serves(&self, sender: &ReversePath, now: Timestamp) -> bool {
         let Some(mailbox) = sender.mailbox() else { return true };
         let for_others = self.settings.relay_for.iter().any(|domain| mailbox.domain().is_within(domain.as_str()));
-        for_others || self.pipeline.examiner.house.load().policy.lists.is_own(mailbox, now)
+        for_others || self.pipeline.inspector.ruleset.load().policy.lists.is_own(mailbox, now)
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use memchr::memchr;
 
-use super::Fault;
+use super::ProtocolError;
 
 /// One command. Texts are octets as they came, without the NUL that ends them.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,8 +72,8 @@ impl<'a> Iterator for Texts<'a> {
 }
 
 /// Reads one packet.
-pub fn read(command: u8, data: &[u8]) -> Result<Command<'_>, Fault> {
-    let malformed = Fault::Malformed(command);
+pub fn read(command: u8, data: &[u8]) -> Result<Command<'_>, ProtocolError> {
+    let malformed = ProtocolError::Malformed(command);
     Ok(match command {
         b'O' => {
             let number = |at: usize| data.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
@@ -104,11 +104,11 @@ pub fn read(command: u8, data: &[u8]) -> Result<Command<'_>, Fault> {
         b'U' => Command::UnknownSmtp,
         b'K' => Command::NextClient,
         b'Q' => Command::Quit,
-        other => return Err(Fault::Unknown(other)),
+        other => return Err(ProtocolError::Unknown(other)),
     })
 }
 
-fn arguments(data: &[u8], malformed: Fault) -> Result<Texts<'_>, Fault> {
+fn arguments(data: &[u8], malformed: ProtocolError) -> Result<Texts<'_>, ProtocolError> {
     // The path at least, ended by NUL.
     if data.len() < 2 || !data.ends_with(b"\0") { Err(malformed) } else { Ok(Texts(data)) }
 }
@@ -165,9 +165,9 @@ mod tests {
             (b'L', b"Subject"),
             (b'L', b"Subject\0value"),
         ] {
-            assert_eq!(read(command, data), Err(Fault::Malformed(command)), "{data:?}");
+            assert_eq!(read(command, data), Err(ProtocolError::Malformed(command)), "{data:?}");
         }
-        assert_eq!(read(0, b""), Err(Fault::Unknown(0)));
+        assert_eq!(read(0, b""), Err(ProtocolError::Unknown(0)));
         let header = read(b'L', b"X\0a\0b\0");
         assert_eq!(header, Ok(Command::Header { name: b"X", value: b"a\0b" }));
     }

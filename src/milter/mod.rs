@@ -5,7 +5,7 @@
 //! What must not live here: sockets, clocks, any judgement of a mail, any use of the MTA's own hold queue
 //! (`SMFIR_QUARANTINE`): a held copy is in our quarantine or nowhere.
 //!
-//! How it fails: an MTA that breaks the protocol, or does not grant what we need, is a [`Fault`] and the end of its
+//! How it fails: an MTA that breaks the protocol, or does not grant what we need, is a [`ProtocolError`] and the end of its
 //! connection, after which it defers by `milter_default_action`. Nothing here panics on bytes from the network, and
 //! no packet is stored before its length is known to be bearable.
 //!
@@ -23,7 +23,7 @@ pub use session::{Ending, Event, Finished, Session, Settings};
 
 /// Why a connection with an MTA is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum ProtocolError {
     #[error("the MTA sent a packet without a command")]
     Empty,
     #[error("the MTA announced a packet of {0} octets, more than a filter has to take")]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What MTA and filter agree on at the beginning: version, actions, steps left out, macros wanted.
 
-use super::{Fault, packet};
+use super::{ProtocolError, packet};
 
 /// The version we speak, and the oldest that has what we need.
 const NEWEST: u32 = 6;
@@ -86,12 +86,12 @@ impl Agreement {
 ///
 /// # Errors
 /// The version is too old, or an action we cannot do without is not granted.
-pub fn agree(version: u32, actions: u32, steps: u32, answers_envelope: bool) -> Result<Agreement, Fault> {
+pub fn agree(version: u32, actions: u32, steps: u32, answers_envelope: bool) -> Result<Agreement, ProtocolError> {
     if version < OLDEST {
-        return Err(Fault::Version(version));
+        return Err(ProtocolError::Version(version));
     }
     if let Some((_, what)) = NEEDED.iter().find(|(needed, _)| actions & needed == 0) {
-        return Err(Fault::NotGranted(what));
+        return Err(ProtocolError::NotGranted(what));
     }
     // Neither says anything about the mail.
     let mut wanted = step::NO_UNKNOWN | step::NO_DATA | step::LEADING_SPACE;
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_mta_that_grants_too_little_is_refused_by_name() {
-        assert_eq!(agree(1, 0x3f, 0x7f, true), Err(Fault::Version(1)));
+        assert_eq!(agree(1, 0x3f, 0x7f, true), Err(ProtocolError::Version(1)));
         for (without, what) in [(0x08, "SMFIF_DELRCPT"), (0x02, "SMFIF_CHGBODY"), (0x10, "SMFIF_CHGHDRS")] {
             let fault = agree(6, 0x1ff & !without, 0x1f_ffff, true).unwrap_err();
             assert!(fault.to_string().contains(what), "{fault}");

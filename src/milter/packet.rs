@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Packets: a length of four octets, a command of one, and data. Out of a stream, and into one.
 
-use super::Fault;
+use super::ProtocolError;
 
 /// Octets of one packet at most: Sendmail's largest chunk (`MILTER_MDS_1M`) and the command before it.
 const MAX_PACKET: u32 = 1024 * 1024 + 1;
@@ -37,15 +37,15 @@ impl Reader {
     }
 
     /// The next packet, if all of it is here. `first`: nothing was negotiated yet.
-    pub fn next(&mut self, first: bool) -> Result<Option<Packet>, Fault> {
+    pub fn next(&mut self, first: bool) -> Result<Option<Packet>, ProtocolError> {
         let waiting = &self.input[self.read..];
         let Some((length, rest)) = waiting.split_first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length);
         if length > if first { MAX_FIRST } else { MAX_PACKET } {
-            return Err(Fault::TooLarge(length));
+            return Err(ProtocolError::TooLarge(length));
         }
         if length == 0 {
-            return Err(Fault::Empty);
+            return Err(ProtocolError::Empty);
         }
         let length = length as usize; // at most MAX_PACKET
         let Some(command) = rest.get(..length).and_then(|packet| packet.first()) else { return Ok(None) };
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn a_length_is_judged_before_anything_is_stored() {
         for (length, first, fault) in [
-            (0, false, Fault::Empty),
-            (u32::MAX, false, Fault::TooLarge(u32::MAX)),
-            (MAX_PACKET + 1, false, Fault::TooLarge(MAX_PACKET + 1)),
-            (MAX_FIRST + 1, true, Fault::TooLarge(MAX_FIRST + 1)),
+            (0, false, ProtocolError::Empty),
+            (u32::MAX, false, ProtocolError::TooLarge(u32::MAX)),
+            (MAX_PACKET + 1, false, ProtocolError::TooLarge(MAX_PACKET + 1)),
+            (MAX_FIRST + 1, true, ProtocolError::TooLarge(MAX_FIRST + 1)),
         ] {
             let mut reader = Reader::default();
             reader.receive(&u32::to_be_bytes(length));

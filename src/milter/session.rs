@@ -17,7 +17,7 @@ use super::command::{self, Command, Texts};
 use super::macros::Macros;
 use super::negotiate::{Agreement, agree, step};
 use super::packet::Reader;
-use super::{Fault, edit, response};
+use super::{ProtocolError, edit, response};
 
 mod envelope;
 mod receiving;
@@ -48,7 +48,7 @@ pub enum Event {
     /// The transaction is over without a message.
     Reset,
     /// Write the output and close. The last event.
-    Close(Option<Fault>),
+    Close(Option<ProtocolError>),
 }
 
 /// A message with its envelope.
@@ -265,7 +265,7 @@ impl Session {
     }
 
     /// How long to wait for the MTA.
-    pub fn patience(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         if self.reader.len() > 0 {
             return Duration::from_secs(5 * 60); // inside a packet, which an MTA writes in one piece
         }
@@ -279,7 +279,7 @@ impl Session {
 
     // Below: commands.
 
-    fn obey(&mut self, letter: u8, command: Command<'_>) -> Result<Step, Fault> {
+    fn obey(&mut self, letter: u8, command: Command<'_>) -> Result<Step, ProtocolError> {
         match command {
             Command::Negotiate { version, actions, steps } if self.agreement.is_none() => {
                 let agreement = agree(version, actions, steps, self.answers_envelope)?;
@@ -288,8 +288,8 @@ impl Session {
                 Ok(Step::On)
             }
             Command::Quit => Ok(Step::Event(self.close(None))),
-            _ if self.agreement.is_none() => Err(Fault::WrongOrder(letter)),
-            Command::Negotiate { .. } => Err(Fault::WrongOrder(letter)),
+            _ if self.agreement.is_none() => Err(ProtocolError::WrongOrder(letter)),
+            Command::Negotiate { .. } => Err(ProtocolError::WrongOrder(letter)),
             Command::Macros { of, pairs } => {
                 self.macros.take(of, pairs);
                 Ok(Step::On)
@@ -318,7 +318,7 @@ impl Session {
             }
             Command::Recipient { arguments } => {
                 if self.receiving(letter)?.is_reading() {
-                    return Err(Fault::WrongOrder(letter));
+                    return Err(ProtocolError::WrongOrder(letter));
                 }
                 Ok(self.recipient(arguments))
             }
@@ -329,7 +329,7 @@ impl Session {
             Command::Header { name, value } => {
                 let has_space = self.has(step::LEADING_SPACE);
                 if !self.receiving(letter)?.header(name, value, has_space) {
-                    return Err(Fault::WrongOrder(letter));
+                    return Err(ProtocolError::WrongOrder(letter));
                 }
                 self.silently(step::NO_REPLY_HEADER)
             }
@@ -348,14 +348,14 @@ impl Session {
         }
     }
 
-    fn in_idle(&self, letter: u8) -> Result<(), Fault> {
-        if self.is_idle() { Ok(()) } else { Err(Fault::WrongOrder(letter)) }
+    fn in_idle(&self, letter: u8) -> Result<(), ProtocolError> {
+        if self.is_idle() { Ok(()) } else { Err(ProtocolError::WrongOrder(letter)) }
     }
 
-    fn receiving(&mut self, letter: u8) -> Result<&mut Receiving, Fault> {
+    fn receiving(&mut self, letter: u8) -> Result<&mut Receiving, ProtocolError> {
         match &mut self.state {
             State::Transaction(receiving) => Ok(receiving),
-            _ => Err(Fault::WrongOrder(letter)),
+            _ => Err(ProtocolError::WrongOrder(letter)),
         }
     }
 
@@ -369,7 +369,7 @@ impl Session {
         }
     }
 
-    fn silently(&mut self, silent: u32) -> Result<Step, Fault> {
+    fn silently(&mut self, silent: u32) -> Result<Step, ProtocolError> {
         self.go_on_unless(silent);
         Ok(Step::On)
     }
@@ -462,7 +462,7 @@ impl Session {
         }
     }
 
-    fn close(&mut self, fault: Option<Fault>) -> Event {
+    fn close(&mut self, fault: Option<ProtocolError>) -> Event {
         self.state = State::Closed;
         self.reader = Reader::default();
         Event::Close(fault)

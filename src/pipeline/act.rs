@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Copy, Examined, Fault, Outcome, Pipeline};
+use super::{Copy, Judged, Outcome, Pipeline, PipelineError};
 use crate::deliver::dsn::{self, Stamp};
-use crate::deliver::{Onward, OnwardFault};
+use crate::deliver::{NextHopError, Onward};
 use crate::mail::{Content, Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
 use crate::policy::settle::{Plan, Settlement, settle};
@@ -19,31 +19,31 @@ impl Pipeline {
     pub(super) async fn act<O: Onward>(
         self: &Arc<Self>,
         mail: Mail,
-        examined: Examined,
+        judged: Judged,
         mut onward: O,
-    ) -> (Mail, Examined, Outcome, O) {
-        match settle(&examined.verdicts, self.bounces_reach(&mail)) {
+    ) -> (Mail, Judged, Outcome, O) {
+        match settle(&judged.verdicts, self.bounces_reach(&mail)) {
             Settlement::Nothing(reply) => {
                 onward.abandon().await;
                 let outcome = Outcome::nothing(reply, &mail);
-                (mail, examined, outcome, onward)
+                (mail, judged, outcome, onward)
             }
             Settlement::Each(plan) if !plan.keeps() => {
-                let outcome = self.pass_on(&mail, &examined, &plan, &mut onward).await;
+                let outcome = self.pass_on(&mail, &judged, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
-                    self.tell(&mail, &examined);
+                    self.tell(&mail, &judged);
                 }
-                (mail, examined, outcome, onward)
+                (mail, judged, outcome, onward)
             }
             Settlement::Each(plan) if plan.is_one_strip() => {
-                let outcome = self.pass_on_stripped(&mail, &examined, &plan, &mut onward).await;
+                let outcome = self.pass_on_stripped(&mail, &judged, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
-                    self.tell(&mail, &examined);
+                    self.tell(&mail, &judged);
                 }
-                (mail, examined, outcome, onward)
+                (mail, judged, outcome, onward)
             }
             // From the first durable write on, neither client nor drain may interrupt (decision D12).
-            Settlement::Each(plan) => self.clone().keep_apart(mail, examined, plan, onward).await,
+            Settlement::Each(plan) => self.clone().keep_apart(mail, judged, plan, onward).await,
         }
     }
 
@@ -51,24 +51,24 @@ impl Pipeline {
     fn bounces_reach(&self, mail: &Mail) -> bool {
         match &mail.envelope.reverse_path {
             ReversePath::Null => false,
-            ReversePath::Mailbox(sender) => self.examiner.house.load().policy.lists.is_own(sender, mail.received),
+            ReversePath::Mailbox(sender) => self.inspector.ruleset.load().policy.lists.is_own(sender, mail.received),
         }
     }
 
     async fn keep_apart<O: Onward>(
         self: Arc<Self>,
         mail: Mail,
-        examined: Examined,
+        judged: Judged,
         plan: Plan,
         onward: O,
-    ) -> (Mail, Examined, Outcome, O) {
-        let shared = Arc::new((mail, examined));
+    ) -> (Mail, Judged, Outcome, O) {
+        let shared = Arc::new((mail, judged));
         let theirs = shared.clone();
         let this = self.clone();
         let task = self.under_way.spawn(async move {
-            let (mail, examined) = &*theirs;
+            let (mail, judged) = &*theirs;
             let mut onward = onward;
-            let outcome = match this.keep_and_deliver(mail, examined, &plan, &mut onward).await {
+            let outcome = match this.keep_and_deliver(mail, judged, &plan, &mut onward).await {
                 Ok(outcome) => outcome,
                 Err(fault) => {
                     onward.abandon().await;
@@ -83,26 +83,26 @@ impl Pipeline {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let (mail, examined) = Arc::try_unwrap(shared).unwrap_or_else(|_| unreachable!("the task has ended"));
-        (mail, examined, outcome, onward)
+        let (mail, judged) = Arc::try_unwrap(shared).unwrap_or_else(|_| unreachable!("the task has ended"));
+        (mail, judged, outcome, onward)
     }
 
     /// Quarantine first, next hop second, confirm third (promise 1; decisions D2 and D12).
     async fn keep_and_deliver(
         &self,
         mail: &Mail,
-        examined: &Examined,
+        judged: &Judged,
         plan: &Plan,
         onward: &mut impl Onward,
-    ) -> Result<Outcome, Fault> {
+    ) -> Result<Outcome, PipelineError> {
         if plan.onward.is_empty() {
             onward.abandon().await;
         } else if let Err(fault) = onward.choose(mail, &plan.onward).await {
             return Ok(lost(fault, mail));
         }
-        let mut keeping = self.keeping(mail, examined, plan);
+        let mut keeping = self.keeping(mail, judged, plan);
         // A turn not spent is given back: what was not kept may be told at the next attempt.
-        let turn = self.notice(mail, examined).map(|due| {
+        let turn = self.notice(mail, judged).map(|due| {
             keeping.outbox.push(due.item);
             due.turn
         });
@@ -119,7 +119,7 @@ impl Pipeline {
             Ok(answer) if answer.is_positive() => {
                 checkpoint("delivered");
                 let left_over = onward.left_over();
-                self.keep_left_over(mail, examined, OutboxContent::Mail, &left_over).await?;
+                self.keep_left_over(mail, judged, OutboxContent::Mail, &left_over).await?;
                 self.confirm(prepared).await?;
                 turn.into_iter().for_each(|turn| turn.spend(&kept));
                 checkpoint("confirmed");
@@ -139,7 +139,7 @@ impl Pipeline {
     }
 
     /// The common case: the transaction at the next hop stands as the client made it.
-    async fn pass_on(&self, mail: &Mail, examined: &Examined, plan: &Plan, onward: &mut impl Onward) -> Outcome {
+    async fn pass_on(&self, mail: &Mail, judged: &Judged, plan: &Plan, onward: &mut impl Onward) -> Outcome {
         if let Err(fault) = onward.choose(mail, &plan.onward).await {
             return lost(fault, mail);
         }
@@ -147,38 +147,32 @@ impl Pipeline {
             Ok(answer) => answer,
             Err(fault) => return lost(fault, mail),
         };
-        self.passed(mail, examined, answer, OutboxContent::Mail, &onward.left_over()).await
+        self.passed(mail, judged, answer, OutboxContent::Mail, &onward.left_over()).await
     }
 
     /// Every copy leaves without the same parts: one transaction, so nothing has to wait in the outbox (decision D2).
-    async fn pass_on_stripped(
-        &self,
-        mail: &Mail,
-        examined: &Examined,
-        plan: &Plan,
-        onward: &mut impl Onward,
-    ) -> Outcome {
+    async fn pass_on_stripped(&self, mail: &Mail, judged: &Judged, plan: &Plan, onward: &mut impl Onward) -> Outcome {
         let Some(group) = plan.stripped.first() else { return Outcome::nothing(reply::OUR_FAULT.reply(), mail) };
         if let Err(fault) = onward.choose(mail, &group.copies).await {
             return lost(fault, mail);
         }
-        let content = without(mail, examined, &group.parts);
+        let content = without(mail, judged, &group.parts);
         let answer = match onward.deliver(mail, &group.copies, &content).await {
             Ok(answer) => answer,
             Err(fault) => return lost(fault, mail),
         };
-        self.passed(mail, examined, answer, OutboxContent::Own(content.0), &onward.left_over()).await
+        self.passed(mail, judged, answer, OutboxContent::Own(content.0), &onward.left_over()).await
     }
 
     async fn passed(
         &self,
         mail: &Mail,
-        examined: &Examined,
+        judged: &Judged,
         answer: Reply,
         content: OutboxContent,
         left_over: &[(usize, Reply)],
     ) -> Outcome {
-        if let Err(fault) = self.keep_left_over(mail, examined, content, left_over).await {
+        if let Err(fault) = self.keep_left_over(mail, judged, content, left_over).await {
             return Outcome::nothing(fault.into_reply(), mail);
         }
         let mut outcome = Outcome::nothing(with_our_id(answer, mail), mail);
@@ -186,21 +180,21 @@ impl Pipeline {
         outcome
     }
 
-    pub(super) fn keeping<'a>(&self, mail: &'a Mail, examined: &Examined, plan: &Plan) -> Keeping<'a> {
-        let private = examined.is_private();
-        let held = plan.held.iter().map(|index| held_copy(examined, *index)).collect();
+    pub(super) fn keeping<'a>(&self, mail: &'a Mail, judged: &Judged, plan: &Plan) -> Keeping<'a> {
+        let private = judged.is_private();
+        let held = plan.held.iter().map(|index| held_copy(judged, *index)).collect();
         let mut outbox: Vec<OutboxItem> =
-            plan.stripped.iter().map(|group| stripped(mail, examined, &group.parts, &group.copies)).collect();
+            plan.stripped.iter().map(|group| stripped(mail, judged, &group.parts, &group.copies)).collect();
         let message_id = format!("refused-{}@{}", mail.id, self.hostname);
         let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
         outbox.extend(dsn::refusal(mail, private, &plan.refused, &stamp));
         Keeping {
             mail,
             retry_digest: retry_digest(&mail.content),
-            message_id: examined.message.header("message-id").map(str::to_owned),
-            subject: examined.message.header("subject").filter(|_| !private).map(str::to_owned),
+            message_id: judged.message.header("message-id").map(str::to_owned),
+            subject: judged.message.header("subject").filter(|_| !private).map(str::to_owned),
             private,
-            tell: self.told_later(mail, examined),
+            tell: self.told_later(mail, judged),
             held,
             outbox,
             series: "o",
@@ -220,9 +214,9 @@ fn with_our_id(mut answer: Reply, mail: &Mail) -> Reply {
     answer
 }
 
-fn lost(fault: OnwardFault, mail: &Mail) -> Outcome {
+fn lost(fault: NextHopError, mail: &Mail) -> Outcome {
     tracing::warn!(%fault, id = %mail.id, "not passed on");
-    Outcome { maybe_duplicate: fault == OnwardFault::MaybeDuplicate, ..Outcome::nothing(fault.reply(), mail) }
+    Outcome { maybe_duplicate: fault == NextHopError::MaybeDuplicate, ..Outcome::nothing(fault.reply(), mail) }
 }
 
 fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome {
@@ -247,14 +241,14 @@ fn known_as(kept: &Kept) -> &str {
     }
 }
 
-fn held_copy(examined: &Examined, index: usize) -> HeldCopy {
-    let verdict = examined.verdicts.0.get(index).map(|j| &j.verdict);
+fn held_copy(judged: &Judged, index: usize) -> HeldCopy {
+    let verdict = judged.verdicts.0.get(index).map(|j| &j.verdict);
     let because = verdict.and_then(Verdict::because);
     let concerns = |f: &&crate::detect::Finding| {
-        let recipient = examined.recipients.get(index).and_then(|r| r.mailbox.as_ref());
+        let recipient = judged.recipients.get(index).and_then(|r| r.mailbox.as_ref());
         f.recipient.is_none() || f.recipient.as_ref() == recipient
     };
-    let findings: Vec<_> = examined.findings.iter().filter(concerns).collect();
+    let findings: Vec<_> = judged.findings.iter().filter(concerns).collect();
     let mut kinds: Vec<String> = findings.iter().map(|f| f.kind.as_str().to_owned()).collect();
     kinds.sort();
     kinds.dedup();
@@ -269,21 +263,21 @@ fn held_copy(examined: &Examined, index: usize) -> HeldCopy {
     }
 }
 
-fn stripped(mail: &Mail, examined: &Examined, parts: &[usize], copies: &[usize]) -> OutboxItem {
+fn stripped(mail: &Mail, judged: &Judged, parts: &[usize], copies: &[usize]) -> OutboxItem {
     let line = |index: &usize| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
     OutboxItem {
         kind: Kind::Stripped,
         reverse_path: mail.envelope.verbatim.clone(),
         recipients: copies.iter().filter_map(line).collect(),
-        content: OutboxContent::Own(without(mail, examined, parts).0),
+        content: OutboxContent::Own(without(mail, judged, parts).0),
         not_before: mail.received,
     }
 }
 
 /// The mail's content with a word in place of each of these parts.
-fn without(mail: &Mail, examined: &Examined, parts: &[usize]) -> Content {
+fn without(mail: &Mail, judged: &Judged, parts: &[usize]) -> Content {
     let note = |part: &Part| replacement(part, mail, mail.received);
-    Content(Bytes::from(mime::cut(&mail.content, &examined.message, parts, note)))
+    Content(Bytes::from(mime::cut(&mail.content, &judged.message, parts, note)))
 }
 
 /// The short text part that stands where a part was: what, why and the reference, nothing of the content.

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Fault, Pipeline};
+use super::{Pipeline, PipelineError};
 use crate::store::{Prepared, StoreError};
 
 /// Pauses while the client waits, and how long it may do so in all: what decision D4 leaves after inspection and next hop.
@@ -18,7 +18,7 @@ const BEHIND: Duration = Duration::from_secs(2);
 const BEHIND_TIMES: u32 = 8;
 
 impl Pipeline {
-    pub(super) async fn confirm(&self, prepared: Prepared) -> Result<(), Fault> {
+    pub(super) async fn confirm(&self, prepared: Prepared) -> Result<(), PipelineError> {
         let (mut pauses, began) = (IN_SIGHT.into_iter(), Instant::now());
         loop {
             let error = match self.store.confirm(prepared.again()).await {

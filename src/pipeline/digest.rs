@@ -45,13 +45,13 @@ impl Pipeline {
     }
 
     fn letter(&self, figures: &DigestFigures, to: &Mailbox, turn: Timestamp, now: Timestamp) -> Option<OutboxItem> {
-        let house = self.examiner.house.load();
-        if !house.policy.lists.is_own(to, now) {
+        let ruleset = self.inspector.ruleset.load();
+        if !ruleset.policy.lists.is_own(to, now) {
             // It names senders' units and what rules look for: nobody else's business (decision D16).
             tracing::error!(%to, "no digest: [notices] digest_to is not of our own domains");
             return None;
         }
-        let Some(chosen) = house.policy.notices.choose(DIGEST, &[&self.notices.language]) else {
+        let Some(chosen) = ruleset.policy.notices.choose(DIGEST, &[&self.notices.language]) else {
             tracing::error!("no digest: the policy folder has no notices/LANGUAGE/{DIGEST}.md");
             return None;
         };
@@ -70,7 +70,7 @@ impl Pipeline {
             .into(),
             lists: [
                 (List::Rules, lines(by_rule(figures), chosen.language)),
-                (List::Units, lines(by_unit(figures, &house.policy), chosen.language)),
+                (List::Units, lines(by_unit(figures, &ruleset.policy), chosen.language)),
                 (List::Observed, lines(figures.observed.clone(), chosen.language)),
             ]
             .into(),

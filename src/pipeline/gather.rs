@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
-use super::{Examiner, Fault};
+use super::{Inspector, PipelineError};
 use crate::detect::evidence::{Opened, Sender, SenderProof};
 use crate::detect::recipient::Recipient;
 use crate::detect::text;
-use crate::document::{Extract, Fault as Unread};
+use crate::document::{DocumentError as Unread, Extract};
 use crate::mail::{Client, Envelope, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
 use crate::policy::{Policy, Units};
@@ -33,7 +33,7 @@ pub fn sender(reverse_path: &ReversePath, client: &Client, units: &Units) -> Sen
     }
 }
 
-impl Examiner {
+impl Inspector {
     /// The class of each recipient; MX hosts are asked only where they could be evidence.
     pub(super) async fn classify(
         &self,
@@ -57,7 +57,11 @@ impl Examiner {
 
     /// Opens every attachment that is no plain text, in workers, side by side. What takes too long is a finding, not
     /// a delay (decision D4); only a worker that cannot be had is our fault (decision D17).
-    pub(super) async fn open_documents(&self, message: &Message, deadline: Instant) -> Result<Vec<Opened>, Fault> {
+    pub(super) async fn open_documents(
+        &self,
+        message: &Message,
+        deadline: Instant,
+    ) -> Result<Vec<Opened>, PipelineError> {
         let mut opened = Vec::new();
         let mut waiting = JoinSet::new();
         let mut kept = 0;
@@ -76,11 +80,11 @@ impl Examiner {
                     Ok(extract) => extract?,
                     Err(_) => Arc::new(Extract { name, size, fault: Some(Unread::Budget), ..Extract::default() }),
                 };
-                Ok::<_, Fault>((part, extract))
+                Ok::<_, PipelineError>((part, extract))
             });
         }
         while let Some(done) = waiting.join_next().await {
-            let (part, mut extract) = done.map_err(|_| Fault::Task)??;
+            let (part, mut extract) = done.map_err(|_| PipelineError::Task)??;
             kept += text_of(&extract);
             if kept > MOST_TEXT {
                 let Extract { name, kind, size, .. } = &*extract;

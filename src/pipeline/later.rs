@@ -46,14 +46,14 @@ impl Pipeline {
     fn later(&self, copies: &[Untold], now: Timestamp) -> Option<OutboxItem> {
         let first = copies.first()?;
         let name = first.event.as_str();
-        let house = self.examiner.house.load();
+        let ruleset = self.inspector.ruleset.load();
         let to = Mailbox::parse(&first.to).ok()?;
-        if !house.policy.lists.is_own(&to, now) {
+        if !ruleset.policy.lists.is_own(&to, now) {
             tracing::info!(copy = first.copy, name, "no notice: the sender is no more of our domains");
             return None;
         }
         let wanted: Vec<&str> = first.language.as_deref().into_iter().chain([self.notices.language.as_str()]).collect();
-        let Some(chosen) = house.policy.notices.choose(name, &wanted) else {
+        let Some(chosen) = ruleset.policy.notices.choose(name, &wanted) else {
             tracing::warn!(copy = first.copy, name, "no notice: the policy folder has no text for it");
             return None;
         };

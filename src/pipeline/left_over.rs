@@ -2,7 +2,7 @@
 //! What an LMTP next hop did not take while it took the rest (decision D2): those put off go to the outbox, the senders
 //! of those refused hear of it.
 
-use super::{Examined, Fault, Pipeline};
+use super::{Judged, Pipeline, PipelineError};
 use crate::deliver::dsn::{self, Stamp};
 use crate::mail::{Mail, Reply};
 use crate::policy::settle::Plan;
@@ -13,16 +13,16 @@ impl Pipeline {
     pub(super) async fn keep_left_over(
         &self,
         mail: &Mail,
-        examined: &Examined,
+        judged: &Judged,
         content: OutboxContent,
         left_over: &[(usize, Reply)],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), PipelineError> {
         if left_over.is_empty() {
             return Ok(());
         }
         let (put_off, refused): (Vec<_>, Vec<_>) = left_over.iter().partition(|(_, reply)| !reply.is_permanent());
         let line = |(index, _): &&(usize, Reply)| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
-        let mut keeping = self.keeping(mail, examined, &Plan::default());
+        let mut keeping = self.keeping(mail, judged, &Plan::default());
         keeping.series = "r";
         if !put_off.is_empty() {
             keeping.outbox.push(OutboxItem {

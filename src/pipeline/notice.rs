@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::digest::Addressees;
 use super::recent::{Recent, Turn};
-use super::{Examined, Pipeline};
+use super::{Judged, Pipeline};
 use crate::deliver::notice::{self, Heading};
 use crate::detect::language;
 use crate::mail::{Mail, Mailbox, ReversePath};
@@ -57,18 +57,18 @@ pub(super) struct Due {
 
 impl Pipeline {
     /// The notice this mail asks for, if any. One that cannot be composed is an error in the log and holds up nothing.
-    pub(super) fn notice(&self, mail: &Mail, examined: &Examined) -> Option<Due> {
-        let matter = Matter::of(&examined.verdicts)?;
-        let to = self.addressee(mail, examined)?;
-        if is_automatic(&examined.message) {
+    pub(super) fn notice(&self, mail: &Mail, judged: &Judged) -> Option<Due> {
+        let matter = Matter::of(&judged.verdicts)?;
+        let to = self.addressee(mail, judged)?;
+        if is_automatic(&judged.message) {
             tracing::debug!(id = %mail.id, "no notice: the mail is automatic");
             return None;
         }
-        let house = self.examiner.house.load();
-        let private = examined.is_private();
-        let spoken = spoken(&examined.message);
+        let ruleset = self.inspector.ruleset.load();
+        let private = judged.is_private();
+        let spoken = spoken(&judged.message);
         let wanted: Vec<&str> = spoken.into_iter().chain([self.notices.language.as_str()]).collect();
-        let Some(chosen) = matter.names(private).find_map(|name| house.policy.notices.choose(name, &wanted)) else {
+        let Some(chosen) = matter.names(private).find_map(|name| ruleset.policy.notices.choose(name, &wanted)) else {
             tracing::warn!(id = %mail.id, rule = matter.reason.rule, "no notice: the policy folder has no text for it");
             return None;
         };
@@ -95,7 +95,7 @@ impl Pipeline {
             to,
             date: mail.received,
             message_id: &format!("notice-{}@{}", mail.id, self.hostname),
-            about: examined.message.header("message-id").filter(|_| !private),
+            about: judged.message.header("message-id").filter(|_| !private),
         };
         match notice::compose(&filled, &heading) {
             Ok(content) => Some(Due { item: item(to, content, mail.received), turn }),
@@ -108,10 +108,10 @@ impl Pipeline {
 
     /// Tells the sender of a mail that has gone on whole. The 2xx is given already: what fails here is an error in the
     /// log, and never the client's.
-    pub(super) fn tell(self: &Arc<Self>, mail: &Mail, examined: &Examined) {
-        let Some(Due { item, turn }) = self.notice(mail, examined) else { return };
+    pub(super) fn tell(self: &Arc<Self>, mail: &Mail, judged: &Judged) {
+        let Some(Due { item, turn }) = self.notice(mail, judged) else { return };
         let (this, mail) = (self.clone(), mail.clone());
-        let private = examined.is_private();
+        let private = judged.is_private();
         self.under_way.spawn(async move {
             let keeping = Keeping {
                 mail: &mail,
@@ -132,18 +132,18 @@ impl Pipeline {
     }
 
     /// Who is told later what became of this mail's held copies.
-    pub(super) fn told_later(&self, mail: &Mail, examined: &Examined) -> Option<Tell> {
-        let to = self.addressee(mail, examined).filter(|_| !is_automatic(&examined.message))?;
-        Some(Tell { to: to.clone(), language: spoken(&examined.message).map(str::to_owned) })
+    pub(super) fn told_later(&self, mail: &Mail, judged: &Judged) -> Option<Tell> {
+        let to = self.addressee(mail, judged).filter(|_| !is_automatic(&judged.message))?;
+        Some(Tell { to: to.clone(), language: spoken(&judged.message).map(str::to_owned) })
     }
 
     /// Who is told: the sender by login, else by envelope, as far as it is one of ours; nobody where the
     /// reverse-path is null (RFC 3834 §2).
-    fn addressee<'a>(&self, mail: &'a Mail, examined: &'a Examined) -> Option<&'a Mailbox> {
+    fn addressee<'a>(&self, mail: &'a Mail, judged: &'a Judged) -> Option<&'a Mailbox> {
         let ReversePath::Mailbox(claimed) = &mail.envelope.reverse_path else { return None };
-        let house = self.examiner.house.load();
-        let known = examined.sender.mailbox.iter().chain([claimed]);
-        let own = known.into_iter().find(|mailbox| house.policy.lists.is_own(mailbox, mail.received));
+        let ruleset = self.inspector.ruleset.load();
+        let known = judged.sender.mailbox.iter().chain([claimed]);
+        let own = known.into_iter().find(|mailbox| ruleset.policy.lists.is_own(mailbox, mail.received));
         if own.is_none() {
             tracing::debug!(id = %mail.id, "no notice: the sender is not of our domains");
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Recording: one journal row a recipient, never waiting, never content (decisions D23 and D24).
 
-use super::{Examined, Outcome, Pipeline};
+use super::{Judged, Outcome, Pipeline};
 use crate::mail::{Mail, Reply, Tls};
 use crate::policy::class_word;
 use crate::policy::verdict::{Disposition, Verdict};
@@ -9,13 +9,13 @@ use crate::store::Entry;
 
 impl Pipeline {
     /// Too late to refuse: what does not fit is counted as lost by the journal itself.
-    pub(super) fn record(&self, mail: &Mail, examined: &Examined, outcome: &Outcome) {
+    pub(super) fn record(&self, mail: &Mail, judged: &Judged, outcome: &Outcome) {
         let client = mail.client.address.map(|a| a.to_string());
-        let message_id = examined.message.header("message-id").map(str::to_owned);
+        let message_id = judged.message.header("message-id").map(str::to_owned);
         let sender = mail.envelope.reverse_path.to_string();
-        let facts = facts(examined);
+        let facts = facts(judged);
         for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
-            let Some(judgement) = examined.verdicts.0.get(index) else { continue };
+            let Some(judgement) = judged.verdicts.0.get(index) else { continue };
             if outcome.copies.get(index).is_some_and(|copy| copy.repeat) {
                 continue; // its first attempt is in the journal (decision D11)
             }
@@ -28,7 +28,7 @@ impl Pipeline {
                 message_id: message_id.clone(),
                 sender: sender.clone(),
                 recipient: recipient.path.to_string(),
-                class: examined.recipients.get(index).map(|r| class_word(r.class)).unwrap_or_default().to_owned(),
+                class: judged.recipients.get(index).map(|r| class_word(r.class)).unwrap_or_default().to_owned(),
                 disposition: became(&judgement.verdict, outcome.reply_of(index)).to_owned(),
                 observed: judgement.observed.as_ref().map(|o| o.first().disposition.as_str().to_owned()),
                 rules: because
@@ -42,7 +42,7 @@ impl Pipeline {
                 reply: Some(outcome.reply_of(index).to_string()),
                 size: mail.content.len() as u64,
                 facts: facts.clone(),
-                policy: examined.policy.clone(),
+                policy: judged.policy.clone(),
                 maybe_duplicate: outcome.maybe_duplicate,
                 client_tls: mail.client.tls.as_ref().map(Tls::to_string),
                 next_hop_tls: outcome.onward_tls.as_ref().map(Tls::to_string),
@@ -63,10 +63,10 @@ pub fn became(verdict: &Verdict, reply: &Reply) -> &'static str {
 }
 
 /// Kinds, values and counts: never a place, an excerpt or an address.
-fn facts(examined: &Examined) -> String {
-    if examined.findings.is_empty() {
+fn facts(judged: &Judged) -> String {
+    if judged.findings.is_empty() {
         return "[]".into();
     }
-    let facts: Vec<_> = examined.findings.iter().map(|f| (f.kind, &f.value, f.rank, f.count)).collect();
+    let facts: Vec<_> = judged.findings.iter().map(|f| (f.kind, &f.value, f.rank, f.count)).collect();
     serde_json::to_string(&facts).unwrap_or_else(|_| "[]".into())
 }

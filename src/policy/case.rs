@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::fault::{Fault, source};
+use super::error::{PolicyError, source};
 use super::verdict::Disposition;
 use crate::mail::{ForwardPath, ReversePath};
 
@@ -64,24 +64,29 @@ struct Expect {
 
 impl Case {
     /// Reads a file of `tests/`: one case, or several as `[[case]]`.
-    pub fn parse(path: &str, text: &str) -> Result<Vec<Case>, Vec<Fault>> {
+    pub fn parse(path: &str, text: &str) -> Result<Vec<Case>, Vec<PolicyError>> {
         let source = source(path, text);
         let file: File = toml::from_str(text).map_err(|error| {
             let span = error.span().unwrap_or(0..text.len());
-            vec![Fault::at(&source, span, error.message().trim()).help(
+            vec![PolicyError::at(&source, span, error.message().trim()).help(
                 "a case has `name`, `mail`, `from`, where wanted `to` and `at`, and `[expect]` with one line a recipient",
             )]
         })?;
         let mut faults = Vec::new();
         let several = !file.case.is_empty();
         let files = if several { file.case } else { vec![file] };
-        let at = |span: Range<usize>, message: String| Fault::at(&source, span, message);
+        let at = |span: Range<usize>, message: String| PolicyError::at(&source, span, message);
         let cases = files.into_iter().filter_map(|file| check(path, file, &mut faults, &at)).collect();
         if faults.is_empty() { Ok(cases) } else { Err(faults) }
     }
 }
 
-fn check(path: &str, file: File, faults: &mut Vec<Fault>, at: &dyn Fn(Range<usize>, String) -> Fault) -> Option<Case> {
+fn check(
+    path: &str,
+    file: File,
+    faults: &mut Vec<PolicyError>,
+    at: &dyn Fn(Range<usize>, String) -> PolicyError,
+) -> Option<Case> {
     let before = faults.len();
     let name = file.name.unwrap_or_default();
     for (key, there) in [
@@ -92,7 +97,7 @@ fn check(path: &str, file: File, faults: &mut Vec<Fault>, at: &dyn Fn(Range<usiz
     ] {
         if !there {
             let called = if name.is_empty() { "the case".to_owned() } else { format!("the case `{name}`") };
-            faults.push(Fault::of_file(path, format!("{called} has no {key}")));
+            faults.push(PolicyError::of_file(path, format!("{called} has no {key}")));
         }
     }
     let from = file.from.and_then(|from| match ReversePath::parse(from.get_ref()) {
@@ -120,7 +125,7 @@ fn check(path: &str, file: File, faults: &mut Vec<Fault>, at: &dyn Fn(Range<usiz
         read.ok()
     });
     let mut addresses = Vec::new();
-    let mut address = |text: &str, span: Range<usize>, faults: &mut Vec<Fault>| match ForwardPath::parse(text) {
+    let mut address = |text: &str, span: Range<usize>, faults: &mut Vec<PolicyError>| match ForwardPath::parse(text) {
         Ok(path) => addresses.push(path),
         Err(error) => faults.push(at(span, format!("`{text}` is no address: {error}"))),
     };

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::fault::{Fault, Source, distance, source};
+use super::error::{PolicyError, Source, distance, source};
 use crate::detect::recipient::{Class, Recipient};
 use crate::mail::{Domain, ForwardPath, Mailbox};
 
@@ -81,7 +81,7 @@ pub struct DomainLists {
 
 impl DomainLists {
     /// Reads lists from `(name, path, text)`. Entries without a fault are kept whatever else is wrong.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> (DomainLists, Vec<Fault>) {
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> (DomainLists, Vec<PolicyError>) {
         let mut lists = DomainLists { names: FIXED.map(String::from).to_vec(), ..DomainLists::default() };
         let (mut faults, mut exceptions) = (Vec::new(), Vec::new());
         for (name, path, text) in files {
@@ -90,14 +90,15 @@ impl DomainLists {
             let known = lists.names.iter().position(|known| known == list_name);
             let list = known.unwrap_or(lists.names.len());
             if list >= 64 {
-                faults.push(Fault::of_file(path, "there are more than 64 domain lists").help("join some of them"));
+                faults
+                    .push(PolicyError::of_file(path, "there are more than 64 domain lists").help("join some of them"));
                 continue;
             }
             if known.is_none() {
                 // A misspelt `partners.list` would silently make a partner of nobody.
                 if let Some(near) = FIXED.into_iter().find(|fixed| distance(name, fixed) <= 2) {
                     faults.push(
-                        Fault::of_file(path, format!("`{name}` is no list that rules know"))
+                        PolicyError::of_file(path, format!("`{name}` is no list that rules know"))
                             .help(format!("did you mean `{near}.list`? a list of your own needs a name less alike")),
                     );
                     continue;
@@ -146,7 +147,7 @@ impl DomainLists {
     }
 
     /// Decision D19: an exception has an owner and a reason; a whole webmail domain also a scope and an end.
-    fn check_exception(&self, entry: &Entry, source: &Source) -> Option<Fault> {
+    fn check_exception(&self, entry: &Entry, source: &Source) -> Option<PolicyError> {
         let whole_webmail = !entry.is_address
             && Domain::parse(&entry.key).is_ok_and(|d| self.of_domain(&d, None) & (WEBMAIL | DISPOSABLE) != 0);
         let missing = |name: &&&str| entry.option(name).is_empty();
@@ -157,8 +158,14 @@ impl DomainLists {
         }
         let what = if whole_webmail { "an exception for a whole webmail domain" } else { "an exception" };
         Some(
-            Fault::at(source, entry.at..entry.at + entry.pattern.len(), format!("{what} needs {}", join(&missing)))
-                .help(r#"write it like: name@webmail.example owner=sg/budget reason="why" until=2027-03-31 scope=sg/budget"#),
+            PolicyError::at(
+                source,
+                entry.at..entry.at + entry.pattern.len(),
+                format!("{what} needs {}", join(&missing)),
+            )
+            .help(
+                r#"write it like: name@webmail.example owner=sg/budget reason="why" until=2027-03-31 scope=sg/budget"#,
+            ),
         )
     }
 
@@ -347,10 +354,10 @@ impl Entry {
     }
 
     /// Reads a line that begins at byte `start`; `None` for blank lines and comments.
-    fn parse(line: &str, start: usize, source: &Source) -> Result<Option<Entry>, Fault> {
+    fn parse(line: &str, start: usize, source: &Source) -> Result<Option<Entry>, PolicyError> {
         let mut words = words(line, start, source)?.into_iter();
         let Some((pattern, at)) = words.next() else { return Ok(None) };
-        let fault = |message: String| Fault::at(source, at..at + pattern.len(), message);
+        let fault = |message: String| PolicyError::at(source, at..at + pattern.len(), message);
         let (is_address, wild) = (pattern.contains('@'), pattern.starts_with("*."));
         let key = if is_address {
             Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is no address: {e}")))?.key()
@@ -365,7 +372,7 @@ impl Entry {
         };
         let mut entry = Entry { pattern: pattern.clone(), at, key, wild, is_address, until: None, options: Vec::new() };
         for (word, at) in words {
-            let fault = |message: String| Fault::at(source, at..at + word.len(), message);
+            let fault = |message: String| PolicyError::at(source, at..at + word.len(), message);
             let Some((key, value)) = word.split_once('=') else {
                 return Err(
                     fault(format!("`{word}` is no option")).help("write options as `key=value`, comments after `#`")
@@ -398,7 +405,7 @@ fn lines(text: &str) -> impl Iterator<Item = (&str, std::ops::Range<usize>)> {
 }
 
 /// Words of a line with their places; quotes hold words together, `#` ends the line outside of them.
-fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize)>, Fault> {
+fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize)>, PolicyError> {
     let (mut found, mut word, mut begin, mut quoted) = (Vec::new(), String::new(), 0, false);
     // A byte order mark is what some editors put before the first line.
     let marks = line.len() - line.trim_start_matches('\u{feff}').len();
@@ -419,7 +426,7 @@ fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize
         word.push(c);
     }
     if quoted {
-        return Err(Fault::at(source, start + begin..start + line.len(), "a quotation mark is not closed")
+        return Err(PolicyError::at(source, start + begin..start + line.len(), "a quotation mark is not closed")
             .help(r#"write `reason="in words"`"#));
     }
     if !word.is_empty() {

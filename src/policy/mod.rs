@@ -5,7 +5,7 @@
 //! What must not live here: looking at content (that is `detect`), reading files or asking DNS (texts and MX hosts
 //! come in), settling mixed verdicts into one reply, and any default that is not written in a rule.
 //!
-//! How it fails: loading gives all [`Faults`] of all files at once, with place and remedy, and no policy. Judging
+//! How it fails: loading gives all [`PolicyErrors`] of all files at once, with place and remedy, and no policy. Judging
 //! never fails: a rule that cannot be evaluated is the reason `evaluation-error`, and the copy is held (decision D17).
 //!
 //! Standards: Cedar (strict validation) for rules; decisions D17 to D20, D23, D24 and D29; the contract's names.
@@ -14,7 +14,7 @@ pub mod case;
 pub mod domains;
 mod evaluate;
 mod facts;
-pub mod fault;
+pub mod error;
 pub mod judge;
 pub mod limits;
 pub mod notices;
@@ -29,8 +29,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use domains::DomainLists;
+pub use error::{PolicyError, PolicyErrors};
 pub use facts::{class_judged, class_word};
-pub use fault::{Fault, Faults};
 pub use judge::{Mode, Question};
 use limits::Limit;
 use notices::Notices;
@@ -71,7 +71,7 @@ pub struct Policy {
 impl Policy {
     /// Reads a policy from its files: path relative to the policy folder (with `/`), content. Folders that other rooms
     /// read are left to them; a misspelt folder is a fault.
-    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Policy, Faults> {
+    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Policy, PolicyErrors> {
         let mut faults = misplaced(files);
         let mut texts = Vec::new();
         for (path, bytes) in files {
@@ -82,7 +82,7 @@ impl Policy {
                 Err(error) if ours => {
                     let line = bytes.iter().take(error.valid_up_to()).filter(|b| **b == b'\n').count() + 1;
                     let message = format!("line {line} is not UTF-8");
-                    faults.push(Fault::of_file(path, message).help("save the file as UTF-8"));
+                    faults.push(PolicyError::of_file(path, message).help("save the file as UTF-8"));
                 }
                 _ => {}
             }
@@ -131,7 +131,7 @@ impl Policy {
                 let (version, memo) = (version(files), judge::Memo::new());
                 Ok(Policy { version, lists, people, units, rules, limits, notices, mode: Mode::Enforce, memo })
             }
-            _ => Err(Faults(faults)),
+            _ => Err(PolicyErrors(faults)),
         }
     }
 
@@ -157,8 +157,8 @@ impl Policy {
 }
 
 /// Files that no room would read because of a misspelt name.
-fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = Vec::new();
+fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<PolicyError> {
+    let mut faults: Vec<PolicyError> = Vec::new();
     for path in files.keys() {
         let fault = match path.split_once('/') {
             Some((folder, _)) if !FOLDERS.contains(&folder) => {
@@ -166,13 +166,17 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Fault> {
                 if faults.iter().any(|fault| fault.path == folder) {
                     continue;
                 }
-                fault::nearest(folder.trim_end_matches('/'), FOLDERS).map(|near| {
-                    Fault::of_file(&folder, "octroi reads no such folder").help(format!("did you mean `{near}/`?"))
+                error::nearest(folder.trim_end_matches('/'), FOLDERS).map(|near| {
+                    PolicyError::of_file(&folder, "octroi reads no such folder")
+                        .help(format!("did you mean `{near}/`?"))
                 })
             }
             // A misspelt file of limits would limit nothing.
-            None if path != limits::FILE && path.ends_with(".toml") => fault::nearest(path, [limits::FILE])
-                .map(|near| Fault::of_file(path, "octroi reads no such file").help(format!("did you mean `{near}`?"))),
+            None if path != limits::FILE && path.ends_with(".toml") => {
+                error::nearest(path, [limits::FILE]).map(|near| {
+                    PolicyError::of_file(path, "octroi reads no such file").help(format!("did you mean `{near}`?"))
+                })
+            }
             Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
             Some(("domains", name)) if !name.ends_with(".list") => ending(path, name, "list"),
             _ => None,
@@ -183,10 +187,10 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Fault> {
 }
 
 /// A file in a folder of ours that has another ending; hidden files and notes to readers are let be.
-fn ending(path: &str, name: &str, end: &str) -> Option<Fault> {
+fn ending(path: &str, name: &str, end: &str) -> Option<PolicyError> {
     let harmless = name.starts_with('.') || name.ends_with('~') || name.ends_with(".md");
     (!harmless).then(|| {
-        Fault::of_file(path, format!("only files ending in `.{end}` are read here"))
+        PolicyError::of_file(path, format!("only files ending in `.{end}` are read here"))
             .help(format!("rename it to end in `.{end}`"))
     })
 }

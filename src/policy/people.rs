@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::fault::{Fault, Source, source};
+use super::error::{PolicyError, Source, source};
 use crate::detect::people::{People, Person};
 use crate::mail::Mailbox;
 
@@ -12,7 +12,7 @@ const COLUMNS: [&str; 9] = ["mail", "given", "surname", "birth_name", "nickname"
 
 impl People {
     /// Reads the table, separated by commas or semicolons. Rows without a fault are kept whatever else is wrong.
-    pub fn from_csv(path: &str, text: &str) -> (People, Vec<Fault>) {
+    pub fn from_csv(path: &str, text: &str) -> (People, Vec<PolicyError>) {
         let source = source(path, text);
         let mut by_mail = HashMap::new();
         let mut faults = Vec::new();
@@ -30,7 +30,7 @@ impl People {
         let columns = match reader.headers() {
             Ok(headers) => columns(headers, head, shift, &source, &mut faults),
             Err(error) => {
-                faults.push(Fault::at(&source, shift..shift + head.len(), format!("cannot be read: {error}")));
+                faults.push(PolicyError::at(&source, shift..shift + head.len(), format!("cannot be read: {error}")));
                 return (people_of(by_mail), faults);
             }
         };
@@ -38,7 +38,7 @@ impl People {
             return (people_of(by_mail), faults); // an empty file: no people
         }
         let Some(mail) = columns.iter().position(|c| *c == Some("mail")) else {
-            let fault = Fault::at(&source, shift..shift + head.len(), "the first line names no column `mail`");
+            let fault = PolicyError::at(&source, shift..shift + head.len(), "the first line names no column `mail`");
             faults.push(fault.help(format!("begin the file with: {}", COLUMNS.join(","))));
             return (people_of(by_mail), faults);
         };
@@ -47,7 +47,7 @@ impl People {
                 Ok(row) => row,
                 Err(error) => {
                     let at = error.position().map_or(0, |p| p.byte() as usize) + shift;
-                    faults.push(Fault::at(&source, line(text, at), format!("the row cannot be read: {error}")));
+                    faults.push(PolicyError::at(&source, line(text, at), format!("the row cannot be read: {error}")));
                     continue;
                 }
             };
@@ -56,11 +56,11 @@ impl People {
             match Mailbox::parse(address) {
                 Ok(mailbox) => {
                     if by_mail.insert(mailbox.key(), person(&row, &columns, &mailbox)).is_some() {
-                        faults.push(Fault::at(&source, line(text, at), format!("`{address}` stands here twice")));
+                        faults.push(PolicyError::at(&source, line(text, at), format!("`{address}` stands here twice")));
                     }
                 }
                 Err(error) => {
-                    let fault = Fault::at(&source, line(text, at), format!("`{address}` is no address: {error}"));
+                    let fault = PolicyError::at(&source, line(text, at), format!("`{address}` is no address: {error}"));
                     faults.push(fault.help("every row needs the agent's address in the column `mail`"));
                 }
             }
@@ -79,7 +79,7 @@ fn columns(
     head: &str,
     shift: usize,
     source: &Source,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<PolicyError>,
 ) -> Vec<Option<&'static str>> {
     let known = |name: &str| COLUMNS.into_iter().find(|known| name.eq_ignore_ascii_case(known));
     headers
@@ -88,7 +88,7 @@ fn columns(
             let column = known(name);
             if column.is_none() && !name.is_empty() {
                 let at = shift + head.find(name).unwrap_or(0);
-                let fault = Fault::at(source, at..at + name.len(), format!("unknown column `{name}`"));
+                let fault = PolicyError::at(source, at..at + name.len(), format!("unknown column `{name}`"));
                 faults.push(fault.nearest(name, COLUMNS));
             }
             column

@@ -14,8 +14,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use miette::Diagnostic;
 
+use super::error::{PolicyError, Source, source};
 use super::facts::NAMES;
-use super::fault::{Fault, Source, source};
 use super::verdict::Disposition;
 
 /// The schema, as written out for editors.
@@ -63,7 +63,7 @@ pub struct Rules {
 
 impl Rules {
     /// Reads rules from `(path, text)`. On faults, all faults of all files.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Rules, Vec<Fault>> {
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Rules, Vec<PolicyError>> {
         // The schema is a part of the program; a test reads it.
         let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("octroi's own schema is sound");
         let validator = Validator::new(schema.clone());
@@ -83,7 +83,7 @@ impl Rules {
             for template in read.templates() {
                 let span = statement(&statements, template.id().as_ref(), text);
                 faults.push(
-                    Fault::at(&source, span, "a rule has no slots such as `?principal`")
+                    PolicyError::at(&source, span, "a rule has no slots such as `?principal`")
                         .help("name the unit or list itself"),
                 );
             }
@@ -98,7 +98,8 @@ impl Rules {
                 if let Some(first) = by_id.get(&rule.id) {
                     let message = format!("a rule `{}` stands in {} already", rule.id, first.path);
                     faults.push(
-                        Fault::at(&source, annotation(text, &span, "id"), message).help("give each rule its own id"),
+                        PolicyError::at(&source, annotation(text, &span, "id"), message)
+                            .help("give each rule its own id"),
                     );
                     continue;
                 }
@@ -148,33 +149,35 @@ fn read_rule(
     policy: &cedar_policy::Policy,
     source: &Source,
     span: Range<usize>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<PolicyError>,
 ) -> Option<Rule> {
     let text = source.inner().as_str();
     let before = faults.len();
     let head = head(text, &span);
     if policy.effect() == Effect::Permit {
         faults.push(
-            Fault::at(source, head, "a rule only forbids: octroi itself permits what no rule speaks against")
+            PolicyError::at(source, head, "a rule only forbids: octroi itself permits what no rule speaks against")
                 .help("write `forbid`, and what should go free after `unless`"),
         );
         return None;
     }
     for (name, _) in policy.annotations().filter(|(name, _)| !ANNOTATIONS.contains(name)) {
-        let fault = Fault::at(source, annotation(text, &span, name), format!("unknown annotation `@{name}`"));
+        let fault = PolicyError::at(source, annotation(text, &span, name), format!("unknown annotation `@{name}`"));
         faults.push(fault.nearest(name, ANNOTATIONS));
     }
     let mut required = |name: &str, example: &str| match policy.annotation(name).map(str::trim) {
         Some(value) if !value.is_empty() => value.to_owned(),
         Some(_) => {
-            faults.push(Fault::at(source, annotation(text, &span, name), format!("`@{name}` is empty")).help(example));
+            faults.push(
+                PolicyError::at(source, annotation(text, &span, name), format!("`@{name}` is empty")).help(example),
+            );
             String::new()
         }
         None => {
-            let near = policy.annotations().any(|(other, _)| super::fault::nearest(other, [name]).is_some());
+            let near = policy.annotations().any(|(other, _)| super::error::nearest(other, [name]).is_some());
             // A misspelt annotation has been named already: once is enough.
             if !near {
-                faults.push(Fault::at(source, head.clone(), format!("the rule has no `@{name}`")).help(example));
+                faults.push(PolicyError::at(source, head.clone(), format!("the rule has no `@{name}`")).help(example));
             }
             String::new()
         }
@@ -182,7 +185,7 @@ fn read_rule(
     let id = required("id", r#"write above it: @id("what-happens-where")"#);
     let reason = required("reason", r#"write above it: @reason("in words a lawyer can read aloud")"#);
     let disposition = required("disposition", r#"write above it: @disposition("quarantine")"#);
-    let wrong = |name: &str, message: String| Fault::at(source, annotation(text, &span, name), message);
+    let wrong = |name: &str, message: String| PolicyError::at(source, annotation(text, &span, name), message);
     if !id.is_empty() && !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         faults.push(wrong("id", format!("`{id}` is no rule id")).help("use small letters, digits and hyphens"));
     }
@@ -193,7 +196,7 @@ fn read_rule(
     if known.is_none() && !disposition.is_empty() {
         let fault = wrong("disposition", format!("`{disposition}` is no disposition"));
         let all = format!("write one of {}", DISPOSITIONS.join(", "));
-        faults.push(match super::fault::nearest(&disposition, DISPOSITIONS) {
+        faults.push(match super::error::nearest(&disposition, DISPOSITIONS) {
             Some(_) => fault.nearest(&disposition, DISPOSITIONS),
             None => fault.help(all),
         });
@@ -247,11 +250,11 @@ fn read_instant(text: &str, last_day: bool) -> Option<Timestamp> {
 }
 
 /// A fault out of one of Cedar's, whose spans count from the file's beginning.
-fn from_cedar(error: &dyn Diagnostic, source: &Source, whole: Range<usize>) -> Fault {
+fn from_cedar(error: &dyn Diagnostic, source: &Source, whole: Range<usize>) -> PolicyError {
     let label = error.labels().and_then(|mut labels| labels.next());
     let span = label.as_ref().map_or(whole, |label| label.offset()..label.offset() + label.len());
     let expected = label.and_then(|label| label.label().map(str::to_owned));
-    let mut fault = Fault::at(source, span, error.to_string());
+    let mut fault = PolicyError::at(source, span, error.to_string());
     if let Some(help) = error.help().map(|help| help.to_string()).or(expected) {
         fault = fault.help(help);
     }

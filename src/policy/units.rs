@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, Source, source};
+use super::error::{PolicyError, Source, source};
 use crate::detect::people::People;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::{Domain, Mailbox};
@@ -37,7 +37,10 @@ struct Application {
 
 impl Units {
     /// Reads the files of units, `(path, text)`; what is without fault is kept whatever else is wrong.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, people: &People) -> (Units, Vec<Fault>) {
+    pub fn parse<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+        people: &People,
+    ) -> (Units, Vec<PolicyError>) {
         let (mut units, mut faults) = (Units::default(), Vec::new());
         for (path, text) in files {
             let mut file = File { source: source(path, text), faults: &mut faults };
@@ -54,7 +57,7 @@ impl Units {
                     ("unit", DeValue::Table(table)) => file.units(table, &mut units.titles),
                     ("application", DeValue::Table(table)) => file.applications(table, &mut units.applications),
                     (other, _) => {
-                        let fault = Fault::at(&file.source, key.span(), format!("`{other}` means nothing here"));
+                        let fault = PolicyError::at(&file.source, key.span(), format!("`{other}` means nothing here"));
                         file.faults.push(fault.help(UNIT_EXAMPLE).nearest(other, ["unit", "application"]));
                     }
                 }
@@ -97,8 +100,8 @@ impl Units {
         at_home.any(|application| application.senders.iter().any(|known| *known == key || known == domain))
     }
 
-    /// Faults of units that a rule or an exception names and nobody knows. `files` are `(path, text)`.
-    pub(super) fn unknown_in<'a>(&self, files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Fault> {
+    /// PolicyErrors of units that a rule or an exception names and nobody knows. `files` are `(path, text)`.
+    pub(super) fn unknown_in<'a>(&self, files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<PolicyError> {
         if self.known.is_empty() {
             return Vec::new();
         }
@@ -109,7 +112,7 @@ impl Units {
             for span in named {
                 let unit = text.get(span.clone()).unwrap_or_default();
                 if !self.known.contains(unit) {
-                    let fault = Fault::at(&source, span, format!("there is no unit `{unit}`"));
+                    let fault = PolicyError::at(&source, span, format!("there is no unit `{unit}`"));
                     let help = "name a unit of units/people.csv or units/units.toml, such as ";
                     let some = self.known().next().unwrap_or("sg");
                     faults.push(fault.help(format!("{help}`{some}`")).nearest(unit, self.known()));
@@ -168,12 +171,12 @@ fn in_scopes(text: &str) -> Vec<Range<usize>> {
 
 struct File<'f> {
     source: Source,
-    faults: &'f mut Vec<Fault>,
+    faults: &'f mut Vec<PolicyError>,
 }
 
 impl File<'_> {
     fn fault(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(Fault::at(&self.source, span, message).help(help));
+        self.faults.push(PolicyError::at(&self.source, span, message).help(help));
     }
 
     fn units(&mut self, table: &DeTable<'_>, titles: &mut BTreeMap<String, String>) {
@@ -201,7 +204,7 @@ impl File<'_> {
                         self.fault(value.span(), "a title is a text", "write title = \"Bureau des achats\"")
                     }
                     (other, _) => {
-                        let fault = Fault::at(&self.source, name.span(), format!("a unit has no `{other}`"));
+                        let fault = PolicyError::at(&self.source, name.span(), format!("a unit has no `{other}`"));
                         self.faults.push(fault.help("a unit has a title and nothing else").nearest(other, ["title"]));
                     }
                 }
@@ -224,7 +227,8 @@ impl File<'_> {
                     "networks" => application.networks = self.each(value, "a network such as 192.0.2.0/24", network),
                     "senders" => application.senders = self.each(value, "an address or a domain", sender),
                     other => {
-                        let fault = Fault::at(&self.source, name.span(), format!("an application has no `{other}`"));
+                        let fault =
+                            PolicyError::at(&self.source, name.span(), format!("an application has no `{other}`"));
                         self.faults.push(fault.help(APPLICATION_EXAMPLE).nearest(other, ["networks", "senders"]));
                     }
                 }
@@ -267,7 +271,7 @@ fn sender(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn units(text: &str) -> (Units, Vec<Fault>) {
+    fn units(text: &str) -> (Units, Vec<PolicyError>) {
         let (people, _) = People::from_csv("units/people.csv", "mail,unit\na@town.example,sg/achats\n");
         Units::parse([("units/units.toml", text)], &people)
     }

@@ -41,7 +41,7 @@ impl PathArgument<'_> {
 
 /// Why an argument of MAIL or RCPT is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum SyntaxError {
     /// No `FROM:` or `TO:`, or a parameter out of shape.
     Syntax,
     /// The path is not written as one.
@@ -50,20 +50,20 @@ pub enum Fault {
 
 /// Reads `FROM:<path> parameters` or `TO:<path> parameters`; `keyword` is `FROM` or `TO`.
 /// Lenient in one thing: spaces may follow the colon.
-pub fn path_argument<'a>(arguments: &'a str, keyword: &str) -> Result<PathArgument<'a>, Fault> {
-    let (before, verbatim) = arguments.split_once(':').ok_or(Fault::Syntax)?;
+pub fn path_argument<'a>(arguments: &'a str, keyword: &str) -> Result<PathArgument<'a>, SyntaxError> {
+    let (before, verbatim) = arguments.split_once(':').ok_or(SyntaxError::Syntax)?;
     if !before.trim_end_matches(' ').eq_ignore_ascii_case(keyword) {
-        return Err(Fault::Syntax);
+        return Err(SyntaxError::Syntax);
     }
     let verbatim = verbatim.trim_matches(' ');
-    let inside = verbatim.strip_prefix('<').ok_or(Fault::Path)?;
-    let end = closing_bracket(inside).ok_or(Fault::Path)?;
+    let inside = verbatim.strip_prefix('<').ok_or(SyntaxError::Path)?;
+    let end = closing_bracket(inside).ok_or(SyntaxError::Path)?;
     // The bracket is one octet, so both cuts stand at characters.
     let (path, rest) = (&inside[..end], &inside[end + 1..]);
     if !rest.is_empty() && !rest.starts_with(' ') {
-        return Err(Fault::Path);
+        return Err(SyntaxError::Path);
     }
-    let path = without_source_route(path).map_err(|_| Fault::Path)?;
+    let path = without_source_route(path).map_err(|_| SyntaxError::Path)?;
     Ok(PathArgument { path, parameters: parameters(rest)?, verbatim })
 }
 
@@ -102,11 +102,11 @@ fn without_source_route(path: &str) -> Result<&str, AddressError> {
 }
 
 /// RFC 5321 §4.1.2: `esmtp-param = esmtp-keyword ["=" esmtp-value]`, each keyword once.
-fn parameters(text: &str) -> Result<Parameters, Fault> {
+fn parameters(text: &str) -> Result<Parameters, SyntaxError> {
     let mut found: Vec<Parameter> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let (keyword, value) = match word.split_once('=') {
-            Some((_, "")) => return Err(Fault::Syntax),
+            Some((_, "")) => return Err(SyntaxError::Syntax),
             Some((keyword, value)) => (keyword, Some(value.to_owned())),
             None => (word, None),
         };
@@ -114,7 +114,7 @@ fn parameters(text: &str) -> Result<Parameters, Fault> {
             && keyword.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let keyword = keyword.to_ascii_uppercase();
         if !sound || found.iter().any(|p| p.keyword == keyword) {
-            return Err(Fault::Syntax);
+            return Err(SyntaxError::Syntax);
         }
         found.push(Parameter { keyword, value });
     }
@@ -262,7 +262,7 @@ pub fn decode_xtext(value: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn path(arguments: &str) -> Result<&str, Fault> {
+    fn path(arguments: &str) -> Result<&str, SyntaxError> {
         path_argument(arguments, "FROM").map(|a| a.path)
     }
 
@@ -274,10 +274,10 @@ mod tests {
         assert_eq!(path("FROM:<@a.example,@[IPv6:::1]:u@b.example>"), Ok("u@b.example"));
         assert_eq!(path("FROM:<u@[IPv6:::1]>"), Ok("u@[IPv6:::1]"));
         for wrong in ["FROM:", "FROM:a@b", "FROM:<a@b", "FROM:<a@b>x", "FROM:<\"a>", "FROM:<@a>", "FROM:<@a,b:c@d>"] {
-            assert_eq!(path(wrong), Err(Fault::Path), "{wrong:?}");
+            assert_eq!(path(wrong), Err(SyntaxError::Path), "{wrong:?}");
         }
         for wrong in ["", "FROM", "FROMM:<a@b>", "TO:<a@b>", "FROM:<a@b> =1", "FROM:<a@b> SIZE=", "FROM:<> A=1 a=2"] {
-            assert_eq!(path(wrong), Err(Fault::Syntax), "{wrong:?}");
+            assert_eq!(path(wrong), Err(SyntaxError::Syntax), "{wrong:?}");
         }
     }
 

@@ -218,15 +218,15 @@ impl Session {
     }
 
     /// How long to wait for the client in the present phase.
-    pub fn patience(&self) -> Duration {
+    pub fn timeout(&self) -> Duration {
         match self.state {
             // RFC 5321 §4.5.3.2.5: three minutes for a block of data.
-            State::Data(_) => self.settings.data_patience,
-            _ if self.takes_content() => self.settings.data_patience,
+            State::Data(_) => self.settings.data_timeout,
+            _ if self.takes_content() => self.settings.data_timeout,
             // §4.5.3.2.6: the client waits ten minutes for the answer to its dot.
             State::Judging => Duration::from_secs(10 * 60),
             // §4.5.3.2.7, and §4.5.3.2.2 and 3 for the answers to MAIL and RCPT.
-            _ => self.settings.command_patience,
+            _ => self.settings.command_timeout,
         }
     }
 

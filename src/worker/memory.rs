@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::document::{Extract, Fault};
+use crate::document::{DocumentError, Extract};
 
 pub(super) type Hash = [u8; 32];
 
@@ -17,7 +17,7 @@ pub(super) struct Memory {
     extracts: HashMap<Hash, (Arc<Extract>, usize)>,
     order: VecDeque<Hash>,
     bytes: usize,
-    bad: HashMap<Hash, Fault>,
+    bad: HashMap<Hash, DocumentError>,
     bad_order: VecDeque<Hash>,
 }
 
@@ -26,7 +26,7 @@ impl Memory {
         self.extracts.get(hash).map(|(extract, _)| Arc::clone(extract))
     }
 
-    pub fn bad(&self, hash: &Hash) -> Option<Fault> {
+    pub fn bad(&self, hash: &Hash) -> Option<DocumentError> {
         self.bad.get(hash).copied()
     }
 
@@ -47,7 +47,7 @@ impl Memory {
         }
     }
 
-    pub fn condemn(&mut self, hash: Hash, fault: Fault) {
+    pub fn condemn(&mut self, hash: Hash, fault: DocumentError) {
         if self.bad.insert(hash, fault).is_none() {
             self.bad_order.push_back(hash);
         }

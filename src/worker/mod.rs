@@ -4,7 +4,7 @@
 //!
 //! What must not live here: knowledge of formats (that is `document`), opinions about what was read (that is `detect`).
 //!
-//! How it fails: [`WorkerFault`] is ours (no process could be started, no worker became free in time: the mail is
+//! How it fails: [`WorkerError`] is ours (no process could be started, no worker became free in time: the mail is
 //! deferred). A file that kills or overruns two fresh workers is the mail's fault: an [`Extract`] with the fault
 //! `crashed` or `budget`, remembered by the file's hash (decision D17).
 //! A picture that was not read is no fault but the property `ocr`, for most pictures hold no text.
@@ -22,4 +22,4 @@ mod sandbox;
 
 pub use child::child_main;
 pub use pictures::Tesseract;
-pub use pool::{Settings, WorkerFault, Workers};
+pub use pool::{Settings, WorkerError, Workers};

@@ -18,7 +18,7 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use super::frame::{ANSWER, HEAD, PICTURES, Request, head, lengths};
 use super::memory::{Hash, Memory};
 use super::pictures::Pictures;
-use crate::document::{Extract, Fault, kind_of};
+use crate::document::{DocumentError, Extract, kind_of};
 
 /// How the pool works.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Settings {
     /// Time for one file, from its first byte in the socket to the answer's last.
     pub deadline: Duration,
     /// Time a request waits for a free worker.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// Documents after which a worker is replaced.
     pub documents: u32,
     /// Bytes of extracts remembered.
@@ -46,7 +46,7 @@ impl Settings {
         Settings {
             count: std::thread::available_parallelism().map_or(2, usize::from),
             deadline: Duration::from_secs(10),
-            patience: Duration::from_secs(20),
+            timeout: Duration::from_secs(20),
             documents: 500,
             cache: 64 << 20,
             pictures: Duration::from_secs(10),
@@ -57,7 +57,7 @@ impl Settings {
 
 /// Our fault: the mail is deferred (decision D17).
 #[derive(Debug, thiserror::Error)]
-pub enum WorkerFault {
+pub enum WorkerError {
     #[error("cannot start a worker process: {0}")]
     Start(#[source] std::io::Error),
     #[error("no worker became free in time")]
@@ -105,7 +105,7 @@ impl Workers {
 
     /// Opens one file. `name` is only repeated in the extract; `passwords` are tried on what is encrypted.
     /// Identical files are read once: the result may carry another name (of an earlier mail) and is named anew then.
-    pub async fn open(&self, name: &str, bytes: Bytes, passwords: Vec<String>) -> Result<Arc<Extract>, WorkerFault> {
+    pub async fn open(&self, name: &str, bytes: Bytes, passwords: Vec<String>) -> Result<Arc<Extract>, WorkerError> {
         let hash = hash(&bytes, &passwords);
         if let Some(known) = lock(&self.memory).extract(&hash) {
             return Ok(named(known, name));
@@ -127,9 +127,9 @@ impl Workers {
         bytes: &Bytes,
         passwords: Vec<String>,
         hash: Hash,
-    ) -> Result<Arc<Extract>, WorkerFault> {
-        let permit = tokio::time::timeout(self.settings.patience, self.free.acquire()).await;
-        let Ok(Ok(permit)) = permit else { return Err(WorkerFault::Busy) };
+    ) -> Result<Arc<Extract>, WorkerError> {
+        let permit = tokio::time::timeout(self.settings.timeout, self.free.acquire()).await;
+        let Ok(Ok(permit)) = permit else { return Err(WorkerError::Busy) };
         let request = Request { name: name.to_owned(), passwords };
         let used = lock(&self.idle).pop();
         let first = match used {
@@ -146,8 +146,8 @@ impl Workers {
             Err(second) => death = if matches!(second, Death::Overrun) { second } else { death },
         }
         let fault = match death {
-            Death::Crashed => Fault::Crashed,
-            Death::Overrun => Fault::Budget,
+            Death::Crashed => DocumentError::Crashed,
+            Death::Overrun => DocumentError::Budget,
         };
         lock(&self.memory).condemn(hash, fault);
         Ok(Arc::new(failed(name, bytes, fault)))
@@ -177,11 +177,11 @@ impl Workers {
         Ok(extract)
     }
 
-    fn start(&self) -> Result<Worker, WorkerFault> {
-        let (ours, theirs) = StdSocket::pair().map_err(WorkerFault::Start)?;
-        ours.set_nonblocking(true).map_err(WorkerFault::Start)?;
-        let socket = UnixStream::from_std(ours).map_err(WorkerFault::Start)?;
-        let input = theirs.try_clone().map_err(WorkerFault::Start)?;
+    fn start(&self) -> Result<Worker, WorkerError> {
+        let (ours, theirs) = StdSocket::pair().map_err(WorkerError::Start)?;
+        ours.set_nonblocking(true).map_err(WorkerError::Start)?;
+        let socket = UnixStream::from_std(ours).map_err(WorkerError::Start)?;
+        let input = theirs.try_clone().map_err(WorkerError::Start)?;
         let process = Command::new(&self.settings.executable)
             .arg("worker")
             .env_clear()
@@ -192,7 +192,7 @@ impl Workers {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .map_err(WorkerFault::Start)?;
+            .map_err(WorkerError::Start)?;
         Ok(Worker { _process: process, socket, read: 0 })
     }
 }
@@ -264,7 +264,7 @@ fn named(extract: Arc<Extract>, name: &str) -> Arc<Extract> {
     Arc::new(Extract { name: name.to_owned(), ..Extract::clone(&extract) })
 }
 
-fn failed(name: &str, bytes: &[u8], fault: Fault) -> Extract {
+fn failed(name: &str, bytes: &[u8], fault: DocumentError) -> Extract {
     // Only the first bytes are looked at here: the file has proved to be hostile.
     let kind = kind_of(bytes.get(..64).unwrap_or(bytes)).to_owned();
     Extract { name: name.to_owned(), kind, size: bytes.len() as u64, fault: Some(fault), ..Extract::default() }

@@ -2,7 +2,7 @@
 //! The message itself: by BDAT where the next hop has it, else by DATA; and its answers, of which LMTP gives one a
 //! recipient.
 
-use super::{Content, Mail, OnwardFault, Relay, Reply, client};
+use super::{Content, Mail, NextHopError, Relay, Reply, client};
 
 /// How the content is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,10 +18,10 @@ impl Relay {
         mail: &Mail,
         copies: &[usize],
         content: &Content,
-    ) -> Result<Reply, OnwardFault> {
+    ) -> Result<Reply, NextHopError> {
         self.left_over.clear();
         let mut began = self.begin().await;
-        if matches!(began, Err(OnwardFault::Lost)) {
+        if matches!(began, Err(NextHopError::Lost)) {
             // Lost between RCPT and DATA: the envelope is replayed once (decision D3).
             self.connection = Some(self.fresh().await?);
             self.envelope_again(mail, copies).await?;
@@ -62,28 +62,28 @@ impl Relay {
     }
 
     /// Up to where the content may be sent; the inner error is the next hop's refusal (RFC 5321 §4.1.1.4).
-    async fn begin(&mut self) -> Result<Result<By, Reply>, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
+    async fn begin(&mut self) -> Result<Result<By, Reply>, NextHopError> {
+        let time_limit = self.hop.timeout();
+        let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         if connection.capabilities.chunking {
             // Without a reply to wait for, a next hop that left since RCPT would be noticed too late to begin again.
-            return if connection.is_stale() { Err(OnwardFault::Lost) } else { Ok(Ok(By::Chunk)) };
+            return if connection.is_stale() { Err(NextHopError::Lost) } else { Ok(Ok(By::Chunk)) };
         }
         if self.bare_newline {
-            return Err(OnwardFault::BareNewline); // decision D5
+            return Err(NextHopError::BareNewline); // decision D5
         }
-        let answer = connection.ask(b"DATA\r\n", patience).await?;
+        let answer = connection.ask(b"DATA\r\n", time_limit).await?;
         if answer.code == 354 {
             return Ok(Ok(By::Data));
         }
         // A 2xx or another 3xx here is nonsense that must not pass for an acceptance.
-        if answer.is_positive() { Err(OnwardFault::Gibberish) } else { Ok(Err(answer)) }
+        if answer.is_positive() { Err(NextHopError::Gibberish) } else { Ok(Err(answer)) }
     }
 
     /// Sends it and reads so many answers.
-    async fn content(&mut self, content: &Content, by: By, answers: usize) -> Result<Vec<Reply>, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
+    async fn content(&mut self, content: &Content, by: By, answers: usize) -> Result<Vec<Reply>, NextHopError> {
+        let time_limit = self.hop.timeout();
+        let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         let sent = match by {
             By::Data => {
                 let (body, end) = client::stuffed(content);
@@ -97,10 +97,10 @@ impl Relay {
         let mut replies = Vec::with_capacity(answers);
         for _ in 0..answers {
             // A next hop may refuse early and close: its reply, if there is one, tells more than our broken write.
-            match connection.reply(patience).await {
+            match connection.reply(time_limit).await {
                 // A 3xx here is nonsense that must not pass for an acceptance.
                 Ok(answer) if answer.code >= 400 || (answer.code < 300 && sent.is_ok()) => replies.push(answer),
-                _ => return Err(OnwardFault::MaybeDuplicate),
+                _ => return Err(NextHopError::MaybeDuplicate),
             }
             if sent.is_err() {
                 break; // one word about a message of which it has only a part
@@ -125,6 +125,6 @@ impl Relay {
         let first = replies.next();
         let put_off = first.iter().all(Reply::is_permanent).then(|| replies.find(Reply::is_transient)).flatten();
         // `content` gives at least one answer: nobody delivers to no copies.
-        put_off.or(first).unwrap_or_else(|| OnwardFault::Lost.reply())
+        put_off.or(first).unwrap_or_else(|| NextHopError::Lost.reply())
     }
 }

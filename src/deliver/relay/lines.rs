@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! XFORWARD, MAIL and RCPT lines, in as few writes as the next hop allows (RFC 2920).
 
-use super::{OnwardFault, Relay, client};
+use super::{NextHopError, Relay, client};
 use crate::mail::{Client, Recipient, Reply};
 
 impl Relay {
     /// Sends XFORWARD, MAIL and RCPT lines in one write where the next hop pipelines.
-    pub(super) async fn mail_line(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
+    pub(super) async fn mail_line(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, NextHopError> {
+        let time_limit = self.hop.timeout();
+        let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         let pipelining = connection.capabilities.pipelining;
         let lines = &mut self.lines;
         lines.clear();
         let forwarded = client::write_xforward(lines, &self.xforward, &connection.capabilities)
-            .map_err(|_| OnwardFault::Gibberish)?;
-        client::write_mail(lines, &self.mail).map_err(|_| OnwardFault::Gibberish)?;
+            .map_err(|_| NextHopError::Gibberish)?;
+        client::write_mail(lines, &self.mail).map_err(|_| NextHopError::Gibberish)?;
         if pipelining {
             for recipient in recipients {
-                client::write_rcpt(lines, &recipient.verbatim).map_err(|_| OnwardFault::Gibberish)?;
+                client::write_rcpt(lines, &recipient.verbatim).map_err(|_| NextHopError::Gibberish)?;
             }
         }
         connection.transactions += 1;
         connection.write(lines).await?;
         if forwarded {
             // Only logs at the next hop depend on it: a refusal changes nothing for the mail.
-            connection.reply(patience).await?;
+            connection.reply(time_limit).await?;
         }
-        let mut replies = vec![connection.reply(patience).await?];
+        let mut replies = vec![connection.reply(time_limit).await?];
         if pipelining {
             for _ in recipients {
-                replies.push(connection.reply(patience).await?);
+                replies.push(connection.reply(time_limit).await?);
             }
             return Ok(replies);
         }
@@ -37,19 +37,19 @@ impl Relay {
         Ok(replies)
     }
 
-    pub(super) async fn recipient_lines(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, OnwardFault> {
-        let patience = self.hop.patience();
-        let connection = self.connection.as_mut().ok_or(OnwardFault::Lost)?;
+    pub(super) async fn recipient_lines(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, NextHopError> {
+        let time_limit = self.hop.timeout();
+        let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         let pipelining = connection.capabilities.pipelining;
         let lines = &mut self.lines;
         let mut replies = Vec::new();
         lines.clear();
         let mut waiting = 0;
         for recipient in recipients {
-            client::write_rcpt(lines, &recipient.verbatim).map_err(|_| OnwardFault::Gibberish)?;
+            client::write_rcpt(lines, &recipient.verbatim).map_err(|_| NextHopError::Gibberish)?;
             waiting += 1;
             if !pipelining {
-                replies.push(connection.ask(lines, patience).await?);
+                replies.push(connection.ask(lines, time_limit).await?);
                 lines.clear();
                 waiting = 0;
             }
@@ -57,7 +57,7 @@ impl Relay {
         if waiting > 0 {
             connection.write(lines).await?;
             for _ in 0..waiting {
-                replies.push(connection.reply(patience).await?);
+                replies.push(connection.reply(time_limit).await?);
             }
         }
         Ok(replies)

@@ -4,7 +4,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Connection, OnwardFault, Relay, Reply, client};
+use super::{NextHopConnection, NextHopError, Relay, Reply, client};
 use crate::mail::reply;
 use crate::smtp::login::Secret;
 
@@ -25,8 +25,8 @@ impl Relay {
         }
     }
 
-    async fn try_login(&mut self, line: &Secret) -> Result<Reply, OnwardFault> {
-        let patience = self.hop.patience();
+    async fn try_login(&mut self, line: &Secret) -> Result<Reply, NextHopError> {
+        let time_limit = self.hop.timeout();
         let line = line.expose();
         let mut connection = match self.own.take() {
             Some(connection) => connection,
@@ -37,13 +37,13 @@ impl Relay {
         if let Some(rest) = line.strip_prefix(b"AUTH ") {
             let mechanism = rest.split(|octet| *octet == b' ').next().unwrap_or_default();
             if !connection.capabilities.auth.split(' ').any(|offered| offered.as_bytes() == mechanism) {
-                return Err(OnwardFault::Changed);
+                return Err(NextHopError::Changed);
             }
         }
         let mut wire = Zeroizing::new(Vec::with_capacity(line.len() + 2));
         wire.extend_from_slice(line);
         wire.extend_from_slice(b"\r\n");
-        let reply = connection.ask(&wire, patience).await?;
+        let reply = connection.ask(&wire, time_limit).await?;
         if reply.code != 421 {
             self.own = Some(connection);
         }
@@ -63,7 +63,7 @@ impl Relay {
     }
 
     /// The client's own connection, or any.
-    pub(super) async fn take(&mut self) -> Result<Connection, OnwardFault> {
+    pub(super) async fn take(&mut self) -> Result<NextHopConnection, NextHopError> {
         // One on which AUTH failed is nobody's: it is closed here.
         if let Some(mut connection) = self.own.take()
             && self.is_own()
@@ -75,9 +75,9 @@ impl Relay {
     }
 
     /// A connection that nobody has used. Where the client had authenticated only the client can open another.
-    pub(super) async fn fresh(&mut self) -> Result<Connection, OnwardFault> {
+    pub(super) async fn fresh(&mut self) -> Result<NextHopConnection, NextHopError> {
         if self.logged_in {
-            return Err(OnwardFault::LoginLost);
+            return Err(NextHopError::LoginLost);
         }
         let connection = if self.is_own() { self.open().await? } else { self.hop.connect().await? };
         self.check(&connection)?;
@@ -85,17 +85,17 @@ impl Relay {
     }
 
     /// A new connection on which the next hop knows our client, as far as it listens.
-    async fn open(&mut self) -> Result<Connection, OnwardFault> {
-        let patience = self.hop.patience();
+    async fn open(&mut self) -> Result<NextHopConnection, NextHopError> {
+        let time_limit = self.hop.timeout();
         let mut connection = self.hop.connect().await?;
         let mut line = Vec::new();
         let said = client::write_xclient(&mut line, &self.xclient, &connection.capabilities);
-        if said.map_err(|_| OnwardFault::Gibberish)? {
+        if said.map_err(|_| NextHopError::Gibberish)? {
             // XCLIENT_README: 220 begins the session anew. A next hop that does not believe us must not take the mail
             // for somebody else's.
             let offered = connection.capabilities.clone();
-            if connection.ask(&line, patience).await?.code != 220 {
-                return Err(OnwardFault::Changed);
+            if connection.ask(&line, time_limit).await?.code != 220 {
+                return Err(NextHopError::Changed);
             }
             self.hop.hello(&mut connection).await?;
             connection.keep_promises_of(&offered);
@@ -103,7 +103,7 @@ impl Relay {
         Ok(connection)
     }
 
-    pub(super) fn put_back(&mut self, connection: Connection) {
+    pub(super) fn put_back(&mut self, connection: NextHopConnection) {
         if self.is_own() { self.own = Some(connection) } else { self.hop.give_back(connection) }
     }
 }

@@ -188,13 +188,13 @@ impl<'d> Connection<'d> {
 
     /// Reads once; false when the connection is to be closed.
     async fn read(&mut self) -> io::Result<bool> {
-        let mut patience = self.session.patience();
+        let mut time_limit = self.session.timeout();
         // Octet by octet a line could be drawn out for ever: all of it has to come in the time of one.
         if let Some(since) = self.owes {
-            patience = patience.saturating_sub(since.elapsed());
+            time_limit = time_limit.saturating_sub(since.elapsed());
         }
         let (stream, buffer) = (&mut self.stream, &mut self.buffer);
-        let reading = timeout(patience, async {
+        let reading = timeout(time_limit, async {
             if buffer.is_empty() {
                 stream.readable().await?;
                 buffer.resize(SMALL, 0);

@@ -5,7 +5,7 @@ use crate::mail::reply::{self, Row};
 use crate::mail::{ForwardPath, Parameters, Recipient, ReversePath};
 use crate::milter::command::Texts;
 use crate::milter::macros::Macros;
-use crate::smtp::command::{Fault, path_argument};
+use crate::smtp::command::{SyntaxError, path_argument};
 
 /// The sender, its parameters, and both as they are said to a next hop.
 pub fn sender(arguments: Texts<'_>, macros: &Macros) -> Result<(ReversePath, Parameters, String), Row> {
@@ -53,13 +53,13 @@ impl Written {
         match path_argument(&line, "TO") {
             Ok(argument) => Ok(Written { path: argument.path.to_owned(), parameters: argument.parameters, words }),
             // The MTA has taken the parameters: one we cannot read is no reason to refuse.
-            Err(Fault::Syntax) => match path_argument(&format!("TO:{path}"), "TO") {
+            Err(SyntaxError::Syntax) => match path_argument(&format!("TO:{path}"), "TO") {
                 Ok(bare) => {
                     Ok(Written { path: bare.path.to_owned(), parameters: Parameters::default(), words: String::new() })
                 }
                 Err(_) => Err(otherwise),
             },
-            Err(Fault::Path) => Err(otherwise),
+            Err(SyntaxError::Path) => Err(otherwise),
         }
     }
 

@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::units::upwards;
-use super::{Fault, Policy};
+use super::{Policy, PolicyError};
 use crate::detect::evidence::{Sender, SenderProof};
 use crate::detect::recipient::Class;
 use crate::detect::sender_mismatch::plain;
@@ -174,7 +174,7 @@ impl Party {
 impl Limit {
     /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are all there are,
     /// `lists` the domain lists in the order of their bits.
-    pub fn parse(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
+    pub fn parse(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<PolicyError>) {
         read::limits(path, text, units, lists)
     }
 

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Counted, Limit, List, Per, Scope, sender_key};
 use crate::detect::recipient::Class;
 use crate::mail::{Domain, Mailbox};
-use crate::policy::fault::{Fault, Source, source};
+use crate::policy::error::{PolicyError, Source, source};
 
 const KEYS: [&str; 12] =
     ["id", "per", "recipients", "messages", "every", "burst", "class", "list", "only", "except", "mode", "reason"];
@@ -44,7 +44,7 @@ const MOST_COUNTED: i64 = 100_000_000;
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// The rows without a fault, whatever else is wrong. `units` are the known ones; where there are none, any will do.
-pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<Fault>) {
+pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<PolicyError>) {
     let mut file = File { source: source(path, text), units, lists, faults: Vec::new() };
     let mut limits: Vec<Limit> = Vec::new();
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -62,7 +62,7 @@ pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> 
                 continue;
             }
             (other, _) => {
-                let fault = Fault::at(&file.source, key.span(), format!("`{other}` means nothing here"));
+                let fault = PolicyError::at(&file.source, key.span(), format!("`{other}` means nothing here"));
                 file.faults.push(fault.help(format!("write {EXAMPLE}")).nearest(other, ["limit"]));
                 continue;
             }
@@ -90,12 +90,12 @@ struct File<'a> {
     source: Source,
     units: &'a [&'a str],
     lists: &'a [&'a str],
-    faults: Vec<Fault>,
+    faults: Vec<PolicyError>,
 }
 
 impl File<'_> {
     fn fault(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(Fault::at(&self.source, span, message).help(help));
+        self.faults.push(PolicyError::at(&self.source, span, message).help(help));
     }
 
     fn limit(&mut self, row: &Spanned<DeValue<'_>>) -> Option<Limit> {
@@ -108,7 +108,7 @@ impl File<'_> {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             if !KEYS.contains(&name) {
-                let fault = Fault::at(&self.source, key.span(), format!("a limit has no `{name}`"));
+                let fault = PolicyError::at(&self.source, key.span(), format!("a limit has no `{name}`"));
                 self.faults.push(fault.help(format!("known are {}", KEYS.join(", "))).nearest(name, KEYS));
             }
             fields.insert(name, value);
@@ -146,7 +146,7 @@ impl File<'_> {
         match self.lists.iter().position(|known| *known == name) {
             Some(at) => Some(List { name: name.into(), bit: 1 << at }),
             None => {
-                let fault = Fault::at(&self.source, value.span(), format!("there is no list `{name}`"));
+                let fault = PolicyError::at(&self.source, value.span(), format!("there is no list `{name}`"));
                 let help = format!("name a file of domains/ without `.list`, such as {}", self.lists.join(", "));
                 self.faults.push(fault.help(help).nearest(&name, self.lists.iter().copied()));
                 None
@@ -204,7 +204,7 @@ impl File<'_> {
         let found = known.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
         if found.is_none() {
             let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-            let fault = Fault::at(&self.source, value.span(), format!("`{text}` is no value of `{key}`"));
+            let fault = PolicyError::at(&self.source, value.span(), format!("`{text}` is no value of `{key}`"));
             self.faults.push(fault.help(format!("write one of {}", words.join(", "))).nearest(&text, words));
         }
         found
@@ -271,7 +271,7 @@ impl File<'_> {
             "unit" => {
                 let name = name.trim_matches('/');
                 if !self.units.is_empty() && !self.units.contains(&name) {
-                    let fault = Fault::at(&self.source, item.span(), format!("there is no unit `{name}`"));
+                    let fault = PolicyError::at(&self.source, item.span(), format!("there is no unit `{name}`"));
                     let help = "units stand in units/people.csv and units/*.toml";
                     self.faults.push(fault.help(help).nearest(name, self.units.iter().copied()));
                     return None;
@@ -286,7 +286,7 @@ impl File<'_> {
                 name.parse::<IpNet>().ok().or_else(single).map(Scope::Client)
             }
             _ => {
-                let fault = Fault::at(&self.source, item.span(), format!("`{text}` says not of what kind it is"));
+                let fault = PolicyError::at(&self.source, item.span(), format!("`{text}` says not of what kind it is"));
                 let help = "write unit:PATH, sender:ADDRESS or sender:DOMAIN, login:NAME, client:NETWORK";
                 self.faults.push(fault.help(help).nearest(kind, SCOPES));
                 return None;

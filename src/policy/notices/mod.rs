@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub use digest::{DIGEST, Digest, Figure, List};
 use read::Reader;
 
-use super::fault::{Fault, source};
+use super::error::{PolicyError, source};
 use super::rules::Rules;
 use super::verdict::Disposition;
 
@@ -142,19 +142,19 @@ pub enum Block {
 
 impl Notices {
     /// Reads all texts from `(path, text)`; paths begin with `notices/`. Files directly in `notices/` are notes to
-    /// readers. Faults of all files come at once.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Notices, Vec<Fault>) {
+    /// readers. PolicyErrors of all files come at once.
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Notices, Vec<PolicyError>) {
         let (mut notices, mut faults) = (Notices::default(), Vec::new());
         for (path, text) in files {
             let Some((language, name)) = path.strip_prefix("notices/").and_then(|rest| rest.split_once('/')) else {
                 continue;
             };
             let Some(name) = name.strip_suffix(".md").filter(|name| !name.contains('/')) else {
-                faults.push(Fault::of_file(path, "is no notice").help("name it notices/LANGUAGE/NAME.md"));
+                faults.push(PolicyError::of_file(path, "is no notice").help("name it notices/LANGUAGE/NAME.md"));
                 continue;
             };
             if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_lowercase()) {
-                let fault = Fault::of_file(path, format!("`{language}` is no language"));
+                let fault = PolicyError::of_file(path, format!("`{language}` is no language"));
                 faults.push(fault.help("name the folder by the language's two letters, such as `fr`"));
                 continue;
             }
@@ -173,8 +173,11 @@ impl Notices {
             let texts = [HELD, ADVICE].into_iter().filter(|name| !whole.texts.contains_key(*name));
             let outcomes = Outcome::ALL.into_iter().filter(|outcome| !whole.outcomes.contains_key(outcome));
             faults.extend(texts.chain(outcomes.map(Outcome::file)).map(|name| {
-                Fault::of_file(format!("notices/{language}/{name}.md"), "is missing: every language needs this text")
-                    .help("translate it from another language")
+                PolicyError::of_file(
+                    format!("notices/{language}/{name}.md"),
+                    "is missing: every language needs this text",
+                )
+                .help("translate it from another language")
             }));
         }
         (notices, faults)
@@ -199,7 +202,7 @@ impl Notices {
         &self,
         rules: &Rules,
         files: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Vec<Fault> {
+    ) -> Vec<PolicyError> {
         let known = || self.languages.values().flat_map(|whole| whole.texts.keys()).map(String::as_str);
         let mut faults = Vec::new();
         for rule in rules.iter() {
@@ -213,11 +216,11 @@ impl Notices {
             let words = format!("@notice(\"{name}\")");
             let behind = text.get(id..).and_then(|rest| rest.find(&words)).map(|at| id + at);
             let fault = match behind.or_else(|| text.find(&words)) {
-                Some(at) => Fault::at(&source(&rule.path, text), at..at + words.len(), message),
-                None => Fault::of_file(&rule.path, message),
+                Some(at) => PolicyError::at(&source(&rule.path, text), at..at + words.len(), message),
+                None => PolicyError::of_file(&rule.path, message),
             };
             let fault = fault.help(format!("write notices/fr/{name}.md, or leave `@notice` out"));
-            faults.push(match super::fault::nearest(name, known()) {
+            faults.push(match super::error::nearest(name, known()) {
                 Some(_) => fault.nearest(name, known()),
                 None => fault,
             });
@@ -282,7 +285,7 @@ mod tests {
     use super::*;
 
     /// A whole language, with one text replaced.
-    fn with(name: &str, text: &str) -> (Notices, Vec<Fault>) {
+    fn with(name: &str, text: &str) -> (Notices, Vec<PolicyError>) {
         let mut files: BTreeMap<String, &str> = BTreeMap::new();
         for outcome in Outcome::ALL {
             files.insert(format!("notices/en/{}.md", outcome.file()), "It is\nso.\n\nReally.");

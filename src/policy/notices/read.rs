@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use super::digest::{self, Figure, List};
 use super::{LONGEST, PLACES, Passage, Piece, Place, Text};
-use crate::policy::fault::{Fault, Source};
+use crate::policy::error::{PolicyError, Source};
 
 /// Reads one file.
 pub(super) struct Reader<'f> {
     pub source: Source,
     /// A digest has other places than a notice about a mail.
     pub digest: bool,
-    pub faults: &'f mut Vec<Fault>,
+    pub faults: &'f mut Vec<PolicyError>,
 }
 
 impl Reader<'_> {
@@ -21,7 +21,7 @@ impl Reader<'_> {
         let (source, faults, known) = (self.source, self.faults, Known { digest: self.digest });
         let whole = source.inner().as_str();
         if whole.len() > LONGEST {
-            faults.push(Fault::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
+            faults.push(PolicyError::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
             return text;
         }
         let mut open = false; // whether the next line may go on with the passage before it
@@ -31,14 +31,15 @@ impl Reader<'_> {
                     Some(title) if !title.is_empty() && !title.contains('{') => text.title = title.to_owned(),
                     Some(title) if title.contains('{') => {
                         let message = "a title has no places: it is seen wherever mail is listed";
-                        faults.push(Fault::at(&source, at..at + line.len(), message).help("name the matter alone"));
+                        faults
+                            .push(PolicyError::at(&source, at..at + line.len(), message).help("name the matter alone"));
                         text.title = title.to_owned();
                     }
                     _ if line.is_empty() => {}
                     _ => {
                         let message = "the notice has no title";
                         faults.push(
-                            Fault::at(&source, at..at + line.len(), message)
+                            PolicyError::at(&source, at..at + line.len(), message)
                                 .help("let the first line be `# ` and the subject of the mail"),
                         );
                         return text;
@@ -72,7 +73,7 @@ impl Reader<'_> {
             }
         }
         if text.title.is_empty() {
-            let fault = Fault::of_file(source.name(), "the notice is empty");
+            let fault = PolicyError::of_file(source.name(), "the notice is empty");
             faults.push(fault.help("let the first line be `# ` and the subject of the mail"));
         }
         text
@@ -83,7 +84,8 @@ impl Reader<'_> {
         let whole = self.source.inner().as_str();
         if let Some(at) = whole.find('{') {
             let message = "the words for an outcome have no places";
-            self.faults.push(Fault::at(&self.source, at..at + 1, message).help("the text around them names the facts"));
+            self.faults
+                .push(PolicyError::at(&self.source, at..at + 1, message).help("the text around them names the facts"));
         }
         let mut paragraphs: Vec<String> = Vec::new();
         let mut open = false;
@@ -99,7 +101,7 @@ impl Reader<'_> {
             open = !line.is_empty();
         }
         if paragraphs.is_empty() {
-            self.faults.push(Fault::of_file(self.source.name(), "is empty").help("say what became of the mail"));
+            self.faults.push(PolicyError::of_file(self.source.name(), "is empty").help("say what became of the mail"));
         }
         paragraphs
     }
@@ -158,7 +160,7 @@ impl Known {
     }
 
     /// Words and places of one line that begins at byte `at`.
-    fn pieces(self, line: &str, at: usize, source: &Source, faults: &mut Vec<Fault>) -> Vec<Piece> {
+    fn pieces(self, line: &str, at: usize, source: &Source, faults: &mut Vec<PolicyError>) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let mut rest = line;
         let place_at = |rest: &str, len: usize| -> Range<usize> {
@@ -169,16 +171,15 @@ impl Known {
             let (words, tail) = rest.split_at(open);
             pieces.push(Piece::Words(words.to_owned()));
             let Some(close) = tail.find('}') else {
-                faults.push(Fault::at(source, place_at(tail, 1), "this brace is not closed").help(self.help()));
+                faults.push(PolicyError::at(source, place_at(tail, 1), "this brace is not closed").help(self.help()));
                 return pieces;
             };
             // Both braces are one byte, so these are boundaries.
             let name = &tail[1..close];
             match self.place(name) {
                 Some(place) => pieces.push(Piece::Place(place)),
-                None => {
-                    faults.push(self.no_place(name, |message| Fault::at(source, place_at(tail, close + 1), message)))
-                }
+                None => faults
+                    .push(self.no_place(name, |message| PolicyError::at(source, place_at(tail, close + 1), message))),
             }
             rest = &tail[close + 1..];
         }
@@ -186,7 +187,7 @@ impl Known {
         pieces
     }
 
-    fn no_place(self, name: &str, say: impl FnOnce(String) -> Fault) -> Fault {
+    fn no_place(self, name: &str, say: impl FnOnce(String) -> PolicyError) -> PolicyError {
         if name == "outcome" && !self.digest {
             return say("`{outcome}` becomes whole sentences".into()).help("let it stand alone on its line");
         }

@@ -3,7 +3,7 @@
 
 use crate::mail::reply::{self, Row};
 use crate::mail::{Envelope, ForwardPath, Recipient, ReversePath};
-use crate::smtp::command::{self, Fault};
+use crate::smtp::command::{self, SyntaxError};
 
 use super::{Due, Session, State, Transaction};
 
@@ -21,8 +21,8 @@ pub(super) fn mail(session: &mut Session, arguments: &str) {
 
 fn sender(session: &Session, arguments: &str) -> Result<Envelope, Row> {
     let argument = command::path_argument(arguments, "FROM").map_err(|fault| match fault {
-        Fault::Syntax => reply::SYNTAX,
-        Fault::Path => reply::BAD_SENDER,
+        SyntaxError::Syntax => reply::SYNTAX,
+        SyntaxError::Path => reply::BAD_SENDER,
     })?;
     command::check(&argument.parameters, "MAIL", &session.offered)?;
     // RFC 1870 §6.1; a number too large to read is too large.
@@ -58,8 +58,8 @@ pub(super) fn rcpt(session: &mut Session, arguments: &str) {
 
 fn recipient(session: &Session, arguments: &str) -> Result<Recipient, Row> {
     let argument = command::path_argument(arguments, "TO").map_err(|fault| match fault {
-        Fault::Syntax => reply::SYNTAX,
-        Fault::Path => reply::BAD_RECIPIENT,
+        SyntaxError::Syntax => reply::SYNTAX,
+        SyntaxError::Path => reply::BAD_RECIPIENT,
     })?;
     command::check(&argument.parameters, "RCPT", &session.offered)?;
     let is_utf8 = matches!(&session.state, State::Transaction(t) if t.envelope.parameters.get("SMTPUTF8").is_some());

@@ -26,9 +26,9 @@ pub struct Settings {
     /// Whether AUTH is passed to the next hop (decision D7).
     pub auth: bool,
     /// How long to wait for a command (RFC 5321 §4.5.3.2.7).
-    pub command_patience: Duration,
+    pub command_timeout: Duration,
     /// How long to wait for a block of content (RFC 5321 §4.5.3.2.5).
-    pub data_patience: Duration,
+    pub data_timeout: Duration,
 }
 
 /// What the door knows of a client before it has said a word.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use octroi::config::{Fault, Loaded, Mode, parse};
+use octroi::config::{Loaded, Mode, SettingsError, parse};
 use octroi::deliver::settings::{Hop, OutwardTlsMode};
 use octroi::listen::settings::{Auth, BareNewline, ClientKind, InwardTlsMode};
 
@@ -14,11 +14,11 @@ fn read(text: &str) -> Loaded {
     parse(text, Path::new(NAME), std::iter::empty()).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-fn faults(text: &str) -> Vec<Fault> {
+fn faults(text: &str) -> Vec<SettingsError> {
     parse(text, Path::new(NAME), std::iter::empty()).expect_err("a fault").0
 }
 
-fn with_environment(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, octroi::config::Faults> {
+fn with_environment(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, octroi::config::SettingsErrors> {
     parse(text, Path::new(NAME), environment.iter().copied())
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Containers: open, closed, opened with a password, damaged, disguised.
 
-use octroi::document::Fault;
+use octroi::document::DocumentError;
 use zip::write::SimpleFileOptions;
 
 use super::make::{self, all, at, read, read_with};
@@ -58,7 +58,7 @@ fn passwords_open_what_they_open() {
     ];
     for (container, bytes) in rows {
         for closed in [read(&bytes), read_with(&bytes, "wrong")] {
-            assert_eq!(closed.fault, Some(Fault::Encrypted), "{container}");
+            assert_eq!(closed.fault, Some(DocumentError::Encrypted), "{container}");
             assert_eq!(closed.encrypted.as_deref(), Some(container));
             assert!(!all(&closed).contains("in archive"));
         }
@@ -76,9 +76,12 @@ fn closed_members_are_listed_by_name() {
     let child = extract.children.first().expect("a child");
     assert_eq!(
         (child.name.as_str(), child.fault, child.encrypted.as_deref()),
-        ("dossier/note.docx", Some(Fault::Encrypted), Some("zip"))
+        ("dossier/note.docx", Some(DocumentError::Encrypted), Some("zip"))
     );
-    assert_eq!(extract.faults(), [(String::new(), Fault::Encrypted), ("dossier/note.docx".into(), Fault::Encrypted)]);
+    assert_eq!(
+        extract.faults(),
+        [(String::new(), DocumentError::Encrypted), ("dossier/note.docx".into(), DocumentError::Encrypted)]
+    );
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn encrypted_office_documents_are_said_to_be() {
     ole.create_stream("/EncryptedPackage").expect("stream");
     ole.create_stream("/EncryptionInfo").expect("stream");
     let extract = read(&ole.into_inner().into_inner());
-    assert_eq!((extract.encrypted.as_deref(), extract.fault), (Some("ooxml"), Some(Fault::Encrypted)));
+    assert_eq!((extract.encrypted.as_deref(), extract.fault), (Some("ooxml"), Some(DocumentError::Encrypted)));
     let manifest = make::zip(&[("mimetype", b"x"), ("META-INF/manifest.xml", b"<encryption-data/>")]);
     assert_eq!(read(&manifest).kind, "zip", "the name of a member alone makes no ODF");
 }
@@ -97,7 +100,7 @@ fn a_zip_cut_short_still_gives_its_first_members() {
     let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let whole = make::zip_with(&[("a.txt", b"in the first"), ("b.txt", &[b'x'; 5000])], stored);
     let extract = read(&whole[..whole.len() / 2]);
-    assert_eq!(extract.fault, Some(Fault::Broken));
+    assert_eq!(extract.fault, Some(DocumentError::Broken));
     assert!(all(&extract).contains("in the first"), "{extract:#?}");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Small files that want to become large.
 
-use octroi::document::{Budget, Fault, open};
+use octroi::document::{Budget, DocumentError, open};
 
 use super::make::{self, read};
 
@@ -19,7 +19,7 @@ fn zeros_stop_at_the_budget() {
     ] {
         let extract = open("bomb", &bytes, &mut small(), &[]);
         let faults = extract.faults();
-        assert!(faults.iter().any(|(_, fault)| *fault == Fault::Budget), "{faults:?}");
+        assert!(faults.iter().any(|(_, fault)| *fault == DocumentError::Budget), "{faults:?}");
         let mut bytes = 0;
         extract.walk("", &mut |path, extract| bytes += if path.is_empty() { 0 } else { extract.size });
         assert!(bytes <= 4 << 20);
@@ -32,7 +32,7 @@ fn many_members_stop_at_the_count() {
     let members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"text"[..])).collect();
     for bytes in [make::zip(&members), make::tar(&members)] {
         let extract = open("bomb", &bytes, &mut small(), &[]);
-        assert_eq!(extract.fault, Some(Fault::Budget));
+        assert_eq!(extract.fault, Some(DocumentError::Budget));
         assert_eq!(extract.children.len(), 49, "what was read before stays");
     }
 }
@@ -45,7 +45,7 @@ fn nesting_stops_at_the_depth() {
     }
     let faults = read(&bytes).faults();
     assert_eq!(faults.len(), 1);
-    assert_eq!(faults[0].1, Fault::Budget);
+    assert_eq!(faults[0].1, DocumentError::Budget);
 }
 
 /// Members that share one stream: each central record points at the same local header (zip bombs of this century).
@@ -88,13 +88,13 @@ fn archives_of_archives_stop_at_the_budget() {
     budget.depth = 12;
     let extract = open("42.zip", &layer, &mut budget, &[]);
     let faults = extract.faults();
-    assert!(faults.iter().any(|(_, fault)| *fault == Fault::Budget), "{faults:?}");
+    assert!(faults.iter().any(|(_, fault)| *fault == DocumentError::Budget), "{faults:?}");
 }
 
 #[test]
 fn text_stops_at_the_budget() {
     let extract = open("text", "é".repeat(2 << 20).as_bytes(), &mut small(), &[]);
-    assert_eq!(extract.fault, Some(Fault::Budget));
+    assert_eq!(extract.fault, Some(DocumentError::Budget));
     assert!(extract.segments[0].text.len() <= 1 << 20);
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use octroi::document::Fault;
-use octroi::worker::{Settings, WorkerFault, Workers};
+use octroi::document::DocumentError;
+use octroi::worker::{Settings, WorkerError, Workers};
 
 use super::make::{self, all};
 use super::mutations::{Dice, seeds};
@@ -60,7 +60,7 @@ async fn a_worker_that_dies_twice_on_a_file_makes_it_crashed() {
     let bytes = Bytes::from_static(b"%PDF-1.4 hostile");
     for _ in 0..3 {
         let extract = workers.open("a.pdf", bytes.clone(), Vec::new()).await.expect("the file's fault, not ours");
-        assert_eq!((extract.fault, extract.kind.as_str()), (Some(Fault::Crashed), "pdf"));
+        assert_eq!((extract.fault, extract.kind.as_str()), (Some(DocumentError::Crashed), "pdf"));
     }
     let starts = std::fs::read_to_string(log).expect("log");
     assert_eq!(starts.lines().count(), 2, "two tries, then the hash is remembered");
@@ -71,7 +71,7 @@ async fn a_worker_that_answers_nonsense_is_not_believed() {
     let folder = tempfile::tempdir().expect("folder");
     let workers = workers(script(folder.path(), "exec /bin/cat"));
     let extract = workers.open("a", Bytes::from_static(b"text"), Vec::new()).await.expect("answered");
-    assert_eq!(extract.fault, Some(Fault::Crashed));
+    assert_eq!(extract.fault, Some(DocumentError::Crashed));
 }
 
 #[tokio::test]
@@ -81,13 +81,13 @@ async fn a_worker_that_hangs_is_killed_and_the_file_over_budget() {
     let workers =
         Workers::new(Settings { count: 1, deadline: Duration::from_millis(200), ..Settings::new(executable) });
     let extract = workers.open("a", Bytes::from_static(b"slow"), Vec::new()).await.expect("killed");
-    assert_eq!(extract.fault, Some(Fault::Budget));
+    assert_eq!(extract.fault, Some(DocumentError::Budget));
 }
 
 #[tokio::test]
 async fn no_executable_is_our_fault() {
     let outcome = workers("/nonexistent/octroi").open("a", Bytes::from_static(b"x"), Vec::new()).await;
-    assert!(matches!(outcome, Err(WorkerFault::Start(_))));
+    assert!(matches!(outcome, Err(WorkerError::Start(_))));
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_bomb_leaves_the_pool_alive() {
     let layer = make::gz(&vec![0; 64 << 20]);
     let bomb = make::gz(&layer.repeat(32));
     let extract = workers.open("bomb.gz", bomb.into(), Vec::new()).await.expect("a worker");
-    assert!(extract.faults().iter().any(|(_, fault)| *fault == Fault::Budget), "{:?}", extract.faults());
+    assert!(extract.faults().iter().any(|(_, fault)| *fault == DocumentError::Budget), "{:?}", extract.faults());
     let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
     assert_eq!(after.fault, None);
 }

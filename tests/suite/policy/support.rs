@@ -10,7 +10,7 @@ use octroi::detect::recipient::Recipient;
 use octroi::detect::{Finding, Kind};
 use octroi::mail::{ForwardPath, Mailbox};
 use octroi::policy::verdict::{Judgement, Verdicts};
-use octroi::policy::{Faults, Policy, Question};
+use octroi::policy::{Policy, PolicyErrors, Question};
 
 /// Lists of a small world, for every test here.
 const LISTS: [(&str, &str); 6] = [
@@ -30,7 +30,7 @@ pub fn policy(more: &[(&str, &str)]) -> Policy {
     Policy::load(&files(more)).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-pub fn faults(more: &[(&str, &str)]) -> Faults {
+pub fn faults(more: &[(&str, &str)]) -> PolicyErrors {
     Policy::load(&files(more)).map(|policy| policy.version).expect_err("faults")
 }
 

@@ -100,8 +100,8 @@ impl Talk {
             bare_newline: if has("pass_bare_newline") { BareNewline::Pass } else { BareNewline::Refuse },
             require_tls: has("require_tls"),
             auth: has("auth"),
-            command_patience: Duration::from_secs(300),
-            data_patience: Duration::from_secs(180),
+            command_timeout: Duration::from_secs(300),
+            data_timeout: Duration::from_secs(180),
         };
         let lines = std::iter::once("hop.example".to_owned()).chain(self.hop.iter().cloned()).collect();
         let next_hop = Capabilities::from_ehlo(&Reply { code: 250, lines });

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use octroi::deliver::outbox::{Address, Outbox, Road, RoadTls};
+use octroi::deliver::outbox::{HopAddress, Outbox, ReleaseRoute, RouteTls};
 use octroi::store::{ItemState, OutboxRow};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -71,14 +71,14 @@ impl Hop {
 /// Delivers once what is due at noon and gives what the hop heard and where the items stand.
 async fn deliver(store: &Store, hop: Hop, at: Timestamp) -> (String, Vec<OutboxRow>) {
     let heard = Arc::clone(&hop.heard);
-    let road = Road {
-        to: Address::Tcp(hop.start().await),
-        tls: RoadTls::Off,
+    let route = ReleaseRoute {
+        to: HopAddress::Tcp(hop.start().await),
+        tls: RouteTls::Off,
         tls_name: None,
         lmtp: false,
         host: "gate.town.example".into(),
     };
-    Outbox::new(store.clone(), road, Arc::new(move || at)).deliver_due().await.unwrap();
+    Outbox::new(store.clone(), route, Arc::new(move || at)).deliver_due().await.unwrap();
     let heard = heard.lock().unwrap().concat();
     (heard, store.outbox_list(true, 100).await.unwrap())
 }
@@ -174,8 +174,14 @@ async fn a_dead_next_hop_and_stored_line_breaks_send_nothing() {
     assert!(!heard.contains("evil") && rows[0].state == ItemState::Ready, "{heard}");
     let (_folder, store) = released("<agent@town.example>", "<a@home.example>", CONTENT).await;
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let road = Road { to: Address::Tcp(dead), tls: RoadTls::Off, tls_name: None, lmtp: false, host: "gate".into() };
-    Outbox::new(store.clone(), road, Arc::new(noon)).deliver_due().await.unwrap();
+    let route = ReleaseRoute {
+        to: HopAddress::Tcp(dead),
+        tls: RouteTls::Off,
+        tls_name: None,
+        lmtp: false,
+        host: "gate".into(),
+    };
+    Outbox::new(store.clone(), route, Arc::new(noon)).deliver_due().await.unwrap();
     assert_eq!(store.outbox_list(false, 10).await.unwrap()[0].attempts, 1);
 }
 

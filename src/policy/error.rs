@@ -17,7 +17,7 @@ pub fn source(path: &str, text: &str) -> Source {
 
 /// One fault an operator can mend.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub struct PolicyError {
     pub path: String,
     pub message: String,
     /// What to write instead.
@@ -27,16 +27,16 @@ pub struct Fault {
     source: Option<Source>,
 }
 
-impl Fault {
+impl PolicyError {
     /// A fault about a whole file or folder.
-    pub fn of_file(path: impl Into<String>, message: impl Into<String>) -> Fault {
-        Fault { path: path.into(), message: message.into(), help: None, span: None, source: None }
+    pub fn of_file(path: impl Into<String>, message: impl Into<String>) -> PolicyError {
+        PolicyError { path: path.into(), message: message.into(), help: None, span: None, source: None }
     }
 
     /// A fault at a place in a file.
-    pub fn at(source: &Source, span: Range<usize>, message: impl Into<String>) -> Fault {
+    pub fn at(source: &Source, span: Range<usize>, message: impl Into<String>) -> PolicyError {
         let end = span.end.min(source.inner().len());
-        Fault {
+        PolicyError {
             path: source.name().to_owned(),
             message: message.into(),
             help: None,
@@ -45,13 +45,13 @@ impl Fault {
         }
     }
 
-    pub fn help(mut self, help: impl Into<String>) -> Fault {
+    pub fn help(mut self, help: impl Into<String>) -> PolicyError {
         self.help = Some(help.into());
         self
     }
 
     /// Adds "did you mean" where a known word is near.
-    pub fn nearest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Fault {
+    pub fn nearest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> PolicyError {
         match nearest(word, known) {
             Some(near) => self.help(format!("did you mean `{near}`?")),
             None => self,
@@ -67,7 +67,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // With a span the frame around the source shows the path; without one only this line can.
         if self.span.is_none() {
@@ -77,9 +77,9 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for PolicyError {}
 
-impl Diagnostic for Fault {
+impl Diagnostic for PolicyError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.help.as_ref().map(|help| Box::new(help) as _)
     }
@@ -96,9 +96,9 @@ impl Diagnostic for Fault {
 
 /// All faults of all files at once, never empty.
 #[derive(Debug, Clone)]
-pub struct Faults(pub Vec<Fault>);
+pub struct PolicyErrors(pub Vec<PolicyError>);
 
-impl Faults {
+impl PolicyErrors {
     /// The faults as `octroi check` prints them, each with its place in the file.
     pub fn report(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
@@ -114,7 +114,7 @@ impl Faults {
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for PolicyErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, fault) in self.0.iter().enumerate() {
             if i > 0 {
@@ -132,7 +132,7 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for PolicyErrors {}
 
 /// The known word nearest to a misspelt one: at most a third of its letters differ.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn a_fault_says_line_column_and_what_to_write() {
         let source = source("rules/a.cedar", "first\né second\n");
-        let fault = Fault::at(&source, 9..15, "wrong word").nearest("secnod", ["second", "third"]);
+        let fault = PolicyError::at(&source, 9..15, "wrong word").nearest("secnod", ["second", "third"]);
         assert_eq!(fault.line_column(), Some((2, 3)));
-        let all = Faults(vec![fault]);
+        let all = PolicyErrors(vec![fault]);
         assert_eq!(all.to_string(), "rules/a.cedar:2:3: wrong word (did you mean `second`?)");
         let report = all.report(false);
         assert!(report.contains("rules/a.cedar:2:") && report.contains("did you mean"), "{report}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::Fault;
+use super::PipelineError;
 
 /// What reading a message takes at most, in its own size: measured with messages of one large text, which are the
 /// dearest (decoded, as shown, in normal form, and copies on the way), the content itself counted by the door.
@@ -18,38 +18,38 @@ const KEPT: usize = 2;
 const UNIT: usize = 1024;
 
 /// The memory all messages share while they are read.
-pub struct Room {
+pub struct MemoryBudget {
     units: usize,
     free: Arc<Semaphore>,
 }
 
 /// One message's part of it; given back when dropped.
-pub struct Place(Option<OwnedSemaphorePermit>);
+pub struct Reserved(Option<OwnedSemaphorePermit>);
 
-impl Room {
-    pub fn new(bytes: u64) -> Room {
+impl MemoryBudget {
+    pub fn new(bytes: u64) -> MemoryBudget {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let units = (bytes / UNIT).clamp(1, u32::MAX as usize).min(Semaphore::MAX_PERMITS);
-        Room { units, free: Arc::new(Semaphore::new(units)) }
+        MemoryBudget { units, free: Arc::new(Semaphore::new(units)) }
     }
 
-    /// Waits for room for a message of `size` bytes, first come first served. One that alone needs more than there is
+    /// Waits for budget for a message of `size` bytes, first come first served. One that alone needs more than there is
     /// takes all: the door bounds its size.
     ///
     /// # Errors
     /// There was none in time.
-    pub async fn take(&self, size: usize, patience: Duration) -> Result<Place, Fault> {
+    pub async fn take(&self, size: usize, limit: Duration) -> Result<Reserved, PipelineError> {
         let units = self.weight(size, READING);
-        match timeout(patience, self.free.clone().acquire_many_owned(units)).await {
-            Ok(Ok(permit)) => Ok(Place(Some(permit))),
-            _ => Err(Fault::Room),
+        match timeout(limit, self.free.clone().acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(Reserved(Some(permit))),
+            _ => Err(PipelineError::Memory),
         }
     }
 
     /// The message is read: what only reading needed is free again.
-    pub fn shrink(&self, place: &mut Place, size: usize) {
+    pub fn shrink(&self, reserved: &mut Reserved, size: usize) {
         let keep = self.weight(size, KEPT) as usize;
-        if let Some(permit) = &mut place.0 {
+        if let Some(permit) = &mut reserved.0 {
             let over = permit.num_permits().saturating_sub(keep);
             drop(permit.split(over));
         }
@@ -66,19 +66,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_finds_no_room_is_told_and_room_comes_back() {
-        let room = Room::new(12 * UNIT as u64);
-        let free = || room.free.available_permits();
-        let mut one = room.take(UNIT, Duration::ZERO).await.ok().unwrap();
+    async fn a_mail_that_finds_no_memory_is_told_so_and_memory_comes_back() {
+        let budget = MemoryBudget::new(12 * UNIT as u64);
+        let free = || budget.free.available_permits();
+        let mut one = budget.take(UNIT, Duration::ZERO).await.ok().unwrap();
         assert_eq!(free(), 12 - READING);
-        room.shrink(&mut one, UNIT);
+        budget.shrink(&mut one, UNIT);
         assert_eq!(free(), 12 - KEPT);
-        assert!(matches!(room.take(2 * UNIT, Duration::ZERO).await, Err(Fault::Room)), "twelve are not free");
+        assert!(
+            matches!(budget.take(2 * UNIT, Duration::ZERO).await, Err(PipelineError::Memory)),
+            "twelve are not free"
+        );
         drop(one);
         // More than there is: alone, it may.
-        let large = room.take(100 * UNIT, Duration::ZERO).await.ok().unwrap();
+        let large = budget.take(100 * UNIT, Duration::ZERO).await.ok().unwrap();
         assert_eq!(free(), 0);
-        assert!(room.take(1, Duration::ZERO).await.is_err());
+        assert!(budget.take(1, Duration::ZERO).await.is_err());
         drop(large);
         assert_eq!(free(), 12);
     }

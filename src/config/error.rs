@@ -40,7 +40,7 @@ impl Source {
 
 /// One fault, or one warning.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub struct SettingsError {
     text: String,
     help: String,
     place: Place,
@@ -48,14 +48,25 @@ pub struct Fault {
     is_warning: bool,
 }
 
-impl Fault {
+impl SettingsError {
     /// `text` says what is wrong, `help` what to write instead.
-    pub fn new(place: &Place, source: Option<&Source>, text: impl Into<String>, help: impl Into<String>) -> Fault {
-        Fault { text: text.into(), help: help.into(), place: place.clone(), source: source.cloned(), is_warning: false }
+    pub fn new(
+        place: &Place,
+        source: Option<&Source>,
+        text: impl Into<String>,
+        help: impl Into<String>,
+    ) -> SettingsError {
+        SettingsError {
+            text: text.into(),
+            help: help.into(),
+            place: place.clone(),
+            source: source.cloned(),
+            is_warning: false,
+        }
     }
 
-    pub fn into_warning(self) -> Fault {
-        Fault { is_warning: true, ..self }
+    pub fn into_warning(self) -> SettingsError {
+        SettingsError { is_warning: true, ..self }
     }
 
     pub fn text(&self) -> &str {
@@ -76,7 +87,7 @@ impl Fault {
 }
 
 /// One line: for logs and for a refused reload.
-impl fmt::Display for Fault {
+impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.place, &self.source) {
             (Place::File(_), Some(source)) => {
@@ -91,11 +102,11 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for SettingsError {}
 
 /// The fault as miette draws it: its head line must not repeat place and help.
 #[derive(Debug)]
-struct Drawn<'a>(&'a Fault);
+struct Drawn<'a>(&'a SettingsError);
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,7 +144,7 @@ impl Diagnostic for Drawn<'_> {
 }
 
 /// Draws faults or warnings for people: file, line, column, the line itself, and what to write.
-pub fn draw(faults: &[Fault], colour: bool) -> String {
+pub fn draw(faults: &[SettingsError], colour: bool) -> String {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1).with_links(false);
     let mut out = String::new();
@@ -146,24 +157,24 @@ pub fn draw(faults: &[Fault], colour: bool) -> String {
 
 /// All faults of the settings at once; never empty.
 #[derive(Debug, Clone)]
-pub struct Faults(pub Vec<Fault>);
+pub struct SettingsErrors(pub Vec<SettingsError>);
 
-impl Faults {
+impl SettingsErrors {
     /// Draws them for people.
     pub fn draw(&self, colour: bool) -> String {
         draw(&self.0, colour)
     }
 
     /// The one fault of a settings file that cannot be read at all.
-    pub fn unreadable(path: PathBuf, error: &std::io::Error) -> Faults {
+    pub fn unreadable(path: PathBuf, error: &std::io::Error) -> SettingsErrors {
         let text = format!("cannot read the settings file {}: {error}", path.display());
         let help = "name an existing file with --config FILE, or leave it out to use ./octroi.toml, then /etc/octroi/octroi.toml, then built-in defaults";
-        Faults(vec![Fault::new(&Place::Default, None, text, help)])
+        SettingsErrors(vec![SettingsError::new(&Place::Default, None, text, help)])
     }
 }
 
 /// One line a fault.
-impl fmt::Display for Faults {
+impl fmt::Display for SettingsErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, fault) in self.0.iter().enumerate() {
             if at > 0 {
@@ -175,4 +186,4 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for SettingsErrors {}
