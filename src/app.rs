@@ -97,14 +97,14 @@ pub fn inspector(settings: &Settings, policies: &Path) -> Result<Inspector, Star
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
     };
     let executable = std::env::current_exe().map_err(StartError::Executable)?;
-    let workers = worker::Settings {
+    let workers = worker::WorkerSettings {
         count: settings.limits.workers,
         pictures: if settings.limits.ocr {
             MOST_OF_PICTURES.min(settings.limits.inspection / 4)
         } else {
             Duration::ZERO
         },
-        ..worker::Settings::new(executable)
+        ..worker::WorkerSettings::new(executable)
     };
     Ok(Inspector {
         ruleset: ArcSwap::from_pointee(ruleset),

@@ -12,11 +12,11 @@ mod act;
 mod confirm;
 pub mod digest;
 mod gather;
-mod later;
+mod followup;
 mod left_over;
 pub mod limits;
 pub mod notice;
-mod recent;
+mod notice_rate;
 mod record;
 mod memory_budget;
 
@@ -37,7 +37,7 @@ use crate::detect::recipient::Recipient;
 use crate::detect::{Detectors, Finding, text};
 use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, Tls, reply};
 use crate::mime::{self, Message, Stop};
-use crate::policy::limits::{Addressed, Party};
+use crate::policy::limits::{Addressed, Originator};
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{Policy, Question, class_judged};
 use crate::store::{Journal, Store, StoreError};
@@ -184,8 +184,8 @@ impl Pipeline {
         }
         let ruleset = self.inspector.ruleset.load();
         let sender = gather::sender(from, client, &ruleset.policy.units);
-        let party = Party::new(client.address, client.login.as_deref(), &sender, &ruleset.policy);
-        self.limits.begin(&party, ruleset.policy.mode.observes(now))
+        let originator = Originator::new(client.address, client.login.as_deref(), &sender, &ruleset.policy);
+        self.limits.begin(&originator, ruleset.policy.mode.observes(now))
     }
 
     /// Takes one mail the whole way. The onward road comes back for the next transaction. What `reserved` holds is
@@ -305,7 +305,7 @@ fn aside<T>(size: usize, work: impl FnOnce() -> T) -> T {
 impl Judged {
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
-        self.findings.iter().any(|f| f.kind == crate::detect::Kind::PrivateCorrespondence)
+        self.findings.iter().any(|f| f.kind == crate::detect::FindingKind::PrivateCorrespondence)
     }
 
     /// The disposition of the whole, as `scan` prints it.

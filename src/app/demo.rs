@@ -29,7 +29,7 @@ use crate::config;
 use crate::listen::log;
 use folder::Folder;
 
-pub use lines::{Copy, Told};
+pub use lines::{Copy, LogEvent};
 pub use morning::{MORNING, Sample};
 pub use next_hop::Taken;
 
@@ -62,7 +62,7 @@ pub struct Demo {
     /// Where `/metrics` and the health pages are.
     pub pages: SocketAddr,
     gateway: Gateway,
-    told: UnboundedReceiver<Told>,
+    told: UnboundedReceiver<LogEvent>,
     taken: UnboundedReceiver<Taken>,
     next_hop: JoinHandle<()>,
     _log: log::Guard,
@@ -72,7 +72,7 @@ pub struct Demo {
 
 /// Something happened after the morning.
 pub enum Event {
-    Told(Told),
+    LogEvent(LogEvent),
     Taken(Taken),
 }
 
@@ -120,8 +120,8 @@ impl Demo {
         let mut copies = Vec::new();
         while copies.len() < accepted {
             match tokio::time::timeout(PATIENCE, self.told.recv()).await {
-                Ok(Some(Told::Copy(copy))) => copies.push(self.explained(copy)),
-                Ok(Some(Told::Trouble(_))) => {}
+                Ok(Some(LogEvent::Copy(copy))) => copies.push(self.explained(copy)),
+                Ok(Some(LogEvent::Trouble(_))) => {}
                 Ok(None) | Err(_) => return Err(DemoError::Silent),
             }
         }
@@ -136,8 +136,8 @@ impl Demo {
     /// What happens next: a copy is judged, a mail reaches the next hop. `None` when the gateway has gone.
     pub async fn next(&mut self) -> Option<Event> {
         tokio::select! {
-            told = self.told.recv() => Some(Event::Told(match told? {
-                Told::Copy(copy) => Told::Copy(self.explained(copy)),
+            told = self.told.recv() => Some(Event::LogEvent(match told? {
+                LogEvent::Copy(copy) => LogEvent::Copy(self.explained(copy)),
                 trouble => trouble,
             })),
             taken = self.taken.recv() => Some(Event::Taken(taken?)),

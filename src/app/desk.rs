@@ -5,8 +5,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::listen::control::{
-    Asker, AuditReport, Counts, Desk, Done, Found, Held, HeldQuery, OutboxRow, Refusal, Shown, ShownFinding,
-    ShownReason, State,
+    AuditReport, Caller, CopyState, Counts, Desk, Done, Found, Held, HeldQuery, OutboxRow, Refusal, Shown,
+    ShownFinding, ShownReason,
 };
 use crate::store::{self, Actor, Anchor, Change, Filter, HeldRow, Store, StoreError};
 
@@ -20,7 +20,7 @@ impl StoreDesk {
     }
 
     /// How many of a state there are, counted page by page.
-    async fn count(&self, state: store::State) -> Result<u64, Refusal> {
+    async fn count(&self, state: store::CopyState) -> Result<u64, Refusal> {
         let mut filter = Filter { state: Some(state), limit: 1000, ..Filter::default() };
         let mut count = 0;
         loop {
@@ -34,8 +34,8 @@ impl StoreDesk {
     }
 }
 
-fn actor(asker: &Asker) -> Actor {
-    Actor { name: asker.name.clone() }
+fn actor(caller: &Caller) -> Actor {
+    Actor { name: caller.name.clone() }
 }
 
 fn refusal(error: StoreError) -> Refusal {
@@ -47,23 +47,23 @@ fn refusal(error: StoreError) -> Refusal {
     }
 }
 
-fn state(state: store::State) -> State {
+fn state(state: store::CopyState) -> CopyState {
     match state {
-        store::State::Pending => State::Pending,
-        store::State::Held => State::Held,
-        store::State::Released => State::Released,
-        store::State::Rejected => State::Rejected,
-        store::State::Expired => State::Expired,
+        store::CopyState::Pending => CopyState::Pending,
+        store::CopyState::Held => CopyState::Held,
+        store::CopyState::Released => CopyState::Released,
+        store::CopyState::Rejected => CopyState::Rejected,
+        store::CopyState::Expired => CopyState::Expired,
     }
 }
 
-fn store_state(state: State) -> store::State {
+fn store_state(state: CopyState) -> store::CopyState {
     match state {
-        State::Pending => store::State::Pending,
-        State::Held => store::State::Held,
-        State::Released => store::State::Released,
-        State::Rejected => store::State::Rejected,
-        State::Expired => store::State::Expired,
+        CopyState::Pending => store::CopyState::Pending,
+        CopyState::Held => store::CopyState::Held,
+        CopyState::Released => store::CopyState::Released,
+        CopyState::Rejected => store::CopyState::Rejected,
+        CopyState::Expired => store::CopyState::Expired,
     }
 }
 
@@ -84,14 +84,14 @@ impl Desk for StoreDesk {
         Ok(Counts {
             pending: figures.pending,
             held: figures.held,
-            released: self.count(store::State::Released).await?,
-            rejected: self.count(store::State::Rejected).await?,
-            expired: self.count(store::State::Expired).await?,
+            released: self.count(store::CopyState::Released).await?,
+            rejected: self.count(store::CopyState::Rejected).await?,
+            expired: self.count(store::CopyState::Expired).await?,
             outbox: figures.outbox,
         })
     }
 
-    async fn list(&self, _: &Asker, query: &HeldQuery) -> Result<Vec<Held>, Refusal> {
+    async fn list(&self, _: &Caller, query: &HeldQuery) -> Result<Vec<Held>, Refusal> {
         let mut filter = Filter { state: query.state.map(store_state), limit: 1000, ..Filter::default() };
         let mut all = Vec::new();
         loop {
@@ -108,8 +108,8 @@ impl Desk for StoreDesk {
         }
     }
 
-    async fn show(&self, asker: &Asker, id: &str) -> Result<Shown, Refusal> {
-        let detail = self.store.show(id, &actor(asker), Timestamp::now()).await.map_err(refusal)?;
+    async fn show(&self, caller: &Caller, id: &str) -> Result<Shown, Refusal> {
+        let detail = self.store.show(id, &actor(caller), Timestamp::now()).await.map_err(refusal)?;
         let text = |value: &serde_json::Value, key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
         let findings = detail.findings.as_ref().and_then(|f| f.as_array()).map(Vec::as_slice).unwrap_or_default();
         let findings = findings
@@ -135,24 +135,25 @@ impl Desk for StoreDesk {
         })
     }
 
-    async fn release(&self, asker: &Asker, id: &str, _reason: &str) -> Result<Done, Refusal> {
-        let change = self.store.release(id, &actor(asker), Timestamp::now()).await.map_err(refusal)?;
+    async fn release(&self, caller: &Caller, id: &str, _reason: &str) -> Result<Done, Refusal> {
+        let change = self.store.release(id, &actor(caller), Timestamp::now()).await.map_err(refusal)?;
         let note = (change == Change::Already).then(|| "was released before".to_owned());
-        Ok(Done { id: id.to_owned(), state: State::Released, note })
+        Ok(Done { id: id.to_owned(), state: CopyState::Released, note })
     }
 
-    async fn reject(&self, asker: &Asker, id: &str, _reason: &str) -> Result<Done, Refusal> {
-        let change = self.store.reject(id, &actor(asker), Timestamp::now()).await.map_err(refusal)?;
+    async fn reject(&self, caller: &Caller, id: &str, _reason: &str) -> Result<Done, Refusal> {
+        let change = self.store.reject(id, &actor(caller), Timestamp::now()).await.map_err(refusal)?;
         let note = (change == Change::Already).then(|| "was rejected before".to_owned());
-        Ok(Done { id: id.to_owned(), state: State::Rejected, note })
+        Ok(Done { id: id.to_owned(), state: CopyState::Rejected, note })
     }
 
-    async fn export(&self, asker: &Asker, id: &str) -> Result<Bytes, Refusal> {
-        let exported = self.store.export(id, &actor(asker), "command line", Timestamp::now()).await.map_err(refusal)?;
+    async fn export(&self, caller: &Caller, id: &str) -> Result<Bytes, Refusal> {
+        let exported =
+            self.store.export(id, &actor(caller), "command line", Timestamp::now()).await.map_err(refusal)?;
         Ok(exported.content)
     }
 
-    async fn find(&self, _: &Asker, what: &str) -> Result<Vec<Found>, Refusal> {
+    async fn find(&self, _: &Caller, what: &str) -> Result<Vec<Found>, Refusal> {
         let rows = self.store.find(what).await.map_err(refusal)?;
         let found = rows.into_iter().map(|row| Found {
             id: row.copy.unwrap_or(row.mail),
@@ -172,7 +173,7 @@ impl Desk for StoreDesk {
         Ok(found.collect())
     }
 
-    async fn outbox_list(&self, _: &Asker) -> Result<Vec<OutboxRow>, Refusal> {
+    async fn outbox_list(&self, _: &Caller) -> Result<Vec<OutboxRow>, Refusal> {
         let rows = self.store.outbox_list(false, 1000).await.map_err(refusal)?;
         let rows = rows.into_iter().map(|row| OutboxRow {
             id: row.id,
@@ -187,20 +188,20 @@ impl Desk for StoreDesk {
         Ok(rows.collect())
     }
 
-    async fn outbox_retry(&self, asker: &Asker, id: Option<&str>) -> Result<u64, Refusal> {
+    async fn outbox_retry(&self, caller: &Caller, id: Option<&str>) -> Result<u64, Refusal> {
         let ids = match id {
             Some(id) => vec![id.to_owned()],
             None => self.store.outbox_list(false, 1000).await.map_err(refusal)?.into_iter().map(|row| row.id).collect(),
         };
         let mut tried = 0;
         for id in ids {
-            let change = self.store.outbox_retry(&id, &actor(asker), Timestamp::now()).await.map_err(refusal)?;
+            let change = self.store.outbox_retry(&id, &actor(caller), Timestamp::now()).await.map_err(refusal)?;
             tried += u64::from(change == Change::Done);
         }
         Ok(tried)
     }
 
-    async fn audit_verify(&self, _: &Asker, anchor: Option<&str>) -> Result<AuditReport, Refusal> {
+    async fn audit_verify(&self, _: &Caller, anchor: Option<&str>) -> Result<AuditReport, Refusal> {
         let anchors: Vec<Anchor> = anchor.unwrap_or("").lines().filter_map(|line| line.parse().ok()).collect();
         let report = self.store.audit_verify(&anchors).await.map_err(refusal)?;
         for broken in &report.broken {

@@ -102,7 +102,7 @@ pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: Cancellat
             Ok(swept) => tracing::debug!(?swept, "swept"),
             Err(error) => tracing::error!(%error, "expired things could not be swept"),
         }
-        if let Err(error) = pipeline.tell_later(now).await {
+        if let Err(error) = pipeline.send_followups(now).await {
             tracing::error!(%error, "senders could not be told what became of their mail");
         }
         match pipeline.digest(now).await {

@@ -75,9 +75,9 @@ pub(super) async fn milters(settings: &Settings) -> Result<Vec<milter::BoundSock
     Ok(listeners)
 }
 
-pub(super) fn next_hop_settings(settings: &Settings) -> Result<next_hop::Settings, StartError> {
+pub(super) fn next_hop_settings(settings: &Settings) -> Result<next_hop::NextHopSettings, StartError> {
     let hop = &settings.next_hop;
-    Ok(next_hop::Settings {
+    Ok(next_hop::NextHopSettings {
         address: address(&hop.hop),
         lmtp: hop.hop.is_lmtp(),
         us: OurName { name: settings.smtp.hostname.clone(), is_chosen: settings.smtp.hostname_is_chosen },
@@ -111,9 +111,9 @@ pub(super) fn notifier(settings: &Settings) -> Notifier {
     Notifier::new(from, notices.language, notices.charter, digest, TimeZone::system())
 }
 
-pub(super) fn store_settings(settings: &Settings) -> store::Settings {
+pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
     let retention = settings.retention;
-    store::Settings {
+    store::StoreSettings {
         database: settings.store.database.clone(),
         blobs: settings.store.blobs.clone(),
         key_file: settings.store.key.clone(),

@@ -16,11 +16,11 @@ use crate::listen::control::{Answer, Request};
 #[command(after_help = "Example:\n  octroi audit verify")]
 pub struct Args {
     #[command(subcommand)]
-    deed: Deed,
+    command: AuditCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum AuditCommand {
     /// Follows the chain from its head; exit code 1 where it is broken
     #[command(after_help = "Example:\n  octroi audit verify --anchor /media/safe/octroi-head.txt")]
     Verify {
@@ -34,7 +34,7 @@ enum Deed {
 }
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let Deed::Verify { anchor, json } = &args.deed;
+    let AuditCommand::Verify { anchor, json } = &args.command;
     let anchor = anchor.as_deref().map(read_anchor).transpose()?;
     let report = match ask_gateway(config, &Request::AuditVerify { anchor })?.0 {
         Answer::Audit(report) => report,

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
-use crate::app::demo::{Copy, Demo, Event, MORNING, Sample, Told};
+use crate::app::demo::{Copy, Demo, Event, LogEvent, MORNING, Sample};
 
 /// Shows the gateway at work with nothing set up
 ///
@@ -73,8 +73,8 @@ async fn morning(demo: &mut Demo, page: Page, stay: bool) -> anyhow::Result<()> 
     print::line(where_to_look(demo))?;
     while let Some(event) = demo.next().await {
         match event {
-            Event::Told(Told::Copy(copy)) => print::line(page.copy_alone(&copy))?,
-            Event::Told(Told::Trouble(text)) => print::error(print::harmless(&text)),
+            Event::LogEvent(LogEvent::Copy(copy)) => print::line(page.copy_alone(&copy))?,
+            Event::LogEvent(LogEvent::Trouble(text)) => print::error(print::harmless(&text)),
             Event::Taken(mail) if mail.is_notice => {
                 print::line(print::harmless(&format!("a notice left for {}", mail.to.join(", "))))?;
             }

@@ -15,11 +15,11 @@ use crate::listen::control::{Answer, OutboxRow, Request};
 #[command(after_help = "Example:\n  octroi outbox list")]
 pub struct Args {
     #[command(subcommand)]
-    deed: Deed,
+    command: OutboxCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum OutboxCommand {
     /// Lists what waits, with the last reply of the next hop
     #[command(after_help = "Example:\n  octroi outbox list --json")]
     List {
@@ -33,8 +33,8 @@ enum Deed {
 }
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    match &args.deed {
-        Deed::List { json } => match ask_gateway(config, &Request::OutboxList)?.0 {
+    match &args.command {
+        OutboxCommand::List { json } => match ask_gateway(config, &Request::OutboxList)?.0 {
             Answer::Outbox(rows) if *json => print::json_lines(&rows)?,
             Answer::Outbox(rows) => {
                 let head = ["ID", "KIND", "SINCE", "RECIPIENT", "TRIES", "NEXT", "LAST REPLY"];
@@ -44,7 +44,7 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
             Answer::Counts(counts) => print::line(counted(&counts))?,
             other => return Err(unexpected(&other)),
         },
-        Deed::Retry { id } => match ask_gateway(config, &Request::OutboxRetry { id: id.clone() })?.0 {
+        OutboxCommand::Retry { id } => match ask_gateway(config, &Request::OutboxRetry { id: id.clone() })?.0 {
             Answer::Retried { rows: 1 } => print::line("1 mail is tried now")?,
             Answer::Retried { rows } => print::line(format_args!("{rows} mails are tried now"))?,
             other => return Err(unexpected(&other)),

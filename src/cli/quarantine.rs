@@ -9,18 +9,18 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::{ask_gateway, print, unexpected};
-use crate::listen::control::{Answer, Counts, Done, Held, HeldQuery, Request, Shown, State};
+use crate::listen::control::{Answer, CopyState, Counts, Done, Held, HeldQuery, Request, Shown};
 
 /// Lists, shows, releases, rejects and exports held copies, through the running gateway
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi quarantine list")]
 pub struct Args {
     #[command(subcommand)]
-    deed: Deed,
+    command: QuarantineCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum QuarantineCommand {
     /// Lists held copies, newest first
     #[command(after_help = "Example:\n  octroi quarantine list --state released --json")]
     List {
@@ -71,21 +71,21 @@ enum Deed {
 }
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    match &args.deed {
-        Deed::List { state, limit, json } => list(config, state, *limit, *json),
-        Deed::Show { id, json } => show(config, id, *json),
-        Deed::Release { ids, reason } => {
+    match &args.command {
+        QuarantineCommand::List { state, limit, json } => list(config, state, *limit, *json),
+        QuarantineCommand::Show { id, json } => show(config, id, *json),
+        QuarantineCommand::Release { ids, reason } => {
             each(config, ids, |id| Request::Release { id: id.into(), reason: reason.clone() })
         }
-        Deed::Reject { ids, reason } => {
+        QuarantineCommand::Reject { ids, reason } => {
             each(config, ids, |id| Request::Reject { id: id.into(), reason: reason.clone() })
         }
-        Deed::Export { id, output } => export(config, id, output.as_deref()),
+        QuarantineCommand::Export { id, output } => export(config, id, output.as_deref()),
     }
 }
 
 fn list(config: Option<&Path>, state: &str, limit: usize, json: bool) -> anyhow::Result<ExitCode> {
-    let state = State::ALL.into_iter().find(|known| known.as_str() == state);
+    let state = CopyState::ALL.into_iter().find(|known| known.as_str() == state);
     match ask_gateway(config, &Request::List(HeldQuery { state, limit }))?.0 {
         Answer::Held(rows) if json => print::json_lines(&rows)?,
         Answer::Held(rows) => {

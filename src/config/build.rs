@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::{Place, SettingsError, SettingsErrors, Source};
+use super::error::{Location, SettingsError, SettingsErrors, Source};
 use super::keys;
 use super::read::{ByteSize, FileUrl, Language, Page, Setting, SqliteUrl, WebAddress};
 use super::values::{Entry, Values};
-use super::verify::Places;
+use super::verify::Locations;
 use super::words::{listing, nearest};
 use super::{Cli, Dns, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
@@ -31,8 +31,8 @@ pub fn build(
     if !reader.faults.is_empty() {
         return Err(SettingsErrors(reader.faults));
     }
-    let places = Places::new(reader.values.entries, reader.source);
-    Ok(Loaded { settings, warnings: reader.warnings, file: None, places })
+    let locations = Locations::new(reader.values.entries, reader.source);
+    Ok(Loaded { settings, warnings: reader.warnings, file: None, locations })
 }
 
 pub(super) struct Reader {
@@ -45,12 +45,12 @@ pub(super) struct Reader {
 
 // Reading one key.
 impl Reader {
-    pub(super) fn fault_at(&self, place: &Place, text: impl Into<String>, help: impl Into<String>) -> SettingsError {
+    pub(super) fn fault_at(&self, place: &Location, text: impl Into<String>, help: impl Into<String>) -> SettingsError {
         SettingsError::new(place, Some(&self.source), text, help)
     }
 
-    pub(super) fn place(&self, path: &str) -> Place {
-        self.values.entries.get(path).map_or(Place::Default, |entry| entry.place.clone())
+    pub(super) fn place(&self, path: &str) -> Location {
+        self.values.entries.get(path).map_or(Location::Default, |entry| entry.place.clone())
     }
 
     pub(super) fn is_set(&self, path: &str) -> bool {
@@ -144,7 +144,7 @@ impl Reader {
                 digest_at: self.one("notices.digest_at"),
             },
             dns: Dns { server: self.optional("dns.server"), fixed: self.optional_path("dns.static") },
-            log: log::Settings {
+            log: log::LogSettings {
                 format: self.one("log.format"),
                 level: self.one("log.level"),
                 target: self.one("log.target"),

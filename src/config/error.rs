@@ -10,7 +10,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// Bytes of the settings file.
     File(Range<usize>),
     /// A variable of the environment.
@@ -43,7 +43,7 @@ impl Source {
 pub struct SettingsError {
     text: String,
     help: String,
-    place: Place,
+    place: Location,
     source: Option<Source>,
     is_warning: bool,
 }
@@ -51,7 +51,7 @@ pub struct SettingsError {
 impl SettingsError {
     /// `text` says what is wrong, `help` what to write instead.
     pub fn new(
-        place: &Place,
+        place: &Location,
         source: Option<&Source>,
         text: impl Into<String>,
         help: impl Into<String>,
@@ -80,7 +80,7 @@ impl SettingsError {
     /// Line and column in the settings file, where the fault stands there.
     pub fn position(&self) -> Option<(usize, usize)> {
         match (&self.place, &self.source) {
-            (Place::File(span), Some(source)) => Some(source.line_and_column(span.start)),
+            (Location::File(span), Some(source)) => Some(source.line_and_column(span.start)),
             _ => None,
         }
     }
@@ -90,11 +90,11 @@ impl SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.place, &self.source) {
-            (Place::File(_), Some(source)) => {
+            (Location::File(_), Some(source)) => {
                 let (line, column) = self.position().unwrap_or((1, 1));
                 write!(f, "{}:{line}:{column}: ", source.0.name())?;
             }
-            (Place::Environment(name), _) => write!(f, "environment, {name}: ")?,
+            (Location::Environment(name), _) => write!(f, "environment, {name}: ")?,
             _ => {}
         }
         f.write_str(&self.text)?;
@@ -110,7 +110,7 @@ struct Drawn<'a>(&'a SettingsError);
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Place::Environment(name) = &self.0.place {
+        if let Location::Environment(name) = &self.0.place {
             write!(f, "environment, {name}: ")?;
         }
         f.write_str(&self.0.text)
@@ -130,14 +130,14 @@ impl Diagnostic for Drawn<'_> {
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
         match (&self.0.place, &self.0.source) {
-            (Place::File(_), Some(source)) => Some(&*source.0 as &dyn SourceCode),
+            (Location::File(_), Some(source)) => Some(&*source.0 as &dyn SourceCode),
             _ => None,
         }
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         match &self.0.place {
-            Place::File(span) => Some(Box::new(std::iter::once(LabeledSpan::underline(span.clone())))),
+            Location::File(span) => Some(Box::new(std::iter::once(LabeledSpan::underline(span.clone())))),
             _ => None,
         }
     }
@@ -169,7 +169,7 @@ impl SettingsErrors {
     pub fn unreadable(path: PathBuf, error: &std::io::Error) -> SettingsErrors {
         let text = format!("cannot read the settings file {}: {error}", path.display());
         let help = "name an existing file with --config FILE, or leave it out to use ./octroi.toml, then /etc/octroi/octroi.toml, then built-in defaults";
-        SettingsErrors(vec![SettingsError::new(&Place::Default, None, text, help)])
+        SettingsErrors(vec![SettingsError::new(&Location::Default, None, text, help)])
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Settings {
     pub policies: Policies,
     pub notices: Notices,
     pub dns: Dns,
-    pub log: log::Settings,
+    pub log: log::LogSettings,
     pub limits: Limits,
     pub cli: Cli,
 }
@@ -154,7 +154,7 @@ pub struct Loaded {
     pub warnings: Vec<SettingsError>,
     /// Where they came from; `None` for the built-in defaults.
     pub file: Option<PathBuf>,
-    places: verify::Places,
+    locations: verify::Locations,
 }
 
 impl Loaded {
@@ -163,7 +163,7 @@ impl Loaded {
     /// # Errors
     /// Every missing or unreadable thing, each at the line that names it.
     pub fn verify(&self) -> Result<(), SettingsErrors> {
-        verify::verify(&self.settings, &self.places)
+        verify::verify(&self.settings, &self.locations)
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Place, SettingsError, Source};
+use super::error::{Location, SettingsError, Source};
 use super::keys::{self, Key, Shape};
 use super::words::{listing, nearest};
 
@@ -15,14 +15,14 @@ use super::words::{listing, nearest};
 #[derive(Debug, Clone)]
 pub struct Item {
     pub text: String,
-    pub place: Place,
+    pub place: Location,
 }
 
 /// What is set for one key.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The whole value.
-    pub place: Place,
+    pub place: Location,
     pub items: Vec<Item>,
 }
 
@@ -74,7 +74,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn fault(&mut self, span: Range<usize>, text: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(SettingsError::new(&Place::File(span), Some(self.source), text, help));
+        self.faults.push(SettingsError::new(&Location::File(span), Some(self.source), text, help));
     }
 
     fn section(&mut self, path: &str, table: &DeTable<'_>) {
@@ -103,7 +103,7 @@ impl Walk<'_> {
     }
 
     fn value(&mut self, key: &'static Key, value: &Spanned<DeValue<'_>>) {
-        let place = Place::File(value.span());
+        let place = Location::File(value.span());
         let items = match value.get_ref() {
             DeValue::Array(elements) if key.shape == Shape::Many => {
                 let mut items = Vec::new();
@@ -133,7 +133,7 @@ impl Walk<'_> {
     fn accounts(&mut self, table: &DeTable<'_>) {
         let example = "write root = { account = \"a.martin\", role = \"reviewer\" }";
         for (user, row) in table {
-            let user = Item { text: user.get_ref().to_string(), place: Place::File(user.span()) };
+            let user = Item { text: user.get_ref().to_string(), place: Location::File(user.span()) };
             let DeValue::Table(fields) = row.get_ref() else {
                 self.fault(row.span(), "cli.accounts: a user has an account and a role", example);
                 continue;
@@ -160,7 +160,7 @@ impl Walk<'_> {
     fn variable(&mut self, name: &str, value: &str) {
         let Some(path) = name.strip_prefix("OCTROI_").filter(|path| path.contains("__")) else { return };
         let path = path.to_lowercase().replace("__", ".");
-        let place = Place::Environment(name.to_owned());
+        let place = Location::Environment(name.to_owned());
         let Some(key) = keys::find(&path) else {
             let (section, last) = path.rsplit_once('.').unwrap_or(("", &path));
             let help = match nearest(&path, keys::all().iter().map(|key| key.path)) {
@@ -187,7 +187,7 @@ impl Walk<'_> {
         }
     }
 
-    fn accounts_variable(&mut self, place: &Place, value: &str) {
+    fn accounts_variable(&mut self, place: &Location, value: &str) {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Row {
@@ -238,7 +238,7 @@ fn scalar(value: &Spanned<DeValue<'_>>) -> Option<Item> {
         DeValue::Datetime(date) => date.to_string(),
         DeValue::Array(_) | DeValue::Table(_) => return None,
     };
-    Some(Item { text, place: Place::File(value.span()) })
+    Some(Item { text, place: Location::File(value.span()) })
 }
 
 fn list(value: &str) -> Result<Vec<String>, serde_json::Error> {

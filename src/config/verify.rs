@@ -6,26 +6,26 @@ use std::io::Read;
 use std::path::Path;
 
 use super::Settings;
-use super::error::{Place, SettingsError, SettingsErrors, Source};
+use super::error::{Location, SettingsError, SettingsErrors, Source};
 use super::values::Entry;
 use crate::listen::settings::{InwardTlsMode, MilterAddress};
 
 /// Where each key was set.
 #[derive(Debug, Clone)]
-pub struct Places {
-    entries: BTreeMap<&'static str, Place>,
+pub struct Locations {
+    entries: BTreeMap<&'static str, Location>,
     source: Source,
 }
 
-impl Places {
-    pub fn new(entries: BTreeMap<&'static str, Entry>, source: Source) -> Places {
-        Places { entries: entries.into_iter().map(|(path, entry)| (path, entry.place)).collect(), source }
+impl Locations {
+    pub fn new(entries: BTreeMap<&'static str, Entry>, source: Source) -> Locations {
+        Locations { entries: entries.into_iter().map(|(path, entry)| (path, entry.place)).collect(), source }
     }
 }
 
 /// Looks at everything the settings name.
-pub fn verify(settings: &Settings, places: &Places) -> Result<(), SettingsErrors> {
-    let mut visit = Visit { places, faults: Vec::new() };
+pub fn verify(settings: &Settings, locations: &Locations) -> Result<(), SettingsErrors> {
+    let mut visit = Visit { locations, faults: Vec::new() };
     visit.certificates(settings);
     visit.store(settings);
     visit.policies(settings);
@@ -38,14 +38,14 @@ pub fn verify(settings: &Settings, places: &Places) -> Result<(), SettingsErrors
 }
 
 struct Visit<'a> {
-    places: &'a Places,
+    locations: &'a Locations,
     faults: Vec<SettingsError>,
 }
 
 impl Visit<'_> {
     fn fault(&mut self, path: &str, text: String, help: impl Into<String>) {
-        let place = self.places.entries.get(path).unwrap_or(&Place::Default);
-        self.faults.push(SettingsError::new(place, Some(&self.places.source), format!("{path}: {text}"), help));
+        let place = self.locations.entries.get(path).unwrap_or(&Location::Default);
+        self.faults.push(SettingsError::new(place, Some(&self.locations.source), format!("{path}: {text}"), help));
     }
 
     /// The file's text, up to 1 MiB: more than any certificate bundle that is meant for one server.

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use crate::mail::{Mail, Reply};
-use crate::store::{Cause, Kind, OutboxContent, OutboxItem, Report, ReportedRecipient, Verbatim};
+use crate::store::{Cause, OutboxContent, OutboxItem, OutboxKind, Report, ReportedRecipient, Verbatim};
 
 /// How much of the original's header is returned at most, in bytes.
 const HEADER: usize = 16 * 1024;
@@ -63,7 +63,7 @@ fn report(
     }
     let to = sender.to_string();
     Some(OutboxItem {
-        kind: Kind::Failure,
+        kind: OutboxKind::Failure,
         // RFC 6531 §3.4: an address beyond ASCII needs the extension on the way back too.
         reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
         recipients: vec![format!("<{to}>")],

@@ -29,7 +29,7 @@ pub enum Tls {
 }
 
 /// What the operator sets about the next hop.
-pub struct Settings {
+pub struct NextHopSettings {
     pub address: HopAddress,
     /// LHLO, and a reply for each recipient (RFC 2033).
     pub lmtp: bool,
@@ -50,7 +50,7 @@ pub struct Settings {
 
 /// The next hop and its idle connections.
 pub struct NextHop {
-    settings: Settings,
+    settings: NextHopSettings,
     idle: Mutex<Vec<(NextHopConnection, Instant)>>,
     known: ArcSwapOption<Capabilities>,
     /// When the watch may ask again.
@@ -58,7 +58,7 @@ pub struct NextHop {
 }
 
 impl NextHop {
-    pub fn new(settings: Settings) -> NextHop {
+    pub fn new(settings: NextHopSettings) -> NextHop {
         NextHop { settings, idle: Mutex::default(), known: ArcSwapOption::empty(), probes: Mutex::default() }
     }
 

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::dsn;
-use crate::store::{DueItem, ItemState, Kind, RecipientOutcome, Store, StoreError, Work};
+use crate::store::{DueItem, ItemState, OutboxKind, RecipientOutcome, Store, StoreError, Work};
 use plan::{Plan, plan};
 
 mod plan;
@@ -162,7 +162,7 @@ impl Outbox {
 
     async fn content(&self, item: &DueItem) -> Result<Bytes, StoreError> {
         match self.store.outbox_work(item).await? {
-            Work::Content(bytes) if item.kind == Kind::Release => {
+            Work::Content(bytes) if item.kind == OutboxKind::Release => {
                 // Decision D10: one Received line in front, every byte after it exact.
                 let id = item.copy.as_deref().unwrap_or(&item.id);
                 let date = dsn::rfc5322_date((self.clock)());

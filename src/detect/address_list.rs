@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{Look, file_of, is_body};
 
 /// Fewer distinct addresses are a conversation; shipped policy speaks of "10 or more" (`contract.md`).
@@ -31,8 +31,9 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     }
     for (place, addresses) in files {
         if addresses.len() >= FEWEST {
-            findings
-                .push(Finding::new(Kind::AddressList, place).count(u32::try_from(addresses.len()).unwrap_or(u32::MAX)));
+            findings.push(
+                Finding::new(FindingKind::AddressList, place).count(u32::try_from(addresses.len()).unwrap_or(u32::MAX)),
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Files that are not what their name says.
 
 use crate::detect::document::{extension, family};
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::Look;
 use crate::mime::Body;
 
@@ -13,7 +13,9 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         let name = if extract.name.is_empty() { name.trim_start_matches("attachment:") } else { extract.name.as_str() };
         if let Some(value) = disguise(name, &extract.kind) {
             findings.push(
-                Finding::new(Kind::Disguised, place.clone()).value(value).excerpt(crate::detect::look::excerpt(name)),
+                Finding::new(FindingKind::Disguised, place.clone())
+                    .value(value)
+                    .excerpt(crate::detect::look::excerpt(name)),
             );
         }
     }
@@ -27,7 +29,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for (_, part) in unopened.filter(|(_, part)| matches!(part.body, Body::Attachment(_))) {
         let name = part.name.as_deref().unwrap_or("");
         if let Some(value) = disguise(name, &part.extension) {
-            findings.push(Finding::new(Kind::Disguised, format!("attachment:{name}")).value(value));
+            findings.push(Finding::new(FindingKind::Disguised, format!("attachment:{name}")).value(value));
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Attached documents, by family. What is part of the letter itself (logos, signatures, invitations) is none.
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::Look;
 use crate::mime::{Body, Part};
 
@@ -31,7 +31,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             || format!("attachment:{}", part.name.as_deref().unwrap_or("")),
             |opened| opened.place.clone(),
         );
-        findings.push(Finding::new(Kind::Document, place).value(family));
+        findings.push(Finding::new(FindingKind::Document, place).value(family));
     }
 }
 

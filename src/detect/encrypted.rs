@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Containers that only their reader can open: archives and documents under a password, S/MIME, OpenPGP.
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::Look;
 use crate::mime::{Body, Part};
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for (place, extract) in look.files() {
         if let Some(container) = &extract.encrypted {
-            findings.push(Finding::new(Kind::Encrypted, place).value(container.as_str()));
+            findings.push(Finding::new(FindingKind::Encrypted, place).value(container.as_str()));
         }
     }
     for part in &look.evidence.message.parts {
@@ -22,20 +22,20 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         let pkcs7 = matches!(part.declared_type.as_str(), "application/pkcs7-mime" | "application/x-pkcs7-mime");
         let open = ["signed-data", "certs-only", "compressed-data"].iter().any(|kind| parameters.contains(kind));
         if pkcs7 && !open {
-            findings.push(Finding::new(Kind::Encrypted, place()).value("smime"));
+            findings.push(Finding::new(FindingKind::Encrypted, place()).value("smime"));
         }
         // RFC 3156 §4.
         if part.declared_type == "multipart/encrypted" {
-            findings.push(Finding::new(Kind::Encrypted, "body").value("pgp"));
+            findings.push(Finding::new(FindingKind::Encrypted, "body").value("pgp"));
         }
         let armoured = matches!(part.extension.as_str(), "pgp" | "gpg") && !is_signature_or_key(part);
         if armoured && part.declared_type != "application/pgp-encrypted" {
-            findings.push(Finding::new(Kind::Encrypted, place()).value("pgp"));
+            findings.push(Finding::new(FindingKind::Encrypted, place()).value("pgp"));
         }
     }
     // RFC 9580 §6.2.1: the armour of a message pasted in the text.
     for (_, text) in look.body_texts().filter(|(_, text)| text.original.contains("-----BEGIN PGP MESSAGE-----")) {
-        findings.push(Finding::new(Kind::Encrypted, text.place.as_str()).value("pgp"));
+        findings.push(Finding::new(FindingKind::Encrypted, text.place.as_str()).value("pgp"));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::mail::Mailbox;
 
 /// The kinds of finding. The names are the contract's and stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum FindingKind {
     Forward,
     SelfForward,
     /// A recipient of the sender's family name who is not the sender (family or namesake); no opinion.
@@ -36,34 +36,34 @@ pub enum Kind {
     Malformed,
 }
 
-impl Kind {
+impl FindingKind {
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Forward => "forward",
-            Kind::SelfForward => "self-forward",
-            Kind::Namesake => "namesake",
-            Kind::Marking => "marking",
-            Kind::SensitivityLabel => "sensitivity-label",
-            Kind::Encrypted => "encrypted",
-            Kind::Disguised => "disguised",
-            Kind::Uninspectable => "uninspectable",
-            Kind::Link => "link",
-            Kind::PersonalData => "personal-data",
-            Kind::AddressList => "address-list",
-            Kind::PrivateCorrespondence => "private-correspondence",
-            Kind::TracedDocument => "traced-document",
-            Kind::ListReuse => "list-reuse",
-            Kind::Political => "political",
-            Kind::Document => "document",
-            Kind::Invitation => "invitation",
-            Kind::Lookalike => "lookalike",
-            Kind::SenderMismatch => "sender-mismatch",
-            Kind::Malformed => "malformed",
+            FindingKind::Forward => "forward",
+            FindingKind::SelfForward => "self-forward",
+            FindingKind::Namesake => "namesake",
+            FindingKind::Marking => "marking",
+            FindingKind::SensitivityLabel => "sensitivity-label",
+            FindingKind::Encrypted => "encrypted",
+            FindingKind::Disguised => "disguised",
+            FindingKind::Uninspectable => "uninspectable",
+            FindingKind::Link => "link",
+            FindingKind::PersonalData => "personal-data",
+            FindingKind::AddressList => "address-list",
+            FindingKind::PrivateCorrespondence => "private-correspondence",
+            FindingKind::TracedDocument => "traced-document",
+            FindingKind::ListReuse => "list-reuse",
+            FindingKind::Political => "political",
+            FindingKind::Document => "document",
+            FindingKind::Invitation => "invitation",
+            FindingKind::Lookalike => "lookalike",
+            FindingKind::SenderMismatch => "sender-mismatch",
+            FindingKind::Malformed => "malformed",
         }
     }
 }
 
-impl Serialize for Kind {
+impl Serialize for FindingKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -72,7 +72,7 @@ impl Serialize for Kind {
 /// One fact about one message, in the words of the contract's `findings`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    pub kind: Kind,
+    pub kind: FindingKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Markings and labels: 0 no restriction, 1 internal, 2 restricted, 3 confidential, 4 secret.
@@ -93,7 +93,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub fn new(kind: Kind, place: impl Into<String>) -> Finding {
+    pub fn new(kind: FindingKind, place: impl Into<String>) -> Finding {
         Finding { kind, value: None, rank: None, count: None, place: place.into(), excerpt: None, recipient: None }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Meeting invitations: iCalendar parts and files (RFC 5545, RFC 6047).
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::Look;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
@@ -9,7 +9,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         let named = part.name.as_deref().is_some_and(|name| name.to_lowercase().ends_with(".ics"));
         if part.declared_type == "text/calendar" || part.declared_type == "application/ics" || named {
             let place = format!("attachment:{}", part.name.as_deref().unwrap_or("invite.ics"));
-            findings.push(Finding::new(Kind::Invitation, place));
+            findings.push(Finding::new(FindingKind::Invitation, place));
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{Look, excerpt};
 use crate::detect::names::fold;
 use crate::detect::vocabulary::{Markings, Strength, split};
@@ -48,7 +48,8 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for value in look.headers("Sensitivity") {
         let folded = fold(value).replace([' ', '_'], "-");
         if folded.starts_with("company-confidential") {
-            findings.push(Finding::new(Kind::SensitivityLabel, "header:Sensitivity").value(value.trim()).rank(2));
+            findings
+                .push(Finding::new(FindingKind::SensitivityLabel, "header:Sensitivity").value(value.trim()).rank(2));
         }
     }
     for (place, extract) in look.files() {
@@ -76,7 +77,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn tell(markings: &Markings, place: &str, label: &str, findings: &mut Vec<Finding>) {
-    let finding = Finding::new(Kind::SensitivityLabel, place).value(excerpt(label)).rank(rank(markings, label));
+    let finding = Finding::new(FindingKind::SensitivityLabel, place).value(excerpt(label)).rank(rank(markings, label));
     if !findings.contains(&finding) {
         findings.push(finding);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{self, Look, is_body};
 use crate::detect::sharing;
 use crate::mime::{Body, percent_decoded};
@@ -73,7 +73,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         if let Some((kind, host)) = sharing_link(hosts, url)
             && told.insert((kind, host, place.to_owned()))
         {
-            findings.push(Finding::new(Kind::Link, place).value(kind.as_str()).excerpt(look::excerpt(url)));
+            findings.push(Finding::new(FindingKind::Link, place).value(kind.as_str()).excerpt(look::excerpt(url)));
         }
     };
     for text in look.texts() {

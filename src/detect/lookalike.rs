@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::Look;
 use crate::detect::recipient::{Class, Recipient};
 use crate::mail::Domain;
@@ -54,7 +54,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for recipient in look.evidence.recipients.iter().filter(|recipient| recipient.class == Class::Other) {
         let Some(mailbox) = &recipient.mailbox else { continue };
         if let Some(imitated) = look.tables.lookalikes.imitated(mailbox.domain()) {
-            findings.push(Finding::new(Kind::Lookalike, "envelope").value(imitated).recipient(mailbox));
+            findings.push(Finding::new(FindingKind::Lookalike, "envelope").value(imitated).recipient(mailbox));
         }
     }
 }

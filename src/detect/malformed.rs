@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::Look;
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
     for defect in &look.evidence.message.defects {
         if told.insert(defect.kind) {
-            findings.push(Finding::new(Kind::Malformed, defect.place.as_str()).value(defect.kind));
+            findings.push(Finding::new(FindingKind::Malformed, defect.place.as_str()).value(defect.kind));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{self, Look, is_body};
 use crate::detect::names::fold;
 use crate::detect::stance::{self, Line, Mark, Zone};
@@ -289,7 +289,7 @@ fn report(look: &Look<'_>, text: &Text, marks: Vec<(Mark, String)>, findings: &m
         let level = &markings.levels[level];
         if level.rank > 0 {
             findings.push(
-                Finding::new(Kind::Marking, text.place.as_str())
+                Finding::new(FindingKind::Marking, text.place.as_str())
                     .value(level.value.as_str())
                     .rank(level.rank)
                     .excerpt(line),

@@ -42,7 +42,7 @@ mod triggers;
 mod uninspectable;
 mod vocabulary;
 
-pub use finding::{Finding, Kind};
+pub use finding::{Finding, FindingKind};
 pub use link::{LinkHosts, LinkKind};
 pub use lookalike::Lookalikes;
 pub use vocabulary::{Markings, VocabularyError};
@@ -104,13 +104,13 @@ impl Detectors {
         }
         if stop.said() {
             // It costs nothing, and nobody may read what is private (decision D20).
-            if !findings.iter().any(|finding| finding.kind == Kind::PrivateCorrespondence) {
+            if !findings.iter().any(|finding| finding.kind == FindingKind::PrivateCorrespondence) {
                 private_correspondence::detect(&look, &mut findings);
             }
             findings.push(uninspectable::out_of_time());
         }
         // Decision D20: of a private mail only kind and rank are kept.
-        if findings.iter().any(|finding| finding.kind == Kind::PrivateCorrespondence) {
+        if findings.iter().any(|finding| finding.kind == FindingKind::PrivateCorrespondence) {
             findings.iter_mut().for_each(|finding| finding.excerpt = None);
         }
         findings

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::identifiers as check;
 use crate::detect::look::{Look, file_of};
 use crate::detect::triggers::Topic;
@@ -45,7 +45,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     }
     for ((place, kind), values) in values {
         // The cap above keeps the count far below u32's.
-        findings.push(Finding::new(Kind::PersonalData, place).value(kind).count(values.len() as u32));
+        findings.push(Finding::new(FindingKind::PersonalData, place).value(kind).count(values.len() as u32));
     }
 }
 

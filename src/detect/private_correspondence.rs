@@ -4,7 +4,7 @@
 //! Case law asks for a manifest mark (`field.md`: Nikon and what followed). "Personnel" is also French for staff,
 //! so the word counts only as a mark: in brackets, before a separator, or alone.
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{self, Look};
 use crate::detect::names::fold;
 
@@ -128,19 +128,19 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     for value in look.headers("Sensitivity") {
         let value = value.trim();
         if value.eq_ignore_ascii_case("personal") || value.eq_ignore_ascii_case("private") {
-            findings.push(Finding::new(Kind::PrivateCorrespondence, "header:Sensitivity"));
+            findings.push(Finding::new(FindingKind::PrivateCorrespondence, "header:Sensitivity"));
         }
     }
     for text in look.evidence.texts.iter().filter(|text| text.place == "subject") {
         if is_mark(look::subject(&text.normal).bare) {
-            findings.push(Finding::new(Kind::PrivateCorrespondence, "subject"));
+            findings.push(Finding::new(FindingKind::PrivateCorrespondence, "subject"));
             return;
         }
     }
     for (_, text) in look.body_texts().filter(|(_, text)| text.place == "body") {
         let first = text.normal.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
         if is_first_line(first) {
-            findings.push(Finding::new(Kind::PrivateCorrespondence, "body"));
+            findings.push(Finding::new(FindingKind::PrivateCorrespondence, "body"));
             return;
         }
     }

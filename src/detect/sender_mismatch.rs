@@ -2,7 +2,7 @@
 //! MAIL FROM, From and login that disagree (decision D18).
 
 use crate::detect::evidence::SenderProof;
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{Look, excerpt};
 use crate::mail::{Mailbox, ReversePath};
 
@@ -18,7 +18,8 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     if let Some(from) = look.header("From") {
         let lower = from.to_lowercase();
         if lower.contains('@') && !lower.contains(&reverse_path) {
-            findings.push(Finding::new(Kind::SenderMismatch, "header:From").value("from").excerpt(excerpt(from)));
+            findings
+                .push(Finding::new(FindingKind::SenderMismatch, "header:From").value("from").excerpt(excerpt(from)));
         }
     }
     let sender = look.evidence.sender;
@@ -26,7 +27,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         && let Some(login) = &sender.mailbox
         && login.key() != reverse_path
     {
-        findings.push(Finding::new(Kind::SenderMismatch, "envelope").value("login"));
+        findings.push(Finding::new(FindingKind::SenderMismatch, "envelope").value("login"));
     }
 }
 

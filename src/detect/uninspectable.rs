@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What could not be read (decision D17): the silence of a detector must not be mistaken for a clean file.
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::Look;
 use crate::document::DocumentError;
 use crate::mime::{AMBIGUOUS, TIME};
 
 /// Detectors were stopped before they had seen everything.
 pub fn out_of_time() -> Finding {
-    Finding::new(Kind::Uninspectable, "body").value("budget").excerpt(TIME)
+    Finding::new(FindingKind::Uninspectable, "body").value("budget").excerpt(TIME)
 }
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
@@ -20,10 +20,10 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             Some(DocumentError::Budget) => "budget",
             Some(DocumentError::Crashed) => "crashed",
         };
-        findings.push(Finding::new(Kind::Uninspectable, place).value(value));
+        findings.push(Finding::new(FindingKind::Uninspectable, place).value(value));
     }
     if let Some(budget) = look.evidence.message.exceeded {
         let value = if budget == AMBIGUOUS { "broken" } else { "budget" };
-        findings.push(Finding::new(Kind::Uninspectable, "body").value(value).excerpt(budget));
+        findings.push(Finding::new(FindingKind::Uninspectable, "body").value(value).excerpt(budget));
     }
 }

@@ -54,7 +54,7 @@ impl Level {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct LogSettings {
     pub format: Format,
     pub level: Level,
     pub target: Target,
@@ -107,7 +107,7 @@ pub struct Guard {
 ///
 /// # Errors
 /// The thread cannot be started, or a log was installed before.
-pub fn install(settings: &Settings, colour: bool) -> io::Result<(Log, Guard)> {
+pub fn install(settings: &LogSettings, colour: bool) -> io::Result<(Log, Guard)> {
     let out: Box<dyn Write + Send> = match settings.target {
         Target::Stderr => Box::new(io::stderr()),
         Target::Stdout => Box::new(io::stdout()),
@@ -121,7 +121,7 @@ pub fn install(settings: &Settings, colour: bool) -> io::Result<(Log, Guard)> {
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn start(settings: &Settings, mut out: Box<dyn Write + Send>) -> io::Result<(Log, Guard)> {
+pub fn start(settings: &LogSettings, mut out: Box<dyn Write + Send>) -> io::Result<(Log, Guard)> {
     let sink = Arc::new(Sink::default());
     let theirs = sink.clone();
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || theirs.write_out(&mut out))?;
@@ -148,7 +148,7 @@ impl Log {
     }
 
     /// The subscriber for `tracing` events, which share buffer and writer with the recipients' lines.
-    pub fn subscriber(&self, settings: &Settings, colour: bool) -> Box<dyn tracing::Subscriber + Send + Sync> {
+    pub fn subscriber(&self, settings: &LogSettings, colour: bool) -> Box<dyn tracing::Subscriber + Send + Sync> {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(settings.level.filter())
             .with_writer(Lines(self.sink.clone()))
@@ -357,8 +357,8 @@ impl Write for Line<'_> {
 mod tests {
     use super::*;
 
-    fn settings(format: Format, level: &str) -> Settings {
-        Settings { format, level: Level::parse(level).unwrap(), target: Target::Stderr }
+    fn settings(format: Format, level: &str) -> LogSettings {
+        LogSettings { format, level: Level::parse(level).unwrap(), target: Target::Stderr }
     }
 
     #[derive(Clone, Default)]
@@ -374,7 +374,7 @@ mod tests {
         }
     }
 
-    fn written(settings: &Settings, write: impl FnOnce(&Log)) -> String {
+    fn written(settings: &LogSettings, write: impl FnOnce(&Log)) -> String {
         let page = Page::default();
         let (log, guard) = start(settings, Box::new(page.clone())).unwrap();
         write(&log);

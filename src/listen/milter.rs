@@ -23,7 +23,7 @@ use super::settings::{self, MilterAddress, Networks};
 use super::unix;
 use crate::deliver::hand_back::{HandBack, Passed};
 use crate::mail::{Client, Content, Mail, Reply};
-use crate::milter::{Ending, Event, Finished, Session, Settings};
+use crate::milter::{Ending, Event, Finished, Session, SessionSettings};
 use crate::pipeline::Pipeline;
 use crate::pipeline::limits::Reservation;
 
@@ -40,7 +40,7 @@ const WRITING: Duration = Duration::from_secs(60);
 
 /// Everything the listener's sessions share.
 pub struct Listener {
-    session: Arc<Settings>,
+    session: Arc<SessionSettings>,
     clients: Networks,
     pipeline: Arc<Pipeline>,
     metrics: Arc<Metrics>,
@@ -88,7 +88,7 @@ impl Listener {
         // One MTA brings all connections: the limit on one client would be a limit on all mail.
         let most = settings.max_connections;
         Arc::new(Listener {
-            session: Arc::new(Settings { max_size: settings.max_size, max_recipients: settings.max_recipients }),
+            session: Arc::new(SessionSettings { max_size: settings.max_size, max_recipients: settings.max_recipients }),
             clients: settings.clients.clone(),
             pipeline,
             metrics,
@@ -339,7 +339,7 @@ mod tests {
 
     /// A session that lies with the pipeline.
     fn judging() -> Session {
-        let settings = Arc::new(Settings { max_size: 1000, max_recipients: 10 });
+        let settings = Arc::new(SessionSettings { max_size: 1000, max_recipients: 10 });
         let mut session = Session::new(settings, false, Client::default());
         session.receive(b"\0\0\0\x0dO\0\0\0\x02\0\0\0\x3f\0\0\0\x7f\0\0\0\x07M<a@b>\0\0\0\0\x07R<c@d>\0\0\0\0\x01E");
         while let Some(event) = session.next_event() {

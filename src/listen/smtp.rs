@@ -25,7 +25,7 @@ use crate::deliver::stream::Stream;
 use crate::mail::reply::Row;
 use crate::mail::{ReversePath, reply};
 use crate::pipeline::Pipeline;
-use crate::smtp::server::{BareNewline, Settings, Trust};
+use crate::smtp::server::{BareNewline, SessionSettings, Trust};
 use connection::Connection;
 
 mod accept;
@@ -37,7 +37,7 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Everything the listener's sessions share.
 pub struct Listener {
     settings: settings::SmtpSettings,
-    session: Arc<Settings>,
+    session: Arc<SessionSettings>,
     pipeline: Arc<Pipeline>,
     hop: Arc<NextHop>,
     /// Replaced when certificates are reloaded.
@@ -76,7 +76,7 @@ pub enum TlsStart {
 impl Listener {
     pub fn new(parts: Parts) -> Arc<Listener> {
         let Parts { settings, pipeline, hop, tls, metrics, log, memory, stop } = parts;
-        let session = Settings {
+        let session = SessionSettings {
             hostname: settings.hostname.clone(),
             max_size: settings.max_size,
             max_recipients: settings.max_recipients,

@@ -19,7 +19,7 @@ mod packet;
 mod response;
 pub mod session;
 
-pub use session::{Ending, Event, Finished, Session, Settings};
+pub use session::{Ending, Event, Finished, Session, SessionSettings};
 
 /// Why a connection with an MTA is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -29,7 +29,7 @@ const MAX_WAITING: usize = 64 * 1024;
 
 /// What holds for every session of one door.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SessionSettings {
     /// Octets of one message, at most.
     pub max_size: u64,
     /// Recipients of one transaction, at most.
@@ -84,7 +84,7 @@ pub enum Ending {
 
 /// One connection.
 pub struct Session {
-    settings: Arc<Settings>,
+    settings: Arc<SessionSettings>,
     answers_envelope: bool,
     reader: Reader,
     agreement: Option<Agreement>,
@@ -115,7 +115,7 @@ struct Judging {
 impl Session {
     /// `answers_envelope`: whether the driver may refuse senders and recipients: else an MTA that can is spared the
     /// turns.
-    pub fn new(settings: Arc<Settings>, answers_envelope: bool, client: Client) -> Session {
+    pub fn new(settings: Arc<SessionSettings>, answers_envelope: bool, client: Client) -> Session {
         Session {
             settings,
             answers_envelope,

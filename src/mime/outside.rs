@@ -5,20 +5,31 @@ use mail_parser::{MessagePart, MimeHeaders};
 use memchr::{memchr, memmem, memrchr};
 
 use super::header;
-use super::parse::{Reading, Seat, Source, join, slice};
+use super::parse::{Position, Reading, Source, join, slice};
 
 impl Reading<'_> {
     /// A multipart in which no part was found: its first `--line` is tried as the boundary, and it is a defect that
     /// `detect` reports as uninspectable where even that finds nothing.
-    pub(super) fn unparsable_multipart(&mut self, part: &MessagePart<'_>, raw: &[u8], index: usize, seat: &Seat) {
+    pub(super) fn unparsable_multipart(
+        &mut self,
+        part: &MessagePart<'_>,
+        raw: &[u8],
+        index: usize,
+        position: &Position,
+    ) {
         let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
-        self.defect("missing-boundary", seat);
+        self.defect("missing-boundary", position);
         let boundary = body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end).find_map(|line| {
             line.strip_prefix(b"--").filter(|rest| !rest.is_empty() && rest.len() <= 200 && !rest.contains(&b'"'))
         });
-        let inner = Seat { path: seat.path.clone(), parent: Some(index), depth: seat.depth, level: seat.level + 1 };
+        let inner = Position {
+            path: position.path.clone(),
+            parent: Some(index),
+            depth: position.depth,
+            level: position.level + 1,
+        };
         match boundary {
-            Some(boundary) if seat.level < self.budget.depth => {
+            Some(boundary) if position.level < self.budget.depth => {
                 let mut again = b"Content-Type: multipart/mixed; boundary=\"".to_vec();
                 again.extend_from_slice(boundary);
                 again.extend_from_slice(b"\"\r\n\r\n");
@@ -26,11 +37,11 @@ impl Reading<'_> {
                 let before = self.message.parts.len();
                 self.read_message(&again, None, inner);
                 if self.message.parts.len() <= before + 1 {
-                    self.defect("unparsable-multipart", seat);
+                    self.defect("unparsable-multipart", position);
                 }
             }
             _ => {
-                self.defect("unparsable-multipart", seat);
+                self.defect("unparsable-multipart", position);
                 self.push_text(header::decode_bytes(body).into_owned(), "text/plain", Vec::new(), None, inner);
             }
         }
@@ -44,7 +55,7 @@ impl Reading<'_> {
         part: &MessagePart<'_>,
         children: &[u32],
         index: usize,
-        seat: &Seat,
+        position: &Position,
     ) {
         let Source { parsed, raw, .. } = *source;
         let (Some(first), Some(last)) = (children.first(), children.last()) else { return };
@@ -70,17 +81,17 @@ impl Reading<'_> {
             if text.is_empty() || stock && ![&b"content-"[..], b"--"].iter().any(|open| lower.starts_with(open)) {
                 continue;
             }
-            self.defect("hidden-parts", seat);
-            let path = join(&seat.path, "outside");
-            let inner = Seat { path, parent: Some(index), level: seat.level + 1, ..seat.clone() };
+            self.defect("hidden-parts", position);
+            let path = join(&position.path, "outside");
+            let inner = Position { path, parent: Some(index), level: position.level + 1, ..position.clone() };
             self.push_text(header::decode_bytes(text).into_owned(), "text/plain", Vec::new(), None, inner.clone());
-            if seat.level < self.budget.depth {
+            if position.level < self.budget.depth {
                 self.parts_outside(text, &lower, boundary, inner);
             }
         }
     }
 
-    fn parts_outside(&mut self, text: &[u8], lower: &[u8], boundary: &str, seat: Seat) {
+    fn parts_outside(&mut self, text: &[u8], lower: &[u8], boundary: &str, position: Position) {
         let delimiter = [b"--", boundary.as_bytes()].concat();
         let opens = |at: usize| at == 0 || text[at - 1] == b'\n';
         if !boundary.is_empty() && memmem::find_iter(text, &delimiter).any(opens) {
@@ -91,9 +102,9 @@ impl Reading<'_> {
                 text[at + delimiter.len()..at + closing.len()].fill(b' ');
             }
             let again = [b"Content-Type: multipart/mixed; boundary=\"", boundary.as_bytes(), b"\"\r\n\r\n", &text];
-            self.read_message(&again.concat(), None, seat);
+            self.read_message(&again.concat(), None, position);
         } else if lower.starts_with(b"content-") {
-            self.read_message(text, None, seat);
+            self.read_message(text, None, position);
         }
     }
 }

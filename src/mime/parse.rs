@@ -44,13 +44,13 @@ pub fn parse(raw: &[u8], budget: &Budget) -> Message {
 /// The same, but ends when told to: [`Message::exceeded`] is [`TIME`] then, and the parts listed are not all.
 pub fn parse_until(raw: &[u8], budget: &Budget, stop: &Stop<'_>) -> Message {
     let mut reading = Reading { message: Message::default(), budget, stop, decoded: 0, read: 0 };
-    reading.read_message(raw, Some(0), Seat { path: String::new(), parent: None, depth: 0, level: 0 });
+    reading.read_message(raw, Some(0), Position { path: String::new(), parent: None, depth: 0, level: 0 });
     reading.message
 }
 
 /// Where the parts of a message come to stand.
 #[derive(Clone)]
-pub(super) struct Seat {
+pub(super) struct Position {
     pub path: String,
     pub parent: Option<usize>,
     /// Nested messages around.
@@ -81,10 +81,10 @@ pub(super) struct Reading<'b> {
 
 impl Reading<'_> {
     /// Reads `raw`, which stands at `origin` in the original bytes (`None` where it was encoded there).
-    pub(super) fn read_message(&mut self, raw: &[u8], origin: Option<usize>, seat: Seat) -> Vec<Header> {
+    pub(super) fn read_message(&mut self, raw: &[u8], origin: Option<usize>, position: Position) -> Vec<Header> {
         self.read += raw.len();
         if self.read > raw.len() && self.read > self.budget.reread {
-            return self.unread("depth", raw, seat);
+            return self.unread("depth", raw, position);
         }
         if self.is_stopped() {
             return Vec::new();
@@ -92,15 +92,15 @@ impl Reading<'_> {
         let header_end = header_end(raw);
         if let Some(budget) = bomb::told(raw, header_end, self.budget) {
             // mail-parser would build them all, each level anew, before our own budget is asked.
-            return self.unread(budget, raw, seat);
+            return self.unread(budget, raw, position);
         }
         let scratch = unfold_parameters(raw);
         if matches!(scratch, Cow::Owned(_)) {
-            self.defect("folded-parameter", &seat);
+            self.defect("folded-parameter", &position);
         }
         let (scratch, ambiguous) = plain_encodings(scratch);
         if ambiguous {
-            self.defect("unknown-encoding", &seat);
+            self.defect("unknown-encoding", &position);
             self.exceed(AMBIGUOUS);
         }
         let first = MessageParser::default().parse(scratch.as_ref());
@@ -111,30 +111,35 @@ impl Reading<'_> {
             first
         } else {
             drop(first);
-            (copy, mended) = self.mend_boundaries(scratch.to_vec(), found, &seat);
+            (copy, mended) = self.mend_boundaries(scratch.to_vec(), found, &position);
             MessageParser::default().parse(&copy)
         };
         let Some(parsed) = parsed else {
             if !raw.is_empty() {
-                self.defect("unparsable", &seat);
+                self.defect("unparsable", &position);
                 let text = header::decode_bytes(raw).into_owned();
-                self.push_text(text, "text/plain", Vec::new(), None, seat);
+                self.push_text(text, "text/plain", Vec::new(), None, position);
             }
             return Vec::new();
         };
         let headers = self.headers(&parsed.parts[0], raw);
-        self.note_duplicates(&headers, &seat);
-        if seat.depth == 0 && seat.parent.is_none() {
+        self.note_duplicates(&headers, &position);
+        if position.depth == 0 && position.parent.is_none() {
             self.message.headers.clone_from(&headers);
         }
-        self.walk(&Source { parsed: &parsed, raw, origin, mended }, 0, seat.clone());
-        self.other_readings(raw, &headers, seat);
+        self.walk(&Source { parsed: &parsed, raw, origin, mended }, 0, position.clone());
+        self.other_readings(raw, &headers, position);
         headers
     }
 
     /// Makes mail-parser blind to delimiters in the middle of a line; the copy for it, and the offsets that were
     /// overwritten, in order.
-    fn mend_boundaries(&mut self, mut copy: Vec<u8>, mut found: Vec<usize>, seat: &Seat) -> (Vec<u8>, Vec<usize>) {
+    fn mend_boundaries(
+        &mut self,
+        mut copy: Vec<u8>,
+        mut found: Vec<usize>,
+        position: &Position,
+    ) -> (Vec<u8>, Vec<usize>) {
         /// What stood behind a false delimiter may hold multiparts of its own.
         const ROUNDS: usize = 4;
         let mut mended = Vec::new();
@@ -147,22 +152,22 @@ impl Reading<'_> {
                 return (copy, mended);
             }
         }
-        self.defect("ambiguous-boundary", seat);
+        self.defect("ambiguous-boundary", position);
         self.exceed(AMBIGUOUS);
         mended.sort_unstable();
         (copy, mended)
     }
 
     /// A message too costly to take apart: its beginning is read as text, and it is said.
-    fn unread(&mut self, budget: &'static str, raw: &[u8], seat: Seat) -> Vec<Header> {
+    fn unread(&mut self, budget: &'static str, raw: &[u8], position: Position) -> Vec<Header> {
         self.exceed(budget);
         let text = header::decode_bytes(&raw[..raw.len().min(1 << 20)]).into_owned();
-        self.push_text(text, "text/plain", Vec::new(), None, seat);
+        self.push_text(text, "text/plain", Vec::new(), None, position);
         Vec::new()
     }
 
     /// Two Content-Type fields that differ are read both ways: programs disagree on which one counts.
-    fn other_readings(&mut self, raw: &[u8], headers: &[Header], seat: Seat) {
+    fn other_readings(&mut self, raw: &[u8], headers: &[Header], position: Position) {
         let mut types = headers.iter().filter(|h| h.name.eq_ignore_ascii_case("content-type"));
         // As a parameter's name only: many programs write the word into the boundary itself.
         let is_boundary =
@@ -172,7 +177,7 @@ impl Reading<'_> {
             self.exceed(AMBIGUOUS);
         }
         let (Some(first), Some(last)) = (types.next(), types.next_back()) else { return };
-        if first.value == last.value || seat.level > 0 {
+        if first.value == last.value || position.level > 0 {
             return;
         }
         let header_end = memmem::find(raw, b"\r\n\r\n").unwrap_or(raw.len());
@@ -180,7 +185,7 @@ impl Reading<'_> {
         if let Some(at) = memmem::rfind(&lower, b"\ncontent-type:") {
             let mut other = raw.to_vec();
             other[at + 1] = b'X';
-            let inner = Seat { level: seat.level + 1, path: join(&seat.path, "alt"), ..seat };
+            let inner = Position { level: position.level + 1, path: join(&position.path, "alt"), ..position };
             self.read_message(&other, None, inner);
         }
     }
@@ -200,16 +205,21 @@ impl Reading<'_> {
             .collect()
     }
 
-    fn note_duplicates(&mut self, headers: &[Header], seat: &Seat) {
+    fn note_duplicates(&mut self, headers: &[Header], position: &Position) {
         for name in ["from", "subject", "content-type", "content-transfer-encoding", "content-disposition"] {
             if headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name)).count() > 1 {
-                self.defect("duplicate-header", seat);
+                self.defect("duplicate-header", position);
             }
         }
     }
 
-    pub(super) fn inside(&self, index: usize, seat: &Seat) -> Seat {
-        Seat { path: seat.path.clone(), parent: Some(index), depth: seat.depth + 1, level: seat.level + 1 }
+    pub(super) fn inside(&self, index: usize, position: &Position) -> Position {
+        Position {
+            path: position.path.clone(),
+            parent: Some(index),
+            depth: position.depth + 1,
+            level: position.level + 1,
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place where a part is made")]
@@ -221,14 +231,17 @@ impl Reading<'_> {
         headers: Vec<Header>,
         body: Body,
         range: Option<Range<usize>>,
-        seat: &Seat,
+        position: &Position,
     ) -> usize {
-        let path =
-            if seat.path.is_empty() && !matches!(body, Body::Multipart) { "1".into() } else { seat.path.clone() };
+        let path = if position.path.is_empty() && !matches!(body, Body::Multipart) {
+            "1".into()
+        } else {
+            position.path.clone()
+        };
         self.message.parts.push(Part {
             path,
-            parent: seat.parent,
-            depth: seat.depth,
+            parent: position.parent,
+            depth: position.depth,
             name,
             declared_type: declared.to_owned(),
             true_type: file.media_type.to_owned(),
@@ -265,10 +278,10 @@ impl Reading<'_> {
         stopped
     }
 
-    pub(super) fn defect(&mut self, kind: &'static str, seat: &Seat) {
+    pub(super) fn defect(&mut self, kind: &'static str, position: &Position) {
         // A hundred tell as much as a million.
         if self.message.defects.len() < 100 {
-            let place = if seat.path.is_empty() { "body".into() } else { format!("part:{}", seat.path) };
+            let place = if position.path.is_empty() { "body".into() } else { format!("part:{}", position.path) };
             self.message.defects.push(Defect { kind, place });
         }
     }

@@ -9,7 +9,7 @@ use memchr::memmem;
 
 use super::encoding::{binary_as_text, decoded, octets, repair, says_base64};
 use super::filetype::{FileType, sniff};
-use super::parse::{Reading, Seat, Source, join, slice};
+use super::parse::{Position, Reading, Source, join, slice};
 use super::{Body, Header, header, hidden};
 
 impl Source<'_> {
@@ -21,13 +21,13 @@ impl Source<'_> {
 }
 
 impl Reading<'_> {
-    pub(super) fn walk(&mut self, source: &Source<'_>, id: usize, seat: Seat) {
+    pub(super) fn walk(&mut self, source: &Source<'_>, id: usize, position: Position) {
         let Source { parsed, raw, origin, .. } = *source;
         let Some(part) = parsed.parts.get(id) else { return };
         if self.message.parts.len() >= self.budget.parts {
             return self.exceed("parts");
         }
-        if seat.level > self.budget.depth {
+        if position.level > self.budget.depth {
             return self.exceed("depth");
         }
         if self.is_stopped() {
@@ -38,16 +38,17 @@ impl Reading<'_> {
         let declared = declared_type(part);
         match &part.body {
             PartType::Multipart(children) => {
-                let index = self.push_multipart(&declared, headers, range, &seat);
+                let index = self.push_multipart(&declared, headers, range, &position);
                 if children.is_empty() {
-                    self.unparsable_multipart(part, raw, index, &seat);
+                    self.unparsable_multipart(part, raw, index, &position);
                 }
                 for (n, child) in children.iter().enumerate() {
-                    let path = join(&seat.path, &(n + 1).to_string());
-                    let inner = Seat { path, parent: Some(index), depth: seat.depth, level: seat.level + 1 };
+                    let path = join(&position.path, &(n + 1).to_string());
+                    let inner =
+                        Position { path, parent: Some(index), depth: position.depth, level: position.level + 1 };
                     self.walk(source, *child as usize, inner);
                 }
-                self.outside_the_parts(source, part, children, index, &seat);
+                self.outside_the_parts(source, part, children, index, &position);
             }
             PartType::Message(nested) => {
                 // Encoded nested messages have offsets of their own.
@@ -59,32 +60,32 @@ impl Reading<'_> {
                     let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
                     (body, origin.map(|o| o + part.offset_body as usize))
                 };
-                self.nested(name_of(part), (inner, origin), &declared, headers, range, &seat);
+                self.nested(name_of(part), (inner, origin), &declared, headers, range, &position);
             }
             PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_)
                 if declared.starts_with("multipart/") =>
             {
-                let index = self.push_multipart(&declared, headers, range, &seat);
-                self.unparsable_multipart(part, raw, index, &seat);
+                let index = self.push_multipart(&declared, headers, range, &position);
+                self.unparsable_multipart(part, raw, index, &position);
             }
             PartType::Text(text) | PartType::Html(text) => {
                 if let Some(bytes) = binary_as_text(part, raw, &declared) {
-                    return self.attachment(name_of(part), bytes, declared, headers, range, seat);
+                    return self.attachment(name_of(part), bytes, declared, headers, range, position);
                 }
                 let text = if source.is_mended(part) { decoded(part, raw) } else { Cow::Borrowed(text.as_ref()) };
                 let text = repair(part, raw, &text);
-                self.text_part(part, text, declared, headers, range, seat);
+                self.text_part(part, text, declared, headers, range, position);
             }
             PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
                 let bytes = if part.is_encoding_problem && says_base64(part) {
-                    self.defect("bad-encoding", &seat);
+                    self.defect("bad-encoding", &position);
                     hidden::lenient_base64(slice(raw, part.offset_body as usize..part.offset_end as usize))
                 } else if source.is_mended(part) {
                     octets(part, raw)
                 } else {
                     bytes.to_vec()
                 };
-                self.attachment(name_of(part), bytes, declared, headers, range, seat);
+                self.attachment(name_of(part), bytes, declared, headers, range, position);
             }
         }
     }
@@ -94,9 +95,9 @@ impl Reading<'_> {
         declared: &str,
         headers: Vec<Header>,
         range: Option<Range<usize>>,
-        seat: &Seat,
+        position: &Position,
     ) -> usize {
-        self.push(None, declared, FileType::default_for(declared), headers, Body::Multipart, range, seat)
+        self.push(None, declared, FileType::default_for(declared), headers, Body::Multipart, range, position)
     }
 
     /// A message inside: its bytes, and where they stand in the original (`None` where they were encoded there).
@@ -107,11 +108,11 @@ impl Reading<'_> {
         declared: &str,
         headers: Vec<Header>,
         range: Option<Range<usize>>,
-        seat: &Seat,
+        position: &Position,
     ) {
         let file = FileType { media_type: "message/rfc822", extension: "eml" };
-        let index = self.push(name, declared, file, headers, Body::Message(Vec::new()), range, seat);
-        let nested = self.read_message(bytes, origin, self.inside(index, seat));
+        let index = self.push(name, declared, file, headers, Body::Message(Vec::new()), range, position);
+        let nested = self.read_message(bytes, origin, self.inside(index, position));
         self.message.parts[index].body = Body::Message(nested);
     }
 
@@ -123,16 +124,17 @@ impl Reading<'_> {
         declared: String,
         headers: Vec<Header>,
         range: Option<Range<usize>>,
-        seat: Seat,
+        position: Position,
     ) {
         let name = name_of(part);
         let is_attached = part.content_disposition().is_some_and(|d| d.ctype().eq_ignore_ascii_case("attachment"));
         let is_body = is_hypertext(&declared) || matches!(declared.as_str(), "text/plain" | "text/markdown");
-        let first = !self.message.parts.iter().any(|p| matches!(p.body, Body::Text { .. }) && p.depth == seat.depth);
+        let first =
+            !self.message.parts.iter().any(|p| matches!(p.body, Body::Text { .. }) && p.depth == position.depth);
         if is_attached || !is_body || (name.is_some() && !first) {
-            return self.attachment(name, text.into_bytes(), declared, headers, range, seat);
+            return self.attachment(name, text.into_bytes(), declared, headers, range, position);
         }
-        self.push_text(text, &declared, headers, range, seat);
+        self.push_text(text, &declared, headers, range, position);
     }
 
     pub(super) fn push_text(
@@ -141,7 +143,7 @@ impl Reading<'_> {
         declared: &str,
         headers: Vec<Header>,
         range: Option<Range<usize>>,
-        seat: Seat,
+        position: Position,
     ) {
         if !self.spend(text.len()) {
             return;
@@ -150,8 +152,8 @@ impl Reading<'_> {
         let text = if is_enriched(declared) { enriched_as_html(&text) } else { text };
         let pasted = hidden::files_in(&text);
         let file = FileType::default_for(declared);
-        let index = self.push(None, declared, file, headers, Body::Text { html, text }, range.clone(), &seat);
-        self.push_pasted(pasted, index, &seat);
+        let index = self.push(None, declared, file, headers, Body::Text { html, text }, range.clone(), &position);
+        self.push_pasted(pasted, index, &position);
     }
 
     fn attachment(
@@ -161,14 +163,14 @@ impl Reading<'_> {
         declared: String,
         headers: Vec<Header>,
         range: Option<Range<usize>>,
-        seat: Seat,
+        position: Position,
     ) {
         if !self.spend(bytes.len()) {
             return;
         }
         // Content-Transfer-Encoding: x-uuencode is not MIME's (RFC 2045 §6.4), and is met: the blocks are files inside.
         let has_uu =
-            memmem::find(&bytes[..bytes.len().min(1 << 20)], b"begin ").is_some() && seat.level < self.budget.depth;
+            memmem::find(&bytes[..bytes.len().min(1 << 20)], b"begin ").is_some() && position.level < self.budget.depth;
         let pasted = if has_uu { hidden::files_in(&header::decode_bytes(&bytes)) } else { Vec::new() };
         let file = match sniff(&bytes) {
             // A fragment does not begin as a document does; who opens it sees a page all the same.
@@ -178,19 +180,19 @@ impl Reading<'_> {
         let is_message = file.extension == "eml"
             && (declared.starts_with("message/") || declared == "application/octet-stream" || named_eml(&name));
         if is_message {
-            return self.nested(name, (&bytes, None), &declared, headers, range, &seat);
+            return self.nested(name, (&bytes, None), &declared, headers, range, &position);
         }
-        let index = self.push(name, &declared, file, headers, Body::Attachment(bytes.into()), range, &seat);
-        self.push_pasted(pasted, index, &seat);
+        let index = self.push(name, &declared, file, headers, Body::Attachment(bytes.into()), range, &position);
+        self.push_pasted(pasted, index, &position);
     }
 
-    fn push_pasted(&mut self, pasted: Vec<hidden::Pasted>, index: usize, seat: &Seat) {
+    fn push_pasted(&mut self, pasted: Vec<hidden::Pasted>, index: usize, position: &Position) {
         for file in pasted {
             if file.file_type.extension != "svg" {
-                self.defect("pasted-file", seat);
+                self.defect("pasted-file", position);
             }
-            let path = join(&seat.path, &file.how);
-            let inner = Seat { path, parent: Some(index), level: seat.level + 1, ..seat.clone() };
+            let path = join(&position.path, &file.how);
+            let inner = Position { path, parent: Some(index), level: position.level + 1, ..position.clone() };
             let name = file.name.or(Some(file.how));
             // It can only be cut together with what it stands in.
             self.attachment(name, file.bytes, file.file_type.media_type.to_owned(), Vec::new(), None, inner);

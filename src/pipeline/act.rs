@@ -13,7 +13,7 @@ use crate::mail::{Content, Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
 use crate::policy::settle::{Plan, Settlement, settle};
 use crate::policy::verdict::Verdict;
-use crate::store::{HeldCopy, Keeping, Kept, Kind, OutboxContent, OutboxItem, retry_digest};
+use crate::store::{HeldCopy, Keeping, Kept, OutboxContent, OutboxItem, OutboxKind, retry_digest};
 
 impl Pipeline {
     pub(super) async fn act<O: Onward>(
@@ -104,7 +104,7 @@ impl Pipeline {
         // A turn not spent is given back: what was not kept may be told at the next attempt.
         let turn = self.notice(mail, judged).map(|due| {
             keeping.outbox.push(due.item);
-            due.turn
+            due.permit
         });
         if plan.onward.is_empty() {
             let kept = self.store.keep(&keeping).await?;
@@ -194,7 +194,7 @@ impl Pipeline {
             message_id: judged.message.header("message-id").map(str::to_owned),
             subject: judged.message.header("subject").filter(|_| !private).map(str::to_owned),
             private,
-            tell: self.told_later(mail, judged),
+            tell: self.followup_recipient(mail, judged),
             held,
             outbox,
             series: "o",
@@ -266,7 +266,7 @@ fn held_copy(judged: &Judged, index: usize) -> HeldCopy {
 fn stripped(mail: &Mail, judged: &Judged, parts: &[usize], copies: &[usize]) -> OutboxItem {
     let line = |index: &usize| mail.envelope.recipients.get(*index).map(|r| r.verbatim.clone());
     OutboxItem {
-        kind: Kind::Stripped,
+        kind: OutboxKind::Stripped,
         reverse_path: mail.envelope.verbatim.clone(),
         recipients: copies.iter().filter_map(line).collect(),
         content: OutboxContent::Own(without(mail, judged, parts).0),

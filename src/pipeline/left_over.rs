@@ -6,7 +6,7 @@ use super::{Judged, Pipeline, PipelineError};
 use crate::deliver::dsn::{self, Stamp};
 use crate::mail::{Mail, Reply};
 use crate::policy::settle::Plan;
-use crate::store::{Kind, OutboxContent, OutboxItem};
+use crate::store::{OutboxContent, OutboxItem, OutboxKind};
 
 impl Pipeline {
     /// `content` is what the next hop was given. Durable before the client hears 250. Where that fails it hears 451 and sends again: twice to some, never to none.
@@ -26,7 +26,7 @@ impl Pipeline {
         keeping.series = "r";
         if !put_off.is_empty() {
             keeping.outbox.push(OutboxItem {
-                kind: Kind::Remainder,
+                kind: OutboxKind::Remainder,
                 reverse_path: mail.envelope.verbatim.clone(),
                 recipients: put_off.iter().filter_map(line).collect(),
                 content,

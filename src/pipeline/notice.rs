@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::digest::Addressees;
-use super::recent::{Recent, Turn};
+use super::notice_rate::{NoticePermit, NoticeRate};
 use super::{Judged, Pipeline};
 use crate::deliver::notice::{self, Heading};
 use crate::detect::language;
@@ -18,7 +18,7 @@ use crate::mail::{Mail, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
 use crate::policy::notices::{ADVICE, Facts, HELD, Outcome};
 use crate::policy::verdict::{Disposition, Reason, Verdicts};
-use crate::store::{Keeping, Kind, OutboxContent, OutboxItem, Tell, retry_digest};
+use crate::store::{Keeping, NoticeRecipient, OutboxContent, OutboxItem, OutboxKind, retry_digest};
 
 /// Bytes of a body that are read for its language.
 const READ: usize = 32 * 1024;
@@ -34,7 +34,7 @@ pub struct Notifier {
     pub digest: Option<Addressees>,
     /// The zone in which senders read dates.
     pub zone: TimeZone,
-    recent: Arc<Recent>,
+    rate: Arc<NoticeRate>,
 }
 
 impl Notifier {
@@ -45,20 +45,20 @@ impl Notifier {
         digest: Option<Addressees>,
         zone: TimeZone,
     ) -> Notifier {
-        Notifier { from, language, charter, digest, zone, recent: Arc::default() }
+        Notifier { from, language, charter, digest, zone, rate: Arc::default() }
     }
 }
 
 /// A notice to be kept, and the leave to send it.
 pub(super) struct Due {
     pub item: OutboxItem,
-    pub turn: Turn,
+    pub permit: NoticePermit,
 }
 
 impl Pipeline {
     /// The notice this mail asks for, if any. One that cannot be composed is an error in the log and holds up nothing.
     pub(super) fn notice(&self, mail: &Mail, judged: &Judged) -> Option<Due> {
-        let matter = Matter::of(&judged.verdicts)?;
+        let subject = NoticeSubject::of(&judged.verdicts)?;
         let to = self.addressee(mail, judged)?;
         if is_automatic(&judged.message) {
             tracing::debug!(id = %mail.id, "no notice: the mail is automatic");
@@ -68,18 +68,18 @@ impl Pipeline {
         let private = judged.is_private();
         let spoken = spoken(&judged.message);
         let wanted: Vec<&str> = spoken.into_iter().chain([self.notices.language.as_str()]).collect();
-        let Some(chosen) = matter.names(private).find_map(|name| ruleset.policy.notices.choose(name, &wanted)) else {
-            tracing::warn!(id = %mail.id, rule = matter.reason.rule, "no notice: the policy folder has no text for it");
+        let Some(chosen) = subject.names(private).find_map(|name| ruleset.policy.notices.choose(name, &wanted)) else {
+            tracing::warn!(id = %mail.id, rule = subject.reason.rule, "no notice: the policy folder has no text for it");
             return None;
         };
-        let Some(turn) = self.notices.recent.take(&to.key(), &matter.reason.rule, mail.received) else {
-            tracing::debug!(id = %mail.id, rule = matter.reason.rule, "no notice: one was sent within the hour");
+        let Some(permit) = self.notices.rate.take(&to.key(), &subject.reason.rule, mail.received) else {
+            tracing::debug!(id = %mail.id, rule = subject.reason.rule, "no notice: one was sent within the hour");
             return None;
         };
         let recipients = if private {
-            notice::counted(chosen.language, matter.copies.len())
+            notice::counted(chosen.language, subject.copies.len())
         } else {
-            let copies = matter.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
+            let copies = subject.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
             notice::named(&copies.map(|recipient| recipient.path.to_string()).collect::<Vec<_>>())
         };
         let filled = chosen.fill(&Facts {
@@ -87,7 +87,7 @@ impl Pipeline {
             date: &notice::date_in(chosen.language, mail.received, &self.notices.zone),
             reference: Some(&mail.id.0),
             charter: self.notices.charter.as_deref(),
-            outcome: Some(matter.outcome),
+            outcome: Some(subject.outcome),
             digest: None,
         });
         let heading = Heading {
@@ -98,7 +98,7 @@ impl Pipeline {
             about: judged.message.header("message-id").filter(|_| !private),
         };
         match notice::compose(&filled, &heading) {
-            Ok(content) => Some(Due { item: item(to, content, mail.received), turn }),
+            Ok(content) => Some(Due { item: item(to, content, mail.received), permit }),
             Err(error) => {
                 tracing::error!(id = %mail.id, %error, "a notice could not be composed");
                 None
@@ -109,7 +109,7 @@ impl Pipeline {
     /// Tells the sender of a mail that has gone on whole. The 2xx is given already: what fails here is an error in the
     /// log, and never the client's.
     pub(super) fn tell(self: &Arc<Self>, mail: &Mail, judged: &Judged) {
-        let Some(Due { item, turn }) = self.notice(mail, judged) else { return };
+        let Some(Due { item, permit }) = self.notice(mail, judged) else { return };
         let (this, mail) = (self.clone(), mail.clone());
         let private = judged.is_private();
         self.under_way.spawn(async move {
@@ -125,16 +125,16 @@ impl Pipeline {
                 series: "o",
             };
             match this.store.keep(&keeping).await {
-                Ok(kept) => turn.spend(&kept),
+                Ok(kept) => permit.spend(&kept),
                 Err(fault) => tracing::error!(id = %mail.id, %fault, "the sender is not told: the notice is lost"),
             }
         });
     }
 
     /// Who is told later what became of this mail's held copies.
-    pub(super) fn told_later(&self, mail: &Mail, judged: &Judged) -> Option<Tell> {
+    pub(super) fn followup_recipient(&self, mail: &Mail, judged: &Judged) -> Option<NoticeRecipient> {
         let to = self.addressee(mail, judged).filter(|_| !is_automatic(&judged.message))?;
-        Some(Tell { to: to.clone(), language: spoken(&judged.message).map(str::to_owned) })
+        Some(NoticeRecipient { to: to.clone(), language: spoken(&judged.message).map(str::to_owned) })
     }
 
     /// Who is told: the sender by login, else by envelope, as far as it is one of ours; nobody where the
@@ -152,7 +152,7 @@ impl Pipeline {
 }
 
 /// What a notice is about.
-struct Matter<'a> {
+struct NoticeSubject<'a> {
     /// The strictest rule that spoke: among equals one that names a text.
     reason: &'a Reason,
     outcome: Outcome,
@@ -160,10 +160,10 @@ struct Matter<'a> {
     copies: Vec<usize>,
 }
 
-impl<'a> Matter<'a> {
-    fn of(verdicts: &'a Verdicts) -> Option<Matter<'a>> {
+impl<'a> NoticeSubject<'a> {
+    fn of(verdicts: &'a Verdicts) -> Option<NoticeSubject<'a>> {
         let mut strictest = Disposition::Pass;
-        let mut matter: Option<Matter<'a>> = None;
+        let mut subject: Option<NoticeSubject<'a>> = None;
         for (index, judgement) in verdicts.0.iter().enumerate() {
             let Some(because) = judgement.verdict.because() else { continue };
             let disposition = judgement.verdict.disposition();
@@ -176,18 +176,18 @@ impl<'a> Matter<'a> {
             if disposition < strictest || (outcome == Outcome::Refused && reason.notice.is_none()) {
                 continue;
             }
-            match &mut matter {
-                Some(matter) if disposition == strictest => {
-                    matter.copies.push(index);
-                    if matter.reason.notice.is_none() {
-                        matter.reason = reason;
+            match &mut subject {
+                Some(subject) if disposition == strictest => {
+                    subject.copies.push(index);
+                    if subject.reason.notice.is_none() {
+                        subject.reason = reason;
                     }
                 }
-                _ => matter = Some(Matter { reason, outcome, copies: vec![index] }),
+                _ => subject = Some(NoticeSubject { reason, outcome, copies: vec![index] }),
             }
             strictest = disposition;
         }
-        matter
+        subject
     }
 
     /// The texts that would do, best first. A rule's own text says why, which nobody is told of private mail (D20).
@@ -225,7 +225,7 @@ fn spoken(message: &Message) -> Option<&'static str> {
 pub(super) fn item(to: &Mailbox, content: Vec<u8>, not_before: Timestamp) -> OutboxItem {
     let to = to.to_string();
     OutboxItem {
-        kind: Kind::Notice,
+        kind: OutboxKind::Notice,
         // RFC 6531 §3.4: an address beyond ASCII needs the extension.
         reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
         recipients: vec![format!("<{to}>")],
@@ -256,8 +256,8 @@ mod tests {
 
     fn told(all: Vec<Verdict>) -> Option<(String, Option<String>, Outcome, Vec<usize>)> {
         let verdicts = verdicts(all);
-        let matter = Matter::of(&verdicts)?;
-        Some((matter.reason.rule.clone(), matter.reason.notice.clone(), matter.outcome, matter.copies))
+        let subject = NoticeSubject::of(&verdicts)?;
+        Some((subject.reason.rule.clone(), subject.reason.notice.clone(), subject.outcome, subject.copies))
     }
 
     #[test]
@@ -291,9 +291,9 @@ mod tests {
         let all = verdicts(vec![Verdict::Quarantine {
             because: reasons(&[("q", Disposition::Quarantine, Some("private-mailbox"))]),
         }]);
-        let matter = Matter::of(&all).unwrap();
-        assert_eq!(matter.names(true).collect::<Vec<_>>(), ["held"]);
-        assert_eq!(matter.names(false).collect::<Vec<_>>(), ["private-mailbox", "held"]);
+        let subject = NoticeSubject::of(&all).unwrap();
+        assert_eq!(subject.names(true).collect::<Vec<_>>(), ["held"]);
+        assert_eq!(subject.names(false).collect::<Vec<_>>(), ["private-mailbox", "held"]);
     }
 
     #[test]

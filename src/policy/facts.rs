@@ -7,7 +7,7 @@ use crate::detect::evidence::{Sender, SenderProof};
 use crate::detect::people::People;
 use crate::detect::recipient::{Class, Recipient};
 use crate::detect::sender_mismatch::plain;
-use crate::detect::{Finding, Kind};
+use crate::detect::{Finding, FindingKind};
 use crate::mail::Mailbox;
 
 /// A small set of words: sorted, without repetition; empty costs nothing.
@@ -160,79 +160,83 @@ impl MessageFacts {
         let value = finding.value.as_deref().unwrap_or("");
         let count = finding.count.unwrap_or(1);
         let official = match finding.kind {
-            Kind::Marking | Kind::SensitivityLabel => {
+            FindingKind::Marking | FindingKind::SensitivityLabel => {
                 let rank = finding.rank.unwrap_or(0);
                 if asks(RANK) {
                     self.rank = self.rank.max(rank);
                 }
                 let (fact, words) = match finding.kind {
-                    Kind::Marking => (MARKINGS, &mut self.markings),
+                    FindingKind::Marking => (MARKINGS, &mut self.markings),
                     _ => (LABELS, &mut self.labels),
                 };
                 insert(words, value, asks(fact));
                 rank >= 1
             }
-            Kind::Forward => {
+            FindingKind::Forward => {
                 insert(&mut self.forwards, value, asks(FORWARDS));
                 true
             }
-            Kind::Document => {
+            FindingKind::Document => {
                 insert(&mut self.documents, value, asks(DOCUMENTS));
                 true
             }
-            Kind::Invitation => {
+            FindingKind::Invitation => {
                 self.invitation |= asks(INVITATION);
                 true
             }
-            Kind::Link => {
+            FindingKind::Link => {
                 let own = !finding.place.contains("#quoted") && !finding.place.contains("#signature");
                 insert(&mut self.links, value, asks(LINKS));
                 insert(&mut self.own_links, value, own && asks(OWN_LINKS));
                 own && value == "meeting"
             }
-            Kind::Encrypted => {
+            FindingKind::Encrypted => {
                 insert(&mut self.encrypted, value, asks(ENCRYPTED));
                 false
             }
-            Kind::Uninspectable => {
+            FindingKind::Uninspectable => {
                 insert(&mut self.uninspectable, value, asks(UNINSPECTABLE));
                 false
             }
-            Kind::Disguised => {
+            FindingKind::Disguised => {
                 insert(&mut self.disguised, value, asks(DISGUISED));
                 false
             }
-            Kind::PersonalData => {
+            FindingKind::PersonalData => {
                 insert(&mut self.personal_data, value, asks(PERSONAL_DATA));
                 if value == "phone" && asks(PHONES) {
                     self.phones = self.phones.max(count);
                 }
                 false
             }
-            Kind::AddressList => {
+            FindingKind::AddressList => {
                 if asks(ADDRESSES) {
                     self.addresses = self.addresses.max(count);
                 }
                 false
             }
-            Kind::PrivateCorrespondence => {
+            FindingKind::PrivateCorrespondence => {
                 self.private |= asks(PRIVATE);
                 false
             }
-            Kind::TracedDocument => {
+            FindingKind::TracedDocument => {
                 self.traced |= asks(TRACED);
                 true
             }
-            Kind::ListReuse => {
+            FindingKind::ListReuse => {
                 insert(&mut self.list_reuse, value, asks(LIST_REUSE));
                 false
             }
-            Kind::SenderMismatch => {
+            FindingKind::SenderMismatch => {
                 self.sender_mismatch |= asks(SENDER_MISMATCH);
                 false
             }
             // About one recipient, no opinion for policy (D21), or never a reason on its own.
-            Kind::SelfForward | Kind::Namesake | Kind::Lookalike | Kind::Political | Kind::Malformed => false,
+            FindingKind::SelfForward
+            | FindingKind::Namesake
+            | FindingKind::Lookalike
+            | FindingKind::Political
+            | FindingKind::Malformed => false,
         };
         self.official |= official && asks(OFFICIAL);
     }
@@ -299,13 +303,13 @@ impl<'a> Named<'a> {
         let mut named = HashMap::new();
         for finding in findings {
             let flag = match finding.kind {
-                Kind::SelfForward => NAMED_AGENT,
-                Kind::Namesake => match finding.value.as_deref() {
+                FindingKind::SelfForward => NAMED_AGENT,
+                FindingKind::Namesake => match finding.value.as_deref() {
                     Some("colleague") => NAMED_COLLEAGUE,
                     Some("namesake") => NAMED_NAMESAKE,
                     _ => NAMED_FAMILY,
                 },
-                Kind::Lookalike => NAMED_LOOKALIKE,
+                FindingKind::Lookalike => NAMED_LOOKALIKE,
                 _ => continue,
             };
             if let Some(mailbox) = &finding.recipient {
@@ -382,7 +386,7 @@ pub fn class_word(class: Class) -> &'static str {
 fn identifiers(findings: &[Finding]) -> u32 {
     const SEVERAL: u32 = 3;
     let mut kinds: Vec<(&str, u32, u32, u32)> = Vec::new();
-    for finding in findings.iter().filter(|f| f.kind == Kind::PersonalData) {
+    for finding in findings.iter().filter(|f| f.kind == FindingKind::PersonalData) {
         let kind = finding.value.as_deref().unwrap_or("");
         if kind == "phone" {
             continue;
@@ -426,7 +430,7 @@ mod tests {
     use super::*;
 
     fn data(place: &str, count: u32) -> Finding {
-        Finding::new(Kind::PersonalData, place).value("fr-nir").count(count)
+        Finding::new(FindingKind::PersonalData, place).value("fr-nir").count(count)
     }
 
     #[test]
@@ -436,7 +440,7 @@ mod tests {
         assert_eq!(identifiers(&[data("attachment:a.csv", 5), data("attachment:b.csv", 6)]), 11);
         let certificates: Vec<_> = (0..30).map(|i| data(&format!("attachment:{i}.pdf"), 2)).collect();
         assert_eq!(identifiers(&certificates), 2);
-        assert_eq!(identifiers(&[Finding::new(Kind::PersonalData, "body").value("phone").count(40)]), 0);
+        assert_eq!(identifiers(&[Finding::new(FindingKind::PersonalData, "body").value("phone").count(40)]), 0);
     }
 
     #[test]
@@ -444,7 +448,7 @@ mod tests {
         let mailbox = Mailbox::parse("post@veldkampjes.example").unwrap();
         let mut recipient =
             Recipient { mailbox: Some(mailbox.clone()), class: Class::Other, consumer_hosted: true, allowed_by: None };
-        let named = [Finding::new(Kind::SelfForward, "envelope").recipient(&mailbox)];
+        let named = [Finding::new(FindingKind::SelfForward, "envelope").recipient(&mailbox)];
         assert_eq!(class_judged(&recipient, &[]), Class::Other);
         assert_eq!(class_judged(&recipient, &named), Class::PrivateWebmail);
         recipient.consumer_hosted = false;

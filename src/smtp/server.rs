@@ -28,7 +28,7 @@ mod peers;
 mod transaction;
 mod verbs;
 
-pub use event::{Event, Finished, MailCommand, Offer, Peer, Settings, Trust};
+pub use event::{Event, Finished, MailCommand, Offer, Peer, SessionSettings, Trust};
 
 /// Input held while an answer is awaited; beyond it the driver stops reading.
 const MAX_WAITING: usize = 64 * 1024;
@@ -43,7 +43,7 @@ const MAX_RECEIVED: usize = 50;
 
 /// One SMTP session, seen from the server.
 pub struct Session {
-    settings: Arc<Settings>,
+    settings: Arc<SessionSettings>,
     /// What the next hop can do.
     next_hop: Arc<Capabilities>,
     offered: Capabilities,
@@ -113,7 +113,7 @@ struct Receiving {
 
 impl Session {
     /// A session whose greeting is ready in the output. `next_hop`: what it can do; we offer what both can.
-    pub fn new(settings: Arc<Settings>, next_hop: Arc<Capabilities>, peer: Peer) -> Session {
+    pub fn new(settings: Arc<SessionSettings>, next_hop: Arc<Capabilities>, peer: Peer) -> Session {
         let offered = offers::offered(&settings, &next_hop, &peer.client, peer.starttls);
         let mut output = Vec::with_capacity(512);
         greet(&settings, &mut output);
@@ -295,6 +295,6 @@ impl Session {
 }
 
 /// RFC 5321 §3.1: the first words of a session, and of one that XCLIENT began anew.
-fn greet(settings: &Settings, output: &mut Vec<u8>) {
+fn greet(settings: &SessionSettings, output: &mut Vec<u8>) {
     reply::GREETING.with(format_args!("{} {}", settings.hostname, reply::GREETING.text)).write(output);
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::rows::insert_blob;
 use super::settle::NewItem;
-use super::{Kind, OutboxContent, OutboxItem, Store, StoreError, instant, later, micros};
+use super::{OutboxContent, OutboxItem, OutboxKind, Store, StoreError, instant, later, micros};
 
 /// Groups of sender and rules read at most; more than a day's digest can show.
 const MOST_GROUPS: i64 = 50_000;
@@ -176,7 +176,7 @@ impl Store {
                         id: &id,
                         mail: &id,
                         copy: None,
-                        kind: Kind::Notice,
+                        kind: OutboxKind::Notice,
                         reverse_path,
                         origin: "<>",
                         recipients: to,

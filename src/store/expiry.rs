@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::quarantine::Decide;
-use super::{Actor, Change, State, Store, StoreError, earlier, later, micros};
+use super::{Actor, Change, CopyState, Store, StoreError, earlier, later, micros};
 
 /// Decision D12: pending rows nobody confirmed for so long belong to nobody.
 const LEASE: Duration = Duration::from_secs(15 * 60);
@@ -101,7 +101,7 @@ impl Store {
                             id,
                             actor: Actor { name: "octroi".into() },
                             now,
-                            to: State::Expired,
+                            to: CopyState::Expired,
                             action: "expire",
                             chain: chain.clone(),
                             owner: owner.clone(),

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::keep::bare_message_id;
 use super::verbatim::address_key;
-use super::{State, Store, StoreError, instant};
+use super::{CopyState, Store, StoreError, instant};
 
 /// Rows that one answer holds at most, the newest.
 const LIMIT: i64 = 500;
@@ -30,7 +30,7 @@ pub struct FindRow {
     pub rules: Vec<String>,
     pub copy: Option<String>,
     /// Where the held copy stands now.
-    pub state: Option<State>,
+    pub state: Option<CopyState>,
     /// The outbox item for this recipient, in words: `ready`, `sent`, `failed`, with its last reply.
     pub outbox: Option<String>,
     /// The next hop's reply when the mail came by.
@@ -131,7 +131,7 @@ impl Store {
                 disposition: "quarantine".into(),
                 observed: None,
                 rules: serde_json::from_str(&rules).unwrap_or_default(),
-                state: State::parse(&state),
+                state: CopyState::parse(&state),
                 outbox: self.outbox_of(&mail, Some(&copy), &recipient).await?,
                 reply: None,
                 maybe_duplicate: false,
@@ -145,13 +145,13 @@ impl Store {
         Ok(found)
     }
 
-    async fn state_of(&self, copy: Option<&str>) -> Result<Option<State>, StoreError> {
+    async fn state_of(&self, copy: Option<&str>) -> Result<Option<CopyState>, StoreError> {
         let Some(copy) = copy else { return Ok(None) };
         let state: Option<(String,)> = sqlx::query_as("SELECT state FROM held WHERE id = $1")
             .bind(copy)
             .fetch_optional(&self.inner.readers)
             .await?;
-        Ok(state.and_then(|(state,)| State::parse(&state)))
+        Ok(state.and_then(|(state,)| CopyState::parse(&state)))
     }
 
     async fn outbox_of(&self, mail: &str, copy: Option<&str>, recipient: &str) -> Result<Option<String>, StoreError> {

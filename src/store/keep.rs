@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::rows::Rows;
-use super::{Kind, State, Store, StoreError};
+use super::{CopyState, OutboxKind, Store, StoreError};
 use crate::mail::{Mail, MailId, Mailbox};
 
 /// Everything of one transaction that stays behind; one commit.
@@ -22,7 +22,7 @@ pub struct Keeping<'a> {
     /// Decision D20: held but unreadable.
     pub private: bool,
     /// Who is told later what became of the held copies; nobody where it is `None` (decision D16).
-    pub tell: Option<Tell>,
+    pub tell: Option<NoticeRecipient>,
     pub held: Vec<HeldCopy>,
     pub outbox: Vec<OutboxItem>,
     /// Stands in the names of the outbox items: one mail may be kept more than once, each time in a series of its own.
@@ -31,7 +31,7 @@ pub struct Keeping<'a> {
 
 /// The sender as notices find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tell {
+pub struct NoticeRecipient {
     pub to: Mailbox,
     /// The language of the mail, where it is known; not kept for private mail.
     pub language: Option<String>,
@@ -54,7 +54,7 @@ pub struct HeldCopy {
 
 /// One transaction to be made later by the outbox.
 pub struct OutboxItem {
-    pub kind: Kind,
+    pub kind: OutboxKind,
     /// All that follows `MAIL FROM:`, such as `<>`.
     pub reverse_path: String,
     /// All that follows `RCPT TO:`, for each recipient.
@@ -120,12 +120,12 @@ impl Store {
     /// known from an earlier attempt yields that attempt's id and writes nothing, also after its release or
     /// rejection. `InFlight` where that attempt is itself still pending.
     pub async fn prepare(&self, keeping: &Keeping<'_>) -> Result<Prepared, StoreError> {
-        self.write(keeping, State::Pending).await
+        self.write(keeping, CopyState::Pending).await
     }
 
     /// Holds and queues at once: where nothing goes to the next hop.
     pub async fn keep(&self, keeping: &Keeping<'_>) -> Result<Kept, StoreError> {
-        let written = self.write(keeping, State::Held).await?;
+        let written = self.write(keeping, CopyState::Held).await?;
         self.inner.outbox.notify_one();
         Ok(written.kept)
     }
@@ -180,7 +180,7 @@ impl Store {
         (self.inner.node.clone(), self.inner.epoch)
     }
 
-    async fn write(&self, keeping: &Keeping<'_>, state: State) -> Result<Prepared, StoreError> {
+    async fn write(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Prepared, StoreError> {
         let mut rows = Rows::of(keeping, state, &self.inner.retention, self.own_epoch())?;
         self.look_for_repeats(&mut rows).await?;
         if rows.wants_mail() {

@@ -26,7 +26,7 @@ mod rows;
 mod schema;
 mod seal;
 mod settle;
-mod tell;
+mod followup;
 mod verbatim;
 mod writer;
 
@@ -45,12 +45,12 @@ pub use error::StoreError;
 pub use expiry::Swept;
 pub use figures::Figures;
 pub use find::FindRow;
+pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::{Entry, Journal};
-pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, Tell, retry_digest};
+pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest};
 pub use key::KeyFile;
-pub use outbox::{Cause, DueItem, ItemState, Kind, OutboxRow, RecipientOutcome, Report, ReportedRecipient, Work};
-pub use quarantine::{Actor, Change, Exported, Filter, HeldDetail, HeldRow, State};
-pub use tell::{Event, Untold};
+pub use outbox::{Cause, DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Report, ReportedRecipient, Work};
+pub use quarantine::{Actor, Change, CopyState, Exported, Filter, HeldDetail, HeldRow};
 pub use verbatim::Verbatim;
 
 /// How long what is kept (decision D16; the law's figures are in `field.md`).
@@ -84,7 +84,7 @@ impl Default for Retention {
 
 /// Where the store is and how it keeps.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct StoreSettings {
     /// The SQLite file.
     pub database: PathBuf,
     /// The folder of sealed contents.
@@ -125,7 +125,7 @@ struct Inner {
 impl Store {
     /// Opens the store, made where there is none: runs migrations, knows its key again, begins a new process epoch,
     /// and clears what this node left pending before (decision D12).
-    pub async fn open(settings: Settings, now: Timestamp) -> Result<Store, StoreError> {
+    pub async fn open(settings: StoreSettings, now: Timestamp) -> Result<Store, StoreError> {
         schema::open(settings, now).await
     }
 

@@ -16,7 +16,7 @@ const LEASE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 /// What an item is for; decides what follows when it cannot be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum OutboxKind {
     /// A failure report of ours (RFC 3464), from the null reverse-path.
     Failure,
     /// A notice to a sender or an officer.
@@ -29,27 +29,27 @@ pub enum Kind {
     Remainder,
 }
 
-impl Kind {
+impl OutboxKind {
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Failure => "failure",
-            Kind::Notice => "notice",
-            Kind::Release => "release",
-            Kind::Stripped => "stripped",
-            Kind::Remainder => "remainder",
+            OutboxKind::Failure => "failure",
+            OutboxKind::Notice => "notice",
+            OutboxKind::Release => "release",
+            OutboxKind::Stripped => "stripped",
+            OutboxKind::Remainder => "remainder",
         }
     }
 
-    fn parse(text: &str) -> Kind {
-        [Kind::Failure, Kind::Release, Kind::Stripped, Kind::Remainder]
+    fn parse(text: &str) -> OutboxKind {
+        [OutboxKind::Failure, OutboxKind::Release, OutboxKind::Stripped, OutboxKind::Remainder]
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .unwrap_or(Kind::Notice)
+            .unwrap_or(OutboxKind::Notice)
     }
 
     /// Whether it is somebody's mail, whose sender must hear when it fails (decision D16).
     pub(super) fn is_mail(self) -> bool {
-        matches!(self, Kind::Release | Kind::Stripped | Kind::Remainder)
+        matches!(self, OutboxKind::Release | OutboxKind::Stripped | OutboxKind::Remainder)
     }
 }
 
@@ -86,7 +86,7 @@ impl ItemState {
 pub struct OutboxRow {
     pub id: String,
     pub mail: String,
-    pub kind: Kind,
+    pub kind: OutboxKind,
     pub reverse_path: String,
     /// Those not yet sent or failed.
     pub recipients: Vec<String>,
@@ -104,7 +104,7 @@ pub struct DueItem {
     pub mail: String,
     /// The held copy it releases.
     pub copy: Option<String>,
-    pub kind: Kind,
+    pub kind: OutboxKind,
     /// All that follows `MAIL FROM:`.
     pub reverse_path: String,
     /// Place and all that follows `RCPT TO:`, for each recipient still open.
@@ -323,7 +323,7 @@ async fn take(c: &mut SqliteConnection, node: &str, now: Timestamp, limit: u32) 
             recipients,
             mail: row.try_get("mail")?,
             copy: row.try_get("copy")?,
-            kind: Kind::parse(row.try_get("kind")?),
+            kind: OutboxKind::parse(row.try_get("kind")?),
             reverse_path: row.try_get("reverse_path")?,
             created: instant(row.try_get("created")?),
             attempts: count(row.try_get("attempts")?),
@@ -339,7 +339,7 @@ fn outbox_row(id: String, row: &SqliteRow, recipients: Vec<String>) -> Result<Ou
     Ok(OutboxRow {
         id,
         mail: row.try_get("mail")?,
-        kind: Kind::parse(row.try_get("kind")?),
+        kind: OutboxKind::parse(row.try_get("kind")?),
         reverse_path: row.try_get("reverse_path")?,
         recipients,
         state: ItemState::parse(row.try_get("state")?),

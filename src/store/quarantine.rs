@@ -9,9 +9,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::audit::Chain;
-use super::outbox::{Cause, Kind, Report, ReportedRecipient};
+use super::followup::FollowupEvent;
+use super::outbox::{Cause, OutboxKind, Report, ReportedRecipient};
 use super::settle::{NewItem, queue_report};
-use super::tell::Event;
 use super::verbatim::address_key;
 use super::{Store, StoreError, instant, micros};
 
@@ -24,7 +24,7 @@ pub struct Actor {
 /// Where a held copy stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum CopyState {
     /// Written before the next hop had answered; nobody sees it yet.
     Pending,
     Held,
@@ -33,20 +33,20 @@ pub enum State {
     Expired,
 }
 
-impl State {
+impl CopyState {
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Pending => "pending",
-            State::Held => "held",
-            State::Released => "released",
-            State::Rejected => "rejected",
-            State::Expired => "expired",
+            CopyState::Pending => "pending",
+            CopyState::Held => "held",
+            CopyState::Released => "released",
+            CopyState::Rejected => "rejected",
+            CopyState::Expired => "expired",
         }
     }
 
     /// Reads the word; `None` where it is none.
-    pub fn parse(text: &str) -> Option<State> {
-        [State::Pending, State::Held, State::Released, State::Rejected, State::Expired]
+    pub fn parse(text: &str) -> Option<CopyState> {
+        [CopyState::Pending, CopyState::Held, CopyState::Released, CopyState::Rejected, CopyState::Expired]
             .into_iter()
             .find(|state| state.as_str() == text)
     }
@@ -63,7 +63,7 @@ pub enum Change {
 /// Which copies to list; what is `None` does not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    pub state: Option<State>,
+    pub state: Option<CopyState>,
     pub recipient: Option<String>,
     pub sender: Option<String>,
     pub rule: Option<String>,
@@ -86,7 +86,7 @@ pub struct HeldRow {
     pub reasons: Vec<String>,
     pub kinds: Vec<String>,
     pub rank: Option<u8>,
-    pub state: State,
+    pub state: CopyState,
     pub expires: Timestamp,
     pub private: bool,
     pub size: Option<u64>,
@@ -132,7 +132,7 @@ impl Store {
                OR (held.held_at = (SELECT held_at FROM held WHERE id = $7) AND held.id < $7)) \
              ORDER BY held.held_at DESC, held.id DESC LIMIT $8";
         let rows = sqlx::query(sql)
-            .bind(filter.state.map(State::as_str))
+            .bind(filter.state.map(CopyState::as_str))
             .bind(filter.recipient.as_deref().map(address_key))
             .bind(filter.sender.as_deref().map(address_key))
             .bind(filter.rule.as_deref().map(|rule| format!("\"{rule}\"")))
@@ -202,14 +202,14 @@ impl Store {
 
     /// Sends the copy on: into the outbox in the same commit. Only this copy, to this recipient (decision D10).
     pub async fn release(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
-        let change = self.decide(id, actor, now, State::Released, "release").await?;
+        let change = self.decide(id, actor, now, CopyState::Released, "release").await?;
         self.inner.outbox.notify_one();
         Ok(change)
     }
 
     /// Refuses the copy for good; the sender gets a failure report (decision D16).
     pub async fn reject(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
-        let change = self.decide(id, actor, now, State::Rejected, "reject").await?;
+        let change = self.decide(id, actor, now, CopyState::Rejected, "reject").await?;
         self.inner.outbox.notify_one();
         Ok(change)
     }
@@ -219,7 +219,7 @@ impl Store {
         id: &str,
         actor: &Actor,
         now: Timestamp,
-        to: State,
+        to: CopyState,
         action: &'static str,
     ) -> Result<Change, StoreError> {
         let decide = Decide {
@@ -294,7 +294,7 @@ pub(super) struct Decide {
     pub id: String,
     pub actor: Actor,
     pub now: Timestamp,
-    pub to: State,
+    pub to: CopyState,
     pub action: &'static str,
     pub chain: Chain,
     pub owner: (String, i64),
@@ -311,14 +311,18 @@ impl Decide {
         if state == self.to.as_str() {
             return Ok(Change::Already);
         }
-        if state != State::Held.as_str() {
+        if state != CopyState::Held.as_str() {
             return Err(StoreError::WrongState { id: self.id, state });
         }
         let changed =
             sqlx::query("UPDATE held SET state = $1, decided_at = $2, untold = $3 WHERE id = $4 AND state = 'held'")
                 .bind(self.to.as_str())
                 .bind(micros(self.now))
-                .bind(row.try_get::<Option<String>, _>("tell")?.and(Event::of(self.to)).map(Event::as_str))
+                .bind(
+                    row.try_get::<Option<String>, _>("tell")?
+                        .and(FollowupEvent::of(self.to))
+                        .map(FollowupEvent::as_str),
+                )
                 .bind(&self.id)
                 .execute(&mut *c)
                 .await?
@@ -328,7 +332,7 @@ impl Decide {
         }
         let blob: String = row.try_get("blob")?;
         match self.to {
-            State::Released => self.queue_release(c, &row, &blob).await?,
+            CopyState::Released => self.queue_release(c, &row, &blob).await?,
             _ => self.queue_report(c, &row, &blob).await?,
         }
         self.chain.add(c, self.now, &self.actor, self.action, &self.id, "").await?;
@@ -341,7 +345,7 @@ impl Decide {
             id: &format!("{}-release", self.id),
             mail: row.try_get("mail")?,
             copy: Some(&self.id),
-            kind: Kind::Release,
+            kind: OutboxKind::Release,
             reverse_path: row.try_get("reverse_path")?,
             origin: row.try_get("reverse_path")?,
             recipients: &[row.try_get("verbatim")?],
@@ -358,7 +362,7 @@ impl Decide {
 
     async fn queue_report(&self, c: &mut SqliteConnection, row: &SqliteRow, blob: &str) -> Result<(), StoreError> {
         let report = Report {
-            cause: if self.to == State::Expired { Cause::Expired } else { Cause::Rejected },
+            cause: if self.to == CopyState::Expired { Cause::Expired } else { Cause::Rejected },
             mail: row.try_get("mail")?,
             reverse_path: row.try_get("reverse_path")?,
             received: instant(row.try_get("received")?),
@@ -390,7 +394,7 @@ fn held_row(row: &SqliteRow) -> Result<HeldRow, StoreError> {
         reasons: if private { Vec::new() } else { list("reasons")? },
         kinds: if private { Vec::new() } else { list("kinds")? },
         rank: rank.filter(|_| !private).and_then(|rank| u8::try_from(rank).ok()),
-        state: State::parse(&state).ok_or(StoreError::Damaged { what: format!("a held copy is {state}") })?,
+        state: CopyState::parse(&state).ok_or(StoreError::Damaged { what: format!("a held copy is {state}") })?,
         expires: instant(row.try_get("expires")?),
         private,
         size: size.filter(|_| !private).map(i64::cast_unsigned),

@@ -8,11 +8,11 @@ use sqlx::SqliteConnection;
 
 use super::blob::Sealed;
 use super::keep::{bare_message_id, json};
-use super::outbox::Kind;
+use super::outbox::OutboxKind;
 use super::settle::NewItem;
 use super::verbatim::{Verbatim, address_key};
 use super::{
-    Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, Retention, State, StoreError, later, micros,
+    CopyState, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, Retention, StoreError, later, micros,
 };
 use crate::mail::{ForwardPath, MailId};
 
@@ -22,7 +22,7 @@ pub(super) struct Rows {
     pub copies: Vec<CopyRow>,
     pub items: Vec<ItemRow>,
     sealed: Option<Sealed>,
-    held_state: State,
+    held_state: CopyState,
     pub now: i64,
     expires: i64,
     retry_until: i64,
@@ -61,7 +61,7 @@ pub(super) struct ItemRow {
     pub key: [u8; 32],
     pub repeat: Option<String>,
     id: String,
-    kind: Kind,
+    kind: OutboxKind,
     reverse_path: String,
     recipients: Vec<String>,
     not_before: i64,
@@ -73,7 +73,7 @@ pub(super) struct ItemRow {
 impl Rows {
     pub fn of(
         k: &Keeping<'_>,
-        held_state: State,
+        held_state: CopyState,
         retention: &Retention,
         owner: (String, i64),
     ) -> Result<Rows, StoreError> {
@@ -126,7 +126,7 @@ impl Rows {
     }
 
     fn items(k: &Keeping<'_>) -> Vec<ItemRow> {
-        let mut seen: HashMap<(Kind, String), u32> = HashMap::new();
+        let mut seen: HashMap<(OutboxKind, String), u32> = HashMap::new();
         let row = |(n, item): (usize, &OutboxItem)| {
             let to: Vec<String> = item.recipients.iter().map(|r| Verbatim::read(r).key()).collect();
             let to = to.join(" ");
@@ -243,7 +243,7 @@ impl Rows {
         .fetch_one(&mut *c)
         .await?;
         // Were that attempt withdrawn after our 250, the copy would be lost.
-        let pending = state.as_deref() == Some(State::Pending.as_str());
+        let pending = state.as_deref() == Some(CopyState::Pending.as_str());
         if pending && !ours.contains(&earlier) { Err(StoreError::InFlight) } else { Ok(Some(earlier)) }
     }
 
@@ -315,7 +315,7 @@ impl Rows {
             blob: &blob.name,
             report: None,
             private: self.mail.private,
-            pending: self.held_state == State::Pending,
+            pending: self.held_state == CopyState::Pending,
             created: self.now,
             next_attempt: item.not_before,
             owner: (&self.owner.0, self.owner.1),

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::blob::Blobs;
 use super::writer::Writer;
-use super::{Inner, KeyFile, Settings, Store, StoreError, journal};
+use super::{Inner, KeyFile, Store, StoreError, StoreSettings, journal};
 
 /// Readers beside the one writer.
 const READERS: u32 = 4;
@@ -32,7 +32,7 @@ fn migrations() -> Migrator {
     ])
 }
 
-pub(super) async fn open(settings: Settings, now: Timestamp) -> Result<Store, StoreError> {
+pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Store, StoreError> {
     let path = &settings.database;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     if let Some(folder) = folder {
@@ -89,7 +89,7 @@ pub(super) async fn open(settings: Settings, now: Timestamp) -> Result<Store, St
 }
 
 // `FULL`: a commit is on the disk when it returns, also in WAL mode (decision D13).
-fn options(settings: &Settings) -> SqliteConnectOptions {
+fn options(settings: &StoreSettings) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(&settings.database)
         .create_if_missing(true)
@@ -100,12 +100,12 @@ fn options(settings: &Settings) -> SqliteConnectOptions {
         .pragma("secure_delete", "ON")
 }
 
-fn load_key(settings: &Settings, fresh: bool) -> Result<KeyFile, StoreError> {
+fn load_key(settings: &StoreSettings, fresh: bool) -> Result<KeyFile, StoreError> {
     if fresh { KeyFile::create_or_load(&settings.key_file) } else { KeyFile::load(&settings.key_file) }
 }
 
 /// The first start leaves a check value; every later one must have the same key.
-async fn know_key(readers: &SqlitePool, key: &KeyFile, settings: &Settings) -> Result<(), StoreError> {
+async fn know_key(readers: &SqlitePool, key: &KeyFile, settings: &StoreSettings) -> Result<(), StoreError> {
     let check = key.check_value().to_vec();
     sqlx::query("INSERT INTO meta (name, value) VALUES ('key_check', $1) ON CONFLICT (name) DO NOTHING")
         .bind(&check)

@@ -7,7 +7,8 @@ use sqlx::{Row, SqliteConnection};
 use super::audit::Chain;
 use super::verbatim::Verbatim;
 use super::{
-    Actor, Cause, DueItem, ItemState, Kind, RecipientOutcome, Report, ReportedRecipient, StoreError, instant, micros,
+    Actor, Cause, DueItem, ItemState, OutboxKind, RecipientOutcome, Report, ReportedRecipient, StoreError, instant,
+    micros,
 };
 
 /// One attempt's end, on its way to the writer.
@@ -162,7 +163,7 @@ pub(super) async fn queue_report(
         id,
         mail: &report.mail,
         copy,
-        kind: Kind::Failure,
+        kind: OutboxKind::Failure,
         reverse_path,
         origin: &origin,
         recipients: &[format!("<{}>", sender.path)],
@@ -184,7 +185,7 @@ pub(super) struct NewItem<'a> {
     pub id: &'a str,
     pub mail: &'a str,
     pub copy: Option<&'a str>,
-    pub kind: Kind,
+    pub kind: OutboxKind,
     pub reverse_path: &'a str,
     /// The reverse-path of the mail it comes from, for a report.
     pub origin: &'a str,

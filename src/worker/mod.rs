@@ -22,4 +22,4 @@ mod sandbox;
 
 pub use child::child_main;
 pub use pictures::Tesseract;
-pub use pool::{Settings, WorkerError, Workers};
+pub use pool::{WorkerError, WorkerSettings, Workers};

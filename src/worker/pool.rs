@@ -22,7 +22,7 @@ use crate::document::{DocumentError, Extract, kind_of};
 
 /// How the pool works.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct WorkerSettings {
     /// Worker processes at most.
     pub count: usize,
     /// Time for one file, from its first byte in the socket to the answer's last.
@@ -39,11 +39,11 @@ pub struct Settings {
     pub executable: PathBuf,
 }
 
-impl Settings {
+impl WorkerSettings {
     /// A worker for each core, 10 s a file, 20 s of waiting (both tries and the wait stay under the 45 s of decision
     /// D4), 500 documents a worker, 64 MB of extracts, 10 s for pictures.
-    pub fn new(executable: PathBuf) -> Settings {
-        Settings {
+    pub fn new(executable: PathBuf) -> WorkerSettings {
+        WorkerSettings {
             count: std::thread::available_parallelism().map_or(2, usize::from),
             deadline: Duration::from_secs(10),
             timeout: Duration::from_secs(20),
@@ -66,7 +66,7 @@ pub enum WorkerError {
 
 /// The pool. Dropping it kills its processes.
 pub struct Workers {
-    settings: Settings,
+    settings: WorkerSettings,
     free: Semaphore,
     idle: Mutex<Vec<Worker>>,
     memory: Mutex<Memory>,
@@ -92,7 +92,7 @@ enum Death {
 }
 
 impl Workers {
-    pub fn new(settings: Settings) -> Workers {
+    pub fn new(settings: WorkerSettings) -> Workers {
         Workers {
             free: Semaphore::new(settings.count.max(1)),
             idle: Mutex::new(Vec::new()),

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use octroi::app::{house, read_policies};
+use octroi::app::{read_policies, ruleset};
 use octroi::detect::evidence::{Evidence, Sender, SenderProof};
 use octroi::detect::recipient::{Class, Recipient};
 use octroi::detect::text;
@@ -27,7 +27,7 @@ fn main() {
     }
     let policies = Path::new("policies");
     let files = read_policies(policies).expect("the shipped policies");
-    let house = house(&files, policies, Mode::Enforce).expect("the shipped policies are in order");
+    let ruleset = ruleset(&files, policies, Mode::Enforce).expect("the shipped policies are in order");
 
     let mailbox = |address: &str| Mailbox::parse(address).expect("an address");
     let envelope = Envelope {
@@ -61,11 +61,11 @@ fn main() {
                 message: &message,
                 texts: &texts,
                 opened: &[],
-                people: &house.policy.people,
+                people: &ruleset.policy.people,
             };
-            let findings = house.detectors.inspect(&evidence);
+            let findings = ruleset.detectors.inspect(&evidence);
             let inspected = Instant::now();
-            let verdicts = house.policy.judge(&Question {
+            let verdicts = ruleset.policy.judge(&Question {
                 sender: &sender,
                 recipients: &recipients,
                 findings: &findings,

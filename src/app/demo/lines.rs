@@ -12,7 +12,7 @@ use crate::listen::log::{self, Format, Guard, Log};
 
 /// What the log says.
 #[derive(Debug)]
-pub enum Told {
+pub enum LogEvent {
     Copy(Copy),
     /// A warning or an error, in the gateway's words.
     Trouble(String),
@@ -44,8 +44,8 @@ struct Other {
 ///
 /// # Errors
 /// The log's thread cannot be started.
-pub fn start(settings: &log::Settings) -> io::Result<(UnboundedReceiver<Told>, Log, Guard)> {
-    let settings = log::Settings { format: Format::Json, ..settings.clone() };
+pub fn start(settings: &log::LogSettings) -> io::Result<(UnboundedReceiver<LogEvent>, Log, Guard)> {
+    let settings = log::LogSettings { format: Format::Json, ..settings.clone() };
     let (lines, told) = unbounded_channel();
     let (log, guard) = log::start(&settings, Box::new(Lines { lines, partial: Vec::new() }))?;
     // Where somebody else listens to the process's events, they stay theirs.
@@ -55,7 +55,7 @@ pub fn start(settings: &log::Settings) -> io::Result<(UnboundedReceiver<Told>, L
 
 /// Cuts what is written into lines and passes on those that matter.
 struct Lines {
-    lines: UnboundedSender<Told>,
+    lines: UnboundedSender<LogEvent>,
     partial: Vec<u8>,
 }
 
@@ -79,9 +79,9 @@ impl Write for Lines {
     }
 }
 
-fn read(line: &[u8]) -> Option<Told> {
+fn read(line: &[u8]) -> Option<LogEvent> {
     if let Ok(copy) = serde_json::from_slice(line) {
-        return Some(Told::Copy(copy));
+        return Some(LogEvent::Copy(copy));
     }
     let other: Other = serde_json::from_slice(line).ok()?;
     if !["WARN", "ERROR"].contains(&other.level.as_str()) {
@@ -92,7 +92,7 @@ fn read(line: &[u8]) -> Option<Told> {
         Some(text) => format!("{name}={text}"),
         None => format!("{name}={value}"),
     });
-    Some(Told::Trouble(words.collect::<Vec<_>>().join(" ")))
+    Some(LogEvent::Trouble(words.collect::<Vec<_>>().join(" ")))
 }
 
 #[cfg(test)]
@@ -115,9 +115,9 @@ mod tests {
         let (one, two) = line.split_at(40);
         out.write_all(one.as_bytes()).unwrap();
         out.write_all(two.as_bytes()).unwrap();
-        let Some(Told::Copy(copy)) = told.try_recv().ok() else { panic!("no copy") };
+        let Some(LogEvent::Copy(copy)) = told.try_recv().ok() else { panic!("no copy") };
         assert_eq!((copy.recipient.as_str(), copy.rule.as_deref()), ("b@y.example", Some("r")));
-        let Some(Told::Trouble(text)) = told.try_recv().ok() else { panic!("no trouble") };
+        let Some(LogEvent::Trouble(text)) = told.try_recv().ok() else { panic!("no trouble") };
         assert!(text.contains("away") && text.contains("n=1"), "{text}");
         assert!(told.try_recv().is_err());
     }

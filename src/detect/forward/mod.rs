@@ -8,7 +8,7 @@ mod quoted;
 
 use std::sync::LazyLock;
 
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{self, Look, excerpt};
 use crate::detect::names::fold;
 use crate::detect::triggers::Topic;
@@ -145,29 +145,32 @@ pub const TRIGGERS: &[&str] = &[
 
 pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     if let Some((place, line)) = inline(look).or_else(|| quoted::passed_on(look)) {
-        findings.push(Finding::new(Kind::Forward, place).value("inline").excerpt(excerpt(&line)));
+        findings.push(Finding::new(FindingKind::Forward, place).value("inline").excerpt(excerpt(&line)));
     }
     for part in &look.evidence.message.parts {
         if is_attached_message(look, part) {
             let place = format!("attachment:{}", part.name.as_deref().unwrap_or("message"));
-            findings.push(Finding::new(Kind::Forward, place).value("attached"));
+            findings.push(Finding::new(FindingKind::Forward, place).value("attached"));
         }
     }
     for (place, extract) in look.files() {
         // Messages inside archives, and messages sent as mere files.
         if extract.kind == "eml" || extract.kind == "msg" {
-            findings.push(Finding::new(Kind::Forward, place).value("attached"));
+            findings.push(Finding::new(FindingKind::Forward, place).value("attached"));
         }
     }
     for name in ["Resent-From", "Resent-To", "Resent-Sender", "Resent-Date"] {
         if let Some(value) = look.header(name) {
-            findings
-                .push(Finding::new(Kind::Forward, format!("header:{name}")).value("resent").excerpt(excerpt(value)));
+            findings.push(
+                Finding::new(FindingKind::Forward, format!("header:{name}")).value("resent").excerpt(excerpt(value)),
+            );
             break;
         }
     }
     if let Some((name, value)) = automatic(look) {
-        findings.push(Finding::new(Kind::Forward, format!("header:{name}")).value("automatic").excerpt(excerpt(value)));
+        findings.push(
+            Finding::new(FindingKind::Forward, format!("header:{name}")).value("automatic").excerpt(excerpt(value)),
+        );
     }
 }
 

@@ -7,7 +7,7 @@
 mod likeness;
 
 use crate::detect::evidence::Evidence;
-use crate::detect::finding::{Finding, Kind};
+use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::look::{self, Look};
 use crate::detect::lookalike::is_mistyped_webmail;
 use crate::detect::names::{self, fold, letters};
@@ -42,17 +42,19 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         let display = displayed(look, mailbox);
         match sender.compare(mailbox, &display, recipient.consumer_hosted, manner) {
             Likeness::Own(why) => {
-                findings.push(Finding::new(Kind::SelfForward, place()).excerpt(why).recipient(mailbox));
+                findings.push(Finding::new(FindingKind::SelfForward, place()).excerpt(why).recipient(mailbox));
             }
             Likeness::Relative(why) => {
                 let value = if manner.is_distant { "namesake" } else { "family" };
-                findings.push(Finding::new(Kind::Namesake, place()).value(value).excerpt(why).recipient(mailbox));
+                findings
+                    .push(Finding::new(FindingKind::Namesake, place()).value(value).excerpt(why).recipient(mailbox));
             }
             Likeness::None => {
                 if let Some(colleague) = colleague(look.evidence, mailbox) {
                     let why = format!("called as {colleague}");
-                    findings
-                        .push(Finding::new(Kind::Namesake, place()).value("colleague").excerpt(why).recipient(mailbox));
+                    findings.push(
+                        Finding::new(FindingKind::Namesake, place()).value("colleague").excerpt(why).recipient(mailbox),
+                    );
                 }
             }
         }

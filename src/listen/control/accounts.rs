@@ -106,7 +106,7 @@ pub struct Directory(BTreeMap<u32, Account>);
 
 /// Who asks, known by the peer's user id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asker {
+pub struct Caller {
     /// The account's name, for the audit.
     pub name: String,
     pub role: Role,
@@ -115,7 +115,7 @@ pub struct Asker {
     pub unmapped_root: bool,
 }
 
-impl fmt::Display for Asker {
+impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}, uid {})", self.name, self.role.as_str(), self.uid)
     }
@@ -126,12 +126,12 @@ impl Directory {
     ///
     /// # Errors
     /// A user without an account, unless it is root.
-    pub fn asker(&self, uid: u32) -> Result<Asker, Refusal> {
+    pub fn caller(&self, uid: u32) -> Result<Caller, Refusal> {
         if let Some(account) = self.0.get(&uid) {
-            return Ok(Asker { name: account.name.clone(), role: account.role, uid, unmapped_root: false });
+            return Ok(Caller { name: account.name.clone(), role: account.role, uid, unmapped_root: false });
         }
         if uid == 0 {
-            return Ok(Asker { name: "root".into(), role: Role::Operator, uid, unmapped_root: true });
+            return Ok(Caller { name: "root".into(), role: Role::Operator, uid, unmapped_root: true });
         }
         Err(Refusal::NotAllowed(format!(
             "user {uid} has no account at this gateway; the operator adds one to the settings, section [cli.accounts]: \
@@ -140,7 +140,7 @@ impl Directory {
     }
 }
 
-impl Asker {
+impl Caller {
     /// Whether the role allows a request.
     ///
     /// # Errors
@@ -191,16 +191,16 @@ mod tests {
     fn names_become_ids_and_unknown_names_are_told() {
         let users = passwd("root:x:0:0::/root:/bin/sh\nsophie:x:1002:1002::/:/bin/sh\n\nbroken:line\n");
         let directory = accounts().resolve(&users).unwrap();
-        assert_eq!(directory.asker(1001).unwrap().name, "a.martin");
-        assert_eq!(directory.asker(1002).unwrap().role, Role::Auditor);
+        assert_eq!(directory.caller(1001).unwrap().name, "a.martin");
+        assert_eq!(directory.caller(1002).unwrap().role, Role::Auditor);
         assert_eq!(accounts().resolve(&passwd("")).unwrap_err(), ["sophie"]);
     }
 
     #[test]
     fn a_stranger_is_refused_and_root_is_operator() {
         let directory = Directory::default();
-        assert!(directory.asker(1234).unwrap_err().to_string().contains("1234 = { account ="));
-        let root = directory.asker(0).unwrap();
+        assert!(directory.caller(1234).unwrap_err().to_string().contains("1234 = { account ="));
+        let root = directory.caller(0).unwrap();
         assert_eq!(root.role, Role::Operator);
         let refusal = root.may(&Request::Release { id: "x".into(), reason: "y".into() }).unwrap_err();
         assert!(refusal.to_string().contains("[cli.accounts]"), "{refusal}");
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_auditor_looks_and_does_not_act() {
-        let auditor = Asker { name: "s".into(), role: Role::Auditor, uid: 7, unmapped_root: false };
+        let auditor = Caller { name: "s".into(), role: Role::Auditor, uid: 7, unmapped_root: false };
         assert!(auditor.may(&Request::Show { id: "x".into() }).is_ok());
         assert!(auditor.may(&Request::Reject { id: "x".into(), reason: "y".into() }).is_err());
         assert!(auditor.may(&Request::Export { id: "x".into() }).is_err());

@@ -15,7 +15,7 @@ const MESSAGE_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum ControlError {
     #[error("no gateway answers at {}; start it with `octroi serve`, or name its settings with --config", .0.display())]
     Away(PathBuf),
     #[error("this user may not use the control socket {}: {}", .0.display(), .1)]
@@ -30,15 +30,15 @@ pub enum AskError {
 ///
 /// # Errors
 /// No gateway, a broken conversation, or its refusal.
-pub fn ask(socket: &Path, request: &Request) -> Result<(Answer, Vec<u8>), AskError> {
+pub fn ask(socket: &Path, request: &Request) -> Result<(Answer, Vec<u8>), ControlError> {
     let stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => AskError::Closed(socket.to_owned(), error),
-        _ => AskError::Away(socket.to_owned()),
+        io::ErrorKind::PermissionDenied => ControlError::Closed(socket.to_owned(), error),
+        _ => ControlError::Away(socket.to_owned()),
     })?;
     match converse(stream, request) {
         Ok((Answer::Refused(refusal), _)) => Err(refusal.into()),
         Ok(answered) => Ok(answered),
-        Err(error) => Err(AskError::Broken(socket.to_owned(), error)),
+        Err(error) => Err(ControlError::Broken(socket.to_owned(), error)),
     }
 }
 

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use accounts::{Account, Accounts, Asker, Directory, Role, User, system_users};
-pub use client::{AskError, ask};
+pub use accounts::{Account, Accounts, Caller, Directory, Role, User, system_users};
+pub use client::{ControlError, ask};
 pub use server::{bind, serve};
 
 /// What can be asked.
@@ -54,14 +54,14 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldQuery {
     /// `None`: every state.
-    pub state: Option<State>,
+    pub state: Option<CopyState>,
     pub limit: usize,
 }
 
 /// The state of a held copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum CopyState {
     Pending,
     Held,
     Released,
@@ -69,16 +69,17 @@ pub enum State {
     Expired,
 }
 
-impl State {
-    pub const ALL: [State; 5] = [State::Pending, State::Held, State::Released, State::Rejected, State::Expired];
+impl CopyState {
+    pub const ALL: [CopyState; 5] =
+        [CopyState::Pending, CopyState::Held, CopyState::Released, CopyState::Rejected, CopyState::Expired];
 
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Pending => "pending",
-            State::Held => "held",
-            State::Released => "released",
-            State::Rejected => "rejected",
-            State::Expired => "expired",
+            CopyState::Pending => "pending",
+            CopyState::Held => "held",
+            CopyState::Released => "released",
+            CopyState::Rejected => "rejected",
+            CopyState::Expired => "expired",
         }
     }
 }
@@ -113,7 +114,7 @@ pub struct Held {
     pub sender: String,
     pub held_at: Timestamp,
     pub rules: Vec<String>,
-    pub state: State,
+    pub state: CopyState,
 }
 
 /// How many copies are in each state.
@@ -163,7 +164,7 @@ pub struct ShownFinding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     pub id: String,
-    pub state: State,
+    pub state: CopyState,
     /// What else is to be known: "a second approval is needed", "was released before".
     pub note: Option<String>,
 }
@@ -187,7 +188,7 @@ pub struct Found {
     /// The next hop's reply, verbatim.
     pub reply: Option<String>,
     /// The state of the held copy, where one was held.
-    pub state: Option<State>,
+    pub state: Option<CopyState>,
     /// How both sides of the gateway were protected: version, suite, and whether the certificate was verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_tls: Option<String>,
@@ -247,21 +248,22 @@ pub enum Refusal {
 
 type Answered<T> = Result<T, Refusal>;
 
-/// What stands behind the socket. Whoever implements it may trust that the asker's role allows the deed;
+/// What stands behind the socket. Whoever implements it may trust that the caller's role allows the deed;
 /// scope, four eyes, private mail and the audit entry are its own duty.
 pub trait Desk: Send + Sync + 'static {
     fn counts(&self) -> impl Future<Output = Answered<Counts>> + Send;
-    fn list(&self, asker: &Asker, query: &HeldQuery) -> impl Future<Output = Answered<Vec<Held>>> + Send;
-    fn show(&self, asker: &Asker, id: &str) -> impl Future<Output = Answered<Shown>> + Send;
-    fn release(&self, asker: &Asker, id: &str, reason: &str) -> impl Future<Output = Answered<Done>> + Send;
-    fn reject(&self, asker: &Asker, id: &str, reason: &str) -> impl Future<Output = Answered<Done>> + Send;
+    fn list(&self, caller: &Caller, query: &HeldQuery) -> impl Future<Output = Answered<Vec<Held>>> + Send;
+    fn show(&self, caller: &Caller, id: &str) -> impl Future<Output = Answered<Shown>> + Send;
+    fn release(&self, caller: &Caller, id: &str, reason: &str) -> impl Future<Output = Answered<Done>> + Send;
+    fn reject(&self, caller: &Caller, id: &str, reason: &str) -> impl Future<Output = Answered<Done>> + Send;
     /// The message exactly as it was held.
-    fn export(&self, asker: &Asker, id: &str) -> impl Future<Output = Answered<Bytes>> + Send;
+    fn export(&self, caller: &Caller, id: &str) -> impl Future<Output = Answered<Bytes>> + Send;
     /// By Message-ID, the queue id before us, our id, or an address.
-    fn find(&self, asker: &Asker, what: &str) -> impl Future<Output = Answered<Vec<Found>>> + Send;
-    fn outbox_list(&self, asker: &Asker) -> impl Future<Output = Answered<Vec<OutboxRow>>> + Send;
+    fn find(&self, caller: &Caller, what: &str) -> impl Future<Output = Answered<Vec<Found>>> + Send;
+    fn outbox_list(&self, caller: &Caller) -> impl Future<Output = Answered<Vec<OutboxRow>>> + Send;
     /// Tries one row, or all, now; gives how many rows that were.
-    fn outbox_retry(&self, asker: &Asker, id: Option<&str>) -> impl Future<Output = Answered<u64>> + Send;
+    fn outbox_retry(&self, caller: &Caller, id: Option<&str>) -> impl Future<Output = Answered<u64>> + Send;
     /// `anchor` is the text of a head sealed outside the store.
-    fn audit_verify(&self, asker: &Asker, anchor: Option<&str>) -> impl Future<Output = Answered<AuditReport>> + Send;
+    fn audit_verify(&self, caller: &Caller, anchor: Option<&str>)
+    -> impl Future<Output = Answered<AuditReport>> + Send;
 }

@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Asker, Desk, Directory, Found, Refusal, Request};
+use super::{Answer, Caller, Desk, Directory, Found, Refusal, Request};
 use crate::listen::unix;
 
 /// Bytes of a request line: ids, a reason, an anchor's path.
@@ -97,30 +97,32 @@ async fn converse<D: Desk>(stream: UnixStream, desk: &D, directory: &Directory) 
 
 async fn answer<D: Desk>(line: &[u8], uid: u32, desk: &D, directory: &Directory) -> Result<(Answer, Bytes), Refusal> {
     // First who asks, then what: a stranger learns nothing of the protocol.
-    let asker = directory.asker(uid)?;
+    let caller = directory.caller(uid)?;
     let request: Request = serde_json::from_slice(line)
         .map_err(|error| Refusal::BadRequest(format!("the gateway does not understand this request: {error}")))?;
-    asker.may(&request)?;
+    caller.may(&request)?;
     if let Request::Export { id } = &request {
-        let content = desk.export(&asker, id).await?;
+        let content = desk.export(&caller, id).await?;
         return Ok((Answer::Message { bytes: content.len() as u64 }, content));
     }
-    Ok((ask_desk(&request, &asker, desk).await?, Bytes::new()))
+    Ok((ask_desk(&request, &caller, desk).await?, Bytes::new()))
 }
 
-async fn ask_desk<D: Desk>(request: &Request, asker: &Asker, desk: &D) -> Result<Answer, Refusal> {
+async fn ask_desk<D: Desk>(request: &Request, caller: &Caller, desk: &D) -> Result<Answer, Refusal> {
     Ok(match request {
-        Request::List(query) if asker.role.sees_copies() => Answer::Held(desk.list(asker, query).await?),
+        Request::List(query) if caller.role.sees_copies() => Answer::Held(desk.list(caller, query).await?),
         Request::List(_) => Answer::Counts(desk.counts().await?),
-        Request::Show { id } => Answer::Shown(Box::new(desk.show(asker, id).await?)),
-        Request::Release { id, reason } => Answer::Done(desk.release(asker, id, reason).await?),
-        Request::Reject { id, reason } => Answer::Done(desk.reject(asker, id, reason).await?),
-        Request::Export { id } => Answer::Message { bytes: desk.export(asker, id).await?.len() as u64 },
-        Request::Find { what } if asker.role.sees_copies() => Answer::Found(desk.find(asker, what).await?),
-        Request::Find { what } => Answer::Found(desk.find(asker, what).await?.into_iter().map(Found::sealed).collect()),
-        Request::OutboxList if asker.role.sees_copies() => Answer::Outbox(desk.outbox_list(asker).await?),
+        Request::Show { id } => Answer::Shown(Box::new(desk.show(caller, id).await?)),
+        Request::Release { id, reason } => Answer::Done(desk.release(caller, id, reason).await?),
+        Request::Reject { id, reason } => Answer::Done(desk.reject(caller, id, reason).await?),
+        Request::Export { id } => Answer::Message { bytes: desk.export(caller, id).await?.len() as u64 },
+        Request::Find { what } if caller.role.sees_copies() => Answer::Found(desk.find(caller, what).await?),
+        Request::Find { what } => {
+            Answer::Found(desk.find(caller, what).await?.into_iter().map(Found::sealed).collect())
+        }
+        Request::OutboxList if caller.role.sees_copies() => Answer::Outbox(desk.outbox_list(caller).await?),
         Request::OutboxList => Answer::Counts(desk.counts().await?),
-        Request::OutboxRetry { id } => Answer::Retried { rows: desk.outbox_retry(asker, id.as_deref()).await? },
-        Request::AuditVerify { anchor } => Answer::Audit(desk.audit_verify(asker, anchor.as_deref()).await?),
+        Request::OutboxRetry { id } => Answer::Retried { rows: desk.outbox_retry(caller, id.as_deref()).await? },
+        Request::AuditVerify { anchor } => Answer::Audit(desk.audit_verify(caller, anchor.as_deref()).await?),
     })
 }

@@ -2,7 +2,7 @@
 use super::*;
 use crate::milter::packet;
 
-const SETTINGS: Settings = Settings { max_size: 100_000, max_recipients: 5 };
+const SETTINGS: SessionSettings = SessionSettings { max_size: 100_000, max_recipients: 5 };
 
 fn say(command: u8, data: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();

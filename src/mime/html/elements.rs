@@ -4,7 +4,7 @@
 use super::style::{Flow, Look};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ElementKind {
     /// No content.
     Void,
     /// Content that is no markup and not shown.
@@ -16,14 +16,14 @@ pub enum Kind {
     Shown,
 }
 
-pub fn kind(name: &str) -> Kind {
+pub fn kind(name: &str) -> ElementKind {
     match name {
         "area" | "base" | "br" | "col" | "embed" | "hr" | "img" | "input" | "link" | "meta" | "param" | "source"
-        | "track" | "wbr" => Kind::Void,
-        "style" | "script" | "title" | "iframe" | "noembed" | "noframes" => Kind::Unseen,
-        "textarea" | "xmp" | "plaintext" => Kind::Literal,
-        "template" | "datalist" | "desc" | "metadata" | "defs" => Kind::Gone,
-        _ => Kind::Shown,
+        | "track" | "wbr" => ElementKind::Void,
+        "style" | "script" | "title" | "iframe" | "noembed" | "noframes" => ElementKind::Unseen,
+        "textarea" | "xmp" | "plaintext" => ElementKind::Literal,
+        "template" | "datalist" | "desc" | "metadata" | "defs" => ElementKind::Gone,
+        _ => ElementKind::Shown,
     }
 }
 

@@ -18,7 +18,7 @@ pub use bidi::as_displayed;
 
 use std::collections::HashSet;
 
-use elements::{Kind, Stack, kind};
+use elements::{ElementKind, Stack, kind};
 use sheet::Sheet;
 use style::Look;
 use tags::{Tag, Token, Tokens};
@@ -94,7 +94,7 @@ impl Page {
     fn open(&mut self, tag: &Tag<'_>, tokens: &mut Tokens<'_>) {
         let name = tag.name.to_ascii_lowercase();
         let kind = kind(&name);
-        if !self.stack.in_foreign() && kind == Kind::Unseen {
+        if !self.stack.in_foreign() && kind == ElementKind::Unseen {
             let content = tokens.raw_until(&name);
             return self.unseen(&name, content);
         }
@@ -111,19 +111,19 @@ impl Page {
             look.perhaps |= other.hides();
         }
         // Inside SVG the same names are drawn or described, never text.
-        look.gone |= kind == Kind::Unseen || kind == Kind::Gone;
+        look.gone |= kind == ElementKind::Unseen || kind == ElementKind::Gone;
         if !flow.inline {
             self.breaks(&name);
         }
         match kind {
-            Kind::Literal => {
+            ElementKind::Literal => {
                 let content = tokens.raw_until(&name);
                 let content = if name == "textarea" { entities::resolved(content) } else { content.into() };
                 let before = self.stack.swap(look);
                 self.lines(&content);
                 self.stack.swap(before);
             }
-            Kind::Void => self.void(&name, tag, look),
+            ElementKind::Void => self.void(&name, tag, look),
             _ => {
                 if name == "a" {
                     self.close_link();

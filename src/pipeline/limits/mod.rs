@@ -25,7 +25,7 @@ use levels::Shared;
 pub use reservation::Reservation;
 use reservation::{Open, Tell, Track};
 
-use crate::policy::limits::{Counted, Key, Limit, Party};
+use crate::policy::limits::{Counted, Key, Limit, Originator};
 
 /// All limits in force, with their counters.
 pub struct Counters<C: Clock = DefaultClock> {
@@ -87,12 +87,12 @@ impl<C: Clock + Clone> Counters<C> {
     ///
     /// # Errors
     /// A limit is used up; nothing is reserved.
-    pub fn begin(&self, party: &Party, observes: bool) -> Result<Reservation<C>, Exceeded> {
+    pub fn begin(&self, originator: &Originator, observes: bool) -> Result<Reservation<C>, Exceeded> {
         let set = self.set.load_full();
         let now = self.clock.now();
         let of = |(at, counter): (usize, &Counter<C>)| {
             let track = move |key| Track { counter: at, key, taken: 0, pending: 0, since: now };
-            counter.limit.keys(party).into_iter().map(track)
+            counter.limit.keys(originator).into_iter().map(track)
         };
         let tracks: Vec<Track<C::Instant>> = set.iter().enumerate().flat_map(of).collect();
         if tracks.is_empty() {
@@ -196,7 +196,7 @@ mod tests {
             let mailbox = Some(Mailbox::parse(sender).unwrap());
             let sender = Sender { mailbox, proof: Some(SenderProof::Claimed) };
             let client = Some([192, 0, 2, 1].into());
-            self.counters.begin(&Party::new(client, None, &sender, &self.policy), false)
+            self.counters.begin(&Originator::new(client, None, &sender, &self.policy), false)
         }
 
         /// One whole transaction to so many; how many recipients were let through.
@@ -320,8 +320,8 @@ mod tests {
         assert_eq!((figures[0].refused, figures[0].observed), (0, 3));
         let strict = World::with(&row("per = \"everyone\"\nmessages = 1\nevery = \"1h\""));
         assert_eq!(strict.send("anne@town.example", 1), 1);
-        let party = Party::new(None, None, &Sender { mailbox: None, proof: None }, &strict.policy);
-        assert!(strict.counters.begin(&party, true).is_ok(), "the whole policy only watches");
+        let originator = Originator::new(None, None, &Sender { mailbox: None, proof: None }, &strict.policy);
+        assert!(strict.counters.begin(&originator, true).is_ok(), "the whole policy only watches");
     }
 
     #[test]

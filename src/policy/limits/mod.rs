@@ -127,7 +127,7 @@ pub enum Key {
 
 /// Who sends a transaction, as far as limits ask.
 #[derive(Debug, Clone, Default)]
-pub struct Party {
+pub struct Originator {
     client: Option<IpAddr>,
     login: Option<String>,
     sender: Option<(String, Domain)>,
@@ -137,15 +137,15 @@ pub struct Party {
     unit: String,
 }
 
-impl Party {
+impl Originator {
     /// `login` is the one the session saw proven, if any; `sender` is decision D18's.
-    pub fn new(client: Option<IpAddr>, login: Option<&str>, sender: &Sender, policy: &Policy) -> Party {
+    pub fn new(client: Option<IpAddr>, login: Option<&str>, sender: &Sender, policy: &Policy) -> Originator {
         let mailbox = sender.mailbox.as_ref();
         let person = mailbox.and_then(|mailbox| {
             let known = |key: &str| policy.people.at(key);
             known(&mailbox.key()).or_else(|| known(&sender_key(mailbox)))
         });
-        Party {
+        Originator {
             client: client.map(network_of),
             login: login.map(str::to_lowercase),
             sender: mailbox.map(|mailbox| (sender_key(mailbox), mailbox.domain().clone())),
@@ -178,19 +178,19 @@ impl Limit {
         read::limits(path, text, units, lists)
     }
 
-    /// The counters this party's sending goes to: none, one, or one for each unit from the sender's own upwards.
-    pub fn keys(&self, party: &Party) -> Vec<Key> {
-        let bound = self.only.is_empty() || self.only.iter().any(|scope| party.is_in(scope));
-        if !bound || self.except.iter().any(|scope| party.is_freed_by(scope)) {
+    /// The counters this originator's sending goes to: none, one, or one for each unit from the sender's own upwards.
+    pub fn keys(&self, originator: &Originator) -> Vec<Key> {
+        let bound = self.only.is_empty() || self.only.iter().any(|scope| originator.is_in(scope));
+        if !bound || self.except.iter().any(|scope| originator.is_freed_by(scope)) {
             return Vec::new();
         }
         let name = |name: &str| Key::Name(name.into());
         match self.per {
             Per::Everyone => vec![Key::Everyone],
-            Per::Client => party.client.map(Key::Client).into_iter().collect(),
-            Per::Login => party.login.as_deref().map(name).into_iter().collect(),
-            Per::Sender => party.sender.iter().map(|(sender, _)| name(sender)).collect(),
-            Per::Unit => upwards(&party.unit).map(name).collect(),
+            Per::Client => originator.client.map(Key::Client).into_iter().collect(),
+            Per::Login => originator.login.as_deref().map(name).into_iter().collect(),
+            Per::Sender => originator.sender.iter().map(|(sender, _)| name(sender)).collect(),
+            Per::Unit => upwards(&originator.unit).map(name).collect(),
         }
     }
 
@@ -245,9 +245,9 @@ fn network_of(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn party(sender: &str, proof: SenderProof, unit: &str) -> Party {
+    fn originator(sender: &str, proof: SenderProof, unit: &str) -> Originator {
         let mailbox = Mailbox::parse(sender).unwrap();
-        Party {
+        Originator {
             client: Some(network_of("2001:db8:1:2:3:4:5:6".parse().unwrap())),
             login: None,
             sender: Some((sender_key(&mailbox), mailbox.domain().clone())),
@@ -265,18 +265,18 @@ mod tests {
         limits.remove(0)
     }
 
-    fn names(limit: &Limit, party: &Party) -> Vec<String> {
+    fn names(limit: &Limit, originator: &Originator) -> Vec<String> {
         let said = |key| match key {
             Key::Everyone => "everyone".to_owned(),
             Key::Client(address) => address.to_string(),
             Key::Name(name) => name.into(),
         };
-        limit.keys(party).into_iter().map(said).collect()
+        limit.keys(originator).into_iter().map(said).collect()
     }
 
     #[test]
     fn each_kind_of_limit_counts_under_its_own_name() {
-        let anne = party("Anne+7@Town.example", SenderProof::Claimed, "sg/achats/marches");
+        let anne = originator("Anne+7@Town.example", SenderProof::Claimed, "sg/achats/marches");
         for (per, keys) in [
             ("client", &["2001:db8:1:2::"][..]),
             ("login", &[]),
@@ -286,7 +286,7 @@ mod tests {
         ] {
             assert_eq!(names(&limit(&format!("per = \"{per}\"\nmessages = 1")), &anne), keys, "{per}");
         }
-        let nobody = Party::default();
+        let nobody = Originator::default();
         for per in ["client", "login", "sender", "unit"] {
             assert_eq!(limit(&format!("per = \"{per}\"\nmessages = 1")).keys(&nobody), [], "{per}");
         }
@@ -311,10 +311,10 @@ mod tests {
         let except = limit("per = \"sender\"\nmessages = 1\nexcept = [\"unit:sg\"]");
         let network = limit("per = \"sender\"\nmessages = 1\nexcept = [\"client:2001:db8::/32\"]");
         let (claims, proves) = (SenderProof::Claimed, SenderProof::Login);
-        let asked = |limit: &Limit, proof, unit| limit.keys(&party("a@gouv.example", proof, unit)).len();
+        let asked = |limit: &Limit, proof, unit| limit.keys(&originator("a@gouv.example", proof, unit)).len();
         assert_eq!(asked(&only, claims, "sg/achats"), 1);
         assert_eq!(asked(&only, claims, "sgx"), 0);
-        assert_eq!(only.keys(&party("a@town.example", claims, "")).len(), 1);
+        assert_eq!(only.keys(&originator("a@town.example", claims, "")).len(), 1);
         assert_eq!(asked(&except, claims, "sg/achats"), 1);
         assert_eq!(asked(&except, proves, "sg/achats"), 0);
         assert_eq!(asked(&except, proves, "dsj"), 1);

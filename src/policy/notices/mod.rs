@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Texts to people: `notices/LANGUAGE/NAME.md`, read, checked, and filled with the facts of one mail.
 //!
-//! A text is a title (`# …`), paragraphs and lists (`- …`). Places are named in braces. `{outcome}` stands alone on its
+//! A text is a title (`# …`), paragraphs and lists (`- …`). Placeholders are named in braces. `{outcome}` stands alone on its
 //! line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that is
 //! only a label and a place, such as `Reference: {reference}`.
 
@@ -81,7 +81,7 @@ struct Text {
 enum Passage {
     Paragraph(Vec<Piece>),
     Item(Vec<Piece>),
-    Labelled(String, Place),
+    Labelled(String, Placeholder),
     Outcome,
     List(List),
 }
@@ -89,11 +89,11 @@ enum Passage {
 #[derive(Debug, Clone)]
 enum Piece {
     Words(String),
-    Place(Place),
+    Placeholder(Placeholder),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Placeholder {
     Recipient,
     Date,
     Reference,
@@ -259,14 +259,14 @@ impl<'a> Chosen<'a> {
     }
 }
 
-impl Place {
+impl Placeholder {
     fn fact<'a>(self, facts: &Facts<'a>) -> Option<&'a str> {
         match self {
-            Place::Recipient => facts.recipients,
-            Place::Date => Some(facts.date),
-            Place::Reference => facts.reference,
-            Place::Charter => facts.charter,
-            Place::Figure(figure) => facts.digest?.figures.get(&figure).map(String::as_str),
+            Placeholder::Recipient => facts.recipients,
+            Placeholder::Date => Some(facts.date),
+            Placeholder::Reference => facts.reference,
+            Placeholder::Charter => facts.charter,
+            Placeholder::Figure(figure) => facts.digest?.figures.get(&figure).map(String::as_str),
         }
     }
 }
@@ -275,7 +275,7 @@ impl Place {
 fn filled(pieces: &[Piece], facts: &Facts<'_>) -> Option<String> {
     let texts = pieces.iter().map(|piece| match piece {
         Piece::Words(words) => Some(words.as_str()),
-        Piece::Place(place) => place.fact(facts),
+        Piece::Placeholder(place) => place.fact(facts),
     });
     texts.collect()
 }

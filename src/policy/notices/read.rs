@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::digest::{self, Figure, List};
-use super::{LONGEST, PLACES, Passage, Piece, Place, Text};
+use super::{LONGEST, PLACES, Passage, Piece, Placeholder, Text};
 use crate::policy::error::{PolicyError, Source};
 
 /// Reads one file.
@@ -125,7 +125,7 @@ struct Known {
 
 impl Known {
     /// A line that is a label, its colon and one place: it does not flow together with others.
-    fn labelled(self, line: &str) -> Option<(String, Place)> {
+    fn labelled(self, line: &str) -> Option<(String, Placeholder)> {
         let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
         let label = label.trim_end();
         (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), self.place(place)?))
@@ -136,13 +136,13 @@ impl Known {
         List::named(line.strip_prefix('{')?.strip_suffix('}')?).filter(|_| self.digest)
     }
 
-    fn place(self, name: &str) -> Option<Place> {
+    fn place(self, name: &str) -> Option<Placeholder> {
         match name {
-            "date" => Some(Place::Date),
-            "charter" => Some(Place::Charter),
-            "recipient" if !self.digest => Some(Place::Recipient),
-            "reference" if !self.digest => Some(Place::Reference),
-            name if self.digest => Figure::named(name).map(Place::Figure),
+            "date" => Some(Placeholder::Date),
+            "charter" => Some(Placeholder::Charter),
+            "recipient" if !self.digest => Some(Placeholder::Recipient),
+            "reference" if !self.digest => Some(Placeholder::Reference),
+            name if self.digest => Figure::named(name).map(Placeholder::Figure),
             _ => None,
         }
     }
@@ -177,7 +177,7 @@ impl Known {
             // Both braces are one byte, so these are boundaries.
             let name = &tail[1..close];
             match self.place(name) {
-                Some(place) => pieces.push(Piece::Place(place)),
+                Some(place) => pieces.push(Piece::Placeholder(place)),
                 None => faults
                     .push(self.no_place(name, |message| PolicyError::at(source, place_at(tail, close + 1), message))),
             }

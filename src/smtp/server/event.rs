@@ -11,7 +11,7 @@ use crate::smtp::login::Secret;
 
 /// What holds for every session of one door.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SessionSettings {
     /// Our name in the greeting and in the answer to EHLO.
     pub hostname: String,
     /// Octets of one message, at most; the next hop's limit counts too where it is lower.

@@ -6,10 +6,15 @@ use std::io::Write;
 use crate::mail::Client;
 use crate::smtp::{Capabilities, Limits, login};
 
-use super::{Session, Settings, peers};
+use super::{Session, SessionSettings, peers};
 
 /// What this client is offered. `starttls`: whether we can do TLS with it.
-pub(super) fn offered(settings: &Settings, next_hop: &Capabilities, client: &Client, starttls: bool) -> Capabilities {
+pub(super) fn offered(
+    settings: &SessionSettings,
+    next_hop: &Capabilities,
+    client: &Client,
+    starttls: bool,
+) -> Capabilities {
     let under_tls = client.tls.is_some();
     Capabilities {
         pipelining: next_hop.pipelining,

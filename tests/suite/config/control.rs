@@ -18,8 +18,8 @@ pub struct FakeDesk {
 }
 
 impl FakeDesk {
-    fn note(&self, asker: &Asker, what: &str) {
-        self.log.lock().unwrap().push(format!("{}: {what}", asker.name));
+    fn note(&self, caller: &Caller, what: &str) {
+        self.log.lock().unwrap().push(format!("{}: {what}", caller.name));
     }
 }
 
@@ -32,7 +32,7 @@ fn held(id: &str) -> Held {
         sender: "clerk@town.example".into(),
         held_at: "2026-03-02T08:15:00Z".parse().unwrap(),
         rules: vec!["marking-leaves-house".into()],
-        state: State::Held,
+        state: CopyState::Held,
     }
 }
 
@@ -40,12 +40,12 @@ impl Desk for FakeDesk {
     async fn counts(&self) -> Result<Counts, Refusal> {
         Ok(Counts { held: 3, outbox: 1, ..Counts::default() })
     }
-    async fn list(&self, asker: &Asker, query: &HeldQuery) -> Result<Vec<Held>, Refusal> {
-        self.note(asker, &format!("list {}", query.limit));
+    async fn list(&self, caller: &Caller, query: &HeldQuery) -> Result<Vec<Held>, Refusal> {
+        self.note(caller, &format!("list {}", query.limit));
         Ok(vec![held("1"), held("2")])
     }
-    async fn show(&self, asker: &Asker, id: &str) -> Result<Shown, Refusal> {
-        self.note(asker, &format!("show {id}"));
+    async fn show(&self, caller: &Caller, id: &str) -> Result<Shown, Refusal> {
+        self.note(caller, &format!("show {id}"));
         Ok(Shown {
             held: held(id),
             mail: "m1".into(),
@@ -57,21 +57,21 @@ impl Desk for FakeDesk {
             findings: Vec::new(),
         })
     }
-    async fn release(&self, asker: &Asker, id: &str, reason: &str) -> Result<Done, Refusal> {
+    async fn release(&self, caller: &Caller, id: &str, reason: &str) -> Result<Done, Refusal> {
         if id != "1" {
             return Err(Refusal::NotFound(id.into()));
         }
-        self.note(asker, &format!("release {id} because {reason}"));
-        Ok(Done { id: id.into(), state: State::Released, note: None })
+        self.note(caller, &format!("release {id} because {reason}"));
+        Ok(Done { id: id.into(), state: CopyState::Released, note: None })
     }
-    async fn reject(&self, _: &Asker, _: &str, _: &str) -> Result<Done, Refusal> {
+    async fn reject(&self, _: &Caller, _: &str, _: &str) -> Result<Done, Refusal> {
         Err(Refusal::Unavailable("the store is away".into()))
     }
-    async fn export(&self, asker: &Asker, id: &str) -> Result<Bytes, Refusal> {
-        self.note(asker, &format!("export {id}"));
+    async fn export(&self, caller: &Caller, id: &str) -> Result<Bytes, Refusal> {
+        self.note(caller, &format!("export {id}"));
         Ok(Bytes::from_static(MESSAGE))
     }
-    async fn find(&self, _: &Asker, what: &str) -> Result<Vec<Found>, Refusal> {
+    async fn find(&self, _: &Caller, what: &str) -> Result<Vec<Found>, Refusal> {
         let found = Found {
             id: "M1".into(),
             queue_id: Some("4QZ".into()),
@@ -89,14 +89,14 @@ impl Desk for FakeDesk {
         };
         Ok(if what == "4QZ" { vec![found] } else { Vec::new() })
     }
-    async fn outbox_list(&self, _: &Asker) -> Result<Vec<OutboxRow>, Refusal> {
+    async fn outbox_list(&self, _: &Caller) -> Result<Vec<OutboxRow>, Refusal> {
         Ok(Vec::new())
     }
-    async fn outbox_retry(&self, asker: &Asker, id: Option<&str>) -> Result<u64, Refusal> {
-        self.note(asker, &format!("retry {id:?}"));
+    async fn outbox_retry(&self, caller: &Caller, id: Option<&str>) -> Result<u64, Refusal> {
+        self.note(caller, &format!("retry {id:?}"));
         Ok(4)
     }
-    async fn audit_verify(&self, _: &Asker, anchor: Option<&str>) -> Result<AuditReport, Refusal> {
+    async fn audit_verify(&self, _: &Caller, anchor: Option<&str>) -> Result<AuditReport, Refusal> {
         Ok(AuditReport { entries: 9, sound: true, broken_at: None, tail_proven: anchor.is_some() })
     }
 }
@@ -128,7 +128,7 @@ impl Gateway {
         Gateway { socket, desk, shutdown, thread: Some(thread), _folder: folder }
     }
 
-    fn ask(&self, request: Request) -> Result<(Answer, Vec<u8>), AskError> {
+    fn ask(&self, request: Request) -> Result<(Answer, Vec<u8>), ControlError> {
         ask(&self.socket, &request)
     }
 
@@ -152,7 +152,7 @@ fn my_uid() -> u32 {
 }
 
 fn list() -> Request {
-    Request::List(HeldQuery { state: Some(State::Held), limit: 10 })
+    Request::List(HeldQuery { state: Some(CopyState::Held), limit: 10 })
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_reviewer_lists_shows_releases_and_exports_under_his_own_name() {
     let Answer::Shown(shown) = gateway.ask(Request::Show { id: "1".into() }).unwrap().0 else { panic!() };
     assert!(shown.private && shown.subject.is_none());
     let released = gateway.ask(Request::Release { id: "1".into(), reason: "asked".into() }).unwrap().0;
-    assert_eq!(released, Answer::Done(Done { id: "1".into(), state: State::Released, note: None }));
+    assert_eq!(released, Answer::Done(Done { id: "1".into(), state: CopyState::Released, note: None }));
     let (answer, content) = gateway.ask(Request::Export { id: "1".into() }).unwrap();
     assert_eq!(answer, Answer::Message { bytes: MESSAGE.len() as u64 });
     assert_eq!(content, MESSAGE);

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use octroi::document::Extract;
-use octroi::worker::{Settings, Tesseract, Workers};
+use octroi::worker::{Tesseract, WorkerSettings, Workers};
 
 use super::make;
 use super::matrix::made;
 
 fn workers(pictures: Duration) -> Workers {
     let executable = env!("CARGO_BIN_EXE_octroi").into();
-    Workers::new(Settings { count: 2, pictures, ..Settings::new(executable) })
+    Workers::new(WorkerSettings { count: 2, pictures, ..WorkerSettings::new(executable) })
 }
 
 async fn read(workers: &Workers, bytes: Vec<u8>) -> std::sync::Arc<Extract> {

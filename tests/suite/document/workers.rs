@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use octroi::document::DocumentError;
-use octroi::worker::{Settings, WorkerError, Workers};
+use octroi::worker::{WorkerError, WorkerSettings, Workers};
 
 use super::make::{self, all};
 use super::mutations::{Dice, seeds};
 
 fn workers(executable: impl Into<PathBuf>) -> Workers {
-    Workers::new(Settings { count: 2, ..Settings::new(executable.into()) })
+    Workers::new(WorkerSettings { count: 2, ..WorkerSettings::new(executable.into()) })
 }
 
 fn real() -> Workers {
@@ -78,8 +78,11 @@ async fn a_worker_that_answers_nonsense_is_not_believed() {
 async fn a_worker_that_hangs_is_killed_and_the_file_over_budget() {
     let folder = tempfile::tempdir().expect("folder");
     let executable = script(folder.path(), "exec /bin/sleep 600");
-    let workers =
-        Workers::new(Settings { count: 1, deadline: Duration::from_millis(200), ..Settings::new(executable) });
+    let workers = Workers::new(WorkerSettings {
+        count: 1,
+        deadline: Duration::from_millis(200),
+        ..WorkerSettings::new(executable)
+    });
     let extract = workers.open("a", Bytes::from_static(b"slow"), Vec::new()).await.expect("killed");
     assert_eq!(extract.fault, Some(DocumentError::Budget));
 }
@@ -122,10 +125,10 @@ async fn mutants_never_cost_more_than_a_worker() {
 #[tokio::test]
 #[ignore = "half a minute; a part of them goes through above"]
 async fn ten_thousand_mutants() {
-    let workers = Workers::new(Settings {
+    let workers = Workers::new(WorkerSettings {
         count: 2,
         pictures: Duration::ZERO,
-        ..Settings::new(env!("CARGO_BIN_EXE_octroi").into())
+        ..WorkerSettings::new(env!("CARGO_BIN_EXE_octroi").into())
     });
     let seeds = seeds();
     let mut dice = Dice(0x0C_7203);

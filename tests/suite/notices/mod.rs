@@ -3,6 +3,6 @@
 
 mod composing;
 mod digest;
-mod later;
+mod followup;
 mod sending;
 mod town;

@@ -12,7 +12,7 @@ use octroi::config::{self, Mode};
 use octroi::listen::log;
 use octroi::mime::{self, Body, Message};
 use octroi::pipeline::Pipeline;
-use octroi::store::{Filter, HeldRow, Kind, OutboxRow, RecipientOutcome, State, Work};
+use octroi::store::{CopyState, Filter, HeldRow, OutboxKind, OutboxRow, RecipientOutcome, Work};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -139,7 +139,7 @@ impl Town {
         std::fs::write(own, "gouv.example\n*.gouv.example\n").unwrap();
         std::fs::write(folder.path().join("mx.json"), "{\"atelier.example\": [\"mx.atelier.example\"]}").unwrap();
         let hop = Hop::start().await;
-        let settings = log::Settings {
+        let settings = log::LogSettings {
             format: log::Format::Human,
             level: log::Level::parse("info").unwrap(),
             target: log::Target::Stderr,
@@ -198,7 +198,7 @@ impl Town {
         pipeline.under_way.wait().await;
         pipeline.under_way.reopen();
         let all = pipeline.store.outbox_list(true, 100).await.unwrap();
-        all.into_iter().filter(|row| row.kind == Kind::Notice).collect()
+        all.into_iter().filter(|row| row.kind == OutboxKind::Notice).collect()
     }
 
     pub fn pipeline(&self) -> &Pipeline {
@@ -207,7 +207,7 @@ impl Town {
 
     /// The held copies, the oldest first.
     pub async fn held(&self) -> Vec<HeldRow> {
-        let filter = Filter { state: Some(State::Held), ..Filter::default() };
+        let filter = Filter { state: Some(CopyState::Held), ..Filter::default() };
         let mut rows = self.pipeline().store.list(&filter).await.unwrap();
         rows.reverse();
         rows

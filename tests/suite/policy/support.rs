@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use octroi::detect::evidence::{Opened, Sender, SenderProof};
 use octroi::detect::recipient::Recipient;
-use octroi::detect::{Finding, Kind};
+use octroi::detect::{Finding, FindingKind};
 use octroi::mail::{ForwardPath, Mailbox};
 use octroi::policy::verdict::{Judgement, Verdicts};
 use octroi::policy::{Policy, PolicyErrors, Question};
@@ -101,27 +101,27 @@ impl Asked {
             let (kind, value) = word.split_once('/').unwrap_or((word, ""));
             let about = |kind| Finding::new(kind, "envelope").recipient(first.as_ref().unwrap());
             self.findings.push(match kind {
-                "agent" => about(Kind::SelfForward),
-                "family" => about(Kind::Namesake).value("family"),
-                "colleague" => about(Kind::Namesake).value("colleague"),
-                "namesake" => about(Kind::Namesake).value("namesake"),
-                "lookalike" => about(Kind::Lookalike),
-                "marking" => Finding::new(Kind::Marking, place).value("fr/x").rank(value.parse().unwrap()),
-                "label" => Finding::new(Kind::SensitivityLabel, place).value("C").rank(value.parse().unwrap()),
-                "forward" => Finding::new(Kind::Forward, place).value(value),
-                "document" => Finding::new(Kind::Document, place).value(value),
-                "link" => Finding::new(Kind::Link, place).value(value),
-                "invitation" => Finding::new(Kind::Invitation, place),
-                "private" => Finding::new(Kind::PrivateCorrespondence, "subject"),
-                "traced" => Finding::new(Kind::TracedDocument, place).value("DT-1"),
-                "reuse" => Finding::new(Kind::ListReuse, "envelope").value(value),
-                "rows" => Finding::new(Kind::AddressList, place).count(value.parse().unwrap()),
-                "unread" => Finding::new(Kind::Uninspectable, place).value(value),
-                "encrypted" => Finding::new(Kind::Encrypted, place).value(value),
-                "disguised" => Finding::new(Kind::Disguised, place).value(value),
-                "mismatch" => Finding::new(Kind::SenderMismatch, "envelope"),
-                "malformed" => Finding::new(Kind::Malformed, place).value(value),
-                data => Finding::new(Kind::PersonalData, place).value(data).count(value.parse().unwrap()),
+                "agent" => about(FindingKind::SelfForward),
+                "family" => about(FindingKind::Namesake).value("family"),
+                "colleague" => about(FindingKind::Namesake).value("colleague"),
+                "namesake" => about(FindingKind::Namesake).value("namesake"),
+                "lookalike" => about(FindingKind::Lookalike),
+                "marking" => Finding::new(FindingKind::Marking, place).value("fr/x").rank(value.parse().unwrap()),
+                "label" => Finding::new(FindingKind::SensitivityLabel, place).value("C").rank(value.parse().unwrap()),
+                "forward" => Finding::new(FindingKind::Forward, place).value(value),
+                "document" => Finding::new(FindingKind::Document, place).value(value),
+                "link" => Finding::new(FindingKind::Link, place).value(value),
+                "invitation" => Finding::new(FindingKind::Invitation, place),
+                "private" => Finding::new(FindingKind::PrivateCorrespondence, "subject"),
+                "traced" => Finding::new(FindingKind::TracedDocument, place).value("DT-1"),
+                "reuse" => Finding::new(FindingKind::ListReuse, "envelope").value(value),
+                "rows" => Finding::new(FindingKind::AddressList, place).count(value.parse().unwrap()),
+                "unread" => Finding::new(FindingKind::Uninspectable, place).value(value),
+                "encrypted" => Finding::new(FindingKind::Encrypted, place).value(value),
+                "disguised" => Finding::new(FindingKind::Disguised, place).value(value),
+                "mismatch" => Finding::new(FindingKind::SenderMismatch, "envelope"),
+                "malformed" => Finding::new(FindingKind::Malformed, place).value(value),
+                data => Finding::new(FindingKind::PersonalData, place).value(data).count(value.parse().unwrap()),
             });
         }
         self

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use octroi::mail::{Client, Reply, Tls};
 use octroi::smtp::Capabilities;
-use octroi::smtp::server::{BareNewline, Event, Peer, Session, Settings, Trust};
+use octroi::smtp::server::{BareNewline, Event, Peer, Session, SessionSettings, Trust};
 
 /// One file.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ impl Talk {
     pub fn session(&self) -> Session {
         let number = |name, otherwise: u64| self.setting(name).map_or(otherwise, |n| n.parse().unwrap());
         let has = |name| self.setting(name).is_some();
-        let settings = Settings {
+        let settings = SessionSettings {
             hostname: "octroi.example".to_owned(),
             max_size: number("max_size", 1_000_000),
             max_recipients: number("max_recipients", 1000) as usize,

@@ -141,7 +141,7 @@ async fn a_4xx_is_tried_again_later_and_a_5xx_becomes_a_report_to_the_sender() {
     let (heard, rows) = deliver(&store, hop, noon() + SignedDuration::from_mins(1)).await;
     assert_eq!(
         rows.iter().map(|r| (r.kind, r.state)).collect::<Vec<_>>(),
-        [(Kind::Release, ItemState::Failed), (Kind::Failure, ItemState::Sent)]
+        [(OutboxKind::Release, ItemState::Failed), (OutboxKind::Failure, ItemState::Sent)]
     );
     for wanted in [
         "MAIL FROM:<>",
@@ -212,8 +212,10 @@ async fn own_contents_small_and_large_are_sent_and_then_forgotten() {
     let mail = mail("M1", &["a@home.example"]);
     let large = Bytes::from(format!("Subject: stripped\r\n\r\n{}", "line of text\r\n".repeat(5000)));
     let mut keeping = Keeping { held: Vec::new(), ..all_held(&mail) };
-    keeping.outbox =
-        vec![notice(), item(Kind::Stripped, "<agent@town.example>", "<a@home.example>", OutboxContent::Own(large))];
+    keeping.outbox = vec![
+        notice(),
+        item(OutboxKind::Stripped, "<agent@town.example>", "<a@home.example>", OutboxContent::Own(large)),
+    ];
     let prepared = store.prepare(&keeping).await.unwrap();
     assert_eq!(files(folder.path()), 1, "the notice stands in its row");
     let (heard, _) = deliver(&store, Hop::default(), noon()).await;

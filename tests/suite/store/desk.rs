@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! States and their transitions, private mail, expiry, sealed contents.
 
-use octroi::store::{Cause, Change, Filter, ItemState, RecipientOutcome, State, StoreError, Work};
+use octroi::store::{Cause, Change, CopyState, Filter, ItemState, RecipientOutcome, StoreError, Work};
 
 use super::*;
 
@@ -33,13 +33,13 @@ async fn release_is_idempotent_and_sends_one_copy_with_its_own_bytes() {
     assert!(matches!(store.reject("M1-2", &reviewer(), noon()).await, Err(StoreError::WrongState { .. })));
     let due = store.outbox_take(noon(), 10).await.unwrap();
     assert_eq!(due.len(), 1);
-    assert_eq!((due[0].kind, due[0].reverse_path.as_str()), (Kind::Release, "<agent@town.example>"));
+    assert_eq!((due[0].kind, due[0].reverse_path.as_str()), (OutboxKind::Release, "<agent@town.example>"));
     assert_eq!(due[0].recipients, [(1, "<b@home.example>".to_owned())]);
     let Work::Content(content) = store.outbox_work(&due[0]).await.unwrap() else { panic!("no content") };
     assert_eq!(content, mail("M1", &[]).content.0);
     assert!(store.outbox_take(noon(), 10).await.unwrap().is_empty(), "taken once");
-    let states: Vec<State> = store.list(&Filter::default()).await.unwrap().iter().map(|row| row.state).collect();
-    assert_eq!(states, [State::Released, State::Held]);
+    let states: Vec<CopyState> = store.list(&Filter::default()).await.unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states, [CopyState::Released, CopyState::Held]);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_rejection_is_reported_but_never_to_the_null_path_nor_against_notify()
     assert_eq!(due[0].recipients[0].1, "<agent@town.example>");
     let Work::Report { report, .. } = store.outbox_work(&due[0]).await.unwrap() else { panic!("no report") };
     assert_eq!((report.cause, report.reverse_path.as_str()), (Cause::Rejected, "<agent@town.example> ENVID=e1"));
-    assert_eq!(store.list(&Filter { state: Some(State::Rejected), ..Filter::default() }).await.unwrap().len(), 3);
+    assert_eq!(store.list(&Filter { state: Some(CopyState::Rejected), ..Filter::default() }).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_expires_is_reported_once_and_its_key_is_destroyed_when_nobody_need
     assert_eq!(store.sweep(late + SignedDuration::from_mins(61)).await.unwrap().blobs_deleted, 1);
     assert_eq!(files(folder.path()), 0);
     assert_eq!(store.figures().await.unwrap().bytes, 0);
-    assert_eq!(store.list(&Filter { state: Some(State::Expired), ..Filter::default() }).await.unwrap().len(), 2);
+    assert_eq!(store.list(&Filter { state: Some(CopyState::Expired), ..Filter::default() }).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

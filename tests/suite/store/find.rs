@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The journal and `find`.
 
-use octroi::store::{Entry, State};
+use octroi::store::{CopyState, Entry};
 
 use super::*;
 
@@ -80,8 +80,8 @@ async fn find_tells_the_state_of_today_also_without_a_journal_row() {
     let mut rows = store.find("QM1").await.unwrap();
     rows.sort_by(|a, b| a.recipient.cmp(&b.recipient));
     assert_eq!(rows.len(), 2);
-    assert_eq!((rows[0].state, rows[0].outbox.as_deref()), (Some(State::Released), Some("release ready")));
-    assert_eq!((rows[1].state, rows[1].outbox.as_deref()), (Some(State::Held), None));
+    assert_eq!((rows[0].state, rows[0].outbox.as_deref()), (Some(CopyState::Released), Some("release ready")));
+    assert_eq!((rows[1].state, rows[1].outbox.as_deref()), (Some(CopyState::Held), None));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Prepare, confirm, withdraw, keep; the retry key; crashes.
 
-use octroi::store::{Filter, State, StoreError};
+use octroi::store::{CopyState, Filter, StoreError};
 
 use super::*;
 
@@ -126,10 +126,10 @@ async fn another_nodes_pending_rows_are_left_alone() {
     let (folder, store) = house().await;
     let first = mail("M1", &["a@home.example"]);
     let prepared = store.prepare(&all_held(&first)).await.unwrap();
-    let neighbour = Settings { node: "gate-2".into(), ..settings(folder.path()) };
+    let neighbour = StoreSettings { node: "gate-2".into(), ..settings(folder.path()) };
     let neighbour = Store::open(neighbour, noon()).await.unwrap();
     store.confirm(prepared).await.unwrap();
-    assert_eq!(neighbour.list(&Filter::default()).await.unwrap()[0].state, State::Held);
+    assert_eq!(neighbour.list(&Filter::default()).await.unwrap()[0].state, CopyState::Held);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,7 +169,7 @@ async fn one_failing_job_takes_no_other_with_it() {
 #[tokio::test]
 async fn holds_are_refused_near_the_quota_and_the_warning_comes_before() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(Settings { quota: Some(2000), ..settings(folder.path()) }, noon()).await.unwrap();
+    let store = Store::open(StoreSettings { quota: Some(2000), ..settings(folder.path()) }, noon()).await.unwrap();
     let mut warned = false;
     for n in 0.. {
         let mail = mail(&format!("M{n}"), &["a@home.example"]);

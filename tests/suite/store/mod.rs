@@ -14,7 +14,8 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use octroi::mail::{Client, Content, Envelope, ForwardPath, Mail, MailId, Parameters, Recipient, ReversePath};
 use octroi::store::{
-    Actor, HeldCopy, Keeping, Kind, OutboxContent, OutboxItem, Retention, Settings, Store, StoreError, retry_digest,
+    Actor, HeldCopy, Keeping, OutboxContent, OutboxItem, OutboxKind, Retention, Store, StoreError, StoreSettings,
+    retry_digest,
 };
 use tempfile::TempDir;
 
@@ -27,8 +28,8 @@ pub fn days(n: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * n)
 }
 
-pub fn settings(folder: &Path) -> Settings {
-    Settings {
+pub fn settings(folder: &Path) -> StoreSettings {
+    StoreSettings {
         database: folder.join("octroi.db"),
         blobs: folder.join("blobs"),
         key_file: folder.join("key"),
@@ -106,13 +107,13 @@ pub fn all_held(mail: &Mail) -> Keeping<'_> {
     }
 }
 
-pub fn item(kind: Kind, from: &str, to: &str, content: OutboxContent) -> OutboxItem {
+pub fn item(kind: OutboxKind, from: &str, to: &str, content: OutboxContent) -> OutboxItem {
     OutboxItem { kind, reverse_path: from.into(), recipients: vec![to.into()], content, not_before: noon() }
 }
 
 pub fn notice() -> OutboxItem {
     item(
-        Kind::Notice,
+        OutboxKind::Notice,
         "<>",
         "<agent@town.example>",
         OutboxContent::Own(Bytes::from_static(b"Subject: notice\r\n\r\nx\r\n")),

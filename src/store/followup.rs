@@ -11,7 +11,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::rows::insert_blob;
 use super::settle::NewItem;
-use super::{OutboxContent, OutboxItem, State, Store, StoreError, earlier, instant, micros};
+use super::{CopyState, OutboxContent, OutboxItem, Store, StoreError, earlier, instant, micros};
 
 /// Decision D16: at most one notice an hour for each sender and event; what comes meanwhile waits for the next.
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -20,47 +20,48 @@ const AT_ONCE: i64 = 1000;
 
 /// What became, or will soon become, of a held copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Event {
+pub enum FollowupEvent {
     Expiring,
     Released,
     Rejected,
     Expired,
 }
 
-impl Event {
-    pub const ALL: [Event; 4] = [Event::Expiring, Event::Released, Event::Rejected, Event::Expired];
+impl FollowupEvent {
+    pub const ALL: [FollowupEvent; 4] =
+        [FollowupEvent::Expiring, FollowupEvent::Released, FollowupEvent::Rejected, FollowupEvent::Expired];
 
     /// The word in the store, which is the name of the text in `policies/notices`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Event::Expiring => "expiring",
-            Event::Released => "released",
-            Event::Rejected => "rejected",
-            Event::Expired => "expired",
+            FollowupEvent::Expiring => "expiring",
+            FollowupEvent::Released => "released",
+            FollowupEvent::Rejected => "rejected",
+            FollowupEvent::Expired => "expired",
         }
     }
 
-    fn parse(text: &str) -> Option<Event> {
-        Event::ALL.into_iter().find(|event| event.as_str() == text)
+    fn parse(text: &str) -> Option<FollowupEvent> {
+        FollowupEvent::ALL.into_iter().find(|event| event.as_str() == text)
     }
 
     /// What there is to tell of a copy that has come to this state.
-    pub(super) fn of(state: State) -> Option<Event> {
+    pub(super) fn of(state: CopyState) -> Option<FollowupEvent> {
         match state {
-            State::Pending | State::Held => None,
-            State::Released => Some(Event::Released),
-            State::Rejected => Some(Event::Rejected),
-            State::Expired => Some(Event::Expired),
+            CopyState::Pending | CopyState::Held => None,
+            CopyState::Released => Some(FollowupEvent::Released),
+            CopyState::Rejected => Some(FollowupEvent::Rejected),
+            CopyState::Expired => Some(FollowupEvent::Expired),
         }
     }
 }
 
 /// One copy of which its sender is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untold {
+pub struct PendingFollowup {
     pub copy: String,
     pub mail: String,
-    pub event: Event,
+    pub event: FollowupEvent,
     /// Who is told.
     pub to: String,
     /// The language the sender wrote in, where it is known; never of private mail.
@@ -74,7 +75,7 @@ pub struct Untold {
 
 impl Store {
     /// What may be told now, oldest mail first.
-    pub async fn untold(&self, now: Timestamp) -> Result<Vec<Untold>, StoreError> {
+    pub async fn pending_followups(&self, now: Timestamp) -> Result<Vec<PendingFollowup>, StoreError> {
         let rows = sqlx::query(
             "SELECT held.id, held.mail, held.recipient, held.untold, mail.tell, mail.language, mail.private, \
              mail.received, mail.message_id FROM held JOIN mail ON mail.id = held.mail \
@@ -86,12 +87,17 @@ impl Store {
         .bind(AT_ONCE)
         .fetch_all(&self.inner.readers)
         .await?;
-        rows.iter().map(untold).collect()
+        rows.iter().map(pending).collect()
     }
 
     /// Queues one notice for these copies and marks them as told. Where one of them has meanwhile come to another end,
     /// nothing is done: the next round tells that.
-    pub async fn tell(&self, copies: &[Untold], notice: OutboxItem, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn keep_followup(
+        &self,
+        copies: &[PendingFollowup],
+        notice: OutboxItem,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let (Some(first), OutboxContent::Own(content)) = (copies.first().cloned(), notice.content) else {
             return Ok(false);
         };
@@ -115,7 +121,7 @@ impl Store {
                     id: &format!("{}-{}-told", first.copy, first.event.as_str()),
                     mail: &first.mail,
                     copy: None,
-                    kind: super::Kind::Notice,
+                    kind: super::OutboxKind::Notice,
                     reverse_path: &reverse_path,
                     origin: "<>",
                     recipients: &to,
@@ -142,8 +148,8 @@ impl Store {
     }
 
     /// Marks copies as told of which nobody is to be told after all.
-    pub async fn tell_nobody(&self, copies: &[Untold]) -> Result<(), StoreError> {
-        let copies: Vec<(String, Event)> = copies.iter().map(|copy| (copy.copy.clone(), copy.event)).collect();
+    pub async fn drop_followups(&self, copies: &[PendingFollowup]) -> Result<(), StoreError> {
+        let copies: Vec<(String, FollowupEvent)> = copies.iter().map(|copy| (copy.copy.clone(), copy.event)).collect();
         self.inner
             .writer
             .run(move |c| {
@@ -158,12 +164,12 @@ impl Store {
     }
 }
 
-async fn forget(c: &mut SqliteConnection, id: &str, event: Event) -> Result<u64, StoreError> {
+async fn forget(c: &mut SqliteConnection, id: &str, event: FollowupEvent) -> Result<u64, StoreError> {
     let forgotten = sqlx::query("UPDATE held SET untold = NULL WHERE id = $1 AND untold = $2");
     Ok(forgotten.bind(id).bind(event.as_str()).execute(c).await?.rows_affected())
 }
 
-async fn remember(c: &mut SqliteConnection, told: &Untold, now: Timestamp) -> Result<(), StoreError> {
+async fn remember(c: &mut SqliteConnection, told: &PendingFollowup, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO told (tell, event, at) VALUES ($1, $2, $3) ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at",
     )
@@ -177,12 +183,12 @@ async fn remember(c: &mut SqliteConnection, told: &Untold, now: Timestamp) -> Re
     Ok(())
 }
 
-fn untold(row: &SqliteRow) -> Result<Untold, StoreError> {
+fn pending(row: &SqliteRow) -> Result<PendingFollowup, StoreError> {
     let event: String = row.try_get("untold")?;
-    Ok(Untold {
+    Ok(PendingFollowup {
         copy: row.try_get("id")?,
         mail: row.try_get("mail")?,
-        event: Event::parse(&event)
+        event: FollowupEvent::parse(&event)
             .ok_or(StoreError::Damaged { what: format!("a held copy is to be told as {event}") })?,
         to: row.try_get("tell")?,
         language: row.try_get("language")?,

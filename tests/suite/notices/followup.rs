@@ -20,7 +20,7 @@ fn days(n: i64) -> SignedDuration {
 
 /// Subject and text of each mail to a person that is not the failure report.
 async fn told(town: &Town, now: Timestamp) -> Vec<(String, String, String)> {
-    town.pipeline().tell_later(now).await.unwrap();
+    town.pipeline().send_followups(now).await.unwrap();
     let due = town.due(now).await;
     due.into_iter()
         .filter(|(_, content)| content.contains("Auto-Submitted: auto-replied\r\nX-Auto-Response-Suppress"))
@@ -110,7 +110,7 @@ async fn of_private_mail_a_decision_tells_date_and_count() {
     let now = Timestamp::now() + days(1);
     let held = town.held().await;
     town.pipeline().store.reject(&held[0].id, &reviewer(), now).await.unwrap();
-    town.pipeline().tell_later(now).await.unwrap();
+    town.pipeline().send_followups(now).await.unwrap();
     let due = town.due(now).await;
     let notice = due.iter().find(|(_, content)| content.contains("X-Auto-Response-Suppress")).unwrap();
     let message = read(&notice.1);

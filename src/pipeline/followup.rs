@@ -11,39 +11,39 @@ use super::notice::item;
 use crate::deliver::notice::{self, Heading};
 use crate::mail::Mailbox;
 use crate::policy::notices::Facts;
-use crate::store::{Event, OutboxItem, StoreError, Untold};
+use crate::store::{FollowupEvent, OutboxItem, PendingFollowup, StoreError};
 
 impl Pipeline {
     /// Tells what there is to tell now; gives how many notices that were. What cannot be told is an error in the log.
     ///
     /// # Errors
     /// The store does not answer: the next call tells it.
-    pub async fn tell_later(&self, now: Timestamp) -> Result<usize, StoreError> {
-        let mut together: BTreeMap<(String, Event, bool), Vec<Untold>> = BTreeMap::new();
-        for untold in self.store.untold(now).await? {
+    pub async fn send_followups(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let mut together: BTreeMap<(String, FollowupEvent, bool), Vec<PendingFollowup>> = BTreeMap::new();
+        for pending in self.store.pending_followups(now).await? {
             // Private mail is told of by itself, in other words (decision D20).
-            together.entry((untold.to.clone(), untold.event, untold.private)).or_default().push(untold);
+            together.entry((pending.to.clone(), pending.event, pending.private)).or_default().push(pending);
         }
         let (mut told, mut this_hour) = (0, HashSet::new());
         for ((to, event, _), copies) in together {
             if this_hour.contains(&(to.clone(), event)) {
                 continue;
             }
-            match self.later(&copies, now) {
+            match self.followup(&copies, now) {
                 Some(notice) => {
-                    if self.store.tell(&copies, notice, now).await? {
+                    if self.store.keep_followup(&copies, notice, now).await? {
                         told += 1;
                         this_hour.insert((to, event));
                     }
                 }
-                None => self.store.tell_nobody(&copies).await?,
+                None => self.store.drop_followups(&copies).await?,
             }
         }
         Ok(told)
     }
 
     /// The notice about copies of one sender to which the same happened.
-    fn later(&self, copies: &[Untold], now: Timestamp) -> Option<OutboxItem> {
+    fn followup(&self, copies: &[PendingFollowup], now: Timestamp) -> Option<OutboxItem> {
         let first = copies.first()?;
         let name = first.event.as_str();
         let ruleset = self.inspector.ruleset.load();
@@ -61,7 +61,7 @@ impl Pipeline {
             true => notice::counted(chosen.language, copies.len()),
             false => notice::named(&distinct(copies.iter().map(|copy| copy.recipient.clone()))),
         };
-        let date = |copy: &Untold| notice::date_in(chosen.language, copy.received, &self.notices.zone);
+        let date = |copy: &PendingFollowup| notice::date_in(chosen.language, copy.received, &self.notices.zone);
         let filled = chosen.fill(&Facts {
             recipients: Some(&recipients),
             date: &notice::named(&distinct(copies.iter().map(date))),

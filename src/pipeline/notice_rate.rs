@@ -16,55 +16,55 @@ type Key = [u8; 32];
 
 /// The notices of the last hour.
 #[derive(Debug, Default)]
-pub(super) struct Recent {
+pub(super) struct NoticeRate {
     last: Mutex<HashMap<Key, Timestamp>>,
 }
 
 /// Leave to send one notice. Dropped unspent, it is given back: the notice was not kept, and the next attempt may.
 #[derive(Debug)]
-#[must_use = "a turn must be spent once the notice is kept"]
-pub(super) struct Turn {
-    recent: Arc<Recent>,
+#[must_use = "a permit must be spent once the notice is kept"]
+pub(super) struct NoticePermit {
+    rate: Arc<NoticeRate>,
     key: Key,
     at: Timestamp,
     spent: bool,
 }
 
-impl Recent {
-    /// Takes the turn of this sender and rule; `None` where it was taken within the hour.
-    pub fn take(self: &Arc<Recent>, sender: &str, rule: &str, at: Timestamp) -> Option<Turn> {
+impl NoticeRate {
+    /// Takes the permit of this sender and rule; `None` where it was taken within the hour.
+    pub fn take(self: &Arc<NoticeRate>, sender: &str, rule: &str, at: Timestamp) -> Option<NoticePermit> {
         let key = *blake3::hash(format!("{sender}\0{rule}").as_bytes()).as_bytes();
         // A poisoned lock only means that a thread died between two whole entries.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent = |before: &Timestamp| at.duration_since(*before) < HOUR;
-        if last.get(&key).is_some_and(recent) {
+        let rate = |before: &Timestamp| at.duration_since(*before) < HOUR;
+        if last.get(&key).is_some_and(rate) {
             return None;
         }
         if last.len() >= MOST {
-            last.retain(|_, before| recent(before));
+            last.retain(|_, before| rate(before));
             if last.len() >= MOST {
                 tracing::warn!(most = MOST, "no notice: too many senders were told within the hour");
                 return None;
             }
         }
         last.insert(key, at);
-        Some(Turn { recent: self.clone(), key, at, spent: false })
+        Some(NoticePermit { rate: self.clone(), key, at, spent: false })
     }
 }
 
-impl Turn {
+impl NoticePermit {
     /// The notice, the last outbox item of this keeping, is kept; not where it was kept by an earlier attempt (D11).
     pub fn spend(mut self, kept: &Kept) {
         self.spent = kept.outbox.last().is_some_and(|item| !item.repeat);
     }
 }
 
-impl Drop for Turn {
+impl Drop for NoticePermit {
     fn drop(&mut self) {
         if self.spent {
             return;
         }
-        let mut last = self.recent.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.rate.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.get(&self.key) == Some(&self.at) {
             last.remove(&self.key);
         }
@@ -88,33 +88,33 @@ mod tests {
 
     #[test]
     fn one_turn_an_hour_for_each_sender_and_rule() {
-        let recent = Arc::new(Recent::default());
-        recent.take("a@x.example", "r", at(0)).unwrap().spend(&kept(false));
-        assert!(recent.take("a@x.example", "r", at(59)).is_none());
-        assert!(recent.take("b@x.example", "r", at(59)).is_some());
-        assert!(recent.take("a@x.example", "q", at(59)).is_some());
-        assert!(recent.take("a@x.example", "r", at(60)).is_some());
+        let rate = Arc::new(NoticeRate::default());
+        rate.take("a@x.example", "r", at(0)).unwrap().spend(&kept(false));
+        assert!(rate.take("a@x.example", "r", at(59)).is_none());
+        assert!(rate.take("b@x.example", "r", at(59)).is_some());
+        assert!(rate.take("a@x.example", "q", at(59)).is_some());
+        assert!(rate.take("a@x.example", "r", at(60)).is_some());
     }
 
     #[test]
     fn an_unspent_turn_is_given_back() {
-        let recent = Arc::new(Recent::default());
-        let turn = recent.take("a@x.example", "r", at(0));
-        assert!(recent.take("a@x.example", "r", at(0)).is_none(), "two at once have one turn");
-        drop(turn);
-        let turn = recent.take("a@x.example", "r", at(1)).unwrap();
-        turn.spend(&kept(true));
-        assert!(recent.take("a@x.example", "r", at(2)).is_some(), "a repeat has its notice already");
+        let rate = Arc::new(NoticeRate::default());
+        let permit = rate.take("a@x.example", "r", at(0));
+        assert!(rate.take("a@x.example", "r", at(0)).is_none(), "two at once have one permit");
+        drop(permit);
+        let permit = rate.take("a@x.example", "r", at(1)).unwrap();
+        permit.spend(&kept(true));
+        assert!(rate.take("a@x.example", "r", at(2)).is_some(), "a repeat has its notice already");
     }
 
     #[test]
     fn memory_is_bounded_and_comes_back_after_the_hour() {
-        let recent = Arc::new(Recent::default());
+        let rate = Arc::new(NoticeRate::default());
         for n in 0..MOST {
-            recent.take(&n.to_string(), "r", at(0)).unwrap().spend(&kept(false));
+            rate.take(&n.to_string(), "r", at(0)).unwrap().spend(&kept(false));
         }
-        assert!(recent.take("one more", "r", at(59)).is_none());
-        assert!(recent.take("one more", "r", at(60)).is_some());
-        assert!(recent.last.lock().unwrap().len() <= 1);
+        assert!(rate.take("one more", "r", at(59)).is_none());
+        assert!(rate.take("one more", "r", at(60)).is_some());
+        assert!(rate.last.lock().unwrap().len() <= 1);
     }
 }
