@@ -31,7 +31,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Loaded, Mode, Settings};
+use crate::config::{Loaded, PolicyMode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
 use crate::deliver::outbox::{Outbox, ReleaseRoute, RouteTls};
@@ -110,7 +110,7 @@ pub fn inspector(settings: &Settings, policies: &Path) -> Result<Inspector, Star
         ruleset: ArcSwap::from_pointee(ruleset),
         mx,
         workers: Arc::new(Workers::new(workers)),
-        budget: mime::Budget::default(),
+        budget: mime::ParseBudget::default(),
         timeout: settings.limits.inspection,
         memory: MemoryBudget::new(settings.limits.reading),
     })
@@ -173,8 +173,8 @@ fn static_hosts(path: &Path) -> Result<HashMap<String, Vec<String>>, StartError>
 
 fn mode(settings: &Settings, now: Timestamp) -> policy::Mode {
     match (settings.policies.mode_at(now), settings.policies.until) {
-        (Mode::Enforce, _) => policy::Mode::Enforce,
-        (Mode::Observe, until) => {
+        (PolicyMode::Enforce, _) => policy::Mode::Enforce,
+        (PolicyMode::Observe, until) => {
             let end =
                 until.and_then(|day| day.tomorrow().ok()).and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
             policy::Mode::Observe { until: end.map(|zoned| zoned.timestamp()) }
@@ -185,7 +185,7 @@ fn mode(settings: &Settings, now: Timestamp) -> policy::Mode {
 /// A gateway that is up. Dropping it stops nothing: call [`Gateway::stop`].
 pub struct Gateway {
     pub pipeline: Arc<Pipeline>,
-    /// Where the SMTP door really listens.
+    /// Where the SMTP listener really listens.
     pub addresses: Vec<std::net::SocketAddr>,
     /// Where the health pages and the metrics really are.
     pub pages: Vec<std::net::SocketAddr>,
@@ -195,7 +195,7 @@ pub struct Gateway {
     milter: Arc<milter::Listener>,
     memory: Arc<ContentBudget>,
     stop: CancellationToken,
-    /// Stops what must outlive the door: outbox, sweeps.
+    /// Stops what must outlive the listener: outbox, sweeps.
     stop_later: CancellationToken,
     tasks: TaskTracker,
 }
@@ -291,7 +291,7 @@ impl Gateway {
         let outbox = Outbox::new(store.clone(), self.route()?, Arc::new(Timestamp::now));
         self.tasks.spawn(outbox.run(self.stop_later.clone()));
 
-        // The milter door hands mail back: without an SMTP door nothing waits for the next hop.
+        // The milter listener hands mail back: without an SMTP listener nothing waits for the next hop.
         let has_smtp = !self.addresses.is_empty();
         let away = Arc::new(AtomicBool::new(has_smtp && hop.capabilities().is_none()));
         let shut = Arc::new(AtomicBool::new(false));

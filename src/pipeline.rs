@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The one path of every mail, through either door: read, gather, inspect, judge, act, record.
+//! The one path of every mail, through either listener: read, gather, inspect, judge, act, record.
 //!
 //! What must not live here: sockets and protocols (`listen`, `deliver`), SQL (`store`), or any opinion (`policy`).
 //!
@@ -33,7 +33,7 @@ use tokio_util::task::TaskTracker;
 use crate::deliver::Onward;
 use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
-use crate::detect::recipient::Recipient;
+use crate::detect::recipient::ClassifiedRecipient;
 use crate::detect::{Detectors, Finding, text};
 use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, Tls, reply};
 use crate::mime::{self, Message, Stop};
@@ -54,7 +54,7 @@ pub struct Inspector {
     pub ruleset: ArcSwap<Ruleset>,
     pub mx: MxResolver,
     pub workers: Arc<Workers>,
-    pub budget: mime::Budget,
+    pub budget: mime::ParseBudget,
     /// From the final dot to the verdict (decision D4).
     pub timeout: Duration,
     /// Memory for reading, shared by all messages.
@@ -103,7 +103,7 @@ impl PipelineError {
 pub struct Judged {
     pub message: Message,
     pub sender: Sender,
-    pub recipients: Vec<Recipient>,
+    pub recipients: Vec<ClassifiedRecipient>,
     pub opened: Vec<Opened>,
     pub findings: Vec<Finding>,
     pub verdicts: Verdicts,
@@ -225,7 +225,7 @@ impl Pipeline {
     /// Each recipient as limits see it: the class is that of the rules.
     fn addressed(&self, judged: &Judged, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
         let ruleset = self.inspector.ruleset.load();
-        let addressed = |recipient: &Recipient| {
+        let addressed = |recipient: &ClassifiedRecipient| {
             let class = class_judged(recipient, &judged.findings);
             Addressed::new(class, recipient.mailbox.as_ref(), by_list, &ruleset.policy, instant)
         };

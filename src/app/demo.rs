@@ -111,7 +111,7 @@ impl Demo {
         self.folder.path().join("next-hop")
     }
 
-    /// Sends one mail through the door and waits until the gateway has said what became of each copy.
+    /// Sends one mail through the listener and waits until the gateway has said what became of each copy.
     ///
     /// # Errors
     /// The gateway does not answer, or keeps silent in its log.
@@ -158,7 +158,7 @@ impl Demo {
     }
 }
 
-/// The settings with both doors on whatever port is free, which a file cannot say.
+/// The settings with both listeners on whatever port is free, which a file cannot say.
 fn loaded(name: &Path, upstream: SocketAddr, owner: u32) -> Result<config::Loaded, DemoError> {
     let [door, pages] = [10025, 8025].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let text = settings(door, upstream, pages, owner);

@@ -21,14 +21,14 @@ use crate::policy::{class_judged, class_word};
 const LARGEST: u64 = 512 << 20;
 
 /// One message with a name for it.
-pub struct Source {
+pub struct ScanInput {
     pub name: String,
     pub content: Vec<u8>,
 }
 
 /// The contract's object, one a message.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct ScanReport {
     pub source: String,
     pub envelope: ReportEnvelope,
     pub disposition: Disposition,
@@ -69,7 +69,7 @@ pub struct ReportPart {
 }
 
 /// Every message in the named files; `-` is standard input. Errors name the input and leave the others alone.
-pub fn sources(files: &[PathBuf]) -> impl Iterator<Item = Result<Source, (String, io::Error)>> + '_ {
+pub fn sources(files: &[PathBuf]) -> impl Iterator<Item = Result<ScanInput, (String, io::Error)>> + '_ {
     files.iter().flat_map(|file| {
         let name = file.display().to_string();
         match open(file) {
@@ -79,7 +79,7 @@ pub fn sources(files: &[PathBuf]) -> impl Iterator<Item = Result<Source, (String
     })
 }
 
-fn open(file: &Path) -> io::Result<Vec<Source>> {
+fn open(file: &Path) -> io::Result<Vec<ScanInput>> {
     if file == Path::new("-") {
         let mut content = Vec::new();
         io::stdin().lock().take(LARGEST).read_to_end(&mut content)?;
@@ -96,7 +96,7 @@ fn open(file: &Path) -> io::Result<Vec<Source>> {
 }
 
 /// A folder of messages, or a Maildir (whose `cur` and `new` hold the messages). Other files are passed over.
-fn folder(at: &Path) -> io::Result<Vec<Source>> {
+fn folder(at: &Path) -> io::Result<Vec<ScanInput>> {
     let maildir = at.join("cur").is_dir();
     let places = if maildir { vec![at.join("cur"), at.join("new")] } else { vec![at.to_owned()] };
     let mut found = Vec::new();
@@ -115,15 +115,15 @@ fn folder(at: &Path) -> io::Result<Vec<Source>> {
 }
 
 /// An mbox is split at its `From ` lines (RFC 4155); anything else is one message.
-fn messages(name: &str, content: Vec<u8>) -> Vec<Source> {
+fn messages(name: &str, content: Vec<u8>) -> Vec<ScanInput> {
     if !content.starts_with(b"From ") {
-        return vec![Source { name: name.to_owned(), content }];
+        return vec![ScanInput { name: name.to_owned(), content }];
     }
-    let mut sources: Vec<Source> = Vec::new();
+    let mut sources: Vec<ScanInput> = Vec::new();
     for line in content.split_inclusive(|b| *b == b'\n') {
         if line.starts_with(b"From ") {
             let name = format!("{name}#{}", sources.len() + 1);
-            sources.push(Source { name, content: Vec::new() });
+            sources.push(ScanInput { name, content: Vec::new() });
         } else if let Some(source) = sources.last_mut() {
             let quoted = line.starts_with(b">From ");
             source.content.extend_from_slice(if quoted { &line[1..] } else { line });
@@ -135,7 +135,7 @@ fn messages(name: &str, content: Vec<u8>) -> Vec<Source> {
 /// The envelope given, or what the message says of itself.
 pub fn envelope(content: &[u8], from: Option<&str>, to: &[String]) -> Result<Envelope, String> {
     // As much of a header as is read when the mail is judged.
-    let most = crate::mime::Budget::default().header;
+    let most = crate::mime::ParseBudget::default().header;
     let headers = MessageParser::default().parse_headers(&content[..content.len().min(most)]);
     let reverse_path = match from {
         Some(from) => ReversePath::parse(from.trim_matches(['<', '>'])).map_err(|e| format!("--from {from}: {e}"))?,
@@ -190,7 +190,12 @@ fn addresses(group: &Address<'_>) -> Vec<String> {
 
 impl Inspector {
     /// Judges one message as if it were sent now.
-    pub async fn scan(&self, source: &Source, envelope: &Envelope, now: Timestamp) -> Result<Report, PipelineError> {
+    pub async fn scan(
+        &self,
+        source: &ScanInput,
+        envelope: &Envelope,
+        now: Timestamp,
+    ) -> Result<ScanReport, PipelineError> {
         let began = Instant::now();
         let judged = self.examine(envelope, &Client::default(), &source.content, now).await?;
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -198,7 +203,7 @@ impl Inspector {
     }
 }
 
-fn report(name: &str, envelope: &Envelope, judged: Judged, elapsed_us: u64) -> Report {
+fn report(name: &str, envelope: &Envelope, judged: Judged, elapsed_us: u64) -> ScanReport {
     let mut notices: Vec<String> = Vec::new();
     let mut recipients = Vec::new();
     let copies = envelope.recipients.iter().zip(&judged.recipients).zip(&judged.verdicts.0);
@@ -215,7 +220,7 @@ fn report(name: &str, envelope: &Envelope, judged: Judged, elapsed_us: u64) -> R
             reasons: because.map(|b| b.iter().map(|r| r.text.clone()).collect()).unwrap_or_default(),
         });
     }
-    Report {
+    ScanReport {
         source: name.to_owned(),
         envelope: ReportEnvelope {
             from: envelope.reverse_path.to_string(),
@@ -270,7 +275,7 @@ fn inside(path: &str, extract: &Extract, all: &mut Vec<ReportPart>) {
 }
 
 /// Whether something would not arrive as it is.
-pub fn is_held_back(report: &Report) -> bool {
+pub fn is_held_back(report: &ScanReport) -> bool {
     report.recipients.iter().any(|r| r.disposition > Disposition::Notify)
 }
 

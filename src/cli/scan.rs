@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::print;
 use crate::app;
-use crate::app::scan::Report;
+use crate::app::scan::ScanReport;
 
 /// Judges messages and sends nothing: one verdict for each
 ///
@@ -90,7 +90,7 @@ fn scan(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
 }
 
 /// For people: the verdict on each copy with its reason, then what was found and where.
-fn show(report: &Report) -> io::Result<()> {
+fn show(report: &ScanReport) -> io::Result<()> {
     print::line(format_args!("{}: {}", report.source, report.disposition.as_str()))?;
     for recipient in &report.recipients {
         let address = print::harmless(&recipient.address);

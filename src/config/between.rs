@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::build::Reader;
-use super::{Mode, Policies, Settings};
+use super::{Policies, PolicyMode, Settings};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::listen::settings::{Auth, InwardTlsMode, MilterAddress, MilterSettings, SmtpSettings};
 
@@ -169,17 +169,17 @@ impl Reader {
     /// Decision D24.
     fn check_observe(&mut self, policies: &Policies) {
         match (policies.mode, policies.until) {
-            (Mode::Observe, None) if !self.is_set("policies.until") => self.report(
+            (PolicyMode::Observe, None) if !self.is_set("policies.until") => self.report(
                 "policies.mode",
                 "observing needs a last day, so that nobody forgets it",
                 "write until = \"2027-03-31\" beside it",
             ),
-            (Mode::Observe, Some(until)) => self.warn(
+            (PolicyMode::Observe, Some(until)) => self.warn(
                 "policies.mode",
                 format!("nothing is held until the end of {until} (UTC): mail is only watched"),
                 "mode = \"enforce\" when you have seen enough",
             ),
-            (Mode::Enforce, Some(_)) => {
+            (PolicyMode::Enforce, Some(_)) => {
                 self.report(
                     "policies.until",
                     "only observing has a last day",
@@ -201,7 +201,7 @@ fn is_near(hop: &Hop) -> bool {
     }
 }
 
-/// The milter door's addresses that are not in the file system.
+/// The milter listener's addresses that are not in the file system.
 fn inet(milter: &MilterSettings) -> impl Iterator<Item = (&'static str, &SocketAddr)> {
     milter.listen.iter().filter_map(|place| match place {
         MilterAddress::Inet(address) => Some(("milter.listen", address)),

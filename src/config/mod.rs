@@ -78,7 +78,7 @@ pub struct Retention {
 
 /// Whether verdicts bind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum PolicyMode {
     Enforce,
     /// Everything is recorded, nothing is held (decision D24).
     Observe,
@@ -87,18 +87,18 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policies {
     pub path: PathBuf,
-    pub mode: Mode,
+    pub mode: PolicyMode,
     /// The last day of observing, UTC; set whenever the mode is observe.
     pub until: Option<jiff::civil::Date>,
 }
 
 impl Policies {
     /// The mode at an instant: observing ends by itself after its last day.
-    pub fn mode_at(&self, now: jiff::Timestamp) -> Mode {
+    pub fn mode_at(&self, now: jiff::Timestamp) -> PolicyMode {
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         match (self.mode, self.until) {
-            (Mode::Observe, Some(until)) if today <= until => Mode::Observe,
-            _ => Mode::Enforce,
+            (PolicyMode::Observe, Some(until)) if today <= until => PolicyMode::Observe,
+            _ => PolicyMode::Enforce,
         }
     }
 }

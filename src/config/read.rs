@@ -12,8 +12,9 @@ use ipnet::IpNet;
 use super::words::{listing, nearest};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::listen::log;
-use crate::listen::settings::{Auth, BareNewline, ClientKind, InwardTlsMode, MilterAddress};
+use crate::listen::settings::{Auth, ClientKind, InwardTlsMode, MilterAddress};
 use crate::mail::{Domain, Mailbox};
+use crate::smtp::data::BareNewline;
 
 /// A value that can be read from one text of the settings.
 pub trait Setting: Sized {
@@ -378,9 +379,9 @@ impl Setting for OutwardTlsMode {
     }
 }
 
-impl Setting for super::Mode {
-    fn read(text: &str) -> Result<super::Mode, String> {
-        choice(text, &[("enforce", super::Mode::Enforce), ("observe", super::Mode::Observe)])
+impl Setting for super::PolicyMode {
+    fn read(text: &str) -> Result<super::PolicyMode, String> {
+        choice(text, &[("enforce", super::PolicyMode::Enforce), ("observe", super::PolicyMode::Observe)])
     }
 }
 

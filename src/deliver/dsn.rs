@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use crate::mail::{Mail, Reply};
-use crate::store::{Cause, OutboxContent, OutboxItem, OutboxKind, Report, ReportedRecipient, Verbatim};
+use crate::store::{Cause, FailureReport, OutboxContent, OutboxItem, OutboxKind, ReportedRecipient, Verbatim};
 
 /// How much of the original's header is returned at most, in bytes.
 const HEADER: usize = 16 * 1024;
@@ -50,7 +50,7 @@ fn report(
             Verbatim::read(&verbatim).wants_failure().then_some(ReportedRecipient { verbatim, reply })
         })
         .collect();
-    let report = Report {
+    let report = FailureReport {
         cause,
         mail: mail.id.to_string(),
         reverse_path: mail.envelope.verbatim.clone(),
@@ -74,7 +74,7 @@ fn report(
 
 /// Composes the whole message, lines ended by CRLF. `original` is the failed message; only its header is read, and of
 /// private mail not even that.
-pub fn compose(report: &Report, original: &[u8], stamp: &Stamp<'_>) -> Vec<u8> {
+pub fn compose(report: &FailureReport, original: &[u8], stamp: &Stamp<'_>) -> Vec<u8> {
     let sender = Verbatim::read(&report.reverse_path);
     let boundary = boundary(report, stamp);
     let international = report.recipients.iter().any(|r| !r.verbatim.is_ascii()) || !sender.path.is_ascii();
@@ -133,7 +133,7 @@ pub fn compose(report: &Report, original: &[u8], stamp: &Stamp<'_>) -> Vec<u8> {
 }
 
 /// French first, then English.
-fn human_text(report: &Report) -> Vec<String> {
+fn human_text(report: &FailureReport) -> Vec<String> {
     let (french, english) = match report.cause {
         Cause::Refused => (
             "Votre message n'a pas été remis aux destinataires ci-dessous : les règles de\r\nvotre administration ne l'autorisent pas.",
@@ -175,7 +175,7 @@ fn human_text(report: &Report) -> Vec<String> {
 }
 
 /// RFC 3464 §2.2 and §2.3.
-fn status_fields(report: &Report, sender: &Verbatim<'_>, stamp: &Stamp<'_>) -> Vec<String> {
+fn status_fields(report: &FailureReport, sender: &Verbatim<'_>, stamp: &Stamp<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(envid) = sender.get("ENVID").filter(|id| !id.is_empty()) {
         lines.push(format!("Original-Envelope-Id: {}", one_line(&xtext(envid))));
@@ -255,7 +255,7 @@ fn header_of(message: &[u8]) -> Vec<u8> {
 }
 
 /// A boundary that follows from the facts and is found in no header by chance.
-fn boundary(report: &Report, stamp: &Stamp<'_>) -> String {
+fn boundary(report: &FailureReport, stamp: &Stamp<'_>) -> String {
     let hash = blake3::hash(format!("{}\0{}\0{}", report.mail, stamp.message_id, report.reverse_path).as_bytes());
     format!("=_octroi_{}", &hash.to_hex()[..32])
 }
@@ -269,8 +269,8 @@ pub fn rfc5322_date(at: Timestamp) -> String {
 mod tests {
     use super::*;
 
-    fn report(private: bool) -> Report {
-        Report {
+    fn report(private: bool) -> FailureReport {
+        FailureReport {
             cause: Cause::Rejected,
             mail: "M1".into(),
             reverse_path: "<agent@town.example> RET=FULL ENVID=QQ+2B7+0D+0AX".into(),
@@ -285,7 +285,7 @@ mod tests {
 
     const ORIGINAL: &[u8] = b"Subject: plan secret\r\nX-Long: a\r\n folded\r\n\r\nbody text\r\n";
 
-    fn text(report: &Report) -> String {
+    fn text(report: &FailureReport) -> String {
         let stamp = Stamp { host: "gate.town.example", date: Timestamp::UNIX_EPOCH, message_id: "1@gate.town.example" };
         String::from_utf8(compose(report, ORIGINAL, &stamp)).unwrap()
     }

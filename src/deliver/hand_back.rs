@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The milter door's way onward: the mail never left the MTA, which is told at the end what to do with it.
+//! The milter listener's way onward: the mail never left the MTA, which is told at the end what to do with it.
 
 use super::{NextHopError, Onward};
 use crate::mail::{Content, Mail, Reply, reply};

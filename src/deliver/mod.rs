@@ -24,7 +24,7 @@ pub mod relay;
 pub mod settings;
 pub mod stream;
 
-/// The one difference between the doors: how a judged mail goes on. The SMTP door sends it to the next hop, the milter
+/// The one difference between the listeners: how a judged mail goes on. The SMTP listener sends it to the next hop, the milter
 /// door hands it back to the MTA it came from.
 ///
 /// Called in the order `choose`, then `deliver`; or `abandon`.

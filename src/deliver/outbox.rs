@@ -172,7 +172,7 @@ impl Outbox {
                 Ok(content.into())
             }
             Work::Content(bytes) => Ok(bytes),
-            Work::Report { report, original } => {
+            Work::FailureReport { report, original } => {
                 let message_id = format!("{}@{}", item.id, self.route.host);
                 let stamp = dsn::Stamp { host: &self.route.host, date: item.created, message_id: &message_id };
                 Ok(dsn::compose(&report, &original, &stamp).into())

@@ -4,29 +4,29 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{Look, file_of, is_body};
+use crate::detect::inspection::{Inspection, file_of, is_body};
 
 /// Fewer distinct addresses are a conversation; shipped policy speaks of "10 or more" (`contract.md`).
 const FEWEST: usize = 10;
 /// Addresses of one text that are looked at: beyond it the exact number changes nothing.
 const MOST: usize = 200_000;
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let mut files: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
-    let envelope: HashSet<String> = look
+    let envelope: HashSet<String> = inspection
         .evidence
         .recipients
         .iter()
         .filter_map(|recipient| recipient.mailbox.as_ref())
         .map(|mailbox| mailbox.key())
         .collect();
-    for text in look.texts() {
+    for text in inspection.texts() {
         if memchr::memchr(b'@', text.normal.as_bytes()).is_none() {
             continue;
         }
         // In a text those who take part and one's own house are no list; in a file they are.
         let body = is_body(&text.place);
-        let known = |address: &str| body && (envelope.contains(address) || is_own(look, address));
+        let known = |address: &str| body && (envelope.contains(address) || is_own(inspection, address));
         files.entry(file_of(&text.place)).or_default().extend(addresses(&text.normal, known));
     }
     for (place, addresses) in files {
@@ -38,9 +38,10 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn is_own(look: &Look<'_>, address: &str) -> bool {
+fn is_own(inspection: &Inspection<'_>, address: &str) -> bool {
     let host = address.rsplit('@').next().unwrap_or("");
-    look.tables
+    inspection
+        .tables
         .own
         .iter()
         .any(|own| host.strip_suffix(own.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.')))

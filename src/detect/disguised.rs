@@ -3,11 +3,11 @@
 
 use crate::detect::document::{extension, family};
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::Look;
+use crate::detect::inspection::Inspection;
 use crate::mime::Body;
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    for (place, extract) in look.files() {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    for (place, extract) in inspection.files() {
         // The outermost file's name stands in its part, an inner one's in the extract.
         let name = place.rsplit('/').next().unwrap_or(&place);
         let name = if extract.name.is_empty() { name.trim_start_matches("attachment:") } else { extract.name.as_str() };
@@ -15,17 +15,17 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             findings.push(
                 Finding::new(FindingKind::Disguised, place.clone())
                     .value(value)
-                    .excerpt(crate::detect::look::excerpt(name)),
+                    .excerpt(crate::detect::inspection::excerpt(name)),
             );
         }
     }
-    let unopened = look
+    let unopened = inspection
         .evidence
         .message
         .parts
         .iter()
         .enumerate()
-        .filter(|(index, _)| !look.evidence.opened.iter().any(|opened| opened.part == *index));
+        .filter(|(index, _)| !inspection.evidence.opened.iter().any(|opened| opened.part == *index));
     for (_, part) in unopened.filter(|(_, part)| matches!(part.body, Body::Attachment(_))) {
         let name = part.name.as_deref().unwrap_or("");
         if let Some(value) = disguise(name, &part.extension) {

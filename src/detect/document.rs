@@ -2,19 +2,19 @@
 //! Attached documents, by family. What is part of the letter itself (logos, signatures, invitations) is none.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::Look;
+use crate::detect::inspection::Inspection;
 use crate::mime::{Body, Part};
 
 /// An image below this size in bytes is a logo or a tracking dot.
 const SMALLEST_IMAGE: usize = 8 * 1024;
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    for (index, part) in look.evidence.message.parts.iter().enumerate() {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    for (index, part) in inspection.evidence.message.parts.iter().enumerate() {
         let Body::Attachment(bytes) = &part.body else { continue };
         if part.depth > 0 || is_machinery(part) {
             continue;
         }
-        let opened = look.evidence.opened.iter().find(|opened| opened.part == index);
+        let opened = inspection.evidence.opened.iter().find(|opened| opened.part == index);
         let kind = opened
             .map(|opened| opened.extract.kind.as_str())
             .filter(|kind| !kind.is_empty())
@@ -23,7 +23,8 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         // A drawing is XML that is looked at; what a page draws with it stands in the page (a data: URI).
         let is_drawing = kind == "xml" && (part.declared_type == "image/svg+xml" || part.extension == "svg");
         let family = if is_drawing { "image" } else { family(&kind) };
-        let in_text = part.parent.is_some_and(|p| matches!(look.evidence.message.parts[p].body, Body::Text { .. }));
+        let in_text =
+            part.parent.is_some_and(|p| matches!(inspection.evidence.message.parts[p].body, Body::Text { .. }));
         if family == "image" && (is_drawing && in_text || is_inline(part) || bytes.len() < SMALLEST_IMAGE) {
             continue;
         }

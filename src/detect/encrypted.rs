@@ -2,16 +2,16 @@
 //! Containers that only their reader can open: archives and documents under a password, S/MIME, OpenPGP.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::Look;
+use crate::detect::inspection::Inspection;
 use crate::mime::{Body, Part};
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    for (place, extract) in look.files() {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    for (place, extract) in inspection.files() {
         if let Some(container) = &extract.encrypted {
             findings.push(Finding::new(FindingKind::Encrypted, place).value(container.as_str()));
         }
     }
-    for part in &look.evidence.message.parts {
+    for part in &inspection.evidence.message.parts {
         let content_type = part.headers.iter().find(|header| header.name.eq_ignore_ascii_case("Content-Type"));
         let parameters = content_type.map(|header| header.value.to_lowercase()).unwrap_or_default();
         let place = || match &part.name {
@@ -34,7 +34,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         }
     }
     // RFC 9580 §6.2.1: the armour of a message pasted in the text.
-    for (_, text) in look.body_texts().filter(|(_, text)| text.original.contains("-----BEGIN PGP MESSAGE-----")) {
+    for (_, text) in inspection.body_texts().filter(|(_, text)| text.original.contains("-----BEGIN PGP MESSAGE-----")) {
         findings.push(Finding::new(FindingKind::Encrypted, text.place.as_str()).value("pgp"));
     }
 }

@@ -2,7 +2,7 @@
 //! What detectors look at: everything readable about one mail, gathered once.
 
 use crate::detect::people::People;
-use crate::detect::recipient::Recipient;
+use crate::detect::recipient::ClassifiedRecipient;
 use std::sync::Arc;
 
 use crate::detect::text::Text;
@@ -42,7 +42,7 @@ pub struct Evidence<'a> {
     pub envelope: &'a Envelope,
     pub sender: &'a Sender,
     /// One for each envelope recipient, in its order; `None` for bare `postmaster`.
-    pub recipients: &'a [Recipient],
+    pub recipients: &'a [ClassifiedRecipient],
     pub message: &'a Message,
     /// Every readable text with its place, normalised once.
     pub texts: &'a [Text],

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{Look, excerpt};
+use crate::detect::inspection::{Inspection, excerpt};
 use crate::detect::names::fold;
 use crate::detect::vocabulary::{Markings, Strength, split};
 
@@ -29,30 +29,30 @@ const HEADERS: &[&str] = &[
     "X-Confidentiality",
 ];
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let from = findings.len();
-    let markings = &look.tables.markings;
-    for value in look.headers("msip_labels") {
+    let markings = &inspection.tables.markings;
+    for value in inspection.headers("msip_labels") {
         for label in microsoft(pairs(value)) {
             tell(markings, "header:msip_labels", &label, findings);
         }
     }
     for name in HEADERS {
-        for value in look.headers(name) {
+        for value in inspection.headers(name) {
             if let Some(label) = header_label(name, value) {
                 tell(markings, &format!("header:{name}"), &label, findings);
             }
         }
     }
     // RFC 4021 §2.1.55. Personal and Private are `private-correspondence`.
-    for value in look.headers("Sensitivity") {
+    for value in inspection.headers("Sensitivity") {
         let folded = fold(value).replace([' ', '_'], "-");
         if folded.starts_with("company-confidential") {
             findings
                 .push(Finding::new(FindingKind::SensitivityLabel, "header:Sensitivity").value(value.trim()).rank(2));
         }
     }
-    for (place, extract) in look.files() {
+    for (place, extract) in inspection.files() {
         let properties = extract.properties.iter().map(|(name, value)| (name.clone(), value.clone()));
         for label in microsoft(properties) {
             tell(markings, &format!("{place}#label"), &label, findings);

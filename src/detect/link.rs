@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{self, Look, is_body};
+use crate::detect::inspection::{self, Inspection, is_body};
 use crate::detect::sharing;
 use crate::mime::{Body, percent_decoded};
 
@@ -65,18 +65,19 @@ const REDIRECTS: usize = 4;
 const LONGEST: usize = 4096;
 const MOST: usize = 2000;
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    let hosts = &look.tables.links;
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    let hosts = &inspection.tables.links;
     let mut seen: HashSet<String> = HashSet::new();
     let mut told: HashSet<(LinkKind, String, String)> = HashSet::new();
     let mut tell = |url: &str, place: &str| {
         if let Some((kind, host)) = sharing_link(hosts, url)
             && told.insert((kind, host, place.to_owned()))
         {
-            findings.push(Finding::new(FindingKind::Link, place).value(kind.as_str()).excerpt(look::excerpt(url)));
+            findings
+                .push(Finding::new(FindingKind::Link, place).value(kind.as_str()).excerpt(inspection::excerpt(url)));
         }
     };
-    for text in look.texts() {
+    for text in inspection.texts() {
         for url in urls(&text.original) {
             if is_body(&text.place) {
                 seen.insert(url.to_owned());
@@ -86,7 +87,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             tell(url, place);
         }
     }
-    for part in &look.evidence.message.parts {
+    for part in &inspection.evidence.message.parts {
         let Body::Text { html: true, text } = &part.body else { continue };
         for (url, quoted) in hrefs(text) {
             if !seen.contains(&url) {
@@ -105,7 +106,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 fn sharing_link(hosts: &LinkHosts, url: &str) -> Option<(LinkKind, String)> {
     let mut url = url.to_owned();
     for _ in 0..REDIRECTS {
-        let address = Address::read(&url)?;
+        let address = LinkAddress::read(&url)?;
         match hosts.kind_of(&address.host) {
             Some(kind) if sharing::shares(kind, &address.host, &address.rest) => return Some((kind, address.host)),
             None if sharing::is_meeting_room(&address.host, &address.rest) => {
@@ -118,16 +119,16 @@ fn sharing_link(hosts: &LinkHosts, url: &str) -> Option<(LinkKind, String)> {
     None
 }
 
-struct Address {
+struct LinkAddress {
     /// Lower case, A-labels.
     host: String,
     /// Path, query and fragment, beginning with `/`, `?` or `#`.
     rest: String,
 }
 
-impl Address {
+impl LinkAddress {
     /// Reads an address as a browser would: user information dropped, escapes in the host undone, port ignored.
-    fn read(url: &str) -> Option<Address> {
+    fn read(url: &str) -> Option<LinkAddress> {
         let url = url.trim_start();
         let after = match url.find("://") {
             Some(at) => &url[at + 3..],
@@ -144,12 +145,12 @@ impl Address {
         }
         let host = if host.is_ascii() { host.to_ascii_lowercase() } else { idna::domain_to_ascii(host).ok()? };
         let sound = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-        sound.then(|| Address { host, rest: rest.replace('\\', "/") })
+        sound.then(|| LinkAddress { host, rest: rest.replace('\\', "/") })
     }
 }
 
 /// The address inside a redirect or a rewritten link.
-fn inner(address: &Address) -> Option<String> {
+fn inner(address: &LinkAddress) -> Option<String> {
     // Proofpoint's second form writes "-" for "%" and "_" for "/".
     if address.host == "urldefense.proofpoint.com" && address.rest.starts_with("/v2/") {
         let value = parameter(&address.rest, "u")?;

@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::Look;
-use crate::detect::recipient::{Class, Recipient};
+use crate::detect::inspection::Inspection;
+use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::mail::Domain;
 
 /// Words shorter than this are not compared by a lost, doubled or replaced letter: `dge` and `dgi` are two offices,
@@ -50,20 +50,20 @@ const WEBMAIL: &[&str] = &[
 /// What fingers make of `.com`.
 const MISTYPED_COM: &[&str] = &["co", "cm", "con", "om", "comm", "cmo", "ocm", "vom", "xom", "cim", "coml"];
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    for recipient in look.evidence.recipients.iter().filter(|recipient| recipient.class == Class::Other) {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    for recipient in inspection.evidence.recipients.iter().filter(|recipient| recipient.class == Class::Other) {
         let Some(mailbox) = &recipient.mailbox else { continue };
-        if let Some(imitated) = look.tables.lookalikes.imitated(mailbox.domain()) {
+        if let Some(imitated) = inspection.tables.lookalikes.imitated(mailbox.domain()) {
             findings.push(Finding::new(FindingKind::Lookalike, "envelope").value(imitated).recipient(mailbox));
         }
     }
 }
 
 /// Whether the recipient's domain is a slip of the pen for a webmail service's.
-pub(super) fn is_mistyped_webmail(look: &Look<'_>, recipient: &Recipient) -> bool {
+pub(super) fn is_mistyped_webmail(inspection: &Inspection<'_>, recipient: &ClassifiedRecipient) -> bool {
     recipient.class == Class::Other
         && recipient.mailbox.as_ref().is_some_and(|mailbox| {
-            look.tables.lookalikes.imitated(mailbox.domain()).is_some_and(|imitated| WEBMAIL.contains(&imitated))
+            inspection.tables.lookalikes.imitated(mailbox.domain()).is_some_and(|imitated| WEBMAIL.contains(&imitated))
         })
 }
 

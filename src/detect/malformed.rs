@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::Look;
+use crate::detect::inspection::Inspection;
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
-    for defect in &look.evidence.message.defects {
+    for defect in &inspection.evidence.message.defects {
         if told.insert(defect.kind) {
             findings.push(Finding::new(FindingKind::Malformed, defect.place.as_str()).value(defect.kind));
         }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{self, Look, is_body};
+use crate::detect::inspection::{self, Inspection, is_body};
 use crate::detect::names::fold;
-use crate::detect::stance::{self, Line, Mark, Zone};
+use crate::detect::stance::{self, Line, LinePlacement, Mark};
 use crate::detect::text::Text;
 use crate::detect::triggers::Topic;
 use crate::detect::vocabulary::{Markings, Strength, split};
@@ -20,49 +20,49 @@ const ABOUT: usize = 3;
 /// Header fields in which people or programs write a marking as free text.
 const HEADERS: &[&str] = &["Keywords", "Comments", "X-Marking", "X-Classification-Marking"];
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    let markings = &look.tables.markings;
-    for (index, text) in look.texts().enumerate() {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    let markings = &inspection.tables.markings;
+    for (index, text) in inspection.texts().enumerate() {
         if text.place == "subject" {
-            let bare = look::subject(&text.normal).bare;
-            let original = look::subject(&text.original).bare;
-            let line = Line { normal: bare, original: Some(original), zone: Zone::Subject, edge: true };
+            let bare = inspection::subject(&text.normal).bare;
+            let original = inspection::subject(&text.original).bare;
+            let line = Line { normal: bare, original: Some(original), zone: LinePlacement::Subject, edge: true };
             let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, original.to_owned())).collect();
-            report(look, text, marks, findings);
+            report(inspection, text, marks, findings);
         } else {
-            let marks = in_text(look, index, text);
-            report(look, text, marks, findings);
+            let marks = in_text(inspection, index, text);
+            report(inspection, text, marks, findings);
         }
     }
-    for (place, name) in names(look) {
+    for (place, name) in names(inspection) {
         // An extension is no word of the name; underscores and dots part words.
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).replace('_', " ");
         let normal = fold(&stem);
-        let line = Line { normal: &normal, original: Some(&stem), zone: Zone::Margin, edge: true };
+        let line = Line { normal: &normal, original: Some(&stem), zone: LinePlacement::Margin, edge: true };
         let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, name.clone())).collect();
         let text = Text { place: format!("{place}#name"), original: stem.clone(), normal: normal.clone() };
-        report(look, &text, marks, findings);
+        report(inspection, &text, marks, findings);
     }
     for name in HEADERS {
-        for value in look.headers(name) {
+        for value in inspection.headers(name) {
             let normal = fold(value);
-            let line = Line { normal: &normal, original: Some(value), zone: Zone::Margin, edge: true };
+            let line = Line { normal: &normal, original: Some(value), zone: LinePlacement::Margin, edge: true };
             let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, value.to_owned())).collect();
             let text = Text { place: format!("header:{name}"), original: value.to_owned(), normal };
-            report(look, &text, marks, findings);
+            report(inspection, &text, marks, findings);
         }
     }
 }
 
 /// The files of the mail that have a name, with their place.
-fn names(look: &Look<'_>) -> Vec<(String, String)> {
+fn names(inspection: &Inspection<'_>) -> Vec<(String, String)> {
     let mut names: Vec<(String, String)> = Vec::new();
-    for part in &look.evidence.message.parts {
+    for part in &inspection.evidence.message.parts {
         if let Some(name) = part.name.as_ref().filter(|name| name.len() <= 255) {
             names.push((format!("attachment:{name}"), name.clone()));
         }
     }
-    for (place, extract) in look.files() {
+    for (place, extract) in inspection.files() {
         if !extract.name.is_empty() && extract.name.len() <= 255 {
             let name = extract.name.rsplit('/').next().unwrap_or(&extract.name);
             names.push((place, name.to_owned()));
@@ -72,19 +72,19 @@ fn names(look: &Look<'_>) -> Vec<(String, String)> {
 }
 
 /// The marks of one text, each with its line as written.
-fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
-    let markings = &look.tables.markings;
+fn in_text(inspection: &Inspection<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
+    let markings = &inspection.tables.markings;
     let zone = zone(&text.place);
-    let triggered = look.has_hit(index, Topic::Marking) || look.has_hit(index, Topic::PlainMarking);
-    if !triggered && zone != Zone::Margin && !may_be_disguised(text) {
+    let triggered = inspection.has_hit(index, Topic::Marking) || inspection.has_hit(index, Topic::PlainMarking);
+    if !triggered && zone != LinePlacement::Margin && !may_be_disguised(text) {
         return Vec::new();
     }
     let normal: Vec<&str> = text.normal.lines().collect();
     let original: Vec<&str> = text.original.lines().collect();
     let paired = normal.len() == original.len();
     let filled: Vec<usize> = (0..normal.len()).filter(|&i| !normal[i].trim().is_empty()).collect();
-    let mut lines = text_lines(look, index, Topic::Marking, &text.normal);
-    let plain = text_lines(look, index, Topic::PlainMarking, &text.normal);
+    let mut lines = text_lines(inspection, index, Topic::Marking, &text.normal);
+    let plain = text_lines(inspection, index, Topic::PlainMarking, &text.normal);
     lines.extend(plain.into_iter().filter(|&i| !paired || may_mark_plainly(original[i])));
     let mut marks = Vec::new();
     let mut skip = None;
@@ -95,11 +95,11 @@ fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
         // A mark may be broken over two lines, or have its letters apart; short lines are looked at for that.
         let near = lines.contains(&i) || nth + 1 < filled.len() && lines.contains(&filled[nth + 1]);
         let short = normal[i].len() < SHORT && (!lines.is_empty() || paired && is_capitals(original[i]));
-        let worth = near || short || zone == Zone::Margin || stance::may_be_spaced_out(normal[i]);
+        let worth = near || short || zone == LinePlacement::Margin || stance::may_be_spaced_out(normal[i]);
         if !worth {
             continue;
         }
-        let edge = zone == Zone::Margin || nth < EDGE || nth + EDGE >= filled.len();
+        let edge = zone == LinePlacement::Margin || nth < EDGE || nth + EDGE >= filled.len();
         let written = if paired { Some(original[i]) } else { None };
         let found = cells(normal[i], written)
             .into_iter()
@@ -124,7 +124,7 @@ fn in_text(look: &Look<'_>, index: usize, text: &Text) -> Vec<(Mark, String)> {
         }
         marks.extend(found);
     }
-    without_definitions(look, text, zone, marks)
+    without_definitions(inspection, text, zone, marks)
 }
 
 /// Whether the text has a line that may be a mark although no word of it is known: letters apart, or words cut.
@@ -152,10 +152,10 @@ fn may_mark_plainly(line: &str) -> bool {
 }
 
 /// The lines on which hits end.
-fn text_lines(look: &Look<'_>, index: usize, topic: Topic, normal: &str) -> BTreeSet<usize> {
+fn text_lines(inspection: &Inspection<'_>, index: usize, topic: Topic, normal: &str) -> BTreeSet<usize> {
     let mut lines = BTreeSet::new();
     let (mut line, mut at) = (0, 0);
-    for hit in look.hits(index, topic) {
+    for hit in inspection.hits(index, topic) {
         // A hit ends behind its last letter; the letter itself names the line.
         let end = hit.saturating_sub(1).max(at).min(normal.len());
         line += memchr::memchr_iter(b'\n', &normal.as_bytes()[at..end]).count();
@@ -186,7 +186,7 @@ fn over_two_lines(
     original: &[&str],
     paired: bool,
     lines: (usize, usize),
-    zone: Zone,
+    zone: LinePlacement,
 ) -> Vec<(Mark, String)> {
     let (first, second) = lines;
     if normal[first].len() + normal[second].len() > 64 || second - first > 2 {
@@ -210,22 +210,27 @@ fn over_two_lines(
     here.filter(spans).map(|mark| (mark, excerpt.clone())).collect()
 }
 
-fn zone(place: &str) -> Zone {
+fn zone(place: &str) -> LinePlacement {
     if is_body(place) {
-        return Zone::Body;
+        return LinePlacement::Body;
     }
-    let Some((_, tail)) = place.split_once('#') else { return Zone::Body };
+    let Some((_, tail)) = place.split_once('#') else { return LinePlacement::Body };
     let margin = ["header", "footer", "watermark", "textbox", "metadata", "label", "name", "comment", "property"];
-    if margin.iter().any(|word| tail.contains(word)) { Zone::Margin } else { Zone::Body }
+    if margin.iter().any(|word| tail.contains(word)) { LinePlacement::Margin } else { LinePlacement::Body }
 }
 
 /// A text that explains three levels is about classification: then only a mark in the margin, or alone at the very
 /// head or foot of the text, counts. Lists of two levels are definitions too.
-fn without_definitions(look: &Look<'_>, text: &Text, zone: Zone, marks: Vec<(Mark, String)>) -> Vec<(Mark, String)> {
-    if marks.is_empty() || zone == Zone::Margin {
+fn without_definitions(
+    inspection: &Inspection<'_>,
+    text: &Text,
+    zone: LinePlacement,
+    marks: Vec<(Mark, String)>,
+) -> Vec<(Mark, String)> {
+    if marks.is_empty() || zone == LinePlacement::Margin {
         return marks;
     }
-    let markings = &look.tables.markings;
+    let markings = &inspection.tables.markings;
     let level = |mark: &Mark| mark.phrases.first().map(|&phrase| markings.phrases[phrase].level);
     let listed: BTreeSet<_> =
         marks.iter().filter(|(mark, _)| mark.bullet).filter_map(|(mark, _)| level(mark)).collect();
@@ -274,16 +279,16 @@ fn last_line(text: &str) -> &str {
 }
 
 /// One finding a level and place. Rank 0 restricts nothing and is not worth a word.
-fn report(look: &Look<'_>, text: &Text, marks: Vec<(Mark, String)>, findings: &mut Vec<Finding>) {
+fn report(inspection: &Inspection<'_>, text: &Text, marks: Vec<(Mark, String)>, findings: &mut Vec<Finding>) {
     if marks.is_empty() {
         return;
     }
-    let markings = &look.tables.markings;
+    let markings = &inspection.tables.markings;
     let mut levels: BTreeMap<usize, String> = BTreeMap::new();
     // A text repeats few wordings many times; whose they are is asked once.
     let mut asked: BTreeSet<&[usize]> = BTreeSet::new();
     for (mark, line) in marks.iter().filter(|(mark, _)| asked.insert(&mark.phrases)) {
-        levels.entry(claim(look, text, &mark.phrases)).or_insert_with(|| look::excerpt(line));
+        levels.entry(claim(inspection, text, &mark.phrases)).or_insert_with(|| inspection::excerpt(line));
     }
     for (level, line) in levels {
         let level = &markings.levels[level];
@@ -300,8 +305,8 @@ fn report(look: &Look<'_>, text: &Text, marks: Vec<(Mark, String)>, findings: &m
 
 /// Which of several vocabularies a shared word belongs to: the one the text names, else the sender's own, else the
 /// first as the files are ordered.
-fn claim(look: &Look<'_>, text: &Text, phrases: &[usize]) -> usize {
-    let markings = &look.tables.markings;
+fn claim(inspection: &Inspection<'_>, text: &Text, phrases: &[usize]) -> usize {
+    let markings = &inspection.tables.markings;
     let level = |phrase: usize| markings.phrases[phrase].level;
     let first = phrases.first().copied().map_or(0, level);
     if phrases.len() < 2 {
@@ -314,7 +319,7 @@ fn claim(look: &Look<'_>, text: &Text, phrases: &[usize]) -> usize {
         .iter()
         .copied()
         .find(|&phrase| scheme(phrase).evidence.iter().any(|words| text.normal.contains(words.as_str())));
-    let sender = look.evidence.sender.mailbox.as_ref().map(|mailbox| mailbox.domain().as_str().to_owned());
+    let sender = inspection.evidence.sender.mailbox.as_ref().map(|mailbox| mailbox.domain().as_str().to_owned());
     let labels: Vec<&str> = sender.as_deref().unwrap_or("").split('.').collect();
     let home = phrases
         .iter()

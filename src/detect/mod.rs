@@ -23,7 +23,7 @@ mod invitation;
 mod label;
 pub mod language;
 mod link;
-mod look;
+mod inspection;
 mod lookalike;
 mod malformed;
 mod marking;
@@ -49,11 +49,11 @@ pub use vocabulary::{Markings, VocabularyError};
 
 use crate::mime::Stop;
 use evidence::Evidence;
-use look::Look;
+use inspection::Inspection;
 use triggers::Triggers;
 
 /// The detectors, in the order in which their findings are listed. A new one is one file and one row.
-const DETECTORS: &[fn(&Look<'_>, &mut Vec<Finding>)] = &[
+const DETECTORS: &[fn(&Inspection<'_>, &mut Vec<Finding>)] = &[
     forward::detect,
     self_forward::detect,
     marking::detect,
@@ -97,15 +97,15 @@ impl Detectors {
 
     /// The same, but ends when told to: what was left out is a finding, never silence (decision D17).
     pub fn inspect_until(&self, evidence: &Evidence<'_>, stop: &Stop<'_>) -> Vec<Finding> {
-        let look = Look::new(self, evidence, stop);
+        let inspection = Inspection::new(self, evidence, stop);
         let mut findings = Vec::new();
         for detect in DETECTORS.iter().take_while(|_| !stop.now()) {
-            detect(&look, &mut findings);
+            detect(&inspection, &mut findings);
         }
         if stop.said() {
             // It costs nothing, and nobody may read what is private (decision D20).
             if !findings.iter().any(|finding| finding.kind == FindingKind::PrivateCorrespondence) {
-                private_correspondence::detect(&look, &mut findings);
+                private_correspondence::detect(&inspection, &mut findings);
             }
             findings.push(uninspectable::out_of_time());
         }

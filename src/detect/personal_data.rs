@@ -12,7 +12,7 @@ use regex::Regex;
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::identifiers as check;
-use crate::detect::look::{Look, file_of};
+use crate::detect::inspection::{Inspection, file_of};
 use crate::detect::triggers::Topic;
 
 /// Distinct values kept per kind and file: beyond it the exact number changes nothing.
@@ -22,10 +22,10 @@ const NEAR: usize = 80;
 /// A column of numbers: so many that all pass a weak check that chance is out of the question.
 const COLUMN: usize = 8;
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let mut values: BTreeMap<(&str, &'static str), BTreeSet<String>> = BTreeMap::new();
-    for (index, text) in look.texts().enumerate() {
-        let least = if look.has_hit(index, Topic::Identity) { 5 } else { 8 };
+    for (index, text) in inspection.texts().enumerate() {
+        let least = if inspection.has_hit(index, Topic::Identity) { 5 } else { 8 };
         // A machine-readable zone has its digits among letters, and fillers.
         if !holds_a_number(&text.normal, least) && !text.original.contains("<<") {
             continue;

@@ -5,7 +5,7 @@
 //! so the word counts only as a mark: in brackets, before a separator, or alone.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{self, Look};
+use crate::detect::inspection::{self, Inspection};
 use crate::detect::names::fold;
 
 /// The mark, folded: fr, nl, en, de, ar.
@@ -123,21 +123,21 @@ const STAFF: &[&str] = &[
     "krankenversicherung",
 ];
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     // RFC 4021 §2.1.55.
-    for value in look.headers("Sensitivity") {
+    for value in inspection.headers("Sensitivity") {
         let value = value.trim();
         if value.eq_ignore_ascii_case("personal") || value.eq_ignore_ascii_case("private") {
             findings.push(Finding::new(FindingKind::PrivateCorrespondence, "header:Sensitivity"));
         }
     }
-    for text in look.evidence.texts.iter().filter(|text| text.place == "subject") {
-        if is_mark(look::subject(&text.normal).bare) {
+    for text in inspection.evidence.texts.iter().filter(|text| text.place == "subject") {
+        if is_mark(inspection::subject(&text.normal).bare) {
             findings.push(Finding::new(FindingKind::PrivateCorrespondence, "subject"));
             return;
         }
     }
-    for (_, text) in look.body_texts().filter(|(_, text)| text.place == "body") {
+    for (_, text) in inspection.body_texts().filter(|(_, text)| text.place == "body") {
         let first = text.normal.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
         if is_first_line(first) {
             findings.push(Finding::new(FindingKind::PrivateCorrespondence, "body"));

@@ -18,7 +18,7 @@ pub enum Class {
 
 /// One recipient with its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
+pub struct ClassifiedRecipient {
     /// `None` for bare `postmaster`, which is `own`.
     pub mailbox: Option<Mailbox>,
     pub class: Class,

@@ -3,11 +3,11 @@
 
 use crate::detect::evidence::SenderProof;
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{Look, excerpt};
+use crate::detect::inspection::{Inspection, excerpt};
 use crate::mail::{Mailbox, ReversePath};
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    let reverse_path = match &look.evidence.envelope.reverse_path {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    let reverse_path = match &inspection.evidence.envelope.reverse_path {
         // A null reverse-path names nobody who could disagree (RFC 5321 §4.5.5).
         ReversePath::Null => return,
         path => match path.mailbox() {
@@ -15,14 +15,14 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
             None => return,
         },
     };
-    if let Some(from) = look.header("From") {
+    if let Some(from) = inspection.header("From") {
         let lower = from.to_lowercase();
         if lower.contains('@') && !lower.contains(&reverse_path) {
             findings
                 .push(Finding::new(FindingKind::SenderMismatch, "header:From").value("from").excerpt(excerpt(from)));
         }
     }
-    let sender = look.evidence.sender;
+    let sender = inspection.evidence.sender;
     if sender.proof == Some(SenderProof::Login)
         && let Some(login) = &sender.mailbox
         && login.key() != reverse_path

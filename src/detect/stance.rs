@@ -6,7 +6,7 @@ use crate::detect::vocabulary::{Markings, Strength};
 
 /// Where the line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Zone {
+pub enum LinePlacement {
     Subject,
     Body,
     /// Headers, footers, watermarks, text boxes, properties: places made for marks.
@@ -30,7 +30,7 @@ pub struct Line<'a> {
     pub normal: &'a str,
     /// The same line in the original; `None` where lines do not correspond.
     pub original: Option<&'a str>,
-    pub zone: Zone,
+    pub zone: LinePlacement,
     /// Among the first or last lines of its text.
     pub edge: bool,
 }
@@ -283,8 +283,8 @@ fn strong_enough(
     capitals: Case,
 ) -> Vec<usize> {
     let alone = reading.others == 0;
-    let in_margin = reading.line.zone == Zone::Margin;
-    let in_subject = reading.line.zone == Zone::Subject;
+    let in_margin = reading.line.zone == LinePlacement::Margin;
+    let in_subject = reading.line.zone == LinePlacement::Subject;
     if reading.quoted(from, to) && !(alone && in_margin) {
         return Vec::new();
     }

@@ -259,10 +259,10 @@ pub fn is_plain(extension: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mime::{Budget, parse};
+    use crate::mime::{ParseBudget, parse};
 
     fn places(raw: &str) -> Vec<(String, String)> {
-        let message = parse(raw.replace('\n', "\r\n").as_bytes(), &Budget::default());
+        let message = parse(raw.replace('\n', "\r\n").as_bytes(), &ParseBudget::default());
         gather(&message, &[]).into_iter().map(|t| (t.place, t.normal)).collect()
     }
 
@@ -292,7 +292,7 @@ mod tests {
     fn reading_ends_when_told_to_and_where_there_is_too_much() {
         let many = "--a\n\nx\n".repeat(50);
         let raw = format!("Subject: s\nContent-Type: multipart/mixed; boundary=a\n\n{many}--a--\n");
-        let message = parse(raw.replace('\n', "\r\n").as_bytes(), &Budget::default());
+        let message = parse(raw.replace('\n', "\r\n").as_bytes(), &ParseBudget::default());
         let asked = std::cell::Cell::new(0);
         let tenth = || {
             asked.set(asked.get() + 1);
@@ -300,9 +300,9 @@ mod tests {
         };
         let (texts, ended) = gather_until(&message, &[], &Stop::when(&tenth));
         assert_eq!((texts.len(), ended), (9, Some(TIME)));
-        let long = parse("x".repeat(LONGEST + 1).as_bytes(), &Budget::default());
+        let long = parse("x".repeat(LONGEST + 1).as_bytes(), &ParseBudget::default());
         assert_eq!(gather_until(&long, &[], &Stop::never()).1, None, "one header");
-        let long = parse(format!("\r\n{}", "x".repeat(LONGEST + 1)).as_bytes(), &Budget::default());
+        let long = parse(format!("\r\n{}", "x".repeat(LONGEST + 1)).as_bytes(), &ParseBudget::default());
         assert_eq!(gather_until(&long, &[], &Stop::never()).1, Some("text"));
     }
 

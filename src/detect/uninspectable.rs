@@ -2,7 +2,7 @@
 //! What could not be read (decision D17): the silence of a detector must not be mistaken for a clean file.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::Look;
+use crate::detect::inspection::Inspection;
 use crate::document::DocumentError;
 use crate::mime::{AMBIGUOUS, TIME};
 
@@ -11,8 +11,8 @@ pub fn out_of_time() -> Finding {
     Finding::new(FindingKind::Uninspectable, "body").value("budget").excerpt(TIME)
 }
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    for (place, extract) in look.files() {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    for (place, extract) in inspection.files() {
         let value = match extract.fault {
             None => continue,
             Some(DocumentError::Encrypted) => "encrypted",
@@ -22,7 +22,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
         };
         findings.push(Finding::new(FindingKind::Uninspectable, place).value(value));
     }
-    if let Some(budget) = look.evidence.message.exceeded {
+    if let Some(budget) = inspection.evidence.message.exceeded {
         let value = if budget == AMBIGUOUS { "broken" } else { "budget" };
         findings.push(Finding::new(FindingKind::Uninspectable, "body").value(value).excerpt(budget));
     }

@@ -14,7 +14,7 @@ pub(super) fn read(
     passwords: &[String],
 ) -> Result<(), DocumentError> {
     let left = usize::try_from(budget.bytes).unwrap_or(usize::MAX);
-    let message = mime::parse(bytes, &mime::Budget { decoded: left, ..mime::Budget::default() });
+    let message = mime::parse(bytes, &mime::ParseBudget { decoded: left, ..mime::ParseBudget::default() });
     let read = fields(&message.headers, extract, budget)
         .and_then(|()| contents(&message.parts, 0, extract, budget, passwords));
     match message.exceeded {

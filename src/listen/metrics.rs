@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::detect::recipient::Class;
-use crate::pipeline::limits::Figure;
+use crate::pipeline::limits::LimitFigure;
 use crate::policy::verdict::Disposition;
 
 /// A number that only grows.
@@ -122,7 +122,7 @@ pub struct Metrics {
     /// 1 while the whole policy only observes (decision D24).
     pub observing: Gauge,
     policy_version: Mutex<String>,
-    limits: Mutex<Vec<Figure>>,
+    limits: Mutex<Vec<LimitFigure>>,
 }
 
 impl Metrics {
@@ -152,7 +152,7 @@ impl Metrics {
     }
 
     /// How often each limit was met, as the limits say.
-    pub fn set_limits(&self, figures: Vec<Figure>) {
+    pub fn set_limits(&self, figures: Vec<LimitFigure>) {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }
 
@@ -266,7 +266,7 @@ mod tests {
         metrics.recipient(Disposition::Pass, Class::Own);
         metrics.hop_error(HopError::TimedOut);
         metrics.set_policy_version("a\"b");
-        metrics.set_limits(vec![Figure { limit: "hourly".into(), refused: 3, observed: 0 }]);
+        metrics.set_limits(vec![LimitFigure { limit: "hourly".into(), refused: 3, observed: 0 }]);
         metrics.sessions_open.add(2);
         metrics.sessions_open.add(-1);
         let page = metrics.render();

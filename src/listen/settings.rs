@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the operator sets about the doors.
+//! What the operator sets about the listeners.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -8,8 +8,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::mail::Domain;
+use crate::smtp::data::BareNewline;
 
-/// The SMTP door: where it stands, who may speak, how much at once.
+/// The SMTP listener: where it stands, who may speak, how much at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmtpSettings {
     pub listen: Vec<SocketAddr>,
@@ -38,7 +39,7 @@ pub struct SmtpSettings {
     pub timeouts: Timeouts,
 }
 
-/// The milter door: where it stands. Who may connect, sizes and numbers are the SMTP door's.
+/// The milter listener: where it stands. Who may connect, sizes and numbers are the SMTP listener's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MilterSettings {
     pub listen: Vec<MilterAddress>,
@@ -69,15 +70,6 @@ pub enum ClientKind {
     /// Mail programs, or a proxy before the queue: nobody tries again by himself.
     Submission,
 }
-
-/// A bare CR or LF inside a message (decision D5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BareNewline {
-    Refuse,
-    /// Outward by BDAT only.
-    Pass,
-}
-
 /// AUTH (decision D7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {

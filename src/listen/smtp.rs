@@ -25,7 +25,7 @@ use crate::deliver::stream::Stream;
 use crate::mail::reply::Row;
 use crate::mail::{ReversePath, reply};
 use crate::pipeline::Pipeline;
-use crate::smtp::server::{BareNewline, SessionSettings, Trust};
+use crate::smtp::server::{SessionSettings, Trust};
 use connection::Connection;
 
 mod accept;
@@ -81,10 +81,7 @@ impl Listener {
             max_size: settings.max_size,
             max_recipients: settings.max_recipients,
             max_errors: 20,
-            bare_newline: match settings.bare_newline {
-                settings::BareNewline::Refuse => BareNewline::Refuse,
-                settings::BareNewline::Pass => BareNewline::Pass,
-            },
+            bare_newline: settings.bare_newline,
             require_tls: settings.tls.mode == settings::InwardTlsMode::Required,
             auth: settings.auth == settings::Auth::Pass,
             command_timeout: settings.timeouts.command,

@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memmem};
 
-use super::Budget;
+use super::ParseBudget;
 
 /// Messages attached to or nested in one message: more are a bomb.
 const MOST_ATTACHED: usize = 500;
@@ -17,7 +17,7 @@ const MOST_SEARCHED: usize = 512 << 20;
 const FEW_MULTIPARTS: usize = 100;
 
 /// Which budget reading `raw` would break, if any.
-pub(super) fn told(raw: &[u8], header_end: usize, budget: &Budget) -> Option<&'static str> {
+pub(super) fn told(raw: &[u8], header_end: usize, budget: &ParseBudget) -> Option<&'static str> {
     if header_end > budget.header {
         return Some("header");
     }

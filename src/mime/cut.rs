@@ -94,14 +94,14 @@ pub fn trace_free(raw: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mime::{Body, Budget, parse};
+    use crate::mime::{Body, ParseBudget, parse};
 
     const MIXED: &[u8] = b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n\
         Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQ=\r\n--b--\r\n";
 
     #[test]
     fn every_byte_outside_the_cut_stays() {
-        let message = parse(MIXED, &Budget::default());
+        let message = parse(MIXED, &ParseBudget::default());
         let pdf = message.parts.iter().position(|p| matches!(p.body, Body::Attachment(_))).unwrap();
         let out = cut(MIXED, &message, &[pdf], |part| {
             assert_eq!(part.name.as_deref(), Some("a.pdf"));
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_message_that_is_one_part_keeps_who_wrote_it() {
         let raw = b"Subject: x\r\ncontent-type: application/pdf;\r\n name=a.pdf\r\nFrom: a@b\r\n c\r\n\r\n%PDF-1.4\r\n";
-        let message = parse(raw, &Budget::default());
+        let message = parse(raw, &ParseBudget::default());
         let out = cut(raw, &message, &[0], |_| b"Content-Type: text/plain\r\n\r\nremoved".to_vec());
         let expected = "Subject: x\r\nFrom: a@b\r\n c\r\nContent-Type: text/plain\r\n\r\nremoved\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);

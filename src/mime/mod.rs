@@ -23,7 +23,7 @@ mod walk;
 
 pub use cut::{cut, is_signed_or_encrypted, trace_free};
 pub use hidden::percent_decoded;
-pub use parse::{AMBIGUOUS, Budget, TIME, parse, parse_until};
+pub use parse::{AMBIGUOUS, ParseBudget, TIME, parse, parse_until};
 pub use stop::Stop;
 
 use std::ops::Range;

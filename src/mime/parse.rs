@@ -13,7 +13,7 @@ use super::{Body, Defect, Header, Message, Part, Stop, bomb, boundary, header};
 
 /// How much of one message is read; beyond it [`Message::exceeded`] says which limit.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget {
+pub struct ParseBudget {
     pub parts: usize,
     /// Multiparts and messages within one another.
     pub depth: usize,
@@ -25,9 +25,9 @@ pub struct Budget {
     pub reread: usize,
 }
 
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget { parts: 5_000, depth: 100, decoded: 256 << 20, header: 1 << 20, reread: 512 << 20 }
+impl Default for ParseBudget {
+    fn default() -> ParseBudget {
+        ParseBudget { parts: 5_000, depth: 100, decoded: 256 << 20, header: 1 << 20, reread: 512 << 20 }
     }
 }
 
@@ -37,12 +37,12 @@ pub const TIME: &str = "time";
 pub const AMBIGUOUS: &str = "ambiguous";
 
 /// Reads a message. Never fails: what deviates is a defect, what is too much is left out and said.
-pub fn parse(raw: &[u8], budget: &Budget) -> Message {
+pub fn parse(raw: &[u8], budget: &ParseBudget) -> Message {
     parse_until(raw, budget, &Stop::never())
 }
 
 /// The same, but ends when told to: [`Message::exceeded`] is [`TIME`] then, and the parts listed are not all.
-pub fn parse_until(raw: &[u8], budget: &Budget, stop: &Stop<'_>) -> Message {
+pub fn parse_until(raw: &[u8], budget: &ParseBudget, stop: &Stop<'_>) -> Message {
     let mut reading = Reading { message: Message::default(), budget, stop, decoded: 0, read: 0 };
     reading.read_message(raw, Some(0), Position { path: String::new(), parent: None, depth: 0, level: 0 });
     reading.message
@@ -72,7 +72,7 @@ pub(super) struct Source<'a> {
 
 pub(super) struct Reading<'b> {
     pub message: Message,
-    pub budget: &'b Budget,
+    pub budget: &'b ParseBudget,
     pub stop: &'b Stop<'b>,
     decoded: usize,
     /// Bytes handed to mail-parser, those of nested messages each time anew.

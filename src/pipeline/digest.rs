@@ -12,7 +12,7 @@ use super::notice::item;
 use crate::deliver::notice::{self, Heading};
 use crate::mail::Mailbox;
 use crate::policy::Policy;
-use crate::policy::notices::{DIGEST, Digest, Facts, Figure, List};
+use crate::policy::notices::{DIGEST, Digest, DigestFigure, DigestList, NoticeFacts};
 use crate::store::{DigestFigures, OutboxItem, StoreError};
 
 /// Lines of one list; the rest is summed in a last one.
@@ -58,28 +58,28 @@ impl Pipeline {
         let date = |at: Timestamp| notice::date_in(chosen.language, at, &self.notices.zone);
         let digest = Digest {
             figures: [
-                (Figure::Waiting, figures.waiting.iter().map(|group| group.copies).sum::<u64>().to_string()),
-                (Figure::Oldest, figures.oldest.map_or_else(|| "—".to_owned(), date)),
-                (Figure::Expiring, figures.expiring.to_string()),
-                (Figure::Private, figures.private.to_string()),
-                (Figure::Held, figures.held.to_string()),
-                (Figure::Released, figures.released.to_string()),
-                (Figure::Rejected, figures.rejected.to_string()),
-                (Figure::Expired, figures.expired.to_string()),
+                (DigestFigure::Waiting, figures.waiting.iter().map(|group| group.copies).sum::<u64>().to_string()),
+                (DigestFigure::Oldest, figures.oldest.map_or_else(|| "—".to_owned(), date)),
+                (DigestFigure::Expiring, figures.expiring.to_string()),
+                (DigestFigure::Private, figures.private.to_string()),
+                (DigestFigure::Held, figures.held.to_string()),
+                (DigestFigure::Released, figures.released.to_string()),
+                (DigestFigure::Rejected, figures.rejected.to_string()),
+                (DigestFigure::Expired, figures.expired.to_string()),
             ]
             .into(),
             lists: [
-                (List::Rules, lines(by_rule(figures), chosen.language)),
-                (List::Units, lines(by_unit(figures, &ruleset.policy), chosen.language)),
-                (List::Observed, lines(figures.observed.clone(), chosen.language)),
+                (DigestList::Rules, lines(by_rule(figures), chosen.language)),
+                (DigestList::Units, lines(by_unit(figures, &ruleset.policy), chosen.language)),
+                (DigestList::Observed, lines(figures.observed.clone(), chosen.language)),
             ]
             .into(),
         };
-        let filled = chosen.fill(&Facts {
+        let filled = chosen.fill(&NoticeFacts {
             date: &date(now),
             charter: self.notices.charter.as_deref(),
             digest: Some(&digest),
-            ..Facts::default()
+            ..NoticeFacts::default()
         });
         let heading = Heading {
             from: &self.notices.from,

@@ -10,7 +10,7 @@ use super::Pipeline;
 use super::notice::item;
 use crate::deliver::notice::{self, Heading};
 use crate::mail::Mailbox;
-use crate::policy::notices::Facts;
+use crate::policy::notices::NoticeFacts;
 use crate::store::{FollowupEvent, OutboxItem, PendingFollowup, StoreError};
 
 impl Pipeline {
@@ -62,12 +62,12 @@ impl Pipeline {
             false => notice::named(&distinct(copies.iter().map(|copy| copy.recipient.clone()))),
         };
         let date = |copy: &PendingFollowup| notice::date_in(chosen.language, copy.received, &self.notices.zone);
-        let filled = chosen.fill(&Facts {
+        let filled = chosen.fill(&NoticeFacts {
             recipients: Some(&recipients),
             date: &notice::named(&distinct(copies.iter().map(date))),
             reference: Some(&notice::named(&distinct(copies.iter().map(|copy| copy.mail.clone())))),
             charter: self.notices.charter.as_deref(),
-            ..Facts::default()
+            ..NoticeFacts::default()
         });
         let about = first.message_id.as_ref().filter(|_| !first.private).map(|id| format!("<{id}>"));
         let heading = Heading {

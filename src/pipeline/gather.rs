@@ -10,7 +10,7 @@ use tokio::time::timeout_at;
 
 use super::{Inspector, PipelineError};
 use crate::detect::evidence::{Opened, Sender, SenderProof};
-use crate::detect::recipient::Recipient;
+use crate::detect::recipient::ClassifiedRecipient;
 use crate::detect::text;
 use crate::document::{DocumentError as Unread, Extract};
 use crate::mail::{Client, Envelope, Mailbox, ReversePath};
@@ -41,7 +41,7 @@ impl Inspector {
         envelope: &Envelope,
         instant: Timestamp,
         began: Instant,
-    ) -> Vec<Recipient> {
+    ) -> Vec<ClassifiedRecipient> {
         let mut recipients = Vec::with_capacity(envelope.recipients.len());
         for recipient in &envelope.recipients {
             let hosts = match recipient.path.mailbox() {

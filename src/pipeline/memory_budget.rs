@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::PipelineError;
 
 /// What reading a message takes at most, in its own size: measured with messages of one large text, which are the
-/// dearest (decoded, as shown, in normal form, and copies on the way), the content itself counted by the door.
+/// dearest (decoded, as shown, in normal form, and copies on the way), the content itself counted by the listener.
 const READING: usize = 6;
 /// What stays of it until the mail is onward or held: its parts, decoded, and their extracts.
 const KEPT: usize = 2;
@@ -34,7 +34,7 @@ impl MemoryBudget {
     }
 
     /// Waits for budget for a message of `size` bytes, first come first served. One that alone needs more than there is
-    /// takes all: the door bounds its size.
+    /// takes all: the listener bounds its size.
     ///
     /// # Errors
     /// There was none in time.

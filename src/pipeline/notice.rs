@@ -16,7 +16,7 @@ use crate::deliver::notice::{self, Heading};
 use crate::detect::language;
 use crate::mail::{Mail, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
-use crate::policy::notices::{ADVICE, Facts, HELD, Outcome};
+use crate::policy::notices::{ADVICE, HELD, NoticeFacts, NoticeOutcome};
 use crate::policy::verdict::{Disposition, Reason, Verdicts};
 use crate::store::{Keeping, NoticeRecipient, OutboxContent, OutboxItem, OutboxKind, retry_digest};
 
@@ -82,7 +82,7 @@ impl Pipeline {
             let copies = subject.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
             notice::named(&copies.map(|recipient| recipient.path.to_string()).collect::<Vec<_>>())
         };
-        let filled = chosen.fill(&Facts {
+        let filled = chosen.fill(&NoticeFacts {
             recipients: Some(&recipients),
             date: &notice::date_in(chosen.language, mail.received, &self.notices.zone),
             reference: Some(&mail.id.0),
@@ -155,7 +155,7 @@ impl Pipeline {
 struct NoticeSubject<'a> {
     /// The strictest rule that spoke: among equals one that names a text.
     reason: &'a Reason,
-    outcome: Outcome,
+    outcome: NoticeOutcome,
     /// The copies that fared so, by index into the envelope's recipients.
     copies: Vec<usize>,
 }
@@ -167,13 +167,13 @@ impl<'a> NoticeSubject<'a> {
         for (index, judgement) in verdicts.0.iter().enumerate() {
             let Some(because) = judgement.verdict.because() else { continue };
             let disposition = judgement.verdict.disposition();
-            let Some(outcome) = Outcome::of(disposition) else { continue };
+            let Some(outcome) = NoticeOutcome::of(disposition) else { continue };
             // Rules ask for what the first of them says; a strip that could not be done is a hold by the same rule.
             let strict = because.first().disposition;
             let named = because.iter().take_while(|reason| reason.disposition == strict);
             let reason = named.clone().find(|reason| reason.notice.is_some()).unwrap_or(because.first());
             // A refused copy has its failure report (decision D1c); a text of the rule's own says more.
-            if disposition < strictest || (outcome == Outcome::Refused && reason.notice.is_none()) {
+            if disposition < strictest || (outcome == NoticeOutcome::Refused && reason.notice.is_none()) {
                 continue;
             }
             match &mut subject {
@@ -193,7 +193,7 @@ impl<'a> NoticeSubject<'a> {
     /// The texts that would do, best first. A rule's own text says why, which nobody is told of private mail (D20).
     fn names(&self, private: bool) -> impl Iterator<Item = &str> {
         let own = self.reason.notice.as_deref().filter(|_| !private);
-        own.into_iter().chain([if self.outcome == Outcome::Delivered { ADVICE } else { HELD }])
+        own.into_iter().chain([if self.outcome == NoticeOutcome::Delivered { ADVICE } else { HELD }])
     }
 }
 
@@ -237,7 +237,7 @@ pub(super) fn item(to: &Mailbox, content: Vec<u8>, not_before: Timestamp) -> Out
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mime::Budget;
+    use crate::mime::ParseBudget;
     use crate::policy::verdict::{Judgement, Reasons, Verdict};
 
     fn reasons(rules: &[(&str, Disposition, Option<&str>)]) -> Reasons {
@@ -254,7 +254,7 @@ mod tests {
         Verdicts(all.into_iter().map(|verdict| Judgement { verdict, observed: None }).collect())
     }
 
-    fn told(all: Vec<Verdict>) -> Option<(String, Option<String>, Outcome, Vec<usize>)> {
+    fn told(all: Vec<Verdict>) -> Option<(String, Option<String>, NoticeOutcome, Vec<usize>)> {
         let verdicts = verdicts(all);
         let subject = NoticeSubject::of(&verdicts)?;
         Some((subject.reason.rule.clone(), subject.reason.notice.clone(), subject.outcome, subject.copies))
@@ -267,17 +267,17 @@ mod tests {
         let hold = |rule, notice| Verdict::Quarantine { because: reasons(&[(rule, Quarantine, notice)]) };
         assert_eq!(told(vec![Verdict::Pass, Verdict::Pass]), None);
         let both = told(vec![Verdict::Pass, notify(), notify()]);
-        assert_eq!(both, Some(("n".into(), Some("soft".into()), Outcome::Delivered, vec![1, 2])));
+        assert_eq!(both, Some(("n".into(), Some("soft".into()), NoticeOutcome::Delivered, vec![1, 2])));
         let mixed = told(vec![notify(), hold("plain", None), Verdict::Pass, hold("q", Some("marked"))]);
-        assert_eq!(mixed, Some(("q".into(), Some("marked".into()), Outcome::Held, vec![1, 3])));
+        assert_eq!(mixed, Some(("q".into(), Some("marked".into()), NoticeOutcome::Held, vec![1, 3])));
         // A weaker rule's text does not explain a hold.
         let because = reasons(&[("n", Notify, Some("soft")), ("q", Quarantine, None)]);
         let held = told(vec![Verdict::Quarantine { because }]);
-        assert_eq!(held, Some(("q".into(), None, Outcome::Held, vec![0])));
+        assert_eq!(held, Some(("q".into(), None, NoticeOutcome::Held, vec![0])));
         // A strip that became a hold keeps its rule.
         let because = reasons(&[("s", Strip, Some("cut"))]);
         let held = told(vec![Verdict::Quarantine { because }]);
-        assert_eq!(held, Some(("s".into(), Some("cut".into()), Outcome::Held, vec![0])));
+        assert_eq!(held, Some(("s".into(), Some("cut".into()), NoticeOutcome::Held, vec![0])));
         let refused = |notice| Verdict::Reject {
             because: reasons(&[("r", Reject, notice)]),
             reply: crate::mail::reply::Refusal::from_row(crate::mail::reply::REFUSED_BY_POLICY),
@@ -300,7 +300,7 @@ mod tests {
     fn automatic_mail_is_known_by_its_header() {
         let automatic = |header: &str| {
             let content = format!("From: a@x.example\r\n{header}\r\n\r\nHello\r\n");
-            is_automatic(&crate::mime::parse(content.as_bytes(), &Budget::default()))
+            is_automatic(&crate::mime::parse(content.as_bytes(), &ParseBudget::default()))
         };
         for header in [
             "Auto-Submitted: auto-generated",
@@ -321,7 +321,7 @@ mod tests {
     fn the_language_is_that_of_the_senders_own_lines() {
         let spoken_in = |kind: &str, body: &str| {
             let content = format!("Content-Type: {kind}; charset=utf-8\r\n\r\n{body}\r\n");
-            spoken(&crate::mime::parse(content.as_bytes(), &Budget::default()))
+            spoken(&crate::mime::parse(content.as_bytes(), &ParseBudget::default()))
         };
         let dutch = "Goedendag,\r\n\r\nhierbij het verslag voor de vergadering, met groeten\r\n";
         assert_eq!(spoken_in("text/plain", dutch), Some("nl"));

@@ -155,15 +155,15 @@ fn check(
 
 /// What came of all cases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct CaseReport {
     pub passed: usize,
     /// Case and what was otherwise than expected.
     pub failed: Vec<(Case, String)>,
 }
 
 /// Runs cases with the caller's way of judging a mail.
-pub fn run(cases: &[Case], judge: impl Fn(&Case) -> Result<Vec<Became>, String>) -> Report {
-    let mut report = Report::default();
+pub fn run(cases: &[Case], judge: impl Fn(&Case) -> Result<Vec<Became>, String>) -> CaseReport {
+    let mut report = CaseReport::default();
     for case in cases {
         let differences = match judge(case) {
             Ok(became) => compare(case, &became),
@@ -197,7 +197,7 @@ fn compare(case: &Case, became: &[Became]) -> Vec<String> {
     differences
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for CaseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (case, differences) in &self.failed {
             writeln!(f, "FAILED {}: {}", case.path, case.name)?;

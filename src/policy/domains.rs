@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::error::{PolicyError, Source, distance, source};
-use crate::detect::recipient::{Class, Recipient};
+use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::mail::{Domain, ForwardPath, Mailbox};
 
 /// The list of exceptions (decision D19).
@@ -255,10 +255,10 @@ impl DomainLists {
 
     /// The recipient's class by the first list that answers, with the evidence beside it.
     /// `mx` are the hosts of the domain's MX records, where they were asked for and answered in time.
-    pub fn classify(&self, path: &ForwardPath, mx: Option<&[String]>, instant: Timestamp) -> Recipient {
+    pub fn classify(&self, path: &ForwardPath, mx: Option<&[String]>, instant: Timestamp) -> ClassifiedRecipient {
         // RFC 5321 §4.5.1: every domain has a postmaster, and the bare one is the server's own.
         let ForwardPath::Mailbox(mailbox) = path else {
-            return Recipient { mailbox: None, class: Class::Own, consumer_hosted: false, allowed_by: None };
+            return ClassifiedRecipient { mailbox: None, class: Class::Own, consumer_hosted: false, allowed_by: None };
         };
         let mut exception = None;
         let mut see = |i: u32| exception = exception.or(Some(i));
@@ -270,7 +270,7 @@ impl DomainLists {
             b if b & WEBMAIL != 0 => Class::PrivateWebmail,
             _ => Class::Other,
         };
-        Recipient {
+        ClassifiedRecipient {
             mailbox: Some(mailbox.clone()),
             class,
             consumer_hosted: class == Class::Other && mx.is_some_and(|hosts| self.consumer_hosted(hosts, instant)),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::detect::evidence::{Sender, SenderProof};
 use crate::detect::people::People;
-use crate::detect::recipient::{Class, Recipient};
+use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::detect::sender_mismatch::plain;
 use crate::detect::{Finding, FindingKind};
 use crate::mail::Mailbox;
@@ -129,7 +129,7 @@ impl MessageFacts {
     pub(crate) fn gather(
         sender: &Sender,
         people: &People,
-        recipients: &[Recipient],
+        recipients: &[ClassifiedRecipient],
         findings: &[Finding],
         size: u64,
         mentioned: u64,
@@ -319,7 +319,7 @@ impl<'a> Named<'a> {
         Named(named)
     }
 
-    fn of(&self, recipient: &Recipient) -> u8 {
+    fn of(&self, recipient: &ClassifiedRecipient) -> u8 {
         if self.0.is_empty() {
             return 0;
         }
@@ -328,7 +328,13 @@ impl<'a> Named<'a> {
 }
 
 impl RecipientFacts {
-    pub(crate) fn gather(recipient: &Recipient, named: &Named, allowed: bool, lists: u64, mentioned: u64) -> Self {
+    pub(crate) fn gather(
+        recipient: &ClassifiedRecipient,
+        named: &Named,
+        allowed: bool,
+        lists: u64,
+        mentioned: u64,
+    ) -> Self {
         let asks = |fact: u64| mentioned & fact != 0;
         let flags = named.of(recipient);
         let text = |asked: bool, read: fn(&Mailbox) -> Box<str>, bare: &str| {
@@ -353,11 +359,11 @@ impl RecipientFacts {
 /// The class a copy is judged by and reported with: a domain on no list is private webmail where its MX hosts are a
 /// consumer provider's **and** its name is an agent's or a relative's (findings `self-forward`, `namesake`). MX alone
 /// never decides.
-pub fn class_judged(recipient: &Recipient, findings: &[Finding]) -> Class {
+pub fn class_judged(recipient: &ClassifiedRecipient, findings: &[Finding]) -> Class {
     judged_as(recipient, Named::gather(findings).of(recipient))
 }
 
-fn judged_as(recipient: &Recipient, flags: u8) -> Class {
+fn judged_as(recipient: &ClassifiedRecipient, flags: u8) -> Class {
     const NAMED: u8 = NAMED_AGENT | NAMED_FAMILY | NAMED_COLLEAGUE;
     if recipient.class == Class::Other && recipient.consumer_hosted && flags & NAMED != 0 {
         Class::PrivateWebmail
@@ -446,8 +452,12 @@ mod tests {
     #[test]
     fn mx_evidence_decides_only_together_with_a_name() {
         let mailbox = Mailbox::parse("post@veldkampjes.example").unwrap();
-        let mut recipient =
-            Recipient { mailbox: Some(mailbox.clone()), class: Class::Other, consumer_hosted: true, allowed_by: None };
+        let mut recipient = ClassifiedRecipient {
+            mailbox: Some(mailbox.clone()),
+            class: Class::Other,
+            consumer_hosted: true,
+            allowed_by: None,
+        };
         let named = [Finding::new(FindingKind::SelfForward, "envelope").recipient(&mailbox)];
         assert_eq!(class_judged(&recipient, &[]), Class::Other);
         assert_eq!(class_judged(&recipient, &named), Class::PrivateWebmail);

@@ -12,7 +12,7 @@ use super::facts::{self, MessageFacts, Named, RecipientFacts};
 use super::verdict::{Disposition, Judgement, Reason, Reasons, Verdict, Verdicts};
 use crate::detect::Finding;
 use crate::detect::evidence::{Opened, Sender, SenderProof};
-use crate::detect::recipient::Recipient;
+use crate::detect::recipient::ClassifiedRecipient;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;
 use crate::mail::reply::{DEFERRED_BY_POLICY, Deferral, REFUSED_BY_POLICY, Refusal};
@@ -38,7 +38,7 @@ impl Mode {
 pub struct Question<'a> {
     pub sender: &'a Sender,
     /// One for each envelope recipient, in its order.
-    pub recipients: &'a [Recipient],
+    pub recipients: &'a [ClassifiedRecipient],
     pub findings: &'a [Finding],
     /// What was opened: `strip` takes the attachments among these that hold findings.
     pub opened: &'a [Opened],
@@ -182,7 +182,7 @@ impl Policy {
     fn recipient_facts(
         &self,
         question: &Question,
-        recipient: &Recipient,
+        recipient: &ClassifiedRecipient,
         named: &Named,
         mentioned: u64,
     ) -> RecipientFacts {

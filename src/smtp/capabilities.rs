@@ -20,7 +20,7 @@ pub struct Capabilities {
     /// REQUIRETLS (RFC 8689); believed only under a verified TLS.
     pub requiretls: bool,
     /// What LIMITS says; `None` where it is not offered (RFC 9422).
-    pub limits: Option<Limits>,
+    pub limits: Option<AdvertisedLimits>,
     /// The profile after MT-PRIORITY, which may be empty; `None` where it is not offered (RFC 6710).
     pub mt_priority: Option<Box<str>>,
     /// The attributes XFORWARD takes, in upper case; empty where it is not offered.
@@ -31,9 +31,9 @@ pub struct Capabilities {
     pub auth: String,
 }
 
-/// Limits that a server declares; zero is none (RFC 9422 §4).
+/// AdvertisedLimits that a server declares; zero is none (RFC 9422 §4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct AdvertisedLimits {
     /// MAIL commands of one session.
     pub mail_max: Option<usize>,
     /// Recipients of one transaction.
@@ -42,10 +42,10 @@ pub struct Limits {
     pub rcpt_domain_max: Option<usize>,
 }
 
-impl Limits {
+impl AdvertisedLimits {
     /// Words that are none, or are not known, mean nothing (RFC 9422 §3).
-    fn read<'a>(words: impl Iterator<Item = &'a str>) -> Limits {
-        let mut limits = Limits::default();
+    fn read<'a>(words: impl Iterator<Item = &'a str>) -> AdvertisedLimits {
+        let mut limits = AdvertisedLimits::default();
         for (name, value) in words.filter_map(|word| word.split_once('=')) {
             let value = value.parse().ok().filter(|value| *value > 0);
             match name.to_ascii_uppercase().as_str() {
@@ -77,7 +77,7 @@ impl Capabilities {
                 "CHUNKING" => found.chunking = true,
                 "STARTTLS" => found.starttls = true,
                 "REQUIRETLS" => found.requiretls = true,
-                "LIMITS" => found.limits = Some(Limits::read(words)),
+                "LIMITS" => found.limits = Some(AdvertisedLimits::read(words)),
                 "MT-PRIORITY" => found.mt_priority = Some(words.next().unwrap_or("").into()),
                 "XCLIENT" => found.xclient.extend(words.map(str::to_ascii_uppercase)),
                 "XFORWARD" => found.xforward.extend(words.map(str::to_ascii_uppercase)),
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(ehlo(&["SIZE"]).size, Some(None));
         assert_eq!(ehlo(&["SIZE 0"]).size, Some(None));
         let limits = ehlo(&["limits RCPTMAX=20 MAILMAX=0 NEWMAX=7 RCPTDOMAINMAX=x odd"]).limits;
-        assert_eq!(limits, Some(Limits { rcpt_max: Some(20), ..Limits::default() }));
+        assert_eq!(limits, Some(AdvertisedLimits { rcpt_max: Some(20), ..AdvertisedLimits::default() }));
         assert_eq!(ehlo(&["MT-PRIORITY mixer"]).mt_priority.as_deref(), Some("mixer"));
     }
 

@@ -18,7 +18,7 @@ pub enum BareNewline {
 
 /// How far the reader has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum DataProgress {
     /// All input is consumed and the data goes on.
     More,
     /// The end of data was the last thing consumed.
@@ -108,7 +108,7 @@ impl EndOfData {
     /// Returns how many octets of `input` were consumed: all of them, unless the end of data stands among them.
     ///
     /// Once the message is refused, `out` is emptied and its memory given back; the rest is swallowed.
-    pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, Progress) {
+    pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, DataProgress) {
         let mut at = 0;
         while let Some(&octet) = input.get(at) {
             match (self.state, octet) {
@@ -149,7 +149,7 @@ impl EndOfData {
                     at += 1;
                 }
 
-                (State::DotCr, b'\n') => return (at + 1, Progress::End(self.ending())),
+                (State::DotCr, b'\n') => return (at + 1, DataProgress::End(self.ending())),
                 // CR LF . CR and no LF: some servers end here, or at the CR LF that may follow.
                 (State::DotCr, _) => {
                     self.bare(true, out);
@@ -158,7 +158,7 @@ impl EndOfData {
                 }
             }
         }
-        (at, Progress::More)
+        (at, DataProgress::More)
     }
 
     /// Takes as many octets as need no decision beyond "CR LF, and no dot after it": whole lines, copied at once.
@@ -255,7 +255,7 @@ mod tests {
                     let shown = content.escape_ascii().to_string();
                     assert_eq!(used, wire.len());
                     if mode == BareNewline::Refuse || matches!(ending, Ending::Whole { .. }) {
-                        assert_eq!(progress, Progress::End(ending), "{shown}");
+                        assert_eq!(progress, DataProgress::End(ending), "{shown}");
                     }
                     if matches!(ending, Ending::Whole { .. }) {
                         assert_eq!(out, content, "{shown}");

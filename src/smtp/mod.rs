@@ -21,4 +21,4 @@ pub mod proxy;
 pub mod server;
 pub mod client;
 
-pub use capabilities::{Capabilities, Limits};
+pub use capabilities::{AdvertisedLimits, Capabilities};

@@ -16,7 +16,7 @@ const MOST: usize = 4096;
 
 /// How far the header has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum HeaderProgress {
     /// At least so many octets more belong to the header, and are there to be read.
     Needs(usize),
     /// The header ends exactly here. `None`: the balancer speaks for itself (a health check), or knows nothing.
@@ -29,20 +29,20 @@ pub enum Progress {
 pub struct Malformed;
 
 /// Reads what has come so far. Never asks for an octet that might belong to what follows.
-pub fn read(octets: &[u8]) -> Result<Progress, Malformed> {
+pub fn read(octets: &[u8]) -> Result<HeaderProgress, Malformed> {
     // The shortest header of version 1, `PROXY UNKNOWN` CR LF, is longer than the signature of version 2.
     if octets.len() < SIGNATURE.len() {
         let begins = SIGNATURE.starts_with(octets) || octets.starts_with(b"PROXY ") || b"PROXY ".starts_with(octets);
-        return if begins { Ok(Progress::Needs(SIGNATURE.len() - octets.len())) } else { Err(Malformed) };
+        return if begins { Ok(HeaderProgress::Needs(SIGNATURE.len() - octets.len())) } else { Err(Malformed) };
     }
     if octets.starts_with(SIGNATURE) { version_2(octets) } else { version_1(octets) }
 }
 
-fn version_1(octets: &[u8]) -> Result<Progress, Malformed> {
+fn version_1(octets: &[u8]) -> Result<HeaderProgress, Malformed> {
     let line = match octets.strip_suffix(b"\r\n") {
         Some(line) => line,
         None if octets.len() >= LONGEST_LINE || octets.contains(&b'\n') => return Err(Malformed),
-        None => return Ok(Progress::Needs(1)),
+        None => return Ok(HeaderProgress::Needs(1)),
     };
     let line = std::str::from_utf8(line).map_err(|_| Malformed)?;
     let mut words = line.split(' ');
@@ -52,7 +52,7 @@ fn version_1(octets: &[u8]) -> Result<Progress, Malformed> {
     let family = words.next().ok_or(Malformed)?;
     // §2.1: what stands behind UNKNOWN is to be ignored.
     if family == "UNKNOWN" {
-        return Ok(Progress::Done(None));
+        return Ok(HeaderProgress::Done(None));
     }
     let words: Vec<&str> = words.collect();
     let [source, destination, source_port, destination_port] = words[..] else { return Err(Malformed) };
@@ -67,16 +67,16 @@ fn version_1(octets: &[u8]) -> Result<Progress, Malformed> {
     let source = address(source).ok_or(Malformed)?;
     address(destination).ok_or(Malformed)?;
     if is_port(source_port) && is_port(destination_port) {
-        Ok(Progress::Done(Some(source.to_canonical())))
+        Ok(HeaderProgress::Done(Some(source.to_canonical())))
     } else {
         Err(Malformed)
     }
 }
 
-fn version_2(octets: &[u8]) -> Result<Progress, Malformed> {
+fn version_2(octets: &[u8]) -> Result<HeaderProgress, Malformed> {
     let rest = &octets[SIGNATURE.len()..]; // `read` saw the signature
     let Some(([version, family, high, low], addresses)) = rest.split_first_chunk() else {
-        return Ok(Progress::Needs(4 - rest.len()));
+        return Ok(HeaderProgress::Needs(4 - rest.len()));
     };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
     if length > MOST {
@@ -88,7 +88,7 @@ fn version_2(octets: &[u8]) -> Result<Progress, Malformed> {
         _ => return Err(Malformed),
     };
     if addresses.len() < length {
-        return Ok(Progress::Needs(length - addresses.len()));
+        return Ok(HeaderProgress::Needs(length - addresses.len()));
     }
     // §2.2: family in the high half, transport in the low one; only TCP is ours.
     let source = match family {
@@ -105,7 +105,7 @@ fn version_2(octets: &[u8]) -> Result<Progress, Malformed> {
         0x00 | 0x31 => None,
         _ => return Err(Malformed),
     };
-    Ok(Progress::Done(source))
+    Ok(HeaderProgress::Done(source))
 }
 
 #[cfg(test)]
@@ -117,9 +117,9 @@ mod tests {
         let mut taken = 0;
         loop {
             match read(&header[..taken])? {
-                Progress::Done(address) => return Ok((address, taken)),
-                Progress::Needs(more) if taken + more <= header.len() => taken += more,
-                Progress::Needs(_) => return Err(Malformed),
+                HeaderProgress::Done(address) => return Ok((address, taken)),
+                HeaderProgress::Needs(more) if taken + more <= header.len() => taken += more,
+                HeaderProgress::Needs(_) => return Err(Malformed),
             }
         }
     }

@@ -49,7 +49,9 @@ pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::{Entry, Journal};
 pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest};
 pub use key::KeyFile;
-pub use outbox::{Cause, DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Report, ReportedRecipient, Work};
+pub use outbox::{
+    Cause, DueItem, FailureReport, ItemState, OutboxKind, OutboxRow, RecipientOutcome, ReportedRecipient, Work,
+};
 pub use quarantine::{Actor, Change, CopyState, Exported, Filter, HeldDetail, HeldRow};
 pub use verbatim::Verbatim;
 

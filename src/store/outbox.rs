@@ -121,7 +121,7 @@ pub enum Work {
     /// These bytes; a release gets its Received line in front (decision D10).
     Content(Bytes),
     /// A failure report, to be composed of the original's header.
-    Report { report: Report, original: Bytes },
+    FailureReport { report: FailureReport, original: Bytes },
 }
 
 /// Why a failure report is sent.
@@ -142,7 +142,7 @@ pub enum Cause {
 
 /// The facts of a failure report (RFC 3464).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct FailureReport {
     pub cause: Cause,
     pub mail: String,
     /// All that followed `MAIL FROM:` of the original (RET, ENVID).
@@ -254,7 +254,7 @@ impl Store {
             Some(text) => {
                 let report = serde_json::from_str(text)
                     .map_err(|e| StoreError::Damaged { what: format!("the report {}: {e}", item.id) })?;
-                Ok(Work::Report { report, original })
+                Ok(Work::FailureReport { report, original })
             }
         }
     }

@@ -10,7 +10,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::audit::Chain;
 use super::followup::FollowupEvent;
-use super::outbox::{Cause, OutboxKind, Report, ReportedRecipient};
+use super::outbox::{Cause, FailureReport, OutboxKind, ReportedRecipient};
 use super::settle::{NewItem, queue_report};
 use super::verbatim::address_key;
 use super::{Store, StoreError, instant, micros};
@@ -361,7 +361,7 @@ impl Decide {
     }
 
     async fn queue_report(&self, c: &mut SqliteConnection, row: &SqliteRow, blob: &str) -> Result<(), StoreError> {
-        let report = Report {
+        let report = FailureReport {
             cause: if self.to == CopyState::Expired { Cause::Expired } else { Cause::Rejected },
             mail: row.try_get("mail")?,
             reverse_path: row.try_get("reverse_path")?,

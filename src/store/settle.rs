@@ -7,8 +7,8 @@ use sqlx::{Row, SqliteConnection};
 use super::audit::Chain;
 use super::verbatim::Verbatim;
 use super::{
-    Actor, Cause, DueItem, ItemState, OutboxKind, RecipientOutcome, Report, ReportedRecipient, StoreError, instant,
-    micros,
+    Actor, Cause, DueItem, FailureReport, ItemState, OutboxKind, RecipientOutcome, ReportedRecipient, StoreError,
+    instant, micros,
 };
 
 /// One attempt's end, on its way to the writer.
@@ -125,7 +125,7 @@ impl Settle {
             .bind(&self.item.id)
             .fetch_one(&mut *c)
             .await?;
-        let report = Report {
+        let report = FailureReport {
             cause,
             mail: self.item.mail.clone(),
             reverse_path: row.try_get("origin")?,
@@ -147,7 +147,7 @@ pub(super) async fn queue_report(
     id: &str,
     copy: Option<&str>,
     blob: &str,
-    mut report: Report,
+    mut report: FailureReport,
     now: Timestamp,
     owner: (&str, i64),
 ) -> Result<bool, StoreError> {

@@ -11,7 +11,7 @@ pub struct Verbatim<'a> {
 }
 
 impl<'a> Verbatim<'a> {
-    /// Takes the text apart. The text was parsed before by the door, so what is odd here is read leniently:
+    /// Takes the text apart. The text was parsed before by the listener, so what is odd here is read leniently:
     /// without angle brackets the first word is the path.
     pub fn read(text: &'a str) -> Verbatim<'a> {
         let text = text.trim();

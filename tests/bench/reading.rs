@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use octroi::app::{read_policies, ruleset};
 use octroi::detect::evidence::{Evidence, Sender, SenderProof};
-use octroi::detect::recipient::{Class, Recipient};
+use octroi::detect::recipient::{Class, ClassifiedRecipient};
 use octroi::detect::text;
 use octroi::mail::{Envelope, Mailbox, Parameters, ReversePath};
 use octroi::mime;
@@ -37,7 +37,7 @@ fn main() {
         recipients: Vec::new(),
     };
     let sender = Sender { mailbox: envelope.reverse_path.mailbox().cloned(), proof: Some(SenderProof::Claimed) };
-    let recipients = [Recipient {
+    let recipients = [ClassifiedRecipient {
         mailbox: Some(mailbox("user@example.net")),
         class: Class::Other,
         consumer_hosted: false,
@@ -50,7 +50,7 @@ fn main() {
         for mail in &mails {
             bytes += mail.len();
             let start = Instant::now();
-            let message = mime::parse(mail, &mime::Budget::default());
+            let message = mime::parse(mail, &mime::ParseBudget::default());
             let parsed = Instant::now();
             let texts = text::gather(&message, &[]);
             let gathered = Instant::now();

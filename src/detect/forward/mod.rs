@@ -9,7 +9,7 @@ mod quoted;
 use std::sync::LazyLock;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{self, Look, excerpt};
+use crate::detect::inspection::{self, Inspection, excerpt};
 use crate::detect::names::fold;
 use crate::detect::triggers::Topic;
 use crate::mail::ReversePath;
@@ -143,31 +143,31 @@ pub const TRIGGERS: &[&str] = &[
     ">>> ",
 ];
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    if let Some((place, line)) = inline(look).or_else(|| quoted::passed_on(look)) {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    if let Some((place, line)) = inline(inspection).or_else(|| quoted::passed_on(inspection)) {
         findings.push(Finding::new(FindingKind::Forward, place).value("inline").excerpt(excerpt(&line)));
     }
-    for part in &look.evidence.message.parts {
-        if is_attached_message(look, part) {
+    for part in &inspection.evidence.message.parts {
+        if is_attached_message(inspection, part) {
             let place = format!("attachment:{}", part.name.as_deref().unwrap_or("message"));
             findings.push(Finding::new(FindingKind::Forward, place).value("attached"));
         }
     }
-    for (place, extract) in look.files() {
+    for (place, extract) in inspection.files() {
         // Messages inside archives, and messages sent as mere files.
         if extract.kind == "eml" || extract.kind == "msg" {
             findings.push(Finding::new(FindingKind::Forward, place).value("attached"));
         }
     }
     for name in ["Resent-From", "Resent-To", "Resent-Sender", "Resent-Date"] {
-        if let Some(value) = look.header(name) {
+        if let Some(value) = inspection.header(name) {
             findings.push(
                 Finding::new(FindingKind::Forward, format!("header:{name}")).value("resent").excerpt(excerpt(value)),
             );
             break;
         }
     }
-    if let Some((name, value)) = automatic(look) {
+    if let Some((name, value)) = automatic(inspection) {
         findings.push(
             Finding::new(FindingKind::Forward, format!("header:{name}")).value("automatic").excerpt(excerpt(value)),
         );
@@ -175,12 +175,12 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// A quoted message that this mail passes on: its place and first line.
-fn inline(look: &Look<'_>) -> Option<(String, String)> {
-    let subject = look.evidence.texts.iter().find(|text| text.place == "subject");
-    let subject = look::subject(subject.map_or("", |text| text.original.as_str()));
+fn inline(inspection: &Inspection<'_>) -> Option<(String, String)> {
+    let subject = inspection.evidence.texts.iter().find(|text| text.place == "subject");
+    let subject = inspection::subject(subject.map_or("", |text| text.original.as_str()));
     let mut original = None;
-    for (index, text) in look.body_texts() {
-        if !look.has_hit(index, Topic::Forward) {
+    for (index, text) in inspection.body_texts() {
+        if !inspection.has_hit(index, Topic::Forward) {
             continue;
         }
         let lines: Vec<&str> = text.original.lines().collect();
@@ -201,7 +201,7 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
             let banner = is_banner(&folded);
             if says(&folded, &WORDINGS.forward) && (banner || block().is_some()) {
                 let answered = subject.replied
-                    && (text.place == "body#quoted" || block().is_some_and(|block| block.answers(look)));
+                    && (text.place == "body#quoted" || block().is_some_and(|block| block.answers(inspection)));
                 if !answered {
                     return Some((place.to_owned(), (*line).to_owned()));
                 }
@@ -215,12 +215,12 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
             }
         }
     }
-    if original.is_none() && subject.forwarded && passes_on_silently(look) {
+    if original.is_none() && subject.forwarded && passes_on_silently(inspection) {
         return Some(("subject".to_owned(), subject.bare.to_owned()));
     }
     // The reader of the text already saw where another message begins.
     let zone =
-        || look.body_texts().find(|(_, text)| text.place == "body#forwarded" && !text.original.trim().is_empty());
+        || inspection.body_texts().find(|(_, text)| text.place == "body#forwarded" && !text.original.trim().is_empty());
     if original.is_none()
         && subject.forwarded
         && let Some((_, text)) = zone()
@@ -228,8 +228,9 @@ fn inline(look: &Look<'_>) -> Option<(String, String)> {
         return Some(("body".to_owned(), text.original.lines().next().unwrap_or("").to_owned()));
     }
     let (place, line, block) = original?;
-    let to_author = block.is_some_and(|block| block.answers(look));
-    let forwards = if subject.forwarded { !to_author } else { !subject.replied && !to_author && !answers_thread(look) };
+    let to_author = block.is_some_and(|block| block.answers(inspection));
+    let forwards =
+        if subject.forwarded { !to_author } else { !subject.replied && !to_author && !answers_thread(inspection) };
     forwards.then_some((place, line))
 }
 
@@ -241,20 +242,21 @@ fn groupwise(folded: &str) -> Option<String> {
 }
 
 /// A subject that says "forward" over an invitation, or over files without a word of one's own.
-fn passes_on_silently(look: &Look<'_>) -> bool {
-    let parts = &look.evidence.message.parts;
-    if parts.iter().any(|part| is_attached_message(look, part)) {
+fn passes_on_silently(inspection: &Inspection<'_>) -> bool {
+    let parts = &inspection.evidence.message.parts;
+    if parts.iter().any(|part| is_attached_message(inspection, part)) {
         return false;
     }
     let invitation = parts.iter().any(|part| part.declared_type == "text/calendar");
     let files = parts.iter().any(|part| matches!(part.body, Body::Attachment(_)));
-    let letters = look.body_texts().map(|(_, text)| text.normal.chars().filter(|c| c.is_alphabetic()).take(20).count());
+    let letters =
+        inspection.body_texts().map(|(_, text)| text.normal.chars().filter(|c| c.is_alphabetic()).take(20).count());
     invitation || files && letters.max().unwrap_or(0) < 20
 }
 
 /// An answer whose subject lost its prefix. Outlook's forwards carry In-Reply-To as well, beside their Thread-Topic.
-fn answers_thread(look: &Look<'_>) -> bool {
-    look.header("In-Reply-To").is_some() && look.header("Thread-Topic").is_none()
+fn answers_thread(inspection: &Inspection<'_>) -> bool {
+    inspection.header("In-Reply-To").is_some() && inspection.header("Thread-Topic").is_none()
 }
 
 /// A line of dashes, "Begin forwarded message:", or otherwise nothing but the wording.
@@ -335,8 +337,8 @@ impl Block {
     }
 
     /// Whether the mail goes back to the author of the quoted message.
-    fn answers(&self, look: &Look<'_>) -> bool {
-        let recipients = look.evidence.recipients.iter().filter_map(|recipient| recipient.mailbox.as_ref());
+    fn answers(&self, inspection: &Inspection<'_>) -> bool {
+        let recipients = inspection.evidence.recipients.iter().filter_map(|recipient| recipient.mailbox.as_ref());
         let mut recipients = recipients.map(|mailbox| fold(&mailbox.key()));
         if self.from.contains('@') {
             return recipients.any(|key| self.from.contains(key.as_str()));
@@ -344,14 +346,14 @@ impl Block {
         // Outlook often writes only the name: compare with the names in To and with local parts.
         let words: Vec<&str> =
             self.from.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 2).collect();
-        let to = look.headers("To").chain(look.headers("Cc")).map(fold).collect::<Vec<_>>();
+        let to = inspection.headers("To").chain(inspection.headers("Cc")).map(fold).collect::<Vec<_>>();
         !words.is_empty() && to.iter().any(|to| words.iter().all(|word| to.contains(word)))
     }
 }
 
 /// A message sent along that is neither a report of delivery nor a receipt.
-fn is_attached_message(look: &Look<'_>, part: &Part) -> bool {
-    let parts = &look.evidence.message.parts;
+fn is_attached_message(inspection: &Inspection<'_>, part: &Part) -> bool {
+    let parts = &inspection.evidence.message.parts;
     let in_report = part
         .parent
         .and_then(|parent| parts.get(parent))
@@ -367,15 +369,15 @@ fn is_attached_message(look: &Look<'_>, part: &Part) -> bool {
 }
 
 /// The header that shows a machine passed the mail on. An automatic answer is none.
-fn automatic<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
-    let auto = look.header("Auto-Submitted").unwrap_or("").to_ascii_lowercase();
-    if let Some(value) = look.header("X-MS-Exchange-Organization-AutoForwarded")
+fn automatic<'a>(inspection: &Inspection<'a>) -> Option<(&'static str, &'a str)> {
+    let auto = inspection.header("Auto-Submitted").unwrap_or("").to_ascii_lowercase();
+    if let Some(value) = inspection.header("X-MS-Exchange-Organization-AutoForwarded")
         && value.trim().eq_ignore_ascii_case("true")
     {
         return Some(("X-MS-Exchange-Organization-AutoForwarded", value));
     }
     if auto.starts_with("auto-forwarded") {
-        return Some(("Auto-Submitted", look.header("Auto-Submitted").unwrap_or_default()));
+        return Some(("Auto-Submitted", inspection.header("Auto-Submitted").unwrap_or_default()));
     }
     // RFC 3834 §5.2: an answer, whatever else its header says.
     if auto.starts_with("auto-replied") {
@@ -398,7 +400,7 @@ fn automatic<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
         "X-Redirected-By",
     ];
     for name in NAMES {
-        let Some(value) = look.header(name) else { continue };
+        let Some(value) = inspection.header(name) else { continue };
         // Dovecot and Cyrus stamp every delivery with the engine's name; only a redirect names the mailbox.
         let plain_sieve = *name == "X-Sieve" && !value.to_ascii_lowercase().contains("redirect");
         let proxy = !value.contains('@') && *name == "X-Forwarded-For";
@@ -406,26 +408,26 @@ fn automatic<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
             return Some((name, value));
         }
     }
-    redirected(look)
+    redirected(inspection)
 }
 
 /// An inbound mail that our side sent on: the envelope's sender is a rewritten foreigner, or the mail was once
 /// delivered to somebody who is not its recipient.
-fn redirected<'a>(look: &Look<'a>) -> Option<(&'static str, &'a str)> {
-    let delivered = look.header("Delivered-To")?;
-    let elsewhere = look
+fn redirected<'a>(inspection: &Inspection<'a>) -> Option<(&'static str, &'a str)> {
+    let delivered = inspection.header("Delivered-To")?;
+    let elsewhere = inspection
         .evidence
         .recipients
         .iter()
         .filter_map(|recipient| recipient.mailbox.as_ref())
         .all(|mailbox| !delivered.to_lowercase().contains(&mailbox.key()));
-    let rewritten = match &look.evidence.envelope.reverse_path {
+    let rewritten = match &inspection.evidence.envelope.reverse_path {
         ReversePath::Null => false,
         path => path.mailbox().is_some_and(|mailbox| {
             let local = mailbox.local().to_ascii_lowercase();
             local.starts_with("srs0=")
                 || local.starts_with("srs1=")
-                || look.header("From").is_some_and(|from| !from.to_lowercase().contains(&mailbox.key()))
+                || inspection.header("From").is_some_and(|from| !from.to_lowercase().contains(&mailbox.key()))
         }),
     };
     (elsewhere && rewritten).then_some(("Delivered-To", delivered))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! A mail of a colleague passed on by answering it to somebody else: nothing says "forward" but who is quoted.
 
-use crate::detect::look::Look;
+use crate::detect::inspection::Inspection;
 use crate::detect::names::{fold, letters};
 use crate::detect::recipient::Class;
 use crate::detect::sender_mismatch::plain;
@@ -14,15 +14,15 @@ const MOST: usize = 400;
 
 /// Place and line of the first quotation, where it quotes an agent of ours who is neither sender nor recipient, and
 /// the mail goes to private mailboxes alone. In an answer to a citizen the citizen is quoted first.
-pub fn passed_on(look: &Look<'_>) -> Option<(String, String)> {
-    let recipients = || look.evidence.recipients.iter();
+pub fn passed_on(inspection: &Inspection<'_>) -> Option<(String, String)> {
+    let recipients = || inspection.evidence.recipients.iter();
     let private = |class: Class, hosted: bool| matches!(class, Class::PrivateWebmail | Class::Disposable) || hosted;
     if !recipients().all(|recipient| private(recipient.class, recipient.consumer_hosted)) {
         return None;
     }
-    let (place, line, authors) = first_quotation(look)?;
+    let (place, line, authors) = first_quotation(inspection)?;
     let key = |mailbox: &Mailbox| plain(mailbox);
-    let sender = look.evidence.sender.mailbox.as_ref().map(key);
+    let sender = inspection.evidence.sender.mailbox.as_ref().map(key);
     let known: Vec<String> =
         recipients().filter_map(|recipient| recipient.mailbox.as_ref()).map(key).chain(sender).collect();
     let ours = !authors.is_empty() && authors.iter().all(|author| !known.contains(author));
@@ -30,8 +30,8 @@ pub fn passed_on(look: &Look<'_>) -> Option<(String, String)> {
 }
 
 /// Where it stands, and the addresses of the agents it may quote: none where it quotes somebody else.
-fn first_quotation(look: &Look<'_>) -> Option<(String, String, Vec<String>)> {
-    for (_, text) in look.body_texts().filter(|(_, text)| text.place != "body#signature") {
+fn first_quotation(inspection: &Inspection<'_>) -> Option<(String, String, Vec<String>)> {
+    for (_, text) in inspection.body_texts().filter(|(_, text)| text.place != "body#signature") {
         for line in text.original.lines().take(MOST) {
             if line.len() > 400 || !line.trim_end().ends_with(':') {
                 continue;
@@ -39,7 +39,7 @@ fn first_quotation(look: &Look<'_>) -> Option<(String, String, Vec<String>)> {
             let folded = fold(line);
             let end = folded.trim_end_matches([':', ' ', '\u{a0}']);
             if let Some(before) = WROTE.iter().find_map(|wrote| end.strip_suffix(wrote)) {
-                return Some((text.place.clone(), line.to_owned(), authors(look, line, before)));
+                return Some((text.place.clone(), line.to_owned(), authors(inspection, line, before)));
             }
         }
     }
@@ -47,13 +47,13 @@ fn first_quotation(look: &Look<'_>) -> Option<(String, String, Vec<String>)> {
 }
 
 /// By address, else by the name behind the last comma: Thunderbird gives no more.
-fn authors(look: &Look<'_>, line: &str, folded: &str) -> Vec<String> {
+fn authors(inspection: &Inspection<'_>, line: &str, folded: &str) -> Vec<String> {
     if line.contains('@') {
         let words = line.split(|c: char| c.is_whitespace() || "<>()\"[],;".contains(c));
         let mut addresses = words.filter_map(|word| Mailbox::parse(word.trim_start_matches("mailto:")).ok());
-        let ours = |author: &Mailbox| look.tables.own.iter().any(|own| author.domain().is_within(own));
+        let ours = |author: &Mailbox| inspection.tables.own.iter().any(|own| author.domain().is_within(own));
         return addresses.next().filter(ours).map(|author| plain(&author)).into_iter().collect();
     }
     let name = folded.rsplit(',').next().unwrap_or(folded);
-    look.evidence.people.called(&letters(name)).to_vec()
+    inspection.evidence.people.called(&letters(name)).to_vec()
 }

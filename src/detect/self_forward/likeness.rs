@@ -2,7 +2,7 @@
 //! How like a mailbox is to the sender's name, in all the ways in which people write their own.
 
 use super::Manner;
-use crate::detect::look::Look;
+use crate::detect::inspection::Inspection;
 use crate::detect::names::{self, fold, givens, initials, is_common_surname, letters, skeleton, surnames};
 use crate::mail::Mailbox;
 
@@ -31,9 +31,9 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn of_sender(look: &Look<'_>) -> Names {
+    pub(super) fn of_sender(inspection: &Inspection<'_>) -> Names {
         let mut all = Names::default();
-        let evidence = look.evidence;
+        let evidence = inspection.evidence;
         let mailbox = evidence.sender.mailbox.as_ref().or(evidence.envelope.reverse_path.mailbox());
         if let Some(mailbox) = mailbox {
             let key = mailbox.key();
@@ -49,7 +49,7 @@ impl Names {
             all.of_local(mailbox.local());
         }
         for header in ["From", "Resent-From", "Sender"] {
-            let value = look.header(header).unwrap_or("");
+            let value = inspection.header(header).unwrap_or("");
             // A From that is somebody else's (a mail that was resent) says nothing about the sender.
             let theirs = mailbox.is_some_and(|mailbox| value.to_lowercase().contains(&mailbox.key()));
             if theirs || mailbox.is_none() {

@@ -8,10 +8,10 @@ mod likeness;
 
 use crate::detect::evidence::Evidence;
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::look::{self, Look};
+use crate::detect::inspection::{self, Inspection};
 use crate::detect::lookalike::is_mistyped_webmail;
 use crate::detect::names::{self, fold, letters};
-use crate::detect::recipient::{Class, Recipient};
+use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::mail::Mailbox;
 
 use likeness::{Likeness, Names, base};
@@ -19,27 +19,28 @@ use likeness::{Likeness, Names, base};
 /// Recipients judged: who sends to more private mailboxes than this is not sending home.
 const MOST: usize = 200;
 
-pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
-    let private = |recipient: &&Recipient| {
+pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    let private = |recipient: &&ClassifiedRecipient| {
         matches!(recipient.class, Class::PrivateWebmail | Class::Disposable)
             || recipient.consumer_hosted
-            || is_mistyped_webmail(look, recipient)
+            || is_mistyped_webmail(inspection, recipient)
     };
-    let recipients: Vec<&Recipient> = look.evidence.recipients.iter().filter(private).take(MOST).collect();
+    let recipients: Vec<&ClassifiedRecipient> =
+        inspection.evidence.recipients.iter().filter(private).take(MOST).collect();
     if recipients.is_empty() {
         return;
     }
-    let sender = Names::of_sender(look);
-    let opening = opening(look.evidence);
+    let sender = Names::of_sender(inspection);
+    let opening = opening(inspection.evidence);
     let greets = says_to_strangers(&opening);
-    let subject = look.evidence.texts.iter().find(|text| text.place == "subject");
-    let replied = look::subject(subject.map_or("", |text| text.original.as_str())).replied;
+    let subject = inspection.evidence.texts.iter().find(|text| text.place == "subject");
+    let replied = inspection::subject(subject.map_or("", |text| text.original.as_str())).replied;
     let (speaks_to, is_distant) = (greets || speaks_to(&opening), greets || begins_with(&opening, DISTANT));
     let manner = Manner { greets, is_distant, speaks_to, answers_formally: greets && replied };
     for recipient in recipients {
         let Some(mailbox) = &recipient.mailbox else { continue };
         let place = || "envelope".to_owned();
-        let display = displayed(look, mailbox);
+        let display = displayed(inspection, mailbox);
         match sender.compare(mailbox, &display, recipient.consumer_hosted, manner) {
             Likeness::Own(why) => {
                 findings.push(Finding::new(FindingKind::SelfForward, place()).excerpt(why).recipient(mailbox));
@@ -50,7 +51,7 @@ pub fn detect(look: &Look<'_>, findings: &mut Vec<Finding>) {
                     .push(Finding::new(FindingKind::Namesake, place()).value(value).excerpt(why).recipient(mailbox));
             }
             Likeness::None => {
-                if let Some(colleague) = colleague(look.evidence, mailbox) {
+                if let Some(colleague) = colleague(inspection.evidence, mailbox) {
                     let why = format!("called as {colleague}");
                     findings.push(
                         Finding::new(FindingKind::Namesake, place()).value("colleague").excerpt(why).recipient(mailbox),
@@ -82,9 +83,9 @@ struct Manner {
 }
 
 /// The name that To and Cc give to an address, as folded words; empty where they give none.
-fn displayed(look: &Look<'_>, mailbox: &Mailbox) -> Vec<String> {
+fn displayed(inspection: &Inspection<'_>, mailbox: &Mailbox) -> Vec<String> {
     let key = mailbox.key();
-    let header = look.headers("To").chain(look.headers("Cc")).find_map(|value| {
+    let header = inspection.headers("To").chain(inspection.headers("Cc")).find_map(|value| {
         let lower = value.to_lowercase();
         // Lower case may change lengths; then the place found is only nearly right, which `get` forgives.
         let at = lower.find(&format!("<{key}>"))?;

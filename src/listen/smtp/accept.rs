@@ -114,8 +114,8 @@ async fn proxied(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
     let mut header = Vec::with_capacity(128);
     loop {
         match proxy::read(&header).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
-            proxy::Progress::Done(address) => return Ok(address),
-            proxy::Progress::Needs(more) => {
+            proxy::HeaderProgress::Done(address) => return Ok(address),
+            proxy::HeaderProgress::Needs(more) => {
                 let had = header.len();
                 header.resize(had + more, 0);
                 stream.read_exact(&mut header[had..]).await?;

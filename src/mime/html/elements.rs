@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Elements: which are shown, which break the line, which end which (WHATWG HTML §13.2.6 and §15.3).
 
-use super::style::{Flow, Look};
+use super::style::{Appearance, Flow};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElementKind {
@@ -59,7 +59,7 @@ const DEEPEST: usize = 256;
 
 struct Open {
     name: u64,
-    look: Look,
+    look: Appearance,
     inline: bool,
     reversed: bool,
 }
@@ -71,7 +71,7 @@ pub struct Stack {
     foreign: usize,
     literal: usize,
     /// The look of something without content, while it is said.
-    instead: Option<Look>,
+    instead: Option<Appearance>,
 }
 
 /// What ended with an end tag.
@@ -82,14 +82,14 @@ pub struct Closed {
 }
 
 impl Stack {
-    pub fn look(&self) -> Look {
-        self.instead.or(self.open.last().map(|open| open.look)).unwrap_or(Look::PLAIN)
+    pub fn look(&self) -> Appearance {
+        self.instead.or(self.open.last().map(|open| open.look)).unwrap_or(Appearance::PLAIN)
     }
 
     /// Takes a look for something without elements inside; gives the one before.
-    pub fn swap(&mut self, look: Look) -> Look {
+    pub fn swap(&mut self, look: Appearance) -> Appearance {
         let before = self.look();
-        self.instead = (self.open.last().map_or(Look::PLAIN, |open| open.look) != look).then_some(look);
+        self.instead = (self.open.last().map_or(Appearance::PLAIN, |open| open.look) != look).then_some(look);
         before
     }
 
@@ -102,7 +102,7 @@ impl Stack {
         self.literal > 0
     }
 
-    pub fn open(&mut self, name: &str, look: Look, flow: Flow) {
+    pub fn open(&mut self, name: &str, look: Appearance, flow: Flow) {
         if self.open.len() >= DEEPEST {
             return;
         }

@@ -20,7 +20,7 @@ use std::collections::HashSet;
 
 use elements::{ElementKind, Stack, kind};
 use sheet::Sheet;
-use style::Look;
+use style::Appearance;
 use tags::{Tag, Token, Tokens};
 
 /// A document's text.
@@ -168,7 +168,7 @@ impl Page {
     }
 
     /// Pictures and fields show words of their attributes.
-    fn void(&mut self, name: &str, tag: &Tag<'_>, look: Look) {
+    fn void(&mut self, name: &str, tag: &Tag<'_>, look: Appearance) {
         let before = self.stack.swap(look);
         let words = match name {
             "img" => tag.attribute("alt"),

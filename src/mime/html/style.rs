@@ -5,7 +5,7 @@ use super::tags::Tag;
 
 /// How text is shown, as elements inherit it.
 #[derive(Clone, Copy, PartialEq)]
-pub struct Look {
+pub struct Appearance {
     /// `display: none` and its kin: nothing inside can undo it.
     pub gone: bool,
     /// `visibility: hidden`: undone by `visible` inside.
@@ -26,9 +26,9 @@ enum Paint {
     Unknown,
 }
 
-impl Look {
+impl Appearance {
     /// Black on white, as mail programs begin.
-    pub const PLAIN: Look = Look {
+    pub const PLAIN: Appearance = Appearance {
         gone: false,
         invisible: false,
         tiny: false,
@@ -67,7 +67,7 @@ pub const PROPERTIES: [&str; 22] = [
 ];
 
 /// Applies declarations (lower case) to the look around an element.
-pub fn apply(declarations: &str, look: &mut Look) -> Flow {
+pub fn apply(declarations: &str, look: &mut Appearance) -> Flow {
     let mut flow = Flow::default();
     let (mut clipped, mut flat) = (false, false);
     for declaration in declarations.split(';') {
@@ -97,7 +97,7 @@ pub fn apply(declarations: &str, look: &mut Look) -> Flow {
 }
 
 /// `color=` of `<font>`, `bgcolor=` of tables, `hidden`.
-pub fn apply_attributes(tag: &Tag<'_>, look: &mut Look) {
+pub fn apply_attributes(tag: &Tag<'_>, look: &mut Appearance) {
     for (name, value) in tag.attributes() {
         match name.to_ascii_lowercase().as_str() {
             "color" if tag.name.eq_ignore_ascii_case("font") => look.ink = paint(&value.to_ascii_lowercase()),

@@ -51,7 +51,7 @@ struct Flow<C: Clock> {
 
 /// How often a limit was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figure {
+pub struct LimitFigure {
     pub limit: Arc<str>,
     /// Transactions or recipients refused.
     pub refused: u64,
@@ -111,8 +111,8 @@ impl<C: Clock + Clone> Counters<C> {
     }
 
     /// How often each limit was met since it is in force.
-    pub fn figures(&self) -> Vec<Figure> {
-        let figure = |counter: &Counter<C>| Figure {
+    pub fn figures(&self) -> Vec<LimitFigure> {
+        let figure = |counter: &Counter<C>| LimitFigure {
             limit: counter.limit.id.clone(),
             refused: counter.flow.refused.load(Ordering::Relaxed),
             observed: counter.flow.observed.load(Ordering::Relaxed),

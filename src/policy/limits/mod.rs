@@ -77,7 +77,7 @@ pub struct Limit {
     /// Only recipients of this class count.
     pub class: Option<Class>,
     /// Only recipients on this domain list count.
-    pub list: Option<List>,
+    pub list: Option<LimitList>,
     /// Only these; empty: all.
     pub only: Vec<Scope>,
     /// But not these.
@@ -89,7 +89,7 @@ pub struct Limit {
 
 /// A list of `domains/`, by its name and its bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
+pub struct LimitList {
     pub name: Arc<str>,
     pub(crate) bit: u64,
 }

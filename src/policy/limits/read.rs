@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Counted, Limit, List, Per, Scope, sender_key};
+use super::{Counted, Limit, LimitList, Per, Scope, sender_key};
 use crate::detect::recipient::Class;
 use crate::mail::{Domain, Mailbox};
 use crate::policy::error::{PolicyError, Source, source};
@@ -141,10 +141,10 @@ impl File<'_> {
         Some(Limit { id, per, counted, amount, every, burst, class, list, only, except, observes, reason })
     }
 
-    fn list(&mut self, value: &Spanned<DeValue<'_>>) -> Option<List> {
+    fn list(&mut self, value: &Spanned<DeValue<'_>>) -> Option<LimitList> {
         let name = self.text(value, "list")?;
         match self.lists.iter().position(|known| *known == name) {
-            Some(at) => Some(List { name: name.into(), bit: 1 << at }),
+            Some(at) => Some(LimitList { name: name.into(), bit: 1 << at }),
             None => {
                 let fault = PolicyError::at(&self.source, value.span(), format!("there is no list `{name}`"));
                 let help = format!("name a file of domains/ without `.list`, such as {}", self.lists.join(", "));

@@ -8,7 +8,7 @@ pub const DIGEST: &str = "digest";
 
 /// One figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Figure {
+pub enum DigestFigure {
     /// Copies that wait for a decision.
     Waiting,
     /// Since when the oldest of them waits.
@@ -24,39 +24,39 @@ pub enum Figure {
     Expired,
 }
 
-impl Figure {
-    const ALL: [Figure; 8] = [
-        Figure::Waiting,
-        Figure::Oldest,
-        Figure::Expiring,
-        Figure::Private,
-        Figure::Held,
-        Figure::Released,
-        Figure::Rejected,
-        Figure::Expired,
+impl DigestFigure {
+    const ALL: [DigestFigure; 8] = [
+        DigestFigure::Waiting,
+        DigestFigure::Oldest,
+        DigestFigure::Expiring,
+        DigestFigure::Private,
+        DigestFigure::Held,
+        DigestFigure::Released,
+        DigestFigure::Rejected,
+        DigestFigure::Expired,
     ];
 
     fn as_str(self) -> &'static str {
         match self {
-            Figure::Waiting => "waiting",
-            Figure::Oldest => "oldest",
-            Figure::Expiring => "expiring",
-            Figure::Private => "private",
-            Figure::Held => "held",
-            Figure::Released => "released",
-            Figure::Rejected => "rejected",
-            Figure::Expired => "expired",
+            DigestFigure::Waiting => "waiting",
+            DigestFigure::Oldest => "oldest",
+            DigestFigure::Expiring => "expiring",
+            DigestFigure::Private => "private",
+            DigestFigure::Held => "held",
+            DigestFigure::Released => "released",
+            DigestFigure::Rejected => "rejected",
+            DigestFigure::Expired => "expired",
         }
     }
 
-    pub(super) fn named(name: &str) -> Option<Figure> {
-        Figure::ALL.into_iter().find(|figure| figure.as_str() == name)
+    pub(super) fn named(name: &str) -> Option<DigestFigure> {
+        DigestFigure::ALL.into_iter().find(|figure| figure.as_str() == name)
     }
 }
 
 /// A list that stands alone on its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum List {
+pub enum DigestList {
     /// What waits, by rule.
     Rules,
     /// What waits, by the sender's unit.
@@ -65,32 +65,32 @@ pub enum List {
     Observed,
 }
 
-impl List {
-    const ALL: [List; 3] = [List::Rules, List::Units, List::Observed];
+impl DigestList {
+    const ALL: [DigestList; 3] = [DigestList::Rules, DigestList::Units, DigestList::Observed];
 
     fn as_str(self) -> &'static str {
         match self {
-            List::Rules => "rules",
-            List::Units => "units",
-            List::Observed => "observed",
+            DigestList::Rules => "rules",
+            DigestList::Units => "units",
+            DigestList::Observed => "observed",
         }
     }
 
-    pub(super) fn named(name: &str) -> Option<List> {
-        List::ALL.into_iter().find(|list| list.as_str() == name)
+    pub(super) fn named(name: &str) -> Option<DigestList> {
+        DigestList::ALL.into_iter().find(|list| list.as_str() == name)
     }
 }
 
 /// The names of all places of a digest, for faults.
 pub(super) fn places() -> impl Iterator<Item = &'static str> {
-    let figures = Figure::ALL.into_iter().map(Figure::as_str);
-    ["date", "charter"].into_iter().chain(figures).chain(List::ALL.into_iter().map(List::as_str))
+    let figures = DigestFigure::ALL.into_iter().map(DigestFigure::as_str);
+    ["date", "charter"].into_iter().chain(figures).chain(DigestList::ALL.into_iter().map(DigestList::as_str))
 }
 
 /// The facts of one digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digest {
-    pub figures: BTreeMap<Figure, String>,
+    pub figures: BTreeMap<DigestFigure, String>,
     /// Each line whole, such as `marked-leaves-house: 3`.
-    pub lists: BTreeMap<List, Vec<String>>,
+    pub lists: BTreeMap<DigestList, Vec<String>>,
 }

@@ -10,7 +10,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
-pub use digest::{DIGEST, Digest, Figure, List};
+pub use digest::{DIGEST, Digest, DigestFigure, DigestList};
 use read::Reader;
 
 use super::error::{PolicyError, source};
@@ -27,34 +27,35 @@ const PLACES: [&str; 5] = ["recipient", "date", "reference", "charter", "outcome
 
 /// What became of the copies a notice speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum NoticeOutcome {
     Delivered,
     Stripped,
     Held,
     Refused,
 }
 
-impl Outcome {
-    const ALL: [Outcome; 4] = [Outcome::Delivered, Outcome::Stripped, Outcome::Held, Outcome::Refused];
+impl NoticeOutcome {
+    const ALL: [NoticeOutcome; 4] =
+        [NoticeOutcome::Delivered, NoticeOutcome::Stripped, NoticeOutcome::Held, NoticeOutcome::Refused];
 
     /// `None` where there is nothing to tell, or where the whole mail was answered with a 4xx.
-    pub fn of(disposition: Disposition) -> Option<Outcome> {
+    pub fn of(disposition: Disposition) -> Option<NoticeOutcome> {
         match disposition {
             Disposition::Pass | Disposition::Defer => None,
-            Disposition::Notify => Some(Outcome::Delivered),
-            Disposition::Strip => Some(Outcome::Stripped),
-            Disposition::Quarantine => Some(Outcome::Held),
-            Disposition::Reject => Some(Outcome::Refused),
+            Disposition::Notify => Some(NoticeOutcome::Delivered),
+            Disposition::Strip => Some(NoticeOutcome::Stripped),
+            Disposition::Quarantine => Some(NoticeOutcome::Held),
+            Disposition::Reject => Some(NoticeOutcome::Refused),
         }
     }
 
     /// The file whose words stand for it.
     fn file(self) -> &'static str {
         match self {
-            Outcome::Delivered => "outcome-delivered",
-            Outcome::Stripped => "outcome-stripped",
-            Outcome::Held => "outcome-held",
-            Outcome::Refused => "outcome-refused",
+            NoticeOutcome::Delivered => "outcome-delivered",
+            NoticeOutcome::Stripped => "outcome-stripped",
+            NoticeOutcome::Held => "outcome-held",
+            NoticeOutcome::Refused => "outcome-refused",
         }
     }
 }
@@ -68,7 +69,7 @@ pub struct Notices {
 #[derive(Debug, Clone, Default)]
 struct Language {
     texts: BTreeMap<String, Text>,
-    outcomes: BTreeMap<Outcome, Vec<String>>,
+    outcomes: BTreeMap<NoticeOutcome, Vec<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,8 +83,8 @@ enum Passage {
     Paragraph(Vec<Piece>),
     Item(Vec<Piece>),
     Labelled(String, Placeholder),
-    Outcome,
-    List(List),
+    NoticeOutcome,
+    List(DigestList),
 }
 
 #[derive(Debug, Clone)]
@@ -98,7 +99,7 @@ enum Placeholder {
     Date,
     Reference,
     Charter,
-    Figure(Figure),
+    DigestFigure(DigestFigure),
 }
 
 /// One text in the language it was found in.
@@ -106,20 +107,20 @@ enum Placeholder {
 pub struct Chosen<'a> {
     pub language: &'a str,
     text: &'a Text,
-    outcomes: &'a BTreeMap<Outcome, Vec<String>>,
+    outcomes: &'a BTreeMap<NoticeOutcome, Vec<String>>,
 }
 
 /// What stands in the places of a text. Nothing in it is read for places again.
 /// Where a fact is missing, what would name it is left out.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Facts<'a> {
+pub struct NoticeFacts<'a> {
     /// Addresses, or how many there are.
     pub recipients: Option<&'a str>,
     pub date: &'a str,
     pub reference: Option<&'a str>,
     pub charter: Option<&'a str>,
     /// None in a notice about what became of a copy later, and in a digest.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<NoticeOutcome>,
     pub digest: Option<&'a Digest>,
 }
 
@@ -160,7 +161,7 @@ impl Notices {
             }
             let whole = notices.languages.entry(language.to_owned()).or_default();
             let reader = Reader { source: source(path, text), digest: name == DIGEST, faults: &mut faults };
-            match Outcome::ALL.into_iter().find(|outcome| outcome.file() == name) {
+            match NoticeOutcome::ALL.into_iter().find(|outcome| outcome.file() == name) {
                 Some(outcome) => {
                     whole.outcomes.insert(outcome, reader.outcome());
                 }
@@ -171,8 +172,8 @@ impl Notices {
         }
         for (language, whole) in &notices.languages {
             let texts = [HELD, ADVICE].into_iter().filter(|name| !whole.texts.contains_key(*name));
-            let outcomes = Outcome::ALL.into_iter().filter(|outcome| !whole.outcomes.contains_key(outcome));
-            faults.extend(texts.chain(outcomes.map(Outcome::file)).map(|name| {
+            let outcomes = NoticeOutcome::ALL.into_iter().filter(|outcome| !whole.outcomes.contains_key(outcome));
+            faults.extend(texts.chain(outcomes.map(NoticeOutcome::file)).map(|name| {
                 PolicyError::of_file(
                     format!("notices/{language}/{name}.md"),
                     "is missing: every language needs this text",
@@ -231,7 +232,7 @@ impl Notices {
 
 impl<'a> Chosen<'a> {
     /// Puts the facts into their places.
-    pub fn fill(&self, facts: &Facts<'_>) -> Filled<'a> {
+    pub fn fill(&self, facts: &NoticeFacts<'_>) -> Filled<'a> {
         let mut blocks = Vec::new();
         for passage in &self.text.passages {
             match passage {
@@ -244,7 +245,7 @@ impl<'a> Chosen<'a> {
                 Passage::Labelled(label, place) => {
                     blocks.extend(place.fact(facts).map(|fact| Block::Labelled(label.clone(), fact.to_owned())));
                 }
-                Passage::Outcome => {
+                Passage::NoticeOutcome => {
                     let words = facts.outcome.and_then(|outcome| self.outcomes.get(&outcome)).into_iter().flatten();
                     blocks.extend(words.cloned().map(Block::Paragraph));
                 }
@@ -260,19 +261,19 @@ impl<'a> Chosen<'a> {
 }
 
 impl Placeholder {
-    fn fact<'a>(self, facts: &Facts<'a>) -> Option<&'a str> {
+    fn fact<'a>(self, facts: &NoticeFacts<'a>) -> Option<&'a str> {
         match self {
             Placeholder::Recipient => facts.recipients,
             Placeholder::Date => Some(facts.date),
             Placeholder::Reference => facts.reference,
             Placeholder::Charter => facts.charter,
-            Placeholder::Figure(figure) => facts.digest?.figures.get(&figure).map(String::as_str),
+            Placeholder::DigestFigure(figure) => facts.digest?.figures.get(&figure).map(String::as_str),
         }
     }
 }
 
 /// `None` where a place in it has no fact.
-fn filled(pieces: &[Piece], facts: &Facts<'_>) -> Option<String> {
+fn filled(pieces: &[Piece], facts: &NoticeFacts<'_>) -> Option<String> {
     let texts = pieces.iter().map(|piece| match piece {
         Piece::Words(words) => Some(words.as_str()),
         Piece::Placeholder(place) => place.fact(facts),
@@ -287,7 +288,7 @@ mod tests {
     /// A whole language, with one text replaced.
     fn with(name: &str, text: &str) -> (Notices, Vec<PolicyError>) {
         let mut files: BTreeMap<String, &str> = BTreeMap::new();
-        for outcome in Outcome::ALL {
+        for outcome in NoticeOutcome::ALL {
             files.insert(format!("notices/en/{}.md", outcome.file()), "It is\nso.\n\nReally.");
         }
         for needed in [HELD, ADVICE] {
@@ -297,12 +298,12 @@ mod tests {
         Notices::parse(files.iter().map(|(path, text)| (path.as_str(), *text)))
     }
 
-    const FACTS: Facts<'static> = Facts {
+    const FACTS: NoticeFacts<'static> = NoticeFacts {
         recipients: Some("b@home.example{date}"),
         date: "noon",
         reference: Some("M1"),
         charter: Some("https://charter.example"),
-        outcome: Some(Outcome::Held),
+        outcome: Some(NoticeOutcome::Held),
         digest: None,
     };
 
@@ -327,7 +328,7 @@ mod tests {
                 paragraph("See https://charter.example."),
             ]
         );
-        let blocks = chosen.fill(&Facts { charter: None, ..FACTS }).blocks;
+        let blocks = chosen.fill(&NoticeFacts { charter: None, ..FACTS }).blocks;
         assert_eq!(blocks.last(), Some(&Block::Labelled("Reference :".into(), "M1".into())), "no charter, no line");
     }
 
@@ -359,10 +360,10 @@ mod tests {
         let (notices, faults) = with("digest", text);
         assert!(faults.is_empty(), "{faults:?}");
         let digest = Digest {
-            figures: [(Figure::Waiting, "7".into()), (Figure::Private, "2".into())].into(),
-            lists: [(List::Rules, vec!["marked: 7".into()])].into(),
+            figures: [(DigestFigure::Waiting, "7".into()), (DigestFigure::Private, "2".into())].into(),
+            lists: [(DigestList::Rules, vec!["marked: 7".into()])].into(),
         };
-        let facts = Facts { date: "noon", digest: Some(&digest), ..Facts::default() };
+        let facts = NoticeFacts { date: "noon", digest: Some(&digest), ..NoticeFacts::default() };
         let blocks = notices.choose("digest", &["en"]).unwrap().fill(&facts).blocks;
         assert_eq!(
             blocks,

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::digest::{self, Figure, List};
+use super::digest::{self, DigestFigure, DigestList};
 use super::{LONGEST, PLACES, Passage, Piece, Placeholder, Text};
 use crate::policy::error::{PolicyError, Source};
 
@@ -51,7 +51,7 @@ impl Reader<'_> {
             if line.is_empty() {
                 open = false;
             } else if line == "{outcome}" && !known.digest {
-                text.passages.push(Passage::Outcome);
+                text.passages.push(Passage::NoticeOutcome);
                 open = false;
             } else if let Some(list) = known.list(line) {
                 text.passages.push(Passage::List(list));
@@ -132,8 +132,8 @@ impl Known {
     }
 
     /// A line that is one list.
-    fn list(self, line: &str) -> Option<List> {
-        List::named(line.strip_prefix('{')?.strip_suffix('}')?).filter(|_| self.digest)
+    fn list(self, line: &str) -> Option<DigestList> {
+        DigestList::named(line.strip_prefix('{')?.strip_suffix('}')?).filter(|_| self.digest)
     }
 
     fn place(self, name: &str) -> Option<Placeholder> {
@@ -142,7 +142,7 @@ impl Known {
             "charter" => Some(Placeholder::Charter),
             "recipient" if !self.digest => Some(Placeholder::Recipient),
             "reference" if !self.digest => Some(Placeholder::Reference),
-            name if self.digest => Figure::named(name).map(Placeholder::Figure),
+            name if self.digest => DigestFigure::named(name).map(Placeholder::DigestFigure),
             _ => None,
         }
     }
@@ -191,7 +191,7 @@ impl Known {
         if name == "outcome" && !self.digest {
             return say("`{outcome}` becomes whole sentences".into()).help("let it stand alone on its line");
         }
-        if self.digest && List::named(name).is_some() {
+        if self.digest && DigestList::named(name).is_some() {
             return say(format!("`{{{name}}}` becomes a list")).help("let it stand alone on its line");
         }
         say(format!("`{{{name}}}` is no place")).help(self.help()).nearest(name, self.names())

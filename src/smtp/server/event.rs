@@ -31,7 +31,7 @@ pub struct SessionSettings {
     pub data_timeout: Duration,
 }
 
-/// What the door knows of a client before it has said a word.
+/// What the listener knows of a client before it has said a word.
 #[derive(Debug, Clone, Default)]
 pub struct Peer {
     /// Its address, and its TLS where that began with the connection.

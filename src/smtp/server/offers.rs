@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use crate::mail::Client;
-use crate::smtp::{Capabilities, Limits, login};
+use crate::smtp::{AdvertisedLimits, Capabilities, login};
 
 use super::{Session, SessionSettings, peers};
 
@@ -28,7 +28,7 @@ pub(super) fn offered(
         starttls: starttls && !under_tls,
         // RFC 8689 §2: only inside TLS, and only where the next hop will keep the promise.
         requiretls: under_tls && next_hop.requiretls,
-        limits: next_hop.limits.map(|theirs| Limits {
+        limits: next_hop.limits.map(|theirs| AdvertisedLimits {
             rcpt_max: Some(theirs.rcpt_max.map_or(settings.max_recipients, |max| max.min(settings.max_recipients))),
             // Sessions there are not the client's.
             mail_max: None,
@@ -77,7 +77,7 @@ pub(super) fn write(session: &mut Session) {
     }
 }
 
-fn limits(limits: Limits) -> String {
+fn limits(limits: AdvertisedLimits) -> String {
     let mut line = "LIMITS".to_owned();
     for (name, value) in [("RCPTMAX", limits.rcpt_max), ("RCPTDOMAINMAX", limits.rcpt_domain_max)] {
         if let Some(value) = value {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memchr;
 
 use crate::mail::{Envelope, reply};
-use crate::smtp::data::{Ending, Progress};
+use crate::smtp::data::{DataProgress, Ending};
 
 use super::{Due, Event, Finished, MAX_RECEIVED, MailCommand, Offer, Session, State};
 
@@ -59,7 +59,7 @@ impl Session {
     pub(super) fn receive_content(&mut self, bytes: &[u8]) -> usize {
         let State::Data(receiving) = &mut self.state else { return self.receive_chunk(bytes) };
         let (used, progress) = receiving.reader.feed(bytes, &mut receiving.content);
-        if let Progress::End(ending) = progress
+        if let DataProgress::End(ending) = progress
             && let State::Data(receiving) = mem::replace(&mut self.state, State::Greeted)
         {
             self.end_of_data(receiving.envelope, receiving.content, ending);

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use octroi::config::{Loaded, Mode, SettingsError, parse};
+use octroi::config::{Loaded, PolicyMode, SettingsError, parse};
 use octroi::deliver::settings::{Hop, OutwardTlsMode};
-use octroi::listen::settings::{Auth, BareNewline, ClientKind, InwardTlsMode};
+use octroi::listen::settings::{Auth, ClientKind, InwardTlsMode};
+use octroi::smtp::data::BareNewline;
 
 const NAME: &str = "/etc/octroi/octroi.toml";
 
@@ -43,7 +44,7 @@ fn nothing_set_is_a_sound_gateway_for_this_machine() {
     assert_eq!(settings.next_hop.pool.idle, Duration::from_secs(30));
     assert_eq!(settings.limits.memory, 512 << 20);
     assert_eq!(settings.limits.reading, 512 << 20);
-    assert_eq!(settings.policies.mode, Mode::Enforce);
+    assert_eq!(settings.policies.mode, PolicyMode::Enforce);
     assert!(!settings.smtp.hostname.is_empty());
     // Decision D10: the missing release road is the one thing to be said.
     assert_eq!(loaded.warnings.len(), 1);
@@ -225,8 +226,8 @@ fn observing_has_a_last_day_and_ends_by_itself() {
     let loaded = read("[policies]\nmode = \"observe\"\nuntil = 2027-03-31\n");
     assert!(loaded.warnings.iter().any(|warning| warning.text().contains("only watched")));
     let policies = loaded.settings.policies;
-    assert_eq!(policies.mode_at("2027-03-31T23:59:59Z".parse().unwrap()), Mode::Observe);
-    assert_eq!(policies.mode_at("2027-04-01T00:00:00Z".parse().unwrap()), Mode::Enforce);
+    assert_eq!(policies.mode_at("2027-03-31T23:59:59Z".parse().unwrap()), PolicyMode::Observe);
+    assert_eq!(policies.mode_at("2027-04-01T00:00:00Z".parse().unwrap()), PolicyMode::Enforce);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use octroi::detect::evidence::{Evidence, Opened, Sender, SenderProof};
 use octroi::detect::people::{People, Person};
-use octroi::detect::recipient::{Class, Recipient};
+use octroi::detect::recipient::{Class, ClassifiedRecipient};
 use octroi::detect::text::Text;
 use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings};
 use octroi::document::Extract;
@@ -207,7 +207,7 @@ fn inspect_until(detectors: &Detectors, example: &Example, stop: &Stop<'_>) -> V
         "disposable" => Class::Disposable,
         _ => Class::Other,
     };
-    let recipients = [Recipient {
+    let recipients = [ClassifiedRecipient {
         mailbox: Some(Mailbox::parse(&example.to).expect("the example's recipient")),
         class,
         consumer_hosted: example.consumer_hosted,

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use memchr::memmem;
-use octroi::mime::{AMBIGUOUS, Body, Budget, Message, Part, Stop, TIME, cut, parse, parse_until};
+use octroi::mime::{AMBIGUOUS, Body, Message, ParseBudget, Part, Stop, TIME, cut, parse, parse_until};
 
 #[test]
 fn an_encoding_is_known_whatever_stands_around_its_word() {
@@ -45,10 +45,10 @@ fn reading_ends_at_the_part_at_which_it_is_told_to() {
         asked.set(asked.get() + 1);
         asked.get() == 10
     };
-    let message = parse_until(raw.as_bytes(), &Budget::default(), &Stop::when(&tenth));
+    let message = parse_until(raw.as_bytes(), &ParseBudget::default(), &Stop::when(&tenth));
     // Asked for the message, for the multipart, and for each part; once told, it asks no more.
     assert_eq!((message.exceeded, message.parts.len(), asked.get()), (Some(TIME), 8, 10));
-    let at_once = parse_until(raw.as_bytes(), &Budget::default(), &Stop::when(&|| true));
+    let at_once = parse_until(raw.as_bytes(), &ParseBudget::default(), &Stop::when(&|| true));
     assert_eq!((at_once.exceeded, at_once.parts.len()), (Some(TIME), 0));
 }
 
@@ -70,13 +70,13 @@ fn what_costs_more_than_it_weighs_is_told_before_it_is_read() {
 fn what_is_unread_is_said_before_what_is_ambiguous() {
     let message = read("Content-Transfer-Encoding: yenc\nContent-Type: multipart/mixed; boundary=a\n\n--a\n\nx\n");
     assert_eq!(message.exceeded, Some(AMBIGUOUS));
-    let small = Budget { parts: 1, ..Budget::default() };
+    let small = ParseBudget { parts: 1, ..ParseBudget::default() };
     let raw = b"Content-Transfer-Encoding: yenc\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n";
     assert_eq!(parse(raw, &small).exceeded, Some("parts"));
 }
 
 fn read(text: &str) -> Message {
-    parse(text.replace('\n', "\r\n").as_bytes(), &Budget::default())
+    parse(text.replace('\n', "\r\n").as_bytes(), &ParseBudget::default())
 }
 
 fn names(message: &Message) -> Vec<&str> {
@@ -207,7 +207,7 @@ fn folds_as_mail_programs_write_them_are_no_defect() {
 #[test]
 fn a_wrong_charset_is_decoded_as_what_it_is() {
     let raw = b"Content-Type: text/plain; charset=utf-8\r\n\r\nSECRET D\xc9FENSE\r\n";
-    assert_eq!(texts(&parse(raw, &Budget::default())), "SECRET DÉFENSE");
+    assert_eq!(texts(&parse(raw, &ParseBudget::default())), "SECRET DÉFENSE");
     for charset in ["us-ascii", "iso-8859-1", "utf-8"] {
         let message = read(&format!("Content-Type: text/plain; charset={charset}\n\nTRÈS SECRET\n"));
         assert_eq!(texts(&message), "TRÈS SECRET", "{charset}");
@@ -222,7 +222,7 @@ fn a_wrong_charset_is_decoded_as_what_it_is() {
         read(&format!("Content-Type: text/plain; charset=utf-16le\nContent-Transfer-Encoding: base64\n\n{wide}\n"));
     assert_eq!(texts(&message), "GEHEIM");
     let honest = b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\n\xc2 l'aide, \xc9mile\r\n";
-    assert_eq!(texts(&parse(honest, &Budget::default())), "Â l'aide, Émile");
+    assert_eq!(texts(&parse(honest, &ParseBudget::default())), "Â l'aide, Émile");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn budgets_end_the_reading_and_say_so() {
     assert_eq!(read(&deep).exceeded, Some("depth"));
     let header = format!("Subject: {}\n\nx", "a".repeat(2 << 20));
     assert_eq!(read(&header).exceeded, Some("header"));
-    let small = Budget { decoded: 10, ..Budget::default() };
+    let small = ParseBudget { decoded: 10, ..ParseBudget::default() };
     assert_eq!(parse(b"\r\nmore than ten bytes", &small).exceeded, Some("decoded"));
 }
 
@@ -309,7 +309,7 @@ fn no_input_panics() {
                 _ => bytes.insert(at, b"\r\n-=: "[next() % 6]),
             }
         }
-        let message = parse(&bytes, &Budget::default());
+        let message = parse(&bytes, &ParseBudget::default());
         for index in 0..message.parts.len() {
             let _ = message.place(index);
             let _ = cut(&bytes, &message, &[index], |_| Vec::new());

@@ -6,14 +6,14 @@ use jiff::tz::TimeZone;
 use octroi::deliver::notice::{Heading, compose, counted, date_in};
 use octroi::mail::Mailbox;
 use octroi::policy::Policy;
-use octroi::policy::notices::{Facts, Outcome};
+use octroi::policy::notices::{NoticeFacts, NoticeOutcome};
 
 use super::town::{CHARTER, SENDER, flat, read, shipped_files, texts};
 
-fn composed(policy: &Policy, language: &str, name: &str, outcome: Outcome) -> String {
+fn composed(policy: &Policy, language: &str, name: &str, outcome: NoticeOutcome) -> String {
     let date: Timestamp = "2026-11-25T16:09:00Z".parse().unwrap();
     let chosen = policy.notices.choose(name, &[language]).unwrap();
-    let filled = chosen.fill(&Facts {
+    let filled = chosen.fill(&NoticeFacts {
         recipients: Some("paul@home.example"),
         date: &date_in(language, date, &TimeZone::UTC),
         reference: Some("M-7"),
@@ -51,7 +51,7 @@ fn three_languages_say_the_same_in_their_own_words() {
             "On 25 November 2026 at 16:09 (UTC) you sent paul@home.example a message",
         ),
     ] {
-        let wire = composed(&policy, language, "marked", Outcome::Held);
+        let wire = composed(&policy, language, "marked", NoticeOutcome::Held);
         for header in [
             "From: postmaster@gate.example\r\n",
             "To: jeanne.aubertin@finances.gouv.example\r\n",
@@ -90,7 +90,9 @@ fn every_text_leaves_whole_for_every_outcome() {
     for language in ["fr", "nl", "en"] {
         for name in &names {
             let mut told = Vec::new();
-            for outcome in [Outcome::Delivered, Outcome::Stripped, Outcome::Held, Outcome::Refused] {
+            for outcome in
+                [NoticeOutcome::Delivered, NoticeOutcome::Stripped, NoticeOutcome::Held, NoticeOutcome::Refused]
+            {
                 let wire = composed(&policy, language, name, outcome);
                 assert!(wire.is_ascii() && wire.lines().all(|line| line.len() <= 998), "{language}/{name}");
                 assert!(!wire.replace("\r\n", "").contains(['\r', '\n']), "{language}/{name}: bare newlines");

@@ -2,7 +2,7 @@
 //! The digest to the security team. Days pass by naming another instant.
 
 use jiff::{SignedDuration, Timestamp};
-use octroi::config::Mode;
+use octroi::config::PolicyMode;
 
 use super::town::{OUTSIDE, SENDER, TEAM, Town, flat, marked, read, texts};
 
@@ -15,7 +15,7 @@ fn days(n: i64) -> SignedDuration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_is_told_once_in_counts_and_not_again_after_a_restart() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     let start = Timestamp::now();
     for (from, subject) in [(SENDER, "Note Kappa"), (CABINET, "Note Lambda"), (CABINET, "Note Sigma")] {
         town.send(from, &[OUTSIDE], &marked(from, subject, "Bonjour, la note Vigie est pour vous, merci")).await;
@@ -72,7 +72,7 @@ async fn a_day_is_told_once_in_counts_and_not_again_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_only_watched_is_counted_apart() {
-    let town = Town::open(Mode::Observe).await;
+    let town = Town::open(PolicyMode::Observe).await;
     let start = Timestamp::now();
     town.send(SENDER, &[OUTSIDE], &marked(SENDER, "Note", "Bonjour")).await;
     town.pipeline().journal.flush().await.unwrap();

@@ -2,7 +2,7 @@
 //! What senders are told after the day of the mail. Days pass by naming another instant.
 
 use jiff::{SignedDuration, Timestamp};
-use octroi::config::Mode;
+use octroi::config::PolicyMode;
 use octroi::store::Actor;
 
 use super::town::{CHARTER, OUTSIDE, SENDER, Town, flat, marked, read, texts};
@@ -33,7 +33,7 @@ async fn told(town: &Town, now: Timestamp) -> Vec<(String, String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     town.send(SENDER, &[OUTSIDE, OTHER], &marked(SENDER, "Geheim verslag", DUTCH)).await;
     town.hop.next().await;
     let now = Timestamp::now() + days(1);
@@ -56,7 +56,7 @@ async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_within_the_hour_waits_and_comes_together() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     for number in 1..=3 {
         let mail =
             marked(SENDER, &format!("Note {number}"), &format!("Bonjour, la note {number} est pour vous, merci"));
@@ -82,7 +82,7 @@ async fn more_within_the_hour_waits_and_comes_together() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_warned_hears_five_days_before_and_again_at_the_end() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     town.send(SENDER, &[OUTSIDE], &marked(SENDER, "Note", "Bonjour, la note est pour vous, merci")).await;
     town.hop.next().await;
     let start = Timestamp::now();
@@ -103,7 +103,7 @@ async fn who_is_warned_hears_five_days_before_and_again_at_the_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_private_mail_a_decision_tells_date_and_count() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     let private = marked(SENDER, "PERSONNEL - pour toi", "Bonjour, je te garde une place à table dimanche.");
     town.send(SENDER, &[OUTSIDE], &private).await;
     town.hop.next().await;
@@ -122,7 +122,7 @@ async fn of_private_mail_a_decision_tells_date_and_count() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_told_of_automatic_or_foreign_mail() {
-    let town = Town::open(Mode::Enforce).await;
+    let town = Town::open(PolicyMode::Enforce).await;
     let automatic =
         marked(SENDER, "Note", "Bonjour").replace("MIME-Version", "Auto-Submitted: auto-generated\nMIME-Version");
     town.send(SENDER, &[OUTSIDE], &automatic).await;

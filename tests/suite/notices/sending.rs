@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! From a mail at the door to the notice at the next hop.
 
-use octroi::config::Mode;
+use octroi::config::PolicyMode;
 
 use super::town::{CHARTER, OUTSIDE, SENDER, Town, flat, marked, read, reference, texts};
 
@@ -18,7 +18,7 @@ fn link(from: &str, more: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_passes_and_its_sender_is_told_once() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     let mail = link(SENDER, "");
     let answer = town.send(SENDER, &[COLLEAGUE], &mail).await;
     assert!(answer.starts_with("250 2.0.0 taken (octroi "), "{answer}");
@@ -66,7 +66,7 @@ async fn a_mail_passes_and_its_sender_is_told_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_copy_gives_a_notice_with_its_reference() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     let dutch = "Goedendag,\n\nhierbij het verslag voor de vergadering, met vriendelijke groeten\nJeanne";
     let mail = marked(SENDER, "Verslag", dutch);
     let answer = town.send(SENDER, &[COLLEAGUE, OUTSIDE], &mail).await;
@@ -91,7 +91,7 @@ async fn a_held_copy_gives_a_notice_with_its_reference() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn private_mail_is_told_of_by_date_and_count_alone() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     let mail =
         marked(SENDER, "PERSONNEL - pour toi", "Bonjour, je te garde une place à table dimanche avec les enfants.");
     let answer = town.send(SENDER, &[OUTSIDE], &mail).await;
@@ -107,13 +107,13 @@ async fn private_mail_is_told_of_by_date_and_count_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn foreign_null_and_automatic_senders_are_not_told() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     let guest = "agent@guest.example";
     for (from, more) in [
         ("", ""),
         (guest, ""),
         (SENDER, "Auto-Submitted: auto-generated\n"),
-        (SENDER, "List-Id: <chantier.finances.gouv.example>\n"),
+        (SENDER, "DigestList-Id: <chantier.finances.gouv.example>\n"),
         (SENDER, "Precedence: bulk\n"),
     ] {
         let author = if from.is_empty() { SENDER } else { from };
@@ -130,7 +130,7 @@ async fn foreign_null_and_automatic_senders_are_not_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_only_watches_tells_nobody() {
-    let mut town = Town::open(Mode::Observe).await;
+    let mut town = Town::open(PolicyMode::Observe).await;
     for mail in [link(SENDER, ""), marked(SENDER, "Note", "Bonjour")] {
         assert!(town.send(SENDER, &[OUTSIDE], &mail).await.starts_with("250 2.0.0 taken"));
         town.hop.next().await;
@@ -141,7 +141,7 @@ async fn who_only_watches_tells_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_next_hop_did_not_take_is_not_told_and_costs_no_turn() {
-    let mut town = Town::open(Mode::Enforce).await;
+    let mut town = Town::open(PolicyMode::Enforce).await;
     for (mail, to) in [
         (link(SENDER, ""), vec![COLLEAGUE]),
         (marked(SENDER, "Note", "Bonjour, la note est pour vous"), vec![COLLEAGUE, OUTSIDE]),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use octroi::app::Gateway;
-use octroi::config::{self, Mode};
+use octroi::config::{self, PolicyMode};
 use octroi::listen::log;
 use octroi::mime::{self, Body, Message};
 use octroi::pipeline::Pipeline;
@@ -132,7 +132,7 @@ pub struct Town {
 }
 
 impl Town {
-    pub async fn open(mode: Mode) -> Town {
+    pub async fn open(mode: PolicyMode) -> Town {
         let folder = tempfile::tempdir().unwrap();
         copy(&shipped(), &folder.path().join("policies"));
         let own = folder.path().join("policies/domains/own.list");
@@ -150,7 +150,7 @@ impl Town {
         town
     }
 
-    async fn start(&mut self, mode: Mode) {
+    async fn start(&mut self, mode: PolicyMode) {
         let upstream = self.hop.port;
         let text = format!(
             "[smtp]\nupstream = \"127.0.0.1:{upstream}\"\nhostname = \"gate.finances.gouv.example\"\nrelay_for = [\"guest.example\"]\n\
@@ -163,14 +163,14 @@ impl Town {
         // Any free port: a file cannot say so.
         loaded.settings.smtp.listen = vec!["127.0.0.1:0".parse().unwrap()];
         loaded.settings.policies.mode = mode;
-        loaded.settings.policies.until = (mode == Mode::Observe).then(|| jiff::civil::date(9999, 1, 1));
+        loaded.settings.policies.until = (mode == PolicyMode::Observe).then(|| jiff::civil::date(9999, 1, 1));
         self.gateway = Some(Gateway::start(&loaded, self.writer.clone()).await.unwrap());
     }
 
     /// Stops the gateway and starts another on the same store, with nothing in memory.
     pub async fn restart(&mut self) {
         self.gateway.take().unwrap().stop().await;
-        self.start(Mode::Enforce).await;
+        self.start(PolicyMode::Enforce).await;
     }
 
     /// Hands in one mail; the reply to the final dot.
@@ -258,7 +258,7 @@ pub fn reference(reply: &str) -> &str {
 }
 
 pub fn read(content: &str) -> Message {
-    mime::parse(content.as_bytes(), &mime::Budget::default())
+    mime::parse(content.as_bytes(), &mime::ParseBudget::default())
 }
 
 /// The plain and the HTML version of a notice.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Domain lists: entries, classes, exceptions, look-alikes.
 
-use octroi::detect::recipient::{Class, Recipient};
+use octroi::detect::recipient::{Class, ClassifiedRecipient};
 use octroi::mail::{Domain, ForwardPath};
 use octroi::policy::Policy;
 
 use super::support::{faults, noon, policy};
 
-fn class(policy: &Policy, to: &str, mx: Option<&[String]>) -> Recipient {
+fn class(policy: &Policy, to: &str, mx: Option<&[String]>) -> ClassifiedRecipient {
     policy.lists.classify(&ForwardPath::parse(to).unwrap(), mx, noon())
 }
 

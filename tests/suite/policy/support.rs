@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use octroi::detect::evidence::{Opened, Sender, SenderProof};
-use octroi::detect::recipient::Recipient;
+use octroi::detect::recipient::ClassifiedRecipient;
 use octroi::detect::{Finding, FindingKind};
 use octroi::mail::{ForwardPath, Mailbox};
 use octroi::policy::verdict::{Judgement, Verdicts};
@@ -127,7 +127,7 @@ impl Asked {
         self
     }
 
-    pub fn recipients(&self, policy: &Policy) -> Vec<Recipient> {
+    pub fn recipients(&self, policy: &Policy) -> Vec<ClassifiedRecipient> {
         let mx = (!self.mx.is_empty()).then_some(self.mx.as_slice());
         let path = |to: &String| ForwardPath::parse(to).unwrap();
         self.to.iter().map(|to| policy.lists.classify(&path(to), mx, self.instant)).collect()

@@ -2,7 +2,7 @@
 //! The end of data, against every sequence known to be read differently by different servers.
 
 use octroi::smtp::client::{stuff, stuffed};
-use octroi::smtp::data::{BareNewline, EndOfData, Ending, Progress};
+use octroi::smtp::data::{BareNewline, DataProgress, EndOfData, Ending};
 use proptest::prelude::*;
 
 /// What the reader made of some octets: the message, how it ended, and how much was consumed.
@@ -14,8 +14,8 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, mode: BareNewline, limit: u6
         let (used, progress) = reader.feed(piece, &mut out);
         consumed += used;
         match progress {
-            Progress::More => assert_eq!(used, piece.len(), "input is left though the data goes on"),
-            Progress::End(ending) => return (out, Some(ending), consumed),
+            DataProgress::More => assert_eq!(used, piece.len(), "input is left though the data goes on"),
+            DataProgress::End(ending) => return (out, Some(ending), consumed),
         }
     }
     (out, None, consumed)

@@ -60,7 +60,7 @@ async fn a_rejection_is_reported_but_never_to_the_null_path_nor_against_notify()
     assert_eq!(due.len(), 1);
     assert_eq!(due[0].reverse_path, "<>");
     assert_eq!(due[0].recipients[0].1, "<agent@town.example>");
-    let Work::Report { report, .. } = store.outbox_work(&due[0]).await.unwrap() else { panic!("no report") };
+    let Work::FailureReport { report, .. } = store.outbox_work(&due[0]).await.unwrap() else { panic!("no report") };
     assert_eq!((report.cause, report.reverse_path.as_str()), (Cause::Rejected, "<agent@town.example> ENVID=e1"));
     assert_eq!(store.list(&Filter { state: Some(CopyState::Rejected), ..Filter::default() }).await.unwrap().len(), 3);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One look at one mail: the evidence, the tables, and what several detectors ask of them.
+//! The inspection of one mail: the evidence, the tables, and what several detectors ask of them.
 
 use crate::detect::Detectors;
 use crate::detect::evidence::Evidence;
@@ -12,7 +12,7 @@ use crate::mime::Stop;
 const EXCERPT: usize = 80;
 
 /// What every detector is given.
-pub struct Look<'a> {
+pub struct Inspection<'a> {
     pub tables: &'a Detectors,
     pub evidence: &'a Evidence<'a>,
     /// Where a text holds the beginning of something a detector knows, ordered by text and offset.
@@ -20,13 +20,13 @@ pub struct Look<'a> {
     stop: &'a Stop<'a>,
 }
 
-impl<'a> Look<'a> {
-    pub fn new(tables: &'a Detectors, evidence: &'a Evidence<'a>, stop: &'a Stop<'a>) -> Look<'a> {
+impl<'a> Inspection<'a> {
+    pub fn new(tables: &'a Detectors, evidence: &'a Evidence<'a>, stop: &'a Stop<'a>) -> Inspection<'a> {
         let mut hits = Vec::new();
         for (index, text) in evidence.texts.iter().enumerate().take_while(|_| !stop.now()) {
             tables.triggers.scan(index, &text.normal, &mut hits);
         }
-        Look { tables, evidence, hits, stop }
+        Inspection { tables, evidence, hits, stop }
     }
 
     /// Every text, until the time is up: the loops that cost most go over these.
