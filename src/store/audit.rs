@@ -3,13 +3,27 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
-
+use super::engine::Row;
+use super::tx::{FromRow, Tx, args, statements};
 use super::{Actor, Store, StoreError, earlier, instant, micros};
+use jiff::Timestamp;
 
 /// Longest written ground that is kept, in characters.
 const GROUND: usize = 500;
+
+statements! {
+    CHAINS = "SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node";
+    PAGE = "SELECT * FROM audit WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
+    NEWEST = "SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1";
+    ADDED = "INSERT INTO audit (node, seq, at, actor, action, object, ground, mac) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    LAST_BEFORE = "SELECT seq, mac FROM audit WHERE node = $1 AND at < $2 ORDER BY seq DESC LIMIT 1";
+    LAST = "SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1";
+    CHECKPOINT = "SELECT seq, head, mac FROM audit_checkpoint WHERE node = $1";
+    CHECKPOINT_LEFT = "INSERT INTO audit_checkpoint (node, seq, head, mac) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (node) DO UPDATE SET seq = excluded.seq, head = excluded.head, mac = excluded.mac";
+    CUT = "DELETE FROM audit WHERE node = $1 AND seq <= $2";
+}
 
 /// One entry. It holds ids and names of accounts, never content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +81,7 @@ pub struct AuditReport {
 impl Store {
     /// Recomputes every chain; `anchors` are heads noted elsewhere before.
     pub async fn audit_verify(&self, anchors: &[Anchor]) -> Result<AuditReport, StoreError> {
-        let nodes: Vec<(String,)> =
-            sqlx::query_as("SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node")
-                .fetch_all(&self.inner.readers)
-                .await?;
+        let nodes: Vec<(String,)> = self.reader().fetch_all(CHAINS, args![]).await?;
         let mut report = AuditReport { entries: 0, heads: Vec::new(), broken: Vec::new(), tail_proven: true };
         for (node,) in nodes {
             self.verify_chain(&node, anchors, &mut report).await?;
@@ -83,8 +94,8 @@ impl Store {
 
     async fn verify_chain(&self, node: &str, anchors: &[Anchor], report: &mut AuditReport) -> Result<(), StoreError> {
         let key = &self.inner.audit_key;
-        let mut c = self.inner.readers.acquire().await?;
-        let (mut seq, mut head) = checkpoint(&mut c, key, node).await?.unwrap_or_else(|| {
+        let mut tx = self.reader().snapshot().await?;
+        let (mut seq, mut head) = checkpoint(&mut tx, key, node).await?.unwrap_or_else(|| {
             report.broken.push(format!("the checkpoint of {node} was changed"));
             (0, [0; 32])
         });
@@ -92,17 +103,13 @@ impl Store {
         let mut found = wanted.iter().filter(|a| a.seq <= seq).count();
         let mut whole = true;
         loop {
-            let page = sqlx::query("SELECT * FROM audit WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT 1000")
-                .bind(node)
-                .bind(seq)
-                .fetch_all(&mut *c)
-                .await?;
+            let page: Vec<Row> = tx.fetch_all(PAGE, args![node, seq]).await?;
             if page.is_empty() {
                 break;
             }
             for row in page {
-                let entry = entry(&row)?;
-                let kept: Vec<u8> = row.try_get("mac")?;
+                let kept: Vec<u8> = row.get("mac")?;
+                let entry = AuditEntry::from_row(row)?;
                 let mac = mac(key, &head, &entry);
                 if whole && (entry.seq != seq + 1 || kept != mac) {
                     report.broken.push(format!("the chain of {node} breaks at entry {}", seq + 1));
@@ -126,20 +133,14 @@ impl Store {
 
     /// This node's head, for the hourly note elsewhere.
     pub async fn audit_head(&self) -> Result<Anchor, StoreError> {
-        let mut c = self.inner.readers.acquire().await?;
-        let (seq, head) = head(&mut c, &self.inner.audit_key, &self.inner.node).await?;
+        let mut tx = self.reader().snapshot().await?;
+        let (seq, head) = head(&mut tx, &self.inner.audit_key, &self.inner.node).await?;
         Ok(Anchor { node: self.inner.node.clone(), seq, head: hex(&head) })
     }
 
     /// The newest entries, newest first.
     pub async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        sqlx::query("SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1")
-            .bind(i64::from(limit))
-            .fetch_all(&self.inner.readers)
-            .await?
-            .iter()
-            .map(entry)
-            .collect()
+        self.reader().fetch_all(NEWEST, args![i64::from(limit)]).await
     }
 
     pub(super) fn chain(&self) -> Chain {
@@ -157,14 +158,14 @@ pub(super) struct Chain {
 impl Chain {
     pub async fn add(
         &self,
-        c: &mut SqliteConnection,
+        tx: &mut Tx,
         at: Timestamp,
         actor: &Actor,
         action: &str,
         object: &str,
         ground: &str,
     ) -> Result<(), StoreError> {
-        let (seq, previous) = head(c, &self.key, &self.node).await?;
+        let (seq, previous) = head(tx, &self.key, &self.node).await?;
         let entry = AuditEntry {
             node: self.node.clone(),
             seq: seq + 1,
@@ -174,77 +175,37 @@ impl Chain {
             object: object.to_owned(),
             ground: ground.chars().take(GROUND).collect(),
         };
-        sqlx::query(
-            "INSERT INTO audit (node, seq, at, actor, action, object, ground, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(&entry.node)
-        .bind(entry.seq)
-        .bind(micros(at))
-        .bind(&entry.actor)
-        .bind(&entry.action)
-        .bind(&entry.object)
-        .bind(&entry.ground)
-        .bind(mac(&self.key, &previous, &entry).as_slice())
-        .execute(c)
-        .await?;
+        let mac = mac(&self.key, &previous, &entry);
+        let AuditEntry { node, seq, actor, action, object, ground, .. } = &entry;
+        tx.execute(ADDED, args![node, *seq, micros(at), actor, action, object, ground, &mac]).await?;
         Ok(())
     }
 
     /// Deletes entries older than `retention`; a signed checkpoint takes the place of the last one deleted.
-    pub async fn expire(
-        &self,
-        c: &mut SqliteConnection,
-        now: Timestamp,
-        retention: Duration,
-    ) -> Result<u64, StoreError> {
+    pub async fn expire(&self, tx: &mut Tx, now: Timestamp, retention: Duration) -> Result<u64, StoreError> {
         let last: Option<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT seq, mac FROM audit WHERE node = $1 AND at < $2 ORDER BY seq DESC LIMIT 1")
-                .bind(&self.node)
-                .bind(earlier(now, retention))
-                .fetch_optional(&mut *c)
-                .await?;
+            tx.fetch_optional(LAST_BEFORE, args![&self.node, earlier(now, retention)]).await?;
         let Some((seq, mac)) = last else { return Ok(0) };
         let head = <[u8; 32]>::try_from(mac).map_err(|_| StoreError::Damaged { what: "an audit entry".into() })?;
-        sqlx::query(
-            "INSERT INTO audit_checkpoint (node, seq, head, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (node) \
-             DO UPDATE SET seq = excluded.seq, head = excluded.head, mac = excluded.mac",
-        )
-        .bind(&self.node)
-        .bind(seq)
-        .bind(head.as_slice())
-        .bind(checkpoint_mac(&self.key, &self.node, seq, &head).as_slice())
-        .execute(&mut *c)
-        .await?;
-        let gone = sqlx::query("DELETE FROM audit WHERE node = $1 AND seq <= $2").bind(&self.node).bind(seq);
-        Ok(gone.execute(c).await?.rows_affected())
+        let mac = checkpoint_mac(&self.key, &self.node, seq, &head);
+        tx.execute(CHECKPOINT_LEFT, args![&self.node, seq, &head, &mac]).await?;
+        tx.execute(CUT, args![&self.node, seq]).await
     }
 }
 
 /// The last entry's number and MAC: those of the checkpoint where no entry stands, zeros where nothing ever did.
-async fn head(c: &mut SqliteConnection, key: &[u8; 32], node: &str) -> Result<(i64, [u8; 32]), StoreError> {
-    let last: Option<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1")
-            .bind(node)
-            .fetch_optional(&mut *c)
-            .await?;
+async fn head(tx: &mut Tx, key: &[u8; 32], node: &str) -> Result<(i64, [u8; 32]), StoreError> {
+    let last: Option<(i64, Vec<u8>)> = tx.fetch_optional(LAST, args![node]).await?;
     let damaged = || StoreError::Damaged { what: "the audit chain".into() };
     match last {
         Some((seq, mac)) => Ok((seq, mac.try_into().map_err(|_| damaged())?)),
-        None => checkpoint(c, key, node).await?.ok_or_else(damaged),
+        None => checkpoint(tx, key, node).await?.ok_or_else(damaged),
     }
 }
 
 /// Where the chain begins; `None` where the checkpoint's own MAC does not hold.
-async fn checkpoint(
-    c: &mut SqliteConnection,
-    key: &[u8; 32],
-    node: &str,
-) -> Result<Option<(i64, [u8; 32])>, StoreError> {
-    let row: Option<(i64, Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("SELECT seq, head, mac FROM audit_checkpoint WHERE node = $1")
-            .bind(node)
-            .fetch_optional(c)
-            .await?;
+async fn checkpoint(tx: &mut Tx, key: &[u8; 32], node: &str) -> Result<Option<(i64, [u8; 32])>, StoreError> {
+    let row: Option<(i64, Vec<u8>, Vec<u8>)> = tx.fetch_optional(CHECKPOINT, args![node]).await?;
     let Some((seq, head, mac)) = row else { return Ok(Some((0, [0; 32]))) };
     let Ok(head) = <[u8; 32]>::try_from(head) else { return Ok(None) };
     Ok((mac == checkpoint_mac(key, node, seq, &head)).then_some((seq, head)))
@@ -266,16 +227,18 @@ fn mac(key: &[u8; 32], previous: &[u8; 32], entry: &AuditEntry) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-fn entry(row: &sqlx::sqlite::SqliteRow) -> Result<AuditEntry, StoreError> {
-    Ok(AuditEntry {
-        node: row.try_get("node")?,
-        seq: row.try_get("seq")?,
-        at: instant(row.try_get("at")?),
-        actor: row.try_get("actor")?,
-        action: row.try_get("action")?,
-        object: row.try_get("object")?,
-        ground: row.try_get("ground")?,
-    })
+impl FromRow for AuditEntry {
+    fn from_row(row: Row) -> Result<AuditEntry, StoreError> {
+        Ok(AuditEntry {
+            node: row.get("node")?,
+            seq: row.get("seq")?,
+            at: instant(row.get("at")?),
+            actor: row.get("actor")?,
+            action: row.get("action")?,
+            object: row.get("object")?,
+            ground: row.get("ground")?,
+        })
+    }
 }
 
 fn hex(bytes: &[u8; 32]) -> String {

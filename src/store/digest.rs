@@ -10,11 +10,30 @@ use jiff::Timestamp;
 
 use super::rows::insert_blob;
 use super::settle::NewItem;
+use super::tx::{args, statements};
 use super::{OutboxContent, OutboxItem, OutboxKind, Store, StoreError, instant, later, micros};
 
 /// Groups of sender and rules read at most; more than a day's digest can show.
 const MOST_GROUPS: i64 = 50_000;
 const LAST: &str = "digest";
+
+statements! {
+    WAITING = "SELECT mail.sender, held.rules, COUNT(*) FROM held JOIN mail ON mail.id = held.mail \
+        WHERE held.state = 'held' AND NOT mail.private GROUP BY mail.sender, held.rules \
+        ORDER BY COUNT(*) DESC LIMIT $1";
+    PRIVATE_AND_OLDEST = "SELECT \
+        (SELECT COUNT(*) FROM held JOIN mail ON mail.id = held.mail WHERE held.state = 'held' AND mail.private), \
+        (SELECT MIN(held.held_at) FROM held JOIN mail ON mail.id = held.mail \
+            WHERE held.state = 'held' AND NOT mail.private)";
+    EXPIRING = "SELECT COUNT(*) FROM held WHERE state = 'held' AND expires <= $1";
+    HELD = "SELECT COUNT(*) FROM held WHERE held_at >= $1 AND held_at < $2 AND state <> 'pending'";
+    DECIDED = "SELECT state, COUNT(*) FROM held WHERE decided_at >= $1 AND decided_at < $2 GROUP BY state";
+    OBSERVED = "SELECT rules, COUNT(*) FROM journal WHERE observed IS NOT NULL AND at >= $1 AND at < $2 \
+        GROUP BY rules LIMIT $3";
+    TURN = "SELECT value FROM meta WHERE name = $1";
+    FIRST_TURN = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    NEXT_TURN = "UPDATE meta SET value = $1 WHERE name = $2 AND value = $3";
+}
 
 /// Copies that wait for a decision, of one sender and under the same rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,39 +67,14 @@ pub struct DigestFigures {
 impl Store {
     /// Counts what waits at `now` and what happened since `since`.
     pub async fn digest_figures(&self, since: Timestamp, now: Timestamp) -> Result<DigestFigures, StoreError> {
-        let readers = &self.inner.readers;
-        let groups: Vec<(String, String, i64)> = sqlx::query_as(
-            "SELECT mail.sender, held.rules, COUNT(*) FROM held JOIN mail ON mail.id = held.mail \
-             WHERE held.state = 'held' AND NOT mail.private GROUP BY mail.sender, held.rules \
-             ORDER BY COUNT(*) DESC LIMIT $1",
-        )
-        .bind(MOST_GROUPS)
-        .fetch_all(readers)
-        .await?;
-        let (private, oldest): (i64, Option<i64>) = sqlx::query_as(
-            "SELECT (SELECT COUNT(*) FROM held JOIN mail ON mail.id = held.mail WHERE held.state = 'held' AND mail.private), \
-             (SELECT MIN(held.held_at) FROM held JOIN mail ON mail.id = held.mail \
-              WHERE held.state = 'held' AND NOT mail.private)",
-        )
-        .fetch_one(readers)
-        .await?;
-        let (expiring,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM held WHERE state = 'held' AND expires <= $1")
-            .bind(later(now, self.inner.retention.warning))
-            .fetch_one(readers)
-            .await?;
-        let (held,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM held WHERE held_at >= $1 AND held_at < $2 AND state <> 'pending'")
-                .bind(micros(since))
-                .bind(micros(now))
-                .fetch_one(readers)
-                .await?;
-        let decided: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT state, COUNT(*) FROM held WHERE decided_at >= $1 AND decided_at < $2 GROUP BY state",
-        )
-        .bind(micros(since))
-        .bind(micros(now))
-        .fetch_all(readers)
-        .await?;
+        let reader = self.reader();
+        let between = args![micros(since), micros(now)];
+        let groups: Vec<(String, String, i64)> = reader.fetch_all(WAITING, args![MOST_GROUPS]).await?;
+        let (private, oldest): (i64, Option<i64>) = reader.fetch_one(PRIVATE_AND_OLDEST, args![]).await?;
+        let warned = later(now, self.inner.retention.warning);
+        let (expiring,): (i64,) = reader.fetch_one(EXPIRING, args![warned]).await?;
+        let (held,): (i64,) = reader.fetch_one(HELD, between).await?;
+        let decided: Vec<(String, i64)> = reader.fetch_all(DECIDED, between).await?;
         let became =
             |word: &str| decided.iter().filter(|(state, _)| state == word).map(|(_, n)| n.cast_unsigned()).sum();
         Ok(DigestFigures {
@@ -97,14 +91,8 @@ impl Store {
     }
 
     async fn observed(&self, since: Timestamp, now: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT rules, COUNT(*) FROM journal WHERE observed IS NOT NULL AND at >= $1 AND at < $2 GROUP BY rules LIMIT $3",
-        )
-        .bind(micros(since))
-        .bind(micros(now))
-        .bind(MOST_GROUPS)
-        .fetch_all(&self.inner.readers)
-        .await?;
+        let rows: Vec<(String, i64)> =
+            self.reader().fetch_all(OBSERVED, args![micros(since), micros(now), MOST_GROUPS]).await?;
         let mut observed = BTreeMap::new();
         for (rules, copies) in rows {
             let rules: Vec<String> = serde_json::from_str(&rules).unwrap_or_default();
@@ -118,26 +106,15 @@ impl Store {
     /// The turn of the last digest, also one that was passed over. The first call of all remembers `first`: a new
     /// gateway has nothing to tell of the time before it.
     pub async fn last_digest(&self, first: Timestamp) -> Result<Timestamp, StoreError> {
-        let known: Option<(Vec<u8>,)> = sqlx::query_as("SELECT value FROM meta WHERE name = $1")
-            .bind(LAST)
-            .fetch_optional(&self.inner.readers)
-            .await?;
+        let known: Option<(Vec<u8>,)> = self.reader().fetch_optional(TURN, args![LAST]).await?;
         if let Some((value,)) = known {
             return read_turn(&value);
         }
-        self.inner
-            .writer
-            .run(move |c| {
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
-                        .bind(LAST)
-                        .bind(turn(first))
-                        .execute(c)
-                        .await?;
-                    Ok(first)
-                })
-            })
-            .await
+        self.write(move |mut tx| async move {
+            tx.execute(FIRST_TURN, args![LAST, &turn(first)]).await?;
+            Ok(first)
+        })
+        .await
     }
 
     /// Queues the digests of one turn and remembers the turn, in one commit. Gives whether that was done: another
@@ -156,42 +133,34 @@ impl Store {
             stored += blob.stored;
             sealed.push((blob, item.recipients, item.reverse_path));
         }
-        let owner = (self.inner.node.clone(), self.inner.epoch);
-        let written = self.inner.writer.run_after_blobs(move |c| {
-            Box::pin(async move {
-                let changed = sqlx::query("UPDATE meta SET value = $1 WHERE name = $2 AND value = $3")
-                    .bind(turn(turn_at))
-                    .bind(LAST)
-                    .bind(turn(before))
-                    .execute(&mut *c)
-                    .await?
-                    .rows_affected();
-                if changed != 1 {
-                    return Ok(false);
-                }
-                for (n, (blob, to, reverse_path)) in (1u32..).zip(&sealed) {
-                    insert_blob(c, blob, micros(now)).await?;
-                    let id = format!("digest-{}-{n}", turn_at.as_second());
-                    let item = NewItem {
-                        id: &id,
-                        mail: &id,
-                        copy: None,
-                        kind: OutboxKind::Notice,
-                        reverse_path,
-                        origin: "<>",
-                        recipients: to,
-                        blob: &blob.name,
-                        report: None,
-                        private: false,
-                        pending: false,
-                        created: micros(now),
-                        next_attempt: micros(now),
-                        owner: (&owner.0, owner.1),
-                    };
-                    item.insert(c).await?;
-                }
-                Ok(true)
-            })
+        let owner = self.own_epoch();
+        let written = self.write_after_blobs(move |mut tx| async move {
+            let changed = tx.execute(NEXT_TURN, args![&turn(turn_at), LAST, &turn(before)]).await?;
+            if changed != 1 {
+                return Ok(false);
+            }
+            for (n, (blob, to, reverse_path)) in (1u32..).zip(&sealed) {
+                insert_blob(&mut tx, blob, micros(now)).await?;
+                let id = format!("digest-{}-{n}", turn_at.as_second());
+                let item = NewItem {
+                    id: &id,
+                    mail: &id,
+                    copy: None,
+                    kind: OutboxKind::Notice,
+                    reverse_path,
+                    origin: "<>",
+                    recipients: to,
+                    blob: &blob.name,
+                    report: None,
+                    private: false,
+                    pending: false,
+                    created: micros(now),
+                    next_attempt: micros(now),
+                    owner: (&owner.0, owner.1),
+                };
+                item.insert(&mut tx).await?;
+            }
+            Ok(true)
         });
         let done = written.await?;
         if done {

@@ -44,7 +44,7 @@ pub enum StoreError {
     #[error("the store is closed")]
     Closed,
     #[error("the database of the store failed: {0}")]
-    Database(Arc<sqlx::Error>),
+    Database(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl StoreError {
@@ -70,38 +70,12 @@ impl StoreError {
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> StoreError {
-        // The lower eight bits are the primary code: https://www.sqlite.org/rescode.html
-        let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok()).map(|code| code & 0xff);
-        match code {
-            Some(8) => StoreError::ReadOnly,
-            Some(11 | 26) => StoreError::Damaged { what: error.to_string() },
-            Some(13) => StoreError::DiskFull,
-            _ => StoreError::Database(Arc::new(error)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqliteConnectOptions;
-    use sqlx::{ConnectOptions, Connection};
-
     use super::*;
 
-    #[tokio::test]
-    async fn a_full_disk_and_a_read_only_one_are_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
-        let mut full = options.clone().connect().await.unwrap();
-        sqlx::raw_sql("CREATE TABLE t (x BYTEA); PRAGMA max_page_count = 3").execute(&mut full).await.unwrap();
-        let error = sqlx::raw_sql("INSERT INTO t VALUES (zeroblob(1000000))").execute(&mut full).await.unwrap_err();
-        assert!(matches!(StoreError::from(error), StoreError::DiskFull));
-        full.close().await.unwrap();
-        let mut closed = options.read_only(true).connect().await.unwrap();
-        let error = sqlx::raw_sql("INSERT INTO t VALUES (1)").execute(&mut closed).await.unwrap_err();
-        assert!(matches!(StoreError::from(error), StoreError::ReadOnly));
+    #[test]
+    fn a_full_disk_is_told_apart() {
         let enospc = std::io::Error::from(std::io::ErrorKind::StorageFull);
         assert!(matches!(StoreError::file(Path::new("x"), &enospc), StoreError::DiskFull));
     }

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
+use super::engine::Row;
 use super::quarantine::Decide;
+use super::tx::{Tx, Value, args, statements};
 use super::{Actor, Change, CopyState, Store, StoreError, earlier, later, micros};
 
 /// Decision D12: pending rows nobody confirmed for so long belong to nobody.
@@ -16,6 +17,35 @@ const LEASE: Duration = Duration::from_secs(15 * 60);
 const UNREFERENCED: Duration = Duration::from_secs(60 * 60);
 /// Held copies that expire in one sweep; more wait for the next.
 const AT_ONCE: i64 = 500;
+
+statements! {
+    RETRY_KEYS_OVER = "DELETE FROM retry WHERE until <= $1";
+    JOURNAL_OVER = "DELETE FROM journal WHERE at < $1";
+    WARNED = "UPDATE held SET warned = TRUE, \
+        untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE 'expiring' END FROM mail WHERE mail.id = held.mail) \
+        WHERE state = 'held' AND NOT warned AND expires <= $1 RETURNING id, recipient";
+    EXPIRED = "SELECT id FROM held WHERE state = 'held' AND expires <= $1 ORDER BY expires LIMIT $2";
+    FREED_BLOBS_OVER = "DELETE FROM blob WHERE freed <= $1 RETURNING name, stored";
+    BLOB_KNOWN = "SELECT 1 FROM blob WHERE name = $1";
+    FREED_IF_UNNEEDED = "UPDATE blob SET wrapped = $1, inline = NULL, freed = $2 WHERE name = $3 AND freed IS NULL \
+        AND NOT EXISTS (SELECT 1 FROM held JOIN mail ON mail.id = held.mail \
+            WHERE mail.blob = $3 AND held.state IN ('pending', 'held')) \
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.blob = $3 AND outbox.state IN ('pending', 'ready'))";
+    COPIES_OF_EPOCHS = "DELETE FROM held WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, mail";
+    ITEMS_OF_EPOCHS = "DELETE FROM outbox WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, blob";
+    COPIES_BEFORE = "DELETE FROM held WHERE state = 'pending' AND held_at < $1 RETURNING id, mail";
+    ITEMS_BEFORE = "DELETE FROM outbox WHERE state = 'pending' AND created < $1 RETURNING id, blob";
+    PENDING_COPY = "DELETE FROM held WHERE state = 'pending' AND id = $1 RETURNING id, mail";
+    PENDING_ITEM = "DELETE FROM outbox WHERE state = 'pending' AND id = $1 RETURNING id, blob";
+    RETRY_KEYS_OF = "DELETE FROM retry WHERE thing = $1";
+    RECIPIENTS_OF = "DELETE FROM outbox_recipient WHERE item = $1";
+    BLOB_OF = "SELECT blob FROM mail WHERE id = $1";
+    MAIL_WITHOUT_COPIES = "DELETE FROM mail WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id)";
+    DECIDED_COPIES_OVER = "DELETE FROM held WHERE state IN ('released', 'rejected', 'expired') AND decided_at < $1";
+    MAILS_OVER = "DELETE FROM mail WHERE received < $1 AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id)";
+    RECIPIENTS_OVER = "DELETE FROM outbox_recipient WHERE item IN (SELECT id FROM outbox WHERE ended < $1)";
+    ITEMS_OVER = "DELETE FROM outbox WHERE ended < $1";
+}
 
 /// What one sweep did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,26 +74,15 @@ impl Store {
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
         let mut swept = Swept { expired: self.expire_held(now).await?, ..Swept::default() };
         let (chain, retention) = (self.chain(), self.inner.retention.clone());
-        let rows = self.inner.writer.run(move |c| {
-            Box::pin(async move {
-                let pending_cleared = clear_pending(c, Stale::Before(earlier(now, LEASE)), now).await?;
-                let mut swept = Swept { pending_cleared, ..Swept::default() };
-                let retry = sqlx::query("DELETE FROM retry WHERE until <= $1").bind(micros(now));
-                retry.execute(&mut *c).await?;
-                let journal = sqlx::query("DELETE FROM journal WHERE at < $1").bind(earlier(now, retention.journal));
-                swept.journal_deleted = journal.execute(&mut *c).await?.rows_affected();
-                swept.audit_deleted = chain.expire(c, now, retention.audit).await?;
-                swept.expiring = sqlx::query_as(
-                    "UPDATE held SET warned = TRUE, untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE 'expiring' END \
-                     FROM mail WHERE mail.id = held.mail) \
-                     WHERE state = 'held' AND NOT warned AND expires <= $1 RETURNING id, recipient",
-                )
-                .bind(later(now, retention.warning))
-                .fetch_all(&mut *c)
-                .await?;
-                forget_decided(c, earlier(now, retention.journal)).await?;
-                Ok(swept)
-            })
+        let rows = self.write(move |mut tx| async move {
+            let pending_cleared = clear_pending(&mut tx, Stale::Before(earlier(now, LEASE)), now).await?;
+            let mut swept = Swept { pending_cleared, ..Swept::default() };
+            tx.execute(RETRY_KEYS_OVER, args![micros(now)]).await?;
+            swept.journal_deleted = tx.execute(JOURNAL_OVER, args![earlier(now, retention.journal)]).await?;
+            swept.audit_deleted = chain.expire(&mut tx, now, retention.audit).await?;
+            swept.expiring = tx.fetch_all(WARNED, args![later(now, retention.warning)]).await?;
+            forget_decided(&mut tx, earlier(now, retention.journal)).await?;
+            Ok(swept)
         });
         let rows = rows.await?;
         swept = Swept { expired: swept.expired, ..rows };
@@ -80,41 +99,32 @@ impl Store {
     }
 
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let due: Vec<(String,)> =
-            sqlx::query_as("SELECT id FROM held WHERE state = 'held' AND expires <= $1 ORDER BY expires LIMIT $2")
-                .bind(micros(now))
-                .bind(AT_ONCE)
-                .fetch_all(&self.inner.readers)
-                .await?;
+        let due: Vec<(String,)> = self.reader().fetch_all(EXPIRED, args![micros(now), AT_ONCE]).await?;
         if due.is_empty() {
             return Ok(0);
         }
-        let (chain, owner) = (self.chain(), (self.inner.node.clone(), self.inner.epoch));
+        let (chain, owner) = (self.chain(), self.own_epoch());
         let expired = self
-            .inner
-            .writer
-            .run(move |c| {
-                Box::pin(async move {
-                    let mut expired = 0;
-                    for (id,) in due {
-                        let decide = Decide {
-                            id,
-                            actor: Actor { name: "octroi".into() },
-                            now,
-                            to: CopyState::Expired,
-                            action: "expire",
-                            chain: chain.clone(),
-                            owner: owner.clone(),
-                        };
-                        match decide.write(c).await {
-                            Ok(Change::Done) => expired += 1,
-                            // A reviewer was faster.
-                            Ok(Change::Already) | Err(StoreError::WrongState { .. }) => {}
-                            Err(other) => return Err(other),
-                        }
+            .write(move |mut tx| async move {
+                let mut expired = 0;
+                for (id,) in due {
+                    let decide = Decide {
+                        id,
+                        actor: Actor { name: "octroi".into() },
+                        now,
+                        to: CopyState::Expired,
+                        action: "expire",
+                        chain: chain.clone(),
+                        owner: owner.clone(),
+                    };
+                    match decide.write(&mut tx).await {
+                        Ok(Change::Done) => expired += 1,
+                        // A reviewer was faster.
+                        Ok(Change::Already) | Err(StoreError::WrongState { .. }) => {}
+                        Err(other) => return Err(other),
                     }
-                    Ok(expired)
-                })
+                }
+                Ok(expired)
             })
             .await?;
         self.inner.outbox.notify_one();
@@ -127,34 +137,23 @@ impl Store {
         let old = blobs.older_than(UNREFERENCED).await?;
         let before = earlier(now, UNREFERENCED);
         let (count, stored) = self
-            .inner
-            .writer
-            .run(move |c| {
-                Box::pin(async move {
-                    let freed: Vec<(String, i64)> =
-                        sqlx::query_as("DELETE FROM blob WHERE freed <= $1 RETURNING name, stored")
-                            .bind(before)
-                            .fetch_all(&mut *c)
-                            .await?;
-                    let mut stored = 0;
-                    for (name, bytes) in &freed {
-                        blobs.delete(name)?;
-                        stored += bytes;
+            .write(move |mut tx| async move {
+                let freed: Vec<(String, i64)> = tx.fetch_all(FREED_BLOBS_OVER, args![before]).await?;
+                let mut stored = 0;
+                for (name, bytes) in &freed {
+                    blobs.delete(name)?;
+                    stored += bytes;
+                }
+                let mut count = freed.len() as u64;
+                // Decision D13: checked in the deleting transaction.
+                for name in old {
+                    let known: Option<Row> = tx.fetch_optional(BLOB_KNOWN, args![&name]).await?;
+                    if known.is_none() {
+                        blobs.delete(&name)?;
+                        count += 1;
                     }
-                    let mut count = freed.len() as u64;
-                    // Decision D13: checked in the deleting transaction.
-                    for name in old {
-                        let known: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM blob WHERE name = $1")
-                            .bind(&name)
-                            .fetch_optional(&mut *c)
-                            .await?;
-                        if known.is_none() {
-                            blobs.delete(&name)?;
-                            count += 1;
-                        }
-                    }
-                    Ok((count, stored))
-                })
+                }
+                Ok((count, stored))
             })
             .await?;
         self.inner.used.fetch_sub(stored.max(0).cast_unsigned(), Ordering::Relaxed);
@@ -164,84 +163,40 @@ impl Store {
 
 /// Destroys a content's key once no held copy and no outbox item needs it: from then on nobody can read it, also not
 /// out of a backup of the blobs (decision D14).
-pub(super) async fn free_unneeded(c: &mut SqliteConnection, blob: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE blob SET wrapped = $1, inline = NULL, freed = $2 WHERE name = $3 AND freed IS NULL \
-         AND NOT EXISTS (SELECT 1 FROM held JOIN mail ON mail.id = held.mail \
-           WHERE mail.blob = $3 AND held.state IN ('pending', 'held')) \
-         AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.blob = $3 AND outbox.state IN ('pending', 'ready'))",
-    )
-    .bind(&[][..])
-    .bind(micros(now))
-    .bind(blob)
-    .execute(c)
-    .await?;
+pub(super) async fn free_unneeded(tx: &mut Tx, blob: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(FREED_IF_UNNEEDED, args![&[][..], micros(now), blob]).await?;
     Ok(())
 }
 
 /// Removes pending rows as if they had never been: copies, items, retry keys, and the keys of contents nobody needs.
-pub(super) async fn clear_pending(
-    c: &mut SqliteConnection,
-    stale: Stale<'_>,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let (held, outbox) = match stale {
-        Stale::Epoch { node, below } => (
-            sqlx::query_as::<_, (String, String)>(
-                "DELETE FROM held WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, mail",
-            )
-            .bind(node.to_owned())
-            .bind(below),
-            sqlx::query_as::<_, (String, String)>(
-                "DELETE FROM outbox WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, blob",
-            )
-            .bind(node.to_owned())
-            .bind(below),
-        ),
-        Stale::Before(instant) => (
-            sqlx::query_as("DELETE FROM held WHERE state = 'pending' AND held_at < $1 RETURNING id, mail")
-                .bind(instant),
-            sqlx::query_as("DELETE FROM outbox WHERE state = 'pending' AND created < $1 RETURNING id, blob")
-                .bind(instant),
-        ),
-        Stale::Thing(id) => (
-            sqlx::query_as("DELETE FROM held WHERE state = 'pending' AND id = $1 RETURNING id, mail")
-                .bind(id.to_owned()),
-            sqlx::query_as("DELETE FROM outbox WHERE state = 'pending' AND id = $1 RETURNING id, blob")
-                .bind(id.to_owned()),
-        ),
+pub(super) async fn clear_pending(tx: &mut Tx, stale: Stale<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    let (of_held, of_outbox, values): (_, _, &[Value<'_>]) = match stale {
+        Stale::Epoch { node, below } => (COPIES_OF_EPOCHS, ITEMS_OF_EPOCHS, args![node, below]),
+        Stale::Before(instant) => (COPIES_BEFORE, ITEMS_BEFORE, args![instant]),
+        Stale::Thing(id) => (PENDING_COPY, PENDING_ITEM, args![id]),
     };
-    let held = held.fetch_all(&mut *c).await?;
-    let items = outbox.fetch_all(&mut *c).await?;
+    let held: Vec<(String, String)> = tx.fetch_all(of_held, values).await?;
+    let items: Vec<(String, String)> = tx.fetch_all(of_outbox, values).await?;
     for (id, _) in held.iter().chain(&items) {
-        sqlx::query("DELETE FROM retry WHERE thing = $1").bind(id).execute(&mut *c).await?;
-        sqlx::query("DELETE FROM outbox_recipient WHERE item = $1").bind(id).execute(&mut *c).await?;
+        tx.execute(RETRY_KEYS_OF, args![id]).await?;
+        tx.execute(RECIPIENTS_OF, args![id]).await?;
     }
     let mut blobs: Vec<String> = items.iter().map(|(_, blob)| blob.clone()).collect();
     for (_, mail) in &held {
-        let blob: Option<(String,)> =
-            sqlx::query_as("SELECT blob FROM mail WHERE id = $1").bind(mail).fetch_optional(&mut *c).await?;
+        let blob: Option<(String,)> = tx.fetch_optional(BLOB_OF, args![mail]).await?;
         blobs.extend(blob.map(|(blob,)| blob));
-        sqlx::query("DELETE FROM mail WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id)")
-            .bind(mail)
-            .execute(&mut *c)
-            .await?;
+        tx.execute(MAIL_WITHOUT_COPIES, args![mail]).await?;
     }
     for blob in &blobs {
-        free_unneeded(c, blob, now).await?;
+        free_unneeded(tx, blob, now).await?;
     }
     Ok((held.len() + items.len()) as u64)
 }
 
 /// Decided copies and ended items are remembered as long as the journal remembers the mail.
-async fn forget_decided(c: &mut SqliteConnection, before: i64) -> Result<(), StoreError> {
-    for sql in [
-        "DELETE FROM held WHERE state IN ('released', 'rejected', 'expired') AND decided_at < $1",
-        "DELETE FROM mail WHERE received < $1 AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id)",
-        "DELETE FROM outbox_recipient WHERE item IN (SELECT id FROM outbox WHERE ended < $1)",
-        "DELETE FROM outbox WHERE ended < $1",
-    ] {
-        sqlx::query(sql).bind(before).execute(&mut *c).await?;
+async fn forget_decided(tx: &mut Tx, before: i64) -> Result<(), StoreError> {
+    for over in [DECIDED_COPIES_OVER, MAILS_OVER, RECIPIENTS_OVER, ITEMS_OVER] {
+        tx.execute(over, args![before]).await?;
     }
     Ok(())
 }

@@ -3,7 +3,13 @@
 
 use std::sync::atomic::Ordering;
 
+use super::tx::{args, statements};
 use super::{Store, StoreError};
+
+statements! {
+    COUNTS = "SELECT (SELECT COUNT(*) FROM held WHERE state = 'held'), (SELECT COUNT(*) FROM held WHERE state = 'pending'), \
+        (SELECT COUNT(*) FROM outbox WHERE state = 'pending'), (SELECT COUNT(*) FROM outbox WHERE state = 'ready')";
+}
 
 /// A snapshot of the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,12 +36,7 @@ pub struct Figures {
 impl Store {
     /// Counts; also the proof for readiness that the database answers.
     pub async fn figures(&self) -> Result<Figures, StoreError> {
-        let (held, pending, waiting, outbox): (i64, i64, i64, i64) = sqlx::query_as(
-            "SELECT (SELECT COUNT(*) FROM held WHERE state = 'held'), (SELECT COUNT(*) FROM held WHERE state = 'pending'), \
-             (SELECT COUNT(*) FROM outbox WHERE state = 'pending'), (SELECT COUNT(*) FROM outbox WHERE state = 'ready')",
-        )
-        .fetch_one(&self.inner.readers)
-        .await?;
+        let (held, pending, waiting, outbox): (i64, i64, i64, i64) = self.reader().fetch_one(COUNTS, args![]).await?;
         let bytes = self.inner.used.load(Ordering::Relaxed);
         let quota = self.inner.quota;
         Ok(Figures {

@@ -5,15 +5,28 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use super::engine::Row;
 use super::keep::bare_message_id;
+use super::tx::{args, statements};
 use super::verbatim::address_key;
 use super::{CopyState, Store, StoreError, instant};
 
 /// Rows that one answer holds at most, the newest.
 const LIMIT: i64 = 500;
+
+statements! {
+    JOURNALED = "SELECT * FROM journal WHERE mail = $1 OR queue_id = $1 OR message_id = $1 OR sender_hash = $2 \
+        OR recipient_hash = $2 OR copy = $1 ORDER BY at DESC, id DESC LIMIT $3";
+    HELD = "SELECT held.*, mail.sender, mail.private, mail.queue_id, mail.message_id FROM held \
+        JOIN mail ON mail.id = held.mail WHERE held.state <> 'pending' AND (mail.id = $1 OR mail.queue_id = $1 \
+        OR mail.message_id = $1 OR held.id = $1 OR held.address = $2 OR (mail.sender = $2 AND NOT mail.private)) \
+        ORDER BY held.held_at DESC LIMIT $3";
+    STATE_OF = "SELECT state FROM held WHERE id = $1";
+    OUTBOX_OF = "SELECT outbox.kind, CASE WHEN r.state = 'open' THEN outbox.state ELSE r.state END, \
+        COALESCE(r.reply, outbox.last_reply) FROM outbox JOIN outbox_recipient r ON r.item = outbox.id \
+        WHERE (outbox.copy = $1 OR (outbox.mail = $2 AND r.address = $3)) ORDER BY outbox.created DESC LIMIT 1";
+}
 
 /// What became of one recipient of one mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,15 +59,7 @@ impl Store {
     pub async fn find(&self, query: &str) -> Result<Vec<FindRow>, StoreError> {
         let text = bare_message_id(query);
         let hash = self.inner.journal_keys.hash(&text);
-        let rows = sqlx::query(
-            "SELECT * FROM journal WHERE mail = $1 OR queue_id = $1 OR message_id = $1 OR sender_hash = $2 \
-             OR recipient_hash = $2 OR copy = $1 ORDER BY at DESC, id DESC LIMIT $3",
-        )
-        .bind(&text)
-        .bind(&hash)
-        .bind(LIMIT)
-        .fetch_all(&self.inner.readers)
-        .await?;
+        let rows: Vec<Row> = self.reader().fetch_all(JOURNALED, args![&text, &hash, LIMIT]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             if !is_private(row)? || named_otherwise(row, &text, &hash)? {
@@ -71,32 +76,32 @@ impl Store {
         Ok(found)
     }
 
-    async fn journaled(&self, row: &SqliteRow) -> Result<FindRow, StoreError> {
-        let mail: String = row.try_get("mail")?;
-        let sealed: Vec<u8> = row.try_get("addresses")?;
+    async fn journaled(&self, row: &Row) -> Result<FindRow, StoreError> {
+        let mail: String = row.get("mail")?;
+        let sealed: Vec<u8> = row.get("addresses")?;
         let (sender, recipient) = self
             .inner
             .journal_keys
             .open(&mail, &sealed)
             .ok_or_else(|| StoreError::Damaged { what: "a journal row's addresses".into() })?;
-        let copy: Option<String> = row.try_get("copy")?;
-        let rules: String = row.try_get("rules")?;
+        let copy: Option<String> = row.get("copy")?;
+        let rules: String = row.get("rules")?;
         let state = self.state_of(copy.as_deref()).await?;
         let private = is_private(row)?;
         Ok(FindRow {
-            time: instant(row.try_get("at")?),
-            queue_id: row.try_get("queue_id")?,
-            message_id: row.try_get::<Option<String>, _>("message_id")?.filter(|_| !private),
+            time: instant(row.get("at")?),
+            queue_id: row.get("queue_id")?,
+            message_id: row.get::<Option<String>>("message_id")?.filter(|_| !private),
             sender: (!private).then_some(sender),
-            disposition: row.try_get("disposition")?,
-            observed: row.try_get("observed")?,
+            disposition: row.get("disposition")?,
+            observed: row.get("observed")?,
             rules: serde_json::from_str(&rules).unwrap_or_default(),
             state,
             outbox: self.outbox_of(&mail, copy.as_deref(), &recipient).await?,
-            reply: row.try_get("reply")?,
-            maybe_duplicate: row.try_get("maybe_duplicate")?,
-            client_tls: row.try_get("client_tls")?,
-            next_hop_tls: row.try_get("next_hop_tls")?,
+            reply: row.get("reply")?,
+            maybe_duplicate: row.get("maybe_duplicate")?,
+            client_tls: row.get("client_tls")?,
+            next_hop_tls: row.get("next_hop_tls")?,
             copy,
             recipient,
             mail,
@@ -105,28 +110,18 @@ impl Store {
 
     /// Held copies whose journal row is not there (yet, or lost): they are never invisible.
     async fn held_unjournaled(&self, text: &str) -> Result<Vec<FindRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT held.*, mail.sender, mail.private, mail.queue_id, mail.message_id FROM held \
-             JOIN mail ON mail.id = held.mail WHERE held.state <> 'pending' AND (mail.id = $1 OR mail.queue_id = $1 \
-             OR mail.message_id = $1 OR held.id = $1 OR held.address = $2 OR (mail.sender = $2 AND NOT mail.private)) \
-             ORDER BY held.held_at DESC LIMIT $3",
-        )
-        .bind(text)
-        .bind(address_key(text))
-        .bind(LIMIT)
-        .fetch_all(&self.inner.readers)
-        .await?;
+        let rows: Vec<Row> = self.reader().fetch_all(HELD, args![text, &address_key(text), LIMIT]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
-            let (mail, copy): (String, String) = (row.try_get("mail")?, row.try_get("id")?);
-            let recipient: String = row.try_get("recipient")?;
+            let (mail, copy): (String, String) = (row.get("mail")?, row.get("id")?);
+            let recipient: String = row.get("recipient")?;
             let (sender, state, rules): (String, String, String) =
-                (row.try_get("sender")?, row.try_get("state")?, row.try_get("rules")?);
-            let private: bool = row.try_get("private")?;
+                (row.get("sender")?, row.get("state")?, row.get("rules")?);
+            let private: bool = row.get("private")?;
             found.push(FindRow {
-                time: instant(row.try_get("held_at")?),
-                queue_id: row.try_get("queue_id")?,
-                message_id: row.try_get::<Option<String>, _>("message_id")?.filter(|_| !private),
+                time: instant(row.get("held_at")?),
+                queue_id: row.get("queue_id")?,
+                message_id: row.get::<Option<String>>("message_id")?.filter(|_| !private),
                 sender: (!private).then_some(sender),
                 disposition: "quarantine".into(),
                 observed: None,
@@ -147,24 +142,13 @@ impl Store {
 
     async fn state_of(&self, copy: Option<&str>) -> Result<Option<CopyState>, StoreError> {
         let Some(copy) = copy else { return Ok(None) };
-        let state: Option<(String,)> = sqlx::query_as("SELECT state FROM held WHERE id = $1")
-            .bind(copy)
-            .fetch_optional(&self.inner.readers)
-            .await?;
+        let state: Option<(String,)> = self.reader().fetch_optional(STATE_OF, args![copy]).await?;
         Ok(state.and_then(|(state,)| CopyState::parse(&state)))
     }
 
     async fn outbox_of(&self, mail: &str, copy: Option<&str>, recipient: &str) -> Result<Option<String>, StoreError> {
-        let row: Option<(String, String, Option<String>)> = sqlx::query_as(
-            "SELECT outbox.kind, CASE WHEN r.state = 'open' THEN outbox.state ELSE r.state END, \
-             COALESCE(r.reply, outbox.last_reply) FROM outbox JOIN outbox_recipient r ON r.item = outbox.id \
-             WHERE (outbox.copy = $1 OR (outbox.mail = $2 AND r.address = $3)) ORDER BY outbox.created DESC LIMIT 1",
-        )
-        .bind(copy)
-        .bind(mail)
-        .bind(address_key(recipient))
-        .fetch_optional(&self.inner.readers)
-        .await?;
+        let row: Option<(String, String, Option<String>)> =
+            self.reader().fetch_optional(OUTBOX_OF, args![copy, mail, &address_key(recipient)]).await?;
         Ok(row.map(|(kind, state, reply)| match reply {
             Some(reply) => format!("{kind} {state}: {reply}"),
             None => format!("{kind} {state}"),
@@ -173,16 +157,16 @@ impl Store {
 }
 
 /// Whether the mail was somebody's own affair: the kinds found in it stand in its journal row.
-fn is_private(row: &SqliteRow) -> Result<bool, StoreError> {
-    Ok(row.try_get::<String, _>("facts")?.contains("\"private-correspondence\""))
+fn is_private(row: &Row) -> Result<bool, StoreError> {
+    Ok(row.get::<String>("facts")?.contains("\"private-correspondence\""))
 }
 
 /// Private mail is not found by its sender, or the answer would tell what the rows hide.
-fn named_otherwise(row: &SqliteRow, text: &str, hash: &[u8]) -> Result<bool, StoreError> {
+fn named_otherwise(row: &Row, text: &str, hash: &[u8]) -> Result<bool, StoreError> {
     for name in ["mail", "queue_id", "message_id", "copy"] {
-        if row.try_get::<Option<String>, _>(name)?.as_deref() == Some(text) {
+        if row.get::<Option<String>>(name)?.as_deref() == Some(text) {
             return Ok(true);
         }
     }
-    Ok(row.try_get::<Vec<u8>, _>("recipient_hash")? == hash)
+    Ok(row.get::<Vec<u8>>("recipient_hash")? == hash)
 }

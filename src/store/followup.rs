@@ -6,17 +6,29 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
+use super::engine::Row;
 use super::rows::insert_blob;
 use super::settle::NewItem;
+use super::tx::{FromRow, Tx, args, statements};
 use super::{CopyState, OutboxContent, OutboxItem, Store, StoreError, earlier, instant, micros};
 
 /// Decision D16: at most one notice an hour for each sender and event; what comes meanwhile waits for the next.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Copies looked at in one round.
 const AT_ONCE: i64 = 1000;
+
+statements! {
+    UNTOLD = "SELECT held.id, held.mail, held.recipient, held.untold, mail.tell, mail.language, mail.private, \
+        mail.received, mail.message_id FROM held JOIN mail ON mail.id = held.mail \
+        WHERE held.untold IS NOT NULL AND mail.tell IS NOT NULL AND NOT EXISTS \
+        (SELECT 1 FROM told WHERE told.tell = mail.tell AND told.event = held.untold AND told.at > $1) \
+        ORDER BY mail.received, held.id LIMIT $2";
+    MARKED_TOLD = "UPDATE held SET untold = NULL WHERE id = $1 AND untold = $2";
+    TOLD = "INSERT INTO told (tell, event, at) VALUES ($1, $2, $3) \
+        ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at";
+    TOLD_OVER = "DELETE FROM told WHERE at <= $1";
+}
 
 /// What became, or will soon become, of a held copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,18 +88,7 @@ pub struct PendingFollowup {
 impl Store {
     /// What may be told now, oldest mail first.
     pub async fn pending_followups(&self, now: Timestamp) -> Result<Vec<PendingFollowup>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT held.id, held.mail, held.recipient, held.untold, mail.tell, mail.language, mail.private, \
-             mail.received, mail.message_id FROM held JOIN mail ON mail.id = held.mail \
-             WHERE held.untold IS NOT NULL AND mail.tell IS NOT NULL AND NOT EXISTS \
-             (SELECT 1 FROM told WHERE told.tell = mail.tell AND told.event = held.untold AND told.at > $1) \
-             ORDER BY mail.received, held.id LIMIT $2",
-        )
-        .bind(earlier(now, HOUR))
-        .bind(AT_ONCE)
-        .fetch_all(&self.inner.readers)
-        .await?;
-        rows.iter().map(pending).collect()
+        self.reader().fetch_all(UNTOLD, args![earlier(now, HOUR), AT_ONCE]).await
     }
 
     /// Queues one notice for these copies and marks them as told. Where one of them has meanwhile come to another end,
@@ -104,38 +105,36 @@ impl Store {
         let sealed = self.inner.blobs.put_small(content).await?;
         let stored = sealed.stored;
         let ids: Vec<String> = copies.iter().map(|copy| copy.copy.clone()).collect();
-        let owner = (self.inner.node.clone(), self.inner.epoch);
+        let owner = self.own_epoch();
         let (to, reverse_path) = (notice.recipients, notice.reverse_path);
-        let written = self.inner.writer.run_after_blobs(move |c| {
-            Box::pin(async move {
-                let mut marked = 0;
-                for id in &ids {
-                    marked += forget(c, id, first.event).await?;
-                }
-                let expected = ids.len() as u64;
-                if marked != expected {
-                    return Err(StoreError::Confirm { changed: marked, expected });
-                }
-                insert_blob(c, &sealed, micros(now)).await?;
-                let item = NewItem {
-                    id: &format!("{}-{}-told", first.copy, first.event.as_str()),
-                    mail: &first.mail,
-                    copy: None,
-                    kind: super::OutboxKind::Notice,
-                    reverse_path: &reverse_path,
-                    origin: "<>",
-                    recipients: &to,
-                    blob: &sealed.name,
-                    report: None,
-                    private: first.private,
-                    pending: false,
-                    created: micros(now),
-                    next_attempt: micros(now),
-                    owner: (&owner.0, owner.1),
-                };
-                item.insert(c).await?;
-                remember(c, &first, now).await
-            })
+        let written = self.write_after_blobs(move |mut tx| async move {
+            let mut marked = 0;
+            for id in &ids {
+                marked += forget(&mut tx, id, first.event).await?;
+            }
+            let expected = ids.len() as u64;
+            if marked != expected {
+                return Err(StoreError::Confirm { changed: marked, expected });
+            }
+            insert_blob(&mut tx, &sealed, micros(now)).await?;
+            let item = NewItem {
+                id: &format!("{}-{}-told", first.copy, first.event.as_str()),
+                mail: &first.mail,
+                copy: None,
+                kind: super::OutboxKind::Notice,
+                reverse_path: &reverse_path,
+                origin: "<>",
+                recipients: &to,
+                blob: &sealed.name,
+                report: None,
+                private: first.private,
+                pending: false,
+                created: micros(now),
+                next_attempt: micros(now),
+                owner: (&owner.0, owner.1),
+            };
+            item.insert(&mut tx).await?;
+            remember(&mut tx, &first, now).await
         });
         match written.await {
             Ok(()) => {}
@@ -150,51 +149,40 @@ impl Store {
     /// Marks copies as told of which nobody is to be told after all.
     pub async fn drop_followups(&self, copies: &[PendingFollowup]) -> Result<(), StoreError> {
         let copies: Vec<(String, FollowupEvent)> = copies.iter().map(|copy| (copy.copy.clone(), copy.event)).collect();
-        self.inner
-            .writer
-            .run(move |c| {
-                Box::pin(async move {
-                    for (id, event) in &copies {
-                        forget(c, id, *event).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        self.write(move |mut tx| async move {
+            for (id, event) in &copies {
+                forget(&mut tx, id, *event).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
-async fn forget(c: &mut SqliteConnection, id: &str, event: FollowupEvent) -> Result<u64, StoreError> {
-    let forgotten = sqlx::query("UPDATE held SET untold = NULL WHERE id = $1 AND untold = $2");
-    Ok(forgotten.bind(id).bind(event.as_str()).execute(c).await?.rows_affected())
+async fn forget(tx: &mut Tx, id: &str, event: FollowupEvent) -> Result<u64, StoreError> {
+    tx.execute(MARKED_TOLD, args![id, event.as_str()]).await
 }
 
-async fn remember(c: &mut SqliteConnection, told: &PendingFollowup, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO told (tell, event, at) VALUES ($1, $2, $3) ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at",
-    )
-    .bind(&told.to)
-    .bind(told.event.as_str())
-    .bind(micros(now))
-    .execute(&mut *c)
-    .await?;
-    let old = sqlx::query("DELETE FROM told WHERE at <= $1").bind(earlier(now, HOUR));
-    old.execute(c).await?;
+async fn remember(tx: &mut Tx, told: &PendingFollowup, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(TOLD, args![&told.to, told.event.as_str(), micros(now)]).await?;
+    tx.execute(TOLD_OVER, args![earlier(now, HOUR)]).await?;
     Ok(())
 }
 
-fn pending(row: &SqliteRow) -> Result<PendingFollowup, StoreError> {
-    let event: String = row.try_get("untold")?;
-    Ok(PendingFollowup {
-        copy: row.try_get("id")?,
-        mail: row.try_get("mail")?,
-        event: FollowupEvent::parse(&event)
-            .ok_or(StoreError::Damaged { what: format!("a held copy is to be told as {event}") })?,
-        to: row.try_get("tell")?,
-        language: row.try_get("language")?,
-        private: row.try_get("private")?,
-        received: instant(row.try_get("received")?),
-        recipient: row.try_get("recipient")?,
-        message_id: row.try_get("message_id")?,
-    })
+impl FromRow for PendingFollowup {
+    fn from_row(row: Row) -> Result<PendingFollowup, StoreError> {
+        let event: String = row.get("untold")?;
+        Ok(PendingFollowup {
+            copy: row.get("id")?,
+            mail: row.get("mail")?,
+            event: FollowupEvent::parse(&event)
+                .ok_or(StoreError::Damaged { what: format!("a held copy is to be told as {event}") })?,
+            to: row.get("tell")?,
+            language: row.get("language")?,
+            private: row.get("private")?,
+            received: instant(row.get("received")?),
+            recipient: row.get("recipient")?,
+            message_id: row.get("message_id")?,
+        })
+    }
 }

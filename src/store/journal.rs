@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
 use super::keep::{bare_message_id, json};
 use super::key::{self, KeyFile};
+use super::tx::{Tx, Value, statements};
 use super::verbatim::address_key;
 use super::{Store, StoreError, micros};
 
@@ -21,9 +21,13 @@ const WAITING: usize = 20_000;
 /// A batch is written when it has so many rows, or after [`PAUSE`].
 const BATCH: usize = 500;
 const PAUSE: Duration = Duration::from_millis(200);
-/// Rows of one statement: 21 columns, far below SQLite's 32,766 parameters.
-const ROWS: usize = 100;
-const COLUMNS: usize = 21;
+
+statements! {
+    ADDED = "INSERT INTO journal (id, at, mail, client, queue_id, message_id, sender_hash, recipient_hash, addresses, \
+        class, disposition, observed, rules, copy, reply, size, facts, policy, maybe_duplicate, client_tls, \
+        next_hop_tls) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+        $20, $21)";
+}
 
 /// What became of one recipient of one mail.
 #[derive(Debug, Clone)]
@@ -104,15 +108,7 @@ impl Store {
     async fn write_journal(&self, batch: Vec<Entry>) -> Result<(), StoreError> {
         let keys = self.inner.journal_keys.clone();
         let lost = batch.len() as u64;
-        let written = self.inner.writer.run(move |c| {
-            Box::pin(async move {
-                for rows in batch.chunks(ROWS) {
-                    insert(c, rows, &keys).await?;
-                }
-                Ok(())
-            })
-        });
-        let written = written.await;
+        let written = self.write(move |mut tx| async move { insert(&mut tx, &batch, &keys).await }).await;
         if written.is_err() {
             self.inner.journal_dropped.fetch_add(lost, Ordering::Relaxed);
         }
@@ -152,44 +148,52 @@ async fn collect(store: Store, mut incoming: mpsc::Receiver<Message>) {
     }
 }
 
-async fn insert(c: &mut SqliteConnection, rows: &[Entry], keys: &Keys) -> Result<(), StoreError> {
-    let mut query = sqlx::query(AssertSqlSafe(insert_text(rows.len())));
-    for row in rows {
-        query = query
-            .bind(uuid::Uuid::now_v7().simple().to_string())
-            .bind(micros(row.time))
-            .bind(&row.mail)
-            .bind(&row.client)
-            .bind(&row.queue_id)
-            .bind(row.message_id.as_deref().map(bare_message_id))
-            .bind(keys.hash(&row.sender))
-            .bind(keys.hash(&row.recipient))
-            .bind(keys.seal(&row.mail, &row.sender, &row.recipient))
-            .bind(&row.class)
-            .bind(&row.disposition)
-            .bind(&row.observed)
-            .bind(json(&row.rules))
-            .bind(&row.copy)
-            .bind(&row.reply)
-            .bind(row.size.cast_signed())
-            .bind(&row.facts)
-            .bind(&row.policy)
-            .bind(row.maybe_duplicate)
-            .bind(&row.client_tls)
-            .bind(&row.next_hop_tls);
-    }
-    query.execute(c).await?;
-    Ok(())
+/// What a row holds beside its [`Entry`].
+struct Made {
+    id: String,
+    message_id: Option<String>,
+    sender_hash: Vec<u8>,
+    recipient_hash: Vec<u8>,
+    addresses: Vec<u8>,
+    rules: String,
 }
 
-/// One statement for many rows: numbers and commas only, so that nothing of a mail can stand in it.
-/// Anonymous parameters: SQLite looks numbered ones up in a list, which for so many costs more than the rows.
-fn insert_text(rows: usize) -> String {
-    let row = format!("({}?)", "?, ".repeat(COLUMNS - 1));
-    let head = "INSERT INTO journal (id, at, mail, client, queue_id, message_id, sender_hash, recipient_hash, addresses, \
-        class, disposition, observed, rules, copy, reply, size, facts, policy, maybe_duplicate, client_tls, \
-        next_hop_tls) VALUES ";
-    format!("{head}{}", vec![row; rows].join(", "))
+async fn insert(tx: &mut Tx, entries: &[Entry], keys: &Keys) -> Result<(), StoreError> {
+    let made = |entry: &Entry| Made {
+        id: uuid::Uuid::now_v7().simple().to_string(),
+        message_id: entry.message_id.as_deref().map(bare_message_id),
+        sender_hash: keys.hash(&entry.sender),
+        recipient_hash: keys.hash(&entry.recipient),
+        addresses: keys.seal(&entry.mail, &entry.sender, &entry.recipient),
+        rules: json(&entry.rules),
+    };
+    let made: Vec<Made> = entries.iter().map(made).collect();
+    let rows = entries.iter().zip(&made).map(|(entry, made)| {
+        [
+            Value::from(&made.id),
+            micros(entry.time).into(),
+            (&entry.mail).into(),
+            (&entry.client).into(),
+            (&entry.queue_id).into(),
+            (&made.message_id).into(),
+            (&made.sender_hash).into(),
+            (&made.recipient_hash).into(),
+            (&made.addresses).into(),
+            (&entry.class).into(),
+            (&entry.disposition).into(),
+            (&entry.observed).into(),
+            (&made.rules).into(),
+            (&entry.copy).into(),
+            (&entry.reply).into(),
+            entry.size.cast_signed().into(),
+            (&entry.facts).into(),
+            (&entry.policy).into(),
+            entry.maybe_duplicate.into(),
+            (&entry.client_tls).into(),
+            (&entry.next_hop_tls).into(),
+        ]
+    });
+    tx.insert_all(ADDED, rows).await
 }
 
 /// The keys of the journal, derived from the key-encryption key.

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use super::rows::Rows;
+use super::tx::{Statement, Tx, args, statements};
 use super::{CopyState, OutboxKind, Store, StoreError};
 use crate::mail::{Mail, MailId, Mailbox};
 
@@ -120,12 +120,12 @@ impl Store {
     /// known from an earlier attempt yields that attempt's id and writes nothing, also after its release or
     /// rejection. `InFlight` where that attempt is itself still pending.
     pub async fn prepare(&self, keeping: &Keeping<'_>) -> Result<Prepared, StoreError> {
-        self.write(keeping, CopyState::Pending).await
+        self.write_keeping(keeping, CopyState::Pending).await
     }
 
     /// Holds and queues at once: where nothing goes to the next hop.
     pub async fn keep(&self, keeping: &Keeping<'_>) -> Result<Kept, StoreError> {
-        let written = self.write(keeping, CopyState::Held).await?;
+        let written = self.write_keeping(keeping, CopyState::Held).await?;
         self.inner.outbox.notify_one();
         Ok(written.kept)
     }
@@ -138,21 +138,17 @@ impl Store {
             return Ok(());
         }
         let node = self.own_epoch();
-        self.inner
-            .writer
-            .run(move |c| {
-                Box::pin(async move {
-                    let mut changed = 0;
-                    for id in &prepared.written {
-                        changed += set_state(c, HELD_CONFIRMED, id, &node).await?;
-                    }
-                    for id in &prepared.items {
-                        changed += set_state(c, ITEM_CONFIRMED, id, &node).await?;
-                    }
-                    if changed == expected { Ok(()) } else { Err(StoreError::Confirm { changed, expected }) }
-                })
-            })
-            .await?;
+        self.write(move |mut tx| async move {
+            let mut changed = 0;
+            for id in &prepared.written {
+                changed += set_state(&mut tx, HELD_CONFIRMED, id, &node).await?;
+            }
+            for id in &prepared.items {
+                changed += set_state(&mut tx, ITEM_CONFIRMED, id, &node).await?;
+            }
+            if changed == expected { Ok(()) } else { Err(StoreError::Confirm { changed, expected }) }
+        })
+        .await?;
         self.inner.outbox.notify_one();
         Ok(())
     }
@@ -163,24 +159,16 @@ impl Store {
             return Ok(());
         }
         let now = Timestamp::UNIX_EPOCH;
-        self.inner
-            .writer
-            .run(move |c| {
-                Box::pin(async move {
-                    for id in prepared.written.iter().chain(&prepared.items) {
-                        super::expiry::clear_pending(c, super::expiry::Stale::Thing(id), now).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        self.write(move |mut tx| async move {
+            for id in prepared.written.iter().chain(&prepared.items) {
+                super::expiry::clear_pending(&mut tx, super::expiry::Stale::Thing(id), now).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
-    fn own_epoch(&self) -> (String, i64) {
-        (self.inner.node.clone(), self.inner.epoch)
-    }
-
-    async fn write(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Prepared, StoreError> {
+    async fn write_keeping(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Prepared, StoreError> {
         let mut rows = Rows::of(keeping, state, &self.inner.retention, self.own_epoch())?;
         self.look_for_repeats(&mut rows).await?;
         if rows.wants_mail() {
@@ -194,7 +182,7 @@ impl Store {
             }
         }
         let stored = rows.stored();
-        let written = self.inner.writer.run_after_blobs(move |c| Box::pin(async move { rows.insert(c).await })).await?;
+        let written = self.write_after_blobs(move |mut tx| async move { rows.insert(&mut tx).await }).await?;
         self.inner.used.fetch_add(stored, Ordering::Relaxed);
         Ok(written)
     }
@@ -205,11 +193,7 @@ impl Store {
         let things = rows.copies.iter_mut().map(|c| (&c.key, &mut c.repeat));
         let things = things.chain(rows.items.iter_mut().map(|i| (&i.key, &mut i.repeat)));
         for (key, repeat) in things {
-            let known: Option<(String,)> = sqlx::query_as("SELECT thing FROM retry WHERE key = $1 AND until > $2")
-                .bind(key.as_slice())
-                .bind(now)
-                .fetch_optional(&self.inner.readers)
-                .await?;
+            let known: Option<(String,)> = self.reader().fetch_optional(KEPT_BEFORE, args![key, now]).await?;
             *repeat = known.map(|(thing,)| thing);
         }
         Ok(())
@@ -226,18 +210,16 @@ impl Store {
     }
 }
 
-const HELD_CONFIRMED: &str =
-    "UPDATE held SET state = 'held' WHERE id = $1 AND state = 'pending' AND node = $2 AND epoch = $3";
-const ITEM_CONFIRMED: &str =
-    "UPDATE outbox SET state = 'ready' WHERE id = $1 AND state = 'pending' AND node = $2 AND epoch = $3";
+statements! {
+    KEPT_BEFORE = "SELECT thing FROM retry WHERE key = $1 AND until > $2";
+    HELD_CONFIRMED = "UPDATE held SET state = 'held' \
+        WHERE id = $1 AND state = 'pending' AND node = $2 AND epoch = $3";
+    ITEM_CONFIRMED = "UPDATE outbox SET state = 'ready' \
+        WHERE id = $1 AND state = 'pending' AND node = $2 AND epoch = $3";
+}
 
-async fn set_state(
-    c: &mut SqliteConnection,
-    sql: &'static str,
-    id: &str,
-    owner: &(String, i64),
-) -> Result<u64, StoreError> {
-    Ok(sqlx::query(sql).bind(id).bind(&owner.0).bind(owner.1).execute(c).await?.rows_affected())
+async fn set_state(tx: &mut Tx, sql: Statement, id: &str, owner: &(String, i64)) -> Result<u64, StoreError> {
+    tx.execute(sql, args![id, &owner.0, owner.1]).await
 }
 
 /// A Message-ID as it is looked for: without angle brackets and spaces.

@@ -13,6 +13,7 @@
 mod audit;
 mod blob;
 mod digest;
+mod engine;
 mod error;
 mod expiry;
 mod figures;
@@ -27,6 +28,7 @@ mod schema;
 mod seal;
 mod settle;
 mod followup;
+mod tx;
 mod verbatim;
 mod writer;
 
@@ -36,7 +38,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Notify};
 
 pub use audit::{Anchor, AuditEntry, AuditReport};
@@ -53,6 +54,8 @@ pub use outbox::{
     Cause, DueItem, FailureReport, ItemState, OutboxKind, OutboxRow, RecipientOutcome, ReportedRecipient, Work,
 };
 pub use quarantine::{Actor, Change, CopyState, Exported, Filter, HeldDetail, HeldRow};
+pub use schema::{MIGRATIONS, Migration};
+pub use tx::Statement;
 pub use verbatim::Verbatim;
 
 /// How long what is kept (decision D16; the law's figures are in `field.md`).
@@ -114,7 +117,7 @@ struct Inner {
     blobs: blob::Blobs,
     writer: writer::Writer,
     ended: Mutex<Option<writer::Ended>>,
-    readers: SqlitePool,
+    reader: tx::Reader,
     /// Bytes of contents on the disk, for the quota.
     used: AtomicU64,
     /// Woken whenever something in the outbox may be due.
@@ -138,8 +141,37 @@ impl Store {
         if let Some(ended) = ended {
             ended.wait().await;
         }
-        self.inner.readers.close().await;
+        self.inner.reader.close().await;
         Ok(())
+    }
+
+    fn reader(&self) -> &tx::Reader {
+        &self.inner.reader
+    }
+
+    /// Runs `work` inside the next commit; returns once that is durable. What fails leaves nothing behind.
+    async fn write<T, F, D>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(tx::Tx) -> D + Send + 'static,
+        D: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.inner.writer.run(work).await
+    }
+
+    /// Like [`Store::write`], after the folder of blobs was synced (decision D13: blob, directory, row).
+    async fn write_after_blobs<T, F, D>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(tx::Tx) -> D + Send + 'static,
+        D: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.inner.writer.run_after_blobs(work).await
+    }
+
+    /// This node and its process epoch, which stand in what it writes (decision D12).
+    fn own_epoch(&self) -> (String, i64) {
+        (self.inner.node.clone(), self.inner.epoch)
     }
 
     /// The name of this gateway.
@@ -151,6 +183,28 @@ impl Store {
     pub async fn outbox_changed(&self) {
         self.inner.outbox.notified().await;
     }
+}
+
+/// Every statement of the store, for the test that prepares each on every engine.
+pub fn statements() -> impl Iterator<Item = Statement> {
+    [
+        audit::STATEMENTS,
+        digest::STATEMENTS,
+        expiry::STATEMENTS,
+        figures::STATEMENTS,
+        find::STATEMENTS,
+        followup::STATEMENTS,
+        journal::STATEMENTS,
+        keep::STATEMENTS,
+        outbox::STATEMENTS,
+        quarantine::STATEMENTS,
+        rows::STATEMENTS,
+        schema::STATEMENTS,
+        settle::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 fn micros(at: Timestamp) -> i64 {

@@ -4,15 +4,26 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use super::blob::BlobRow;
+use super::engine::Row;
 use super::settle::Settle;
+use super::tx::{FromRow, Tx, args, statements};
 use super::{Actor, Change, Store, StoreError, earlier, instant, later, micros};
 
 /// How long a deliverer may keep an item to itself; after a crash elsewhere another takes it up then.
 const LEASE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+
+statements! {
+    LISTED = "SELECT * FROM outbox WHERE state IN ('ready', 'pending') OR $1 ORDER BY created, id LIMIT $2";
+    OPEN_RECIPIENTS = "SELECT n, verbatim FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n";
+    MADE_DUE = "UPDATE outbox SET next_attempt = $1 WHERE id = $2 AND state = 'ready'";
+    NEXT_DUE = "SELECT MIN(CASE WHEN lease_until > next_attempt THEN lease_until ELSE next_attempt END) \
+        FROM outbox WHERE state = 'ready'";
+    TAKEN = "UPDATE outbox SET lease_node = $1, lease_until = $2 WHERE id IN (SELECT id FROM outbox \
+        WHERE state = 'ready' AND next_attempt <= $3 AND lease_until <= $3 ORDER BY next_attempt LIMIT $4) RETURNING *";
+    BLOB = "SELECT name, wrapped, size, inline FROM blob WHERE name = $1";
+}
 
 /// What an item is for; decides what follows when it cannot be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -182,58 +193,32 @@ pub enum RecipientOutcome {
 impl Store {
     /// Items in state ready or pending (all of them where `all`), oldest first.
     pub async fn outbox_list(&self, all: bool, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM outbox WHERE state IN ('ready', 'pending') OR $1 ORDER BY created, id LIMIT $2")
-                .bind(all)
-                .bind(i64::from(limit))
-                .fetch_all(&self.inner.readers)
-                .await?;
-        let mut list = Vec::with_capacity(rows.len());
-        for row in rows {
-            let id: String = row.try_get("id")?;
-            let open: Vec<(String,)> =
-                sqlx::query_as("SELECT verbatim FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n")
-                    .bind(&id)
-                    .fetch_all(&self.inner.readers)
-                    .await?;
-            list.push(outbox_row(id, &row, open.into_iter().map(|(v,)| v).collect())?);
+        let mut rows: Vec<OutboxRow> = self.reader().fetch_all(LISTED, args![all, i64::from(limit)]).await?;
+        for row in &mut rows {
+            let open: Vec<(i64, String)> = self.reader().fetch_all(OPEN_RECIPIENTS, args![&row.id]).await?;
+            row.recipients = open.into_iter().map(|(_, verbatim)| verbatim).collect();
         }
-        Ok(list)
+        Ok(rows)
     }
 
     /// Makes an item due at once (`octroi outbox retry`).
     pub async fn outbox_retry(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
         let (id, actor, chain) = (id.to_owned(), actor.clone(), self.chain());
-        let change = self
-            .inner
-            .writer
-            .run(move |c| {
-                Box::pin(async move {
-                    let due = sqlx::query("UPDATE outbox SET next_attempt = $1 WHERE id = $2 AND state = 'ready'")
-                        .bind(micros(now))
-                        .bind(&id)
-                        .execute(&mut *c)
-                        .await?;
-                    if due.rows_affected() == 0 {
-                        return Err(StoreError::unknown(&id));
-                    }
-                    chain.add(c, now, &actor, "retry", &id, "").await?;
-                    Ok(Change::Done)
-                })
-            })
-            .await?;
+        let written = self.write(move |mut tx| async move {
+            if tx.execute(MADE_DUE, args![micros(now), &id]).await? == 0 {
+                return Err(StoreError::unknown(&id));
+            }
+            chain.add(&mut tx, now, &actor, "retry", &id, "").await?;
+            Ok(Change::Done)
+        });
+        let change = written.await?;
         self.inner.outbox.notify_one();
         Ok(change)
     }
 
     /// When the next item is due, as far as it is known now.
     pub async fn outbox_next(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (next,): (Option<i64>,) = sqlx::query_as(
-            "SELECT MIN(CASE WHEN lease_until > next_attempt THEN lease_until ELSE next_attempt END) \
-             FROM outbox WHERE state = 'ready'",
-        )
-        .fetch_one(&self.inner.readers)
-        .await?;
+        let (next,): (Option<i64>,) = self.reader().fetch_one(NEXT_DUE, args![]).await?;
         Ok(next.map(instant))
     }
 
@@ -243,7 +228,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let node = self.inner.node.clone();
-        self.inner.writer.run(move |c| Box::pin(async move { take(c, &node, now, limit).await })).await
+        self.write(move |mut tx| async move { take(&mut tx, &node, now, limit).await }).await
     }
 
     /// What a due item sends.
@@ -275,79 +260,73 @@ impl Store {
             over: micros(item.created) <= earlier(now, self.inner.retention.outbox),
             now,
             chain: self.chain(),
-            owner: (self.inner.node.clone(), self.inner.epoch),
+            owner: self.own_epoch(),
         };
-        let state = self.inner.writer.run(move |c| Box::pin(async move { settle.write(c).await })).await?;
+        let state = self.write(move |mut tx| async move { settle.write(&mut tx).await }).await?;
         self.inner.outbox.notify_one();
         Ok(state)
     }
 
     pub(super) async fn blob_content(&self, name: &str) -> Result<Bytes, StoreError> {
-        let row = sqlx::query("SELECT name, wrapped, size, inline FROM blob WHERE name = $1")
-            .bind(name)
-            .fetch_optional(&self.inner.readers)
-            .await?
-            .ok_or_else(|| StoreError::Gone { id: name.to_owned() })?;
-        self.inner
-            .blobs
-            .get(BlobRow {
-                name: row.try_get("name")?,
-                wrapped: row.try_get("wrapped")?,
-                size: row.try_get("size")?,
-                inline: row.try_get("inline")?,
-            })
-            .await
+        let row: Option<BlobRow> = self.reader().fetch_optional(BLOB, args![name]).await?;
+        self.inner.blobs.get(row.ok_or_else(|| StoreError::Gone { id: name.to_owned() })?).await
     }
 }
 
-async fn take(c: &mut SqliteConnection, node: &str, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, StoreError> {
-    let rows = sqlx::query(
-        "UPDATE outbox SET lease_node = $1, lease_until = $2 WHERE id IN (SELECT id FROM outbox \
-         WHERE state = 'ready' AND next_attempt <= $3 AND lease_until <= $3 ORDER BY next_attempt LIMIT $4) RETURNING *",
-    )
-    .bind(node)
-    .bind(later(now, LEASE))
-    .bind(micros(now))
-    .bind(i64::from(limit))
-    .fetch_all(&mut *c)
-    .await?;
-    let mut due = Vec::with_capacity(rows.len());
-    for row in rows {
-        let id: String = row.try_get("id")?;
-        let recipients =
-            sqlx::query_as("SELECT n, verbatim FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n")
-                .bind(&id)
-                .fetch_all(&mut *c)
-                .await?;
-        due.push(DueItem {
-            recipients,
-            mail: row.try_get("mail")?,
-            copy: row.try_get("copy")?,
-            kind: OutboxKind::parse(row.try_get("kind")?),
-            reverse_path: row.try_get("reverse_path")?,
-            created: instant(row.try_get("created")?),
-            attempts: count(row.try_get("attempts")?),
-            blob: row.try_get("blob")?,
-            report: row.try_get("report")?,
-            id,
-        });
+async fn take(tx: &mut Tx, node: &str, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, StoreError> {
+    let values = args![node, later(now, LEASE), micros(now), i64::from(limit)];
+    let mut due: Vec<DueItem> = tx.fetch_all(TAKEN, values).await?;
+    for item in &mut due {
+        item.recipients = tx.fetch_all(OPEN_RECIPIENTS, args![&item.id]).await?;
     }
     Ok(due)
 }
 
-fn outbox_row(id: String, row: &SqliteRow, recipients: Vec<String>) -> Result<OutboxRow, StoreError> {
-    Ok(OutboxRow {
-        id,
-        mail: row.try_get("mail")?,
-        kind: OutboxKind::parse(row.try_get("kind")?),
-        reverse_path: row.try_get("reverse_path")?,
-        recipients,
-        state: ItemState::parse(row.try_get("state")?),
-        created: instant(row.try_get("created")?),
-        next_attempt: instant(row.try_get("next_attempt")?),
-        attempts: count(row.try_get("attempts")?),
-        last_reply: row.try_get("last_reply")?,
-    })
+impl FromRow for BlobRow {
+    fn from_row(row: Row) -> Result<BlobRow, StoreError> {
+        Ok(BlobRow {
+            name: row.get("name")?,
+            wrapped: row.get("wrapped")?,
+            size: row.get("size")?,
+            inline: row.get("inline")?,
+        })
+    }
+}
+
+/// The recipients stand in a table of their own.
+impl FromRow for DueItem {
+    fn from_row(row: Row) -> Result<DueItem, StoreError> {
+        Ok(DueItem {
+            id: row.get("id")?,
+            mail: row.get("mail")?,
+            copy: row.get("copy")?,
+            kind: OutboxKind::parse(&row.get::<String>("kind")?),
+            reverse_path: row.get("reverse_path")?,
+            recipients: Vec::new(),
+            created: instant(row.get("created")?),
+            attempts: count(row.get("attempts")?),
+            blob: row.get("blob")?,
+            report: row.get("report")?,
+        })
+    }
+}
+
+/// The recipients stand in a table of their own.
+impl FromRow for OutboxRow {
+    fn from_row(row: Row) -> Result<OutboxRow, StoreError> {
+        Ok(OutboxRow {
+            id: row.get("id")?,
+            mail: row.get("mail")?,
+            kind: OutboxKind::parse(&row.get::<String>("kind")?),
+            reverse_path: row.get("reverse_path")?,
+            recipients: Vec::new(),
+            state: ItemState::parse(&row.get::<String>("state")?),
+            created: instant(row.get("created")?),
+            next_attempt: instant(row.get("next_attempt")?),
+            attempts: count(row.get("attempts")?),
+            last_reply: row.get("last_reply")?,
+        })
+    }
 }
 
 fn count(n: i64) -> u32 {

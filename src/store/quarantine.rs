@@ -5,15 +5,33 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use super::audit::Chain;
+use super::engine::Row;
 use super::followup::FollowupEvent;
 use super::outbox::{Cause, FailureReport, OutboxKind, ReportedRecipient};
 use super::settle::{NewItem, queue_report};
+use super::tx::{FromRow, Tx, args, statements};
 use super::verbatim::address_key;
 use super::{Store, StoreError, instant, micros};
+
+statements! {
+    // Private mail is not found by its sender, or the filter would tell what the list hides.
+    LISTED = "SELECT held.*, mail.sender, mail.private, blob.size FROM held JOIN mail ON mail.id = held.mail \
+        LEFT JOIN blob ON blob.name = mail.blob \
+        WHERE (held.state = $1 OR ($1 IS NULL AND held.state <> 'pending')) \
+        AND ($2 IS NULL OR held.address = $2) AND ($3 IS NULL OR (mail.sender = $3 AND NOT mail.private)) \
+        AND ($4 IS NULL OR held.rules LIKE '%' || $4 || '%') \
+        AND ($5 IS NULL OR held.held_at >= $5) AND ($6 IS NULL OR held.held_at < $6) \
+        AND ($7 IS NULL OR held.held_at < (SELECT held_at FROM held WHERE id = $7) \
+            OR (held.held_at = (SELECT held_at FROM held WHERE id = $7) AND held.id < $7)) \
+        ORDER BY held.held_at DESC, held.id DESC LIMIT $8";
+    COPY = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, \
+        mail.tell, mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
+        FROM held JOIN mail ON mail.id = held.mail LEFT JOIN blob ON blob.name = mail.blob \
+        WHERE held.id = $1 AND held.state <> 'pending'";
+    DECIDED = "UPDATE held SET state = $1, decided_at = $2, untold = $3 WHERE id = $4 AND state = 'held'";
+}
 
 /// Who acts. There is no act without a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,28 +139,20 @@ impl Store {
     /// Held copies, newest first. Copies still pending are listed only where asked for.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<HeldRow>, StoreError> {
         let limit = if filter.limit == 0 { 100 } else { filter.limit.min(1000) };
-        // Private mail is not found by its sender, or the filter would tell what the list hides.
-        let sql = "SELECT held.*, mail.sender, mail.private, blob.size FROM held JOIN mail ON mail.id = held.mail \
-             LEFT JOIN blob ON blob.name = mail.blob \
-             WHERE (held.state = $1 OR ($1 IS NULL AND held.state <> 'pending')) \
-             AND ($2 IS NULL OR held.address = $2) AND ($3 IS NULL OR (mail.sender = $3 AND NOT mail.private)) \
-             AND ($4 IS NULL OR held.rules LIKE '%' || $4 || '%') \
-             AND ($5 IS NULL OR held.held_at >= $5) AND ($6 IS NULL OR held.held_at < $6) \
-             AND ($7 IS NULL OR held.held_at < (SELECT held_at FROM held WHERE id = $7) \
-               OR (held.held_at = (SELECT held_at FROM held WHERE id = $7) AND held.id < $7)) \
-             ORDER BY held.held_at DESC, held.id DESC LIMIT $8";
-        let rows = sqlx::query(sql)
-            .bind(filter.state.map(CopyState::as_str))
-            .bind(filter.recipient.as_deref().map(address_key))
-            .bind(filter.sender.as_deref().map(address_key))
-            .bind(filter.rule.as_deref().map(|rule| format!("\"{rule}\"")))
-            .bind(filter.since.map(micros))
-            .bind(filter.until.map(micros))
-            .bind(&filter.after)
-            .bind(i64::from(limit))
-            .fetch_all(&self.inner.readers)
-            .await?;
-        rows.iter().map(held_row).collect()
+        let recipient = filter.recipient.as_deref().map(address_key);
+        let sender = filter.sender.as_deref().map(address_key);
+        let rule = filter.rule.as_deref().map(|rule| format!("\"{rule}\""));
+        let values = args![
+            filter.state.map(CopyState::as_str),
+            &recipient,
+            &sender,
+            &rule,
+            filter.since.map(micros),
+            filter.until.map(micros),
+            &filter.after,
+            i64::from(limit),
+        ];
+        self.reader().fetch_all(LISTED, values).await
     }
 
     /// One copy's facts; a look, so it is audited first.
@@ -162,7 +172,7 @@ impl Store {
                 queue_id: None,
             });
         }
-        let (blob, wrapped): (String, Option<Vec<u8>>) = (row.try_get("blob")?, row.try_get("wrapped")?);
+        let (blob, wrapped): (String, Option<Vec<u8>>) = (row.get("blob")?, row.get("wrapped")?);
         // Once the key is destroyed its row goes too, an hour later.
         let wrapped = wrapped.unwrap_or_default();
         let open = |purpose: &str, sealed: Option<Vec<u8>>| match sealed {
@@ -172,14 +182,14 @@ impl Store {
             }
             _ => Ok(None),
         };
-        let findings = open(id, row.try_get("findings")?)?;
+        let findings = open(id, row.get("findings")?)?;
         Ok(HeldDetail {
-            subject: open("subject", row.try_get("subject")?)?,
+            subject: open("subject", row.get("subject")?)?,
             findings: findings.and_then(|text| serde_json::from_str(&text).ok()),
-            message_id: row.try_get("message_id")?,
-            client: row.try_get("client")?,
-            login: row.try_get("login")?,
-            queue_id: row.try_get("queue_id")?,
+            message_id: row.get("message_id")?,
+            client: row.get("client")?,
+            login: row.get("login")?,
+            queue_id: row.get("queue_id")?,
             row: shown,
         })
     }
@@ -229,9 +239,9 @@ impl Store {
             to,
             action,
             chain: self.chain(),
-            owner: (self.inner.node.clone(), self.inner.epoch),
+            owner: self.own_epoch(),
         };
-        self.inner.writer.run(move |c| Box::pin(async move { decide.write(c).await })).await
+        self.write(move |mut tx| async move { decide.write(&mut tx).await }).await
     }
 
     async fn content(
@@ -243,27 +253,27 @@ impl Store {
         now: Timestamp,
     ) -> Result<Exported, StoreError> {
         let row = self.held(id).await?;
-        if row.try_get::<bool, _>("private")? {
+        if row.get::<bool>("private")? {
             self.note(now, actor, "refused-look", id, ground).await?;
             return Err(StoreError::Private { id: id.to_owned() });
         }
         self.note(now, actor, action, id, ground).await?;
-        let blob: String = row.try_get("blob")?;
+        let blob: String = row.get("blob")?;
         let content = self.blob_content(&blob).await.map_err(|e| match e {
             StoreError::Gone { .. } => StoreError::Gone { id: id.to_owned() },
             other => other,
         })?;
         Ok(Exported {
             id: id.to_owned(),
-            reverse_path: row.try_get("reverse_path")?,
-            recipient: row.try_get("verbatim")?,
-            received: instant(row.try_get("received")?),
+            reverse_path: row.get("reverse_path")?,
+            recipient: row.get("verbatim")?,
+            received: instant(row.get("received")?),
             content,
         })
     }
 
-    async fn held(&self, id: &str) -> Result<SqliteRow, StoreError> {
-        sqlx::query(HELD).bind(id).fetch_optional(&self.inner.readers).await?.ok_or_else(|| StoreError::unknown(id))
+    async fn held(&self, id: &str) -> Result<Row, StoreError> {
+        self.reader().fetch_optional(COPY, args![id]).await?.ok_or_else(|| StoreError::unknown(id))
     }
 
     /// An audit entry of its own, durable when this returns.
@@ -277,17 +287,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (chain, actor) = (self.chain(), actor.clone());
         let [action, object, ground] = [action, object, ground].map(str::to_owned);
-        self.inner
-            .writer
-            .run(move |c| Box::pin(async move { chain.add(c, now, &actor, &action, &object, &ground).await }))
-            .await
+        self.write(move |mut tx| async move { chain.add(&mut tx, now, &actor, &action, &object, &ground).await }).await
     }
 }
-
-const HELD: &str = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, mail.tell, \
-    mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
-    FROM held JOIN mail ON mail.id = held.mail LEFT JOIN blob ON blob.name = mail.blob \
-    WHERE held.id = $1 AND held.state <> 'pending'";
 
 /// One reviewer's (or the calendar's) decision on one copy.
 pub(super) struct Decide {
@@ -301,101 +303,94 @@ pub(super) struct Decide {
 }
 
 impl Decide {
-    pub async fn write(self, c: &mut SqliteConnection) -> Result<Change, StoreError> {
-        let row = sqlx::query(HELD)
-            .bind(&self.id)
-            .fetch_optional(&mut *c)
-            .await?
-            .ok_or_else(|| StoreError::unknown(&self.id))?;
-        let state: String = row.try_get("state")?;
+    pub async fn write(self, tx: &mut Tx) -> Result<Change, StoreError> {
+        let row: Option<Row> = tx.fetch_optional(COPY, args![&self.id]).await?;
+        let row = row.ok_or_else(|| StoreError::unknown(&self.id))?;
+        let state: String = row.get("state")?;
         if state == self.to.as_str() {
             return Ok(Change::Already);
         }
         if state != CopyState::Held.as_str() {
             return Err(StoreError::WrongState { id: self.id, state });
         }
-        let changed =
-            sqlx::query("UPDATE held SET state = $1, decided_at = $2, untold = $3 WHERE id = $4 AND state = 'held'")
-                .bind(self.to.as_str())
-                .bind(micros(self.now))
-                .bind(
-                    row.try_get::<Option<String>, _>("tell")?
-                        .and(FollowupEvent::of(self.to))
-                        .map(FollowupEvent::as_str),
-                )
-                .bind(&self.id)
-                .execute(&mut *c)
-                .await?
-                .rows_affected();
+        let untold = row.get::<Option<String>>("tell")?.and(FollowupEvent::of(self.to)).map(FollowupEvent::as_str);
+        let changed = tx.execute(DECIDED, args![self.to.as_str(), micros(self.now), untold, &self.id]).await?;
         if changed != 1 {
             return Err(StoreError::Confirm { changed, expected: 1 });
         }
-        let blob: String = row.try_get("blob")?;
+        let blob: String = row.get("blob")?;
         match self.to {
-            CopyState::Released => self.queue_release(c, &row, &blob).await?,
-            _ => self.queue_report(c, &row, &blob).await?,
+            CopyState::Released => self.queue_release(tx, &row, &blob).await?,
+            _ => self.queue_report(tx, &row, &blob).await?,
         }
-        self.chain.add(c, self.now, &self.actor, self.action, &self.id, "").await?;
-        super::expiry::free_unneeded(c, &blob, self.now).await?;
+        self.chain.add(tx, self.now, &self.actor, self.action, &self.id, "").await?;
+        super::expiry::free_unneeded(tx, &blob, self.now).await?;
         Ok(Change::Done)
     }
 
-    async fn queue_release(&self, c: &mut SqliteConnection, row: &SqliteRow, blob: &str) -> Result<(), StoreError> {
+    async fn queue_release(&self, tx: &mut Tx, row: &Row, blob: &str) -> Result<(), StoreError> {
+        let reverse_path: String = row.get("reverse_path")?;
         let item = NewItem {
             id: &format!("{}-release", self.id),
-            mail: row.try_get("mail")?,
+            mail: &row.get::<String>("mail")?,
             copy: Some(&self.id),
             kind: OutboxKind::Release,
-            reverse_path: row.try_get("reverse_path")?,
-            origin: row.try_get("reverse_path")?,
-            recipients: &[row.try_get("verbatim")?],
+            reverse_path: &reverse_path,
+            origin: &reverse_path,
+            recipients: &[row.get("verbatim")?],
             blob,
             report: None,
-            private: row.try_get("private")?,
+            private: row.get("private")?,
             pending: false,
             created: micros(self.now),
             next_attempt: micros(self.now),
             owner: (&self.owner.0, self.owner.1),
         };
-        item.insert(c).await
+        item.insert(tx).await
     }
 
-    async fn queue_report(&self, c: &mut SqliteConnection, row: &SqliteRow, blob: &str) -> Result<(), StoreError> {
+    async fn queue_report(&self, tx: &mut Tx, row: &Row, blob: &str) -> Result<(), StoreError> {
         let report = FailureReport {
             cause: if self.to == CopyState::Expired { Cause::Expired } else { Cause::Rejected },
-            mail: row.try_get("mail")?,
-            reverse_path: row.try_get("reverse_path")?,
-            received: instant(row.try_get("received")?),
-            private: row.try_get("private")?,
-            recipients: vec![ReportedRecipient { verbatim: row.try_get("verbatim")?, reply: None }],
+            mail: row.get("mail")?,
+            reverse_path: row.get("reverse_path")?,
+            received: instant(row.get("received")?),
+            private: row.get("private")?,
+            recipients: vec![ReportedRecipient { verbatim: row.get("verbatim")?, reply: None }],
         };
         let id = format!("{}-{}", self.id, self.to.as_str());
-        queue_report(c, &id, Some(&self.id), blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
+        queue_report(tx, &id, Some(&self.id), blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
         Ok(())
     }
 }
 
-fn held_row(row: &SqliteRow) -> Result<HeldRow, StoreError> {
-    let private: bool = row.try_get("private")?;
+impl FromRow for HeldRow {
+    fn from_row(row: Row) -> Result<HeldRow, StoreError> {
+        held_row(&row)
+    }
+}
+
+fn held_row(row: &Row) -> Result<HeldRow, StoreError> {
+    let private: bool = row.get("private")?;
     let list = |name: &str| -> Result<Vec<String>, StoreError> {
-        let text: String = row.try_get(name)?;
+        let text: String = row.get(name)?;
         serde_json::from_str(&text).map_err(|e| StoreError::Damaged { what: format!("a held copy's {name}: {e}") })
     };
-    let state: String = row.try_get("state")?;
-    let sender: String = row.try_get("sender")?;
-    let size: Option<i64> = row.try_get("size")?;
-    let rank: Option<i64> = row.try_get("max_rank")?;
+    let state: String = row.get("state")?;
+    let sender: String = row.get("sender")?;
+    let size: Option<i64> = row.get("size")?;
+    let rank: Option<i64> = row.get("max_rank")?;
     Ok(HeldRow {
-        id: row.try_get("id")?,
-        recipient: row.try_get("recipient")?,
+        id: row.get("id")?,
+        recipient: row.get("recipient")?,
         sender: (!private).then_some(sender),
-        held_at: instant(row.try_get("held_at")?),
+        held_at: instant(row.get("held_at")?),
         rules: list("rules")?,
         reasons: if private { Vec::new() } else { list("reasons")? },
         kinds: if private { Vec::new() } else { list("kinds")? },
         rank: rank.filter(|_| !private).and_then(|rank| u8::try_from(rank).ok()),
         state: CopyState::parse(&state).ok_or(StoreError::Damaged { what: format!("a held copy is {state}") })?,
-        expires: instant(row.try_get("expires")?),
+        expires: instant(row.get("expires")?),
         private,
         size: size.filter(|_| !private).map(i64::cast_unsigned),
     })

@@ -4,17 +4,30 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use sqlx::SqliteConnection;
 
 use super::blob::Sealed;
 use super::keep::{bare_message_id, json};
 use super::outbox::OutboxKind;
 use super::settle::NewItem;
+use super::tx::{Tx, args, statements};
 use super::verbatim::{Verbatim, address_key};
 use super::{
     CopyState, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, Retention, StoreError, later, micros,
 };
 use crate::mail::{ForwardPath, MailId};
+
+statements! {
+    CLAIMED = "INSERT INTO retry (key, thing, until) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE \
+        SET thing = excluded.thing, until = excluded.until WHERE retry.until <= $4 RETURNING thing";
+    CLAIMED_BEFORE = "SELECT thing, COALESCE((SELECT state FROM held WHERE id = thing), \
+        (SELECT state FROM outbox WHERE id = thing)) FROM retry WHERE key = $1";
+    MAIL_ADDED = "INSERT INTO mail (id, blob, received, reverse_path, sender, client, login, queue_id, message_id, \
+        private, subject, tell, language) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    COPY_ADDED = "INSERT INTO held (id, mail, recipient, address, verbatim, rules, reasons, kinds, max_rank, findings, \
+        state, held_at, expires, warned, node, epoch) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, FALSE, $14, $15)";
+    BLOB_ADDED = "INSERT INTO blob (name, wrapped, size, stored, inline, created) VALUES ($1, $2, $3, $4, $5, $6)";
+}
 
 /// The rows of one keeping, owned, on their way to the writer.
 pub(super) struct Rows {
@@ -177,27 +190,27 @@ impl Rows {
         self.sealed.iter().chain(self.items.iter().filter_map(|i| i.sealed.as_ref())).map(|s| s.stored).sum()
     }
 
-    pub async fn insert(self, c: &mut SqliteConnection) -> Result<Prepared, StoreError> {
+    pub async fn insert(self, tx: &mut Tx) -> Result<Prepared, StoreError> {
         let mut written = Vec::new();
         let mut items = Vec::new();
         let mut kept = Kept { mail: self.mail.id.clone(), copies: Vec::new(), outbox: Vec::new() };
         for copy in &self.copies {
-            let earlier = self.claim(c, &copy.key, &copy.id, &written).await?;
+            let earlier = self.claim(tx, &copy.key, &copy.id, &written).await?;
             if earlier.is_none() {
                 // A repeat at the first look whose key ran out since; the client's next attempt will be held.
                 if self.sealed.is_none() {
                     return Err(StoreError::InFlight);
                 }
-                self.insert_copy(c, copy).await?;
+                self.insert_copy(tx, copy).await?;
                 written.push(copy.id.clone());
             }
             let repeat = earlier.is_some();
             kept.copies.push(KeptCopy { id: earlier.unwrap_or_else(|| copy.id.clone()), repeat });
         }
         for item in &self.items {
-            let earlier = self.claim(c, &item.key, &item.id, &items).await?;
+            let earlier = self.claim(tx, &item.key, &item.id, &items).await?;
             if earlier.is_none() {
-                self.insert_item(c, item).await?;
+                self.insert_item(tx, item).await?;
                 items.push(item.id.clone());
             }
             let repeat = earlier.is_some();
@@ -205,9 +218,9 @@ impl Rows {
         }
         let needed = !written.is_empty() || self.items.iter().any(|i| i.wants_mail && items.contains(&i.id));
         if let (Some(sealed), true) = (&self.sealed, needed) {
-            insert_blob(c, sealed, self.now).await?;
+            insert_blob(tx, sealed, self.now).await?;
             if !written.is_empty() {
-                self.insert_mail(c, sealed).await?;
+                self.insert_mail(tx, sealed).await?;
             }
         }
         Ok(Prepared { kept, written, items })
@@ -217,89 +230,67 @@ impl Rows {
     /// envelope (`ours` knows the first) is one copy.
     async fn claim(
         &self,
-        c: &mut SqliteConnection,
+        tx: &mut Tx,
         key: &[u8; 32],
         id: &str,
         ours: &[String],
     ) -> Result<Option<String>, StoreError> {
-        let claimed: Option<(String,)> = sqlx::query_as(
-            "INSERT INTO retry (key, thing, until) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE \
-             SET thing = excluded.thing, until = excluded.until WHERE retry.until <= $4 RETURNING thing",
-        )
-        .bind(key.as_slice())
-        .bind(id)
-        .bind(self.retry_until)
-        .bind(self.now)
-        .fetch_optional(&mut *c)
-        .await?;
+        let claimed: Option<(String,)> = tx.fetch_optional(CLAIMED, args![key, id, self.retry_until, self.now]).await?;
         if claimed.is_some() {
             return Ok(None);
         }
-        let (earlier, state): (String, Option<String>) = sqlx::query_as(
-            "SELECT thing, COALESCE((SELECT state FROM held WHERE id = thing), \
-             (SELECT state FROM outbox WHERE id = thing)) FROM retry WHERE key = $1",
-        )
-        .bind(key.as_slice())
-        .fetch_one(&mut *c)
-        .await?;
+        let (earlier, state): (String, Option<String>) = tx.fetch_one(CLAIMED_BEFORE, args![key]).await?;
         // Were that attempt withdrawn after our 250, the copy would be lost.
         let pending = state.as_deref() == Some(CopyState::Pending.as_str());
         if pending && !ours.contains(&earlier) { Err(StoreError::InFlight) } else { Ok(Some(earlier)) }
     }
 
-    async fn insert_mail(&self, c: &mut SqliteConnection, sealed: &Sealed) -> Result<(), StoreError> {
+    async fn insert_mail(&self, tx: &mut Tx, sealed: &Sealed) -> Result<(), StoreError> {
         let mail = &self.mail;
-        sqlx::query(
-            "INSERT INTO mail (id, blob, received, reverse_path, sender, client, login, queue_id, message_id, private, subject, \
-             tell, language) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(&*mail.id.0)
-        .bind(&sealed.name)
-        .bind(self.now)
-        .bind(&mail.reverse_path)
-        .bind(&mail.sender)
-        .bind(&mail.client)
-        .bind(&mail.login)
-        .bind(&mail.queue_id)
-        .bind(&mail.message_id)
-        .bind(mail.private)
-        .bind(&mail.subject)
-        .bind(&mail.tell)
-        .bind(&mail.language)
-        .execute(c)
-        .await?;
+        let values = args![
+            &*mail.id.0,
+            &sealed.name,
+            self.now,
+            &mail.reverse_path,
+            &mail.sender,
+            &mail.client,
+            &mail.login,
+            &mail.queue_id,
+            &mail.message_id,
+            mail.private,
+            &mail.subject,
+            &mail.tell,
+            &mail.language,
+        ];
+        tx.execute(MAIL_ADDED, values).await?;
         Ok(())
     }
 
-    async fn insert_copy(&self, c: &mut SqliteConnection, copy: &CopyRow) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO held (id, mail, recipient, address, verbatim, rules, reasons, kinds, max_rank, findings, state, \
-             held_at, expires, warned, node, epoch) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, FALSE, $14, $15)",
-        )
-        .bind(&copy.id)
-        .bind(&*self.mail.id.0)
-        .bind(&copy.recipient)
-        .bind(&copy.address)
-        .bind(&copy.verbatim)
-        .bind(&copy.rules)
-        .bind(&copy.reasons)
-        .bind(&copy.kinds)
-        .bind(copy.rank)
-        .bind(&copy.findings)
-        .bind(self.held_state.as_str())
-        .bind(self.now)
-        .bind(self.expires)
-        .bind(&self.owner.0)
-        .bind(self.owner.1)
-        .execute(c)
-        .await?;
+    async fn insert_copy(&self, tx: &mut Tx, copy: &CopyRow) -> Result<(), StoreError> {
+        let values = args![
+            &copy.id,
+            &*self.mail.id.0,
+            &copy.recipient,
+            &copy.address,
+            &copy.verbatim,
+            &copy.rules,
+            &copy.reasons,
+            &copy.kinds,
+            copy.rank,
+            &copy.findings,
+            self.held_state.as_str(),
+            self.now,
+            self.expires,
+            &self.owner.0,
+            self.owner.1,
+        ];
+        tx.execute(COPY_ADDED, values).await?;
         Ok(())
     }
 
-    async fn insert_item(&self, c: &mut SqliteConnection, item: &ItemRow) -> Result<(), StoreError> {
+    async fn insert_item(&self, tx: &mut Tx, item: &ItemRow) -> Result<(), StoreError> {
         if let Some(sealed) = &item.sealed {
-            insert_blob(c, sealed, self.now).await?;
+            insert_blob(tx, sealed, self.now).await?;
         }
         // As with copies: no content was sealed for what the first look took for a repeat.
         let blob =
@@ -320,20 +311,13 @@ impl Rows {
             next_attempt: item.not_before,
             owner: (&self.owner.0, self.owner.1),
         };
-        row.insert(c).await
+        row.insert(tx).await
     }
 }
 
-pub(super) async fn insert_blob(c: &mut SqliteConnection, sealed: &Sealed, now: i64) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO blob (name, wrapped, size, stored, inline, created) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(&sealed.name)
-        .bind(&sealed.wrapped)
-        .bind(sealed.size.cast_signed())
-        .bind(sealed.stored.cast_signed())
-        .bind(&sealed.inline)
-        .bind(now)
-        .execute(c)
-        .await?;
+pub(super) async fn insert_blob(tx: &mut Tx, sealed: &Sealed, now: i64) -> Result<(), StoreError> {
+    let (size, stored) = (sealed.size.cast_signed(), sealed.stored.cast_signed());
+    tx.execute(BLOB_ADDED, args![&sealed.name, &sealed.wrapped, size, stored, &sealed.inline, now]).await?;
     Ok(())
 }
 

@@ -2,14 +2,31 @@
 //! How an attempt of the outbox ended, written down; what failed becomes a report to its sender (decision D16).
 
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
 
 use super::audit::Chain;
+use super::engine::Row;
+use super::tx::{Tx, args, statements};
 use super::verbatim::Verbatim;
 use super::{
     Actor, Cause, DueItem, FailureReport, ItemState, OutboxKind, RecipientOutcome, ReportedRecipient, StoreError,
     instant, micros,
 };
+
+statements! {
+    RECIPIENT_TRIED = "UPDATE outbox_recipient SET state = $1, reply = $2 WHERE item = $3 AND n = $4 AND state = 'open'";
+    STILL_OPEN = "SELECT verbatim, reply FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n";
+    GIVEN_UP = "UPDATE outbox_recipient SET state = 'failed' WHERE item = $1 AND state = 'open'";
+    PUT_OFF = "UPDATE outbox SET attempts = attempts + 1, next_attempt = $1, last_reply = $2, lease_node = NULL, \
+        lease_until = 0 WHERE id = $3";
+    SENT = "SELECT COUNT(*) FROM outbox_recipient WHERE item = $1 AND state = 'sent'";
+    ENDED = "UPDATE outbox SET attempts = attempts + 1, state = $1, last_reply = $2, ended = $3, lease_node = NULL, \
+        lease_until = 0 WHERE id = $4";
+    REPORTED = "SELECT origin, private, created FROM outbox WHERE id = $1";
+    ITEM_ADDED = "INSERT INTO outbox (id, mail, copy, kind, reverse_path, origin, blob, report, private, state, created, \
+        next_attempt, attempts, lease_until, node, epoch) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, $14)";
+    RECIPIENT_ADDED = "INSERT INTO outbox_recipient (item, n, verbatim, address, state) VALUES ($1, $2, $3, $4, 'open')";
+}
 
 /// One attempt's end, on its way to the writer.
 pub(super) struct Settle {
@@ -23,7 +40,7 @@ pub(super) struct Settle {
 }
 
 impl Settle {
-    pub async fn write(self, c: &mut SqliteConnection) -> Result<ItemState, StoreError> {
+    pub async fn write(self, tx: &mut Tx) -> Result<ItemState, StoreError> {
         let mut last = None;
         let mut failed: Vec<ReportedRecipient> = Vec::new();
         for outcome in &self.outcomes {
@@ -32,15 +49,7 @@ impl Settle {
                 RecipientOutcome::PutOff { n, reply } => (*n, "open", reply),
                 RecipientOutcome::Failed { n, reply } => (*n, "failed", reply),
             };
-            sqlx::query(
-                "UPDATE outbox_recipient SET state = $1, reply = $2 WHERE item = $3 AND n = $4 AND state = 'open'",
-            )
-            .bind(state)
-            .bind(reply)
-            .bind(&self.item.id)
-            .bind(n)
-            .execute(&mut *c)
-            .await?;
+            tx.execute(RECIPIENT_TRIED, args![state, reply, &self.item.id, n]).await?;
             last = Some(reply.clone());
             failed.extend(
                 self.recipient(n)
@@ -48,67 +57,38 @@ impl Settle {
                     .map(|verbatim| ReportedRecipient { verbatim, reply: Some(reply.clone()) }),
             );
         }
-        self.report(c, Cause::Undeliverable, failed, "failed").await?;
-        let open: Vec<(String, Option<String>)> = sqlx::query_as(
-            "SELECT verbatim, reply FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n",
-        )
-        .bind(&self.item.id)
-        .fetch_all(&mut *c)
-        .await?;
+        self.report(tx, Cause::Undeliverable, failed, "failed").await?;
+        let open: Vec<(String, Option<String>)> = tx.fetch_all(STILL_OPEN, args![&self.item.id]).await?;
         if !open.is_empty() && !self.over {
-            return self.put_off(c, last).await;
+            return self.put_off(tx, last).await;
         }
-        sqlx::query("UPDATE outbox_recipient SET state = 'failed' WHERE item = $1 AND state = 'open'")
-            .bind(&self.item.id)
-            .execute(&mut *c)
-            .await?;
+        tx.execute(GIVEN_UP, args![&self.item.id]).await?;
         let given_up = open.into_iter().map(|(verbatim, reply)| ReportedRecipient { verbatim, reply }).collect();
-        self.report(c, Cause::TimedOut, given_up, "timed out").await?;
-        self.end(c, last).await
+        self.report(tx, Cause::TimedOut, given_up, "timed out").await?;
+        self.end(tx, last).await
     }
 
     fn recipient(&self, n: i64) -> Option<String> {
         self.item.recipients.iter().find(|(at, _)| *at == n).map(|(_, verbatim)| verbatim.clone())
     }
 
-    async fn put_off(&self, c: &mut SqliteConnection, last: Option<String>) -> Result<ItemState, StoreError> {
-        sqlx::query(
-            "UPDATE outbox SET attempts = attempts + 1, next_attempt = $1, last_reply = $2, lease_node = NULL, \
-             lease_until = 0 WHERE id = $3",
-        )
-        .bind(self.next_attempt)
-        .bind(last)
-        .bind(&self.item.id)
-        .execute(c)
-        .await?;
+    async fn put_off(&self, tx: &mut Tx, last: Option<String>) -> Result<ItemState, StoreError> {
+        tx.execute(PUT_OFF, args![self.next_attempt, &last, &self.item.id]).await?;
         Ok(ItemState::Ready)
     }
 
-    async fn end(&self, c: &mut SqliteConnection, last: Option<String>) -> Result<ItemState, StoreError> {
-        let (sent,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM outbox_recipient WHERE item = $1 AND state = 'sent'")
-                .bind(&self.item.id)
-                .fetch_one(&mut *c)
-                .await?;
+    async fn end(&self, tx: &mut Tx, last: Option<String>) -> Result<ItemState, StoreError> {
+        let (sent,): (i64,) = tx.fetch_one(SENT, args![&self.item.id]).await?;
         let state = if sent > 0 { ItemState::Sent } else { ItemState::Failed };
-        sqlx::query(
-            "UPDATE outbox SET attempts = attempts + 1, state = $1, last_reply = $2, ended = $3, lease_node = NULL, \
-             lease_until = 0 WHERE id = $4",
-        )
-        .bind(state.as_str())
-        .bind(last)
-        .bind(micros(self.now))
-        .bind(&self.item.id)
-        .execute(&mut *c)
-        .await?;
-        super::expiry::free_unneeded(c, &self.item.blob, self.now).await?;
+        tx.execute(ENDED, args![state.as_str(), &last, micros(self.now), &self.item.id]).await?;
+        super::expiry::free_unneeded(tx, &self.item.blob, self.now).await?;
         Ok(state)
     }
 
     /// Tells the sender of these recipients, or the audit where nobody is to be told by mail.
     async fn report(
         &self,
-        c: &mut SqliteConnection,
+        tx: &mut Tx,
         cause: Cause,
         failed: Vec<ReportedRecipient>,
         why: &str,
@@ -117,25 +97,22 @@ impl Settle {
             return Ok(());
         }
         let actor = Actor { name: "octroi".into() };
-        self.chain.add(c, self.now, &actor, "give-up", &self.item.id, why).await?;
+        self.chain.add(tx, self.now, &actor, "give-up", &self.item.id, why).await?;
         if !self.item.kind.is_mail() {
             return Ok(());
         }
-        let row = sqlx::query("SELECT origin, private, created FROM outbox WHERE id = $1")
-            .bind(&self.item.id)
-            .fetch_one(&mut *c)
-            .await?;
+        let row: Row = tx.fetch_one(REPORTED, args![&self.item.id]).await?;
         let report = FailureReport {
             cause,
             mail: self.item.mail.clone(),
-            reverse_path: row.try_get("origin")?,
-            received: instant(row.try_get("created")?),
-            private: row.try_get("private")?,
+            reverse_path: row.get("origin")?,
+            received: instant(row.get("created")?),
+            private: row.get("private")?,
             recipients: failed,
         };
         let id = format!("{}-{}", self.item.id, if cause == Cause::TimedOut { "late" } else { "failed" });
         let id = format!("{id}{}", self.item.attempts + 1);
-        queue_report(c, &id, None, &self.item.blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
+        queue_report(tx, &id, None, &self.item.blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
         Ok(())
     }
 }
@@ -143,7 +120,7 @@ impl Settle {
 /// Puts a failure report into the outbox; not for the null reverse-path, not where NOTIFY wants none (RFC 3461 §4.1,
 /// RFC 5321 §4.5.5). Says whether one is sent.
 pub(super) async fn queue_report(
-    c: &mut SqliteConnection,
+    tx: &mut Tx,
     id: &str,
     copy: Option<&str>,
     blob: &str,
@@ -176,7 +153,7 @@ pub(super) async fn queue_report(
         next_attempt: micros(now),
         owner,
     };
-    item.insert(c).await?;
+    item.insert(tx).await?;
     Ok(true)
 }
 
@@ -200,39 +177,27 @@ pub(super) struct NewItem<'a> {
 }
 
 impl NewItem<'_> {
-    pub async fn insert(self, c: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub async fn insert(self, tx: &mut Tx) -> Result<(), StoreError> {
         let state = if self.pending { ItemState::Pending } else { ItemState::Ready };
-        sqlx::query(
-            "INSERT INTO outbox (id, mail, copy, kind, reverse_path, origin, blob, report, private, state, created, \
-             next_attempt, attempts, lease_until, node, epoch) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, $14)",
-        )
-        .bind(self.id)
-        .bind(self.mail)
-        .bind(self.copy)
-        .bind(self.kind.as_str())
-        .bind(self.reverse_path)
-        .bind(self.origin)
-        .bind(self.blob)
-        .bind(self.report)
-        .bind(self.private)
-        .bind(state.as_str())
-        .bind(self.created)
-        .bind(self.next_attempt)
-        .bind(self.owner.0)
-        .bind(self.owner.1)
-        .execute(&mut *c)
-        .await?;
+        let values = args![
+            self.id,
+            self.mail,
+            self.copy,
+            self.kind.as_str(),
+            self.reverse_path,
+            self.origin,
+            self.blob,
+            &self.report,
+            self.private,
+            state.as_str(),
+            self.created,
+            self.next_attempt,
+            self.owner.0,
+            self.owner.1,
+        ];
+        tx.execute(ITEM_ADDED, values).await?;
         for (n, verbatim) in (1i64..).zip(self.recipients) {
-            sqlx::query(
-                "INSERT INTO outbox_recipient (item, n, verbatim, address, state) VALUES ($1, $2, $3, $4, 'open')",
-            )
-            .bind(self.id)
-            .bind(n)
-            .bind(verbatim)
-            .bind(Verbatim::read(verbatim).key())
-            .execute(&mut *c)
-            .await?;
+            tx.execute(RECIPIENT_ADDED, args![self.id, n, verbatim, &Verbatim::read(verbatim).key()]).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The one writer: collects what many callers want written, and commits it together.
+//! The one writer: collects what many callers want written, and commits it together. This is how to write with an
+//! engine that has one writing connection; the callers know it only as `Store::write`.
 //!
 //! Each job runs in a savepoint of its own, so a job that fails takes nothing else with it. Nobody hears of a
 //! success before the commit (and its fsync) is done.
@@ -9,26 +10,25 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
 use super::blob::Blobs;
+use super::engine::{Connection, Engine};
+use super::tx::Tx;
 
 /// How many jobs one commit takes at most.
 const BATCH: usize = 256;
 /// How many jobs may wait; beyond it callers wait in turn.
 const WAITING: usize = 4096;
 
-pub(super) type Doing<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
 /// Tells the caller, once the commit is known.
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Ran<'c> = Pin<Box<dyn Future<Output = (Option<StoreError>, Done)> + Send + 'c>>;
-type Run = Box<dyn for<'c> FnOnce(Option<&'c mut SqliteConnection>) -> Ran<'c> + Send>;
+type Ran = Pin<Box<dyn Future<Output = (Option<StoreError>, Done)> + Send>>;
+type Run = Box<dyn FnOnce(Option<Tx>) -> Ran + Send>;
 
 struct Job {
-    /// Runs the work; without a connection it only hands back whom to tell of the fault before it.
+    /// Runs the work; without a transaction it only hands back whom to tell of the fault before it.
     run: Run,
     /// Whether new blob files stand behind it, whose folder must be synced first.
     blobs: bool,
@@ -42,11 +42,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub async fn start(options: SqliteConnectOptions, blobs: Blobs) -> Result<(Writer, Ended), StoreError> {
-        let connection = options.connect().await?;
+    pub async fn start(engine: Engine, blobs: Blobs) -> Result<(Writer, Ended), StoreError> {
+        let connection = Arc::new(tokio::sync::Mutex::new(engine.connect().await?));
         let (jobs, waiting) = mpsc::channel(WAITING);
         let commits = Arc::new(AtomicU64::new(0));
-        let task = Task { options, connection, blobs, waiting, commits: Arc::clone(&commits) };
+        let task = Task { engine, connection, blobs, waiting, commits: Arc::clone(&commits) };
         Ok((Writer { jobs: Mutex::new(Some(jobs)), commits }, Ended(tokio::spawn(task.run()))))
     }
 
@@ -56,33 +56,36 @@ impl Writer {
     }
 
     /// Runs `work` inside the next commit; returns once that is durable.
-    pub async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub async fn run<T, F, D>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Doing<'c, T> + Send + 'static,
+        F: FnOnce(Tx) -> D + Send + 'static,
+        D: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         self.submit(work, false).await
     }
 
     /// Like [`Writer::run`], after the folder of blobs was synced (decision D13: blob, directory, row).
-    pub async fn run_after_blobs<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub async fn run_after_blobs<T, F, D>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Doing<'c, T> + Send + 'static,
+        F: FnOnce(Tx) -> D + Send + 'static,
+        D: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         self.submit(work, true).await
     }
 
-    async fn submit<T, F>(&self, work: F, blobs: bool) -> Result<T, StoreError>
+    async fn submit<T, F, D>(&self, work: F, blobs: bool) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Doing<'c, T> + Send + 'static,
+        F: FnOnce(Tx) -> D + Send + 'static,
+        D: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let (tell, told) = oneshot::channel();
-        let run: Run = Box::new(move |connection| {
+        let run: Run = Box::new(move |tx| {
             Box::pin(async move {
-                let outcome = match connection {
-                    Some(connection) => work(connection).await,
+                let outcome = match tx {
+                    Some(tx) => work(tx).await,
                     None => Err(StoreError::Closed),
                 };
                 let fault = outcome.as_ref().err().cloned();
@@ -111,8 +114,9 @@ impl Ended {
 }
 
 struct Task {
-    options: SqliteConnectOptions,
-    connection: SqliteConnection,
+    engine: Engine,
+    /// Held by each job in turn, as its [`Tx`].
+    connection: Arc<tokio::sync::Mutex<Connection>>,
     blobs: Blobs,
     waiting: mpsc::Receiver<Job>,
     commits: Arc<AtomicU64>,
@@ -131,7 +135,9 @@ impl Task {
                 done(outcome.clone());
             }
         }
-        let _ = self.connection.close().await;
+        if let Some(connection) = Arc::into_inner(self.connection) {
+            connection.into_inner().close().await;
+        }
     }
 
     /// One transaction. What it returns is what every job in `told` hears.
@@ -139,48 +145,45 @@ impl Task {
         let batch: Vec<Job> = batch.collect();
         let mut ready = if batch.iter().any(|job| job.blobs) { self.blobs.sync_folder().await } else { Ok(()) };
         if ready.is_ok() {
-            ready = self.say("BEGIN IMMEDIATE").await;
+            ready = self.connection.lock().await.begin().await;
         }
         let alone = batch.len() == 1;
         for job in batch {
             if ready.is_ok() && !alone {
-                ready = self.say("SAVEPOINT job").await;
+                ready = self.connection.lock().await.begin_job().await;
             }
             if ready.is_err() {
                 told.push((job.run)(None).await.1);
                 continue;
             }
-            let (fault, done) = (job.run)(Some(&mut self.connection)).await;
+            let (fault, done) = (job.run)(Some(Tx::on(&self.connection).await)).await;
             told.push(done);
+            let mut connection = self.connection.lock().await;
             ready = match fault {
                 None if alone => Ok(()),
-                None => self.say("RELEASE job").await,
+                None => connection.end_job().await,
                 Some(_) if alone => {
-                    // SQLite may have rolled back by itself already (full disk); then this has nothing to do.
-                    let _ = self.say("ROLLBACK").await;
+                    // The engine may have rolled back by itself already (full disk); then this has nothing to do.
+                    let _ = connection.rollback().await;
                     return Ok(());
                 }
-                Some(fault) => self.say("ROLLBACK TO job; RELEASE job").await.map_err(|_| fault),
+                Some(fault) => connection.undo_job().await.map_err(|_| fault),
             };
         }
         ready?;
-        self.say("COMMIT").await?;
+        self.connection.lock().await.commit().await?;
         self.commits.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    async fn say(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        sqlx::raw_sql(sql).execute(&mut self.connection).await?;
         Ok(())
     }
 
     /// After a failed commit the transaction may be open or gone, the connection good or not.
     async fn recover(&mut self) {
-        let _ = self.say("ROLLBACK").await;
-        if self.connection.ping().await.is_err()
-            && let Ok(fresh) = self.options.connect().await
+        let mut connection = self.connection.lock().await;
+        let _ = connection.rollback().await;
+        if !connection.is_alive().await
+            && let Ok(fresh) = self.engine.connect().await
         {
-            self.connection = fresh;
+            *connection = fresh;
         }
     }
 }
