@@ -360,7 +360,7 @@ impl Gateway {
         self.metrics.set_policy_version(&ruleset.policy.version.to_string());
         self.metrics.observing.set(i64::from(ruleset.policy.mode.observes(Timestamp::now())));
         let language = &self.settings.notices.language;
-        if !ruleset.policy.notices.languages().any(|known| known == language) {
+        if !ruleset.notices.languages().any(|known| known == language) {
             tracing::warn!(language, "policies/notices has no texts in the language of [notices]: others stand in");
         }
         loud(ruleset.policy.mode, Timestamp::now());

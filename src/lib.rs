@@ -9,6 +9,7 @@ pub mod mime;
 pub mod document;
 pub mod detect;
 pub mod policy;
+pub mod notice;
 // With the world.
 pub mod store;
 pub mod deliver;

@@ -10,15 +10,12 @@
 
 mod act;
 mod confirm;
-pub mod digest;
 mod gather;
-mod followup;
 mod left_over;
 pub mod limits;
-pub mod notice;
-mod notice_rate;
 mod record;
 mod memory_budget;
+pub mod tell;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,15 +34,18 @@ use crate::detect::recipient::ClassifiedRecipient;
 use crate::detect::{Detectors, Finding, text};
 use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, Tls, reply};
 use crate::mime::{self, Message, Stop};
+use crate::notice::Notices;
 use crate::policy::limits::{Addressed, Originator};
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{Policy, Question, class_judged};
 use crate::store::{Journal, Store, StoreError};
 use crate::worker::{WorkerError, Workers};
 
-/// Policies as loaded, with the detectors built from their words and lists. Replaced as a whole at a reload.
+/// Policies as loaded, with the texts to people, and the detectors built from their words and lists. Replaced as a whole
+/// at a reload.
 pub struct Ruleset {
     pub policy: Policy,
+    pub notices: Notices,
     pub detectors: Detectors,
 }
 
@@ -70,7 +70,7 @@ pub struct Pipeline {
     /// Our name in failure reports and notices.
     pub hostname: String,
     /// How senders are told.
-    pub notices: notice::Notifier,
+    pub notices: tell::Notifier,
     /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
     pub under_way: TaskTracker,
 }

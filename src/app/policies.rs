@@ -6,8 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError};
+use crate::notice::Notices;
 use crate::pipeline::Ruleset;
 use crate::policy::error::source;
+use crate::policy::rules::Rules;
 use crate::policy::{Mode, Policy, PolicyError, PolicyErrors};
 
 /// Why policies cannot be used.
@@ -105,6 +107,10 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
 /// Checks the files as a whole and builds the detectors from their words and lists.
 pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<Ruleset, PoliciesError> {
     let loaded = Policy::load(files);
+    // A fault elsewhere hides no rule whose text is missing.
+    let rules = loaded.is_err().then(|| Rules::parse(Rules::texts(files)).ok()).flatten();
+    let rules = loaded.as_ref().ok().map(|policy| &policy.rules).or(rules.as_ref());
+    let notices = Notices::load(files, rules);
     let mut texts: Vec<(&str, String)> = files
         .iter()
         .filter(|(path, _)| path.starts_with("markings/") && path.ends_with(".toml"))
@@ -114,11 +120,12 @@ pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> 
         VOCABULARIES.iter().position(|name| path.contains(name)).unwrap_or(VOCABULARIES.len())
     });
     let markings = Markings::parse(texts.iter().map(|(path, text)| (*path, text.as_str())));
-    let (policy, markings) = match (loaded, markings) {
-        (Ok(policy), Ok(markings)) => (policy.in_mode(mode), markings),
+    let (policy, notices, markings) = match (loaded, notices, markings) {
+        (Ok(policy), Ok(notices), Ok(markings)) => (policy.in_mode(mode), notices, markings),
         // The faults of all files at once, whichever room reads them.
-        (policy, markings) => {
+        (policy, notices, markings) => {
             let mut faults = policy.err().map(|faults| faults.0).unwrap_or_default();
+            faults.extend(notices.err().into_iter().flatten());
             let text = |path: &str| texts.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text);
             faults.extend(markings.err().into_iter().flatten().map(|error| vocabulary(&error, text(&error.file))));
             return Err(PoliciesError::PolicyErrors(folder.to_owned(), PolicyErrors(faults)));
@@ -128,7 +135,7 @@ pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> 
     let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
     let lookalikes = Lookalikes::new(policy.imitable());
     let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes);
-    Ok(Ruleset { policy, detectors })
+    Ok(Ruleset { policy, notices, detectors })
 }
 
 /// A fault of a file of markings, as the others are told.

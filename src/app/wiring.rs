@@ -12,8 +12,7 @@ use crate::deliver::outbox::HopAddress;
 use crate::deliver::settings::Hop;
 use crate::listen::{milter, smtp};
 use crate::mail::Mailbox;
-use crate::pipeline::digest::Addressees;
-use crate::pipeline::notice::Notifier;
+use crate::pipeline::tell::{Addressees, Notifier};
 use crate::store;
 
 /// Which pages an address serves.

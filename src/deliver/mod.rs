@@ -18,7 +18,6 @@ pub mod dsn;
 pub mod hand_back;
 pub mod mx;
 pub mod next_hop;
-pub mod notice;
 pub mod outbox;
 pub mod relay;
 pub mod settings;

@@ -15,6 +15,17 @@ pub fn source(path: &str, text: &str) -> Source {
     Arc::new(NamedSource::new(path, text.to_owned()))
 }
 
+/// A file's text, where it is UTF-8.
+///
+/// # Errors
+/// The line at which it is not.
+pub fn utf8<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, PolicyError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes.iter().take(error.valid_up_to()).filter(|b| **b == b'\n').count() + 1;
+        PolicyError::of_file(path, format!("line {line} is not UTF-8")).help("save the file as UTF-8")
+    })
+}
+
 /// One fault an operator can mend.
 #[derive(Debug, Clone)]
 pub struct PolicyError {

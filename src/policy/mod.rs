@@ -17,7 +17,6 @@ mod facts;
 pub mod error;
 pub mod judge;
 pub mod limits;
-pub mod notices;
 mod people;
 pub mod rules;
 pub mod settle;
@@ -33,7 +32,6 @@ pub use error::{PolicyError, PolicyErrors};
 pub use facts::{class_judged, class_word};
 pub use judge::{Mode, Question};
 use limits::Limit;
-use notices::Notices;
 use rules::Rules;
 pub use units::Units;
 
@@ -62,8 +60,6 @@ pub struct Policy {
     pub units: Units,
     pub rules: Rules,
     pub limits: Vec<Arc<Limit>>,
-    /// Texts to people.
-    pub notices: Notices,
     pub mode: Mode,
     memo: judge::Memo,
 }
@@ -75,15 +71,11 @@ impl Policy {
         let mut faults = misplaced(files);
         let mut texts = Vec::new();
         for (path, bytes) in files {
-            let ours = path == limits::FILE
-                || ["rules/", "domains/", "units/", "notices/"].iter().any(|folder| path.starts_with(folder));
-            match std::str::from_utf8(bytes) {
+            let ours =
+                path == limits::FILE || ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
+            match error::utf8(path, bytes) {
                 Ok(text) if ours => texts.push((path.as_str(), text)),
-                Err(error) if ours => {
-                    let line = bytes.iter().take(error.valid_up_to()).filter(|b| **b == b'\n').count() + 1;
-                    let message = format!("line {line} is not UTF-8");
-                    faults.push(PolicyError::of_file(path, message).help("save the file as UTF-8"));
-                }
+                Err(fault) if ours => faults.push(fault),
                 _ => {}
             }
         }
@@ -112,15 +104,8 @@ impl Policy {
             }
             None => Vec::new(),
         };
-        let (notices, notice_faults) =
-            Notices::parse(texts.iter().copied().filter(|(path, _)| path.starts_with("notices/")));
-        faults.extend(notice_faults);
-        let rule_files = of("rules/", ".cedar").map(|(_, path, text)| (path, text));
-        let rules = match Rules::parse(rule_files.clone()) {
-            Ok(rules) => {
-                faults.extend(notices.missing(&rules, rule_files));
-                Some(rules)
-            }
+        let rules = match Rules::parse(Rules::texts(files)) {
+            Ok(rules) => Some(rules),
             Err(more) => {
                 faults.extend(more);
                 None
@@ -129,7 +114,7 @@ impl Policy {
         match rules {
             Some(rules) if faults.is_empty() => {
                 let (version, memo) = (version(files), judge::Memo::new());
-                Ok(Policy { version, lists, people, units, rules, limits, notices, mode: Mode::Enforce, memo })
+                Ok(Policy { version, lists, people, units, rules, limits, mode: Mode::Enforce, memo })
             }
             _ => Err(PolicyErrors(faults)),
         }

@@ -62,6 +62,14 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The `(path, text)` of a policy folder's rules, as far as they are texts.
+    pub fn texts(files: &BTreeMap<String, Vec<u8>>) -> impl Iterator<Item = (&str, &str)> + Clone {
+        files.iter().filter_map(|(path, bytes)| {
+            let name = path.strip_prefix("rules/")?.strip_suffix(".cedar")?;
+            Some((path.as_str(), std::str::from_utf8(bytes).ok()?)).filter(|_| !name.contains('/'))
+        })
+    }
+
     /// Reads rules from `(path, text)`. On faults, all faults of all files.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Rules, Vec<PolicyError>> {
         // The schema is a part of the program; a test reads it.

@@ -3,16 +3,14 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use octroi::deliver::notice::{Heading, compose, counted, date_in};
 use octroi::mail::Mailbox;
-use octroi::policy::Policy;
-use octroi::policy::notices::{NoticeFacts, NoticeOutcome};
+use octroi::notice::{Heading, NoticeFacts, NoticeOutcome, Notices, compose, counted, date_in};
 
 use super::town::{CHARTER, SENDER, flat, read, shipped_files, texts};
 
-fn composed(policy: &Policy, language: &str, name: &str, outcome: NoticeOutcome) -> String {
+fn composed(notices: &Notices, language: &str, name: &str, outcome: NoticeOutcome) -> String {
     let date: Timestamp = "2026-11-25T16:09:00Z".parse().unwrap();
-    let chosen = policy.notices.choose(name, &[language]).unwrap();
+    let chosen = notices.choose(name, &[language]).unwrap();
     let filled = chosen.fill(&NoticeFacts {
         recipients: Some("paul@home.example"),
         date: &date_in(language, date, &TimeZone::UTC),
@@ -33,7 +31,7 @@ fn composed(policy: &Policy, language: &str, name: &str, outcome: NoticeOutcome)
 
 #[test]
 fn three_languages_say_the_same_in_their_own_words() {
-    let policy = Policy::load(&shipped_files()).unwrap();
+    let notices = Notices::load(&shipped_files(), None).unwrap();
     for (language, subject, said) in [
         (
             "fr",
@@ -51,7 +49,7 @@ fn three_languages_say_the_same_in_their_own_words() {
             "On 25 November 2026 at 16:09 (UTC) you sent paul@home.example a message",
         ),
     ] {
-        let wire = composed(&policy, language, "marked", NoticeOutcome::Held);
+        let wire = composed(&notices, language, "marked", NoticeOutcome::Held);
         for header in [
             "From: postmaster@gate.example\r\n",
             "To: jeanne.aubertin@finances.gouv.example\r\n",
@@ -79,21 +77,21 @@ fn three_languages_say_the_same_in_their_own_words() {
 
 #[test]
 fn every_text_leaves_whole_for_every_outcome() {
-    let policy = Policy::load(&shipped_files()).unwrap();
+    let notices = Notices::load(&shipped_files(), None).unwrap();
     let names: Vec<String> = shipped_files()
         .into_keys()
         .filter_map(|path| Some(path.strip_prefix("notices/fr/")?.strip_suffix(".md")?.to_owned()))
         .filter(|name| !name.starts_with("outcome-") && name != "digest")
         .collect();
     assert!(names.len() >= 13 && names.iter().any(|name| name == "advice"), "{names:?}");
-    assert_eq!(policy.notices.languages().collect::<Vec<_>>(), ["en", "fr", "nl"]);
+    assert_eq!(notices.languages().collect::<Vec<_>>(), ["en", "fr", "nl"]);
     for language in ["fr", "nl", "en"] {
         for name in &names {
             let mut told = Vec::new();
             for outcome in
                 [NoticeOutcome::Delivered, NoticeOutcome::Stripped, NoticeOutcome::Held, NoticeOutcome::Refused]
             {
-                let wire = composed(&policy, language, name, outcome);
+                let wire = composed(&notices, language, name, outcome);
                 assert!(wire.is_ascii() && wire.lines().all(|line| line.len() <= 998), "{language}/{name}");
                 assert!(!wire.replace("\r\n", "").contains(['\r', '\n']), "{language}/{name}: bare newlines");
                 let (plain, html) = texts(&read(&wire));
@@ -112,9 +110,9 @@ fn every_text_leaves_whole_for_every_outcome() {
 
 #[test]
 fn a_language_without_texts_gives_way() {
-    let policy = Policy::load(&shipped_files()).unwrap();
-    assert_eq!(policy.notices.choose("marked", &["de", "nl"]).unwrap().language, "nl");
-    assert!(policy.notices.choose("marked", &["de"]).is_some(), "any is better than none");
-    assert!(policy.notices.choose("outcome-held", &["fr"]).is_none() && policy.notices.choose("x", &["fr"]).is_none());
+    let notices = Notices::load(&shipped_files(), None).unwrap();
+    assert_eq!(notices.choose("marked", &["de", "nl"]).unwrap().language, "nl");
+    assert!(notices.choose("marked", &["de"]).is_some(), "any is better than none");
+    assert!(notices.choose("outcome-held", &["fr"]).is_none() && notices.choose("x", &["fr"]).is_none());
     assert_eq!(counted("nl", 2), "2 ontvangers");
 }

@@ -4,5 +4,6 @@
 mod composing;
 mod digest;
 mod followup;
+mod naming;
 mod sending;
 mod town;

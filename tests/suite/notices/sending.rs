@@ -113,7 +113,7 @@ async fn foreign_null_and_automatic_senders_are_not_told() {
         ("", ""),
         (guest, ""),
         (SENDER, "Auto-Submitted: auto-generated\n"),
-        (SENDER, "DigestList-Id: <chantier.finances.gouv.example>\n"),
+        (SENDER, "List-Id: <chantier.finances.gouv.example>\n"),
         (SENDER, "Precedence: bulk\n"),
     ] {
         let author = if from.is_empty() { SENDER } else { from };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What an operator reads when a rule is wrong: place, message, remedy.
 
-use super::support::{faults, notices, policy};
+use super::support::{faults, policy};
 
 const GOOD: &str =
     "@id(\"a\") @disposition(\"quarantine\") @reason(\"because.\")\nforbid (principal, action, resource)\n";
@@ -90,33 +90,6 @@ fn annotations_are_required_known_and_sound() {
         assert_eq!((at, said.as_str()), (Some(place), message));
         assert!(remedy.contains(help), "{remedy}");
     }
-}
-
-#[test]
-fn a_notice_that_stands_in_no_language_is_an_error_at_its_rule() {
-    let notices = notices("marked");
-    let mut files: Vec<(&str, &str)> = notices.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    let rule = |notice: &str| {
-        format!(
-            "@notice(\"{notice}\")\n{}when {{ context.rank > 1 }};",
-            GOOD.replacen("@id(\"a\") ", "@id(\"a\")\n", 1)
-        )
-    };
-    let text = rule("makred");
-    files.push(("rules/x.cedar", &text));
-    let faults = faults(&files);
-    assert_eq!(
-        faults.to_string(),
-        "rules/x.cedar:1:1: the notice `makred` stands in no language (did you mean `marked`?)"
-    );
-    let text = rule("marked");
-    *files.last_mut().unwrap() = ("rules/x.cedar", &text);
-    policy(&files);
-    let first = "@id(\"first\")\n@notice(\"x\") @disposition(\"notify\") @reason(\"because.\")\nforbid (principal, action, resource);\n";
-    let text = format!("{first}{}", first.replace("first", "second"));
-    *files.last_mut().unwrap() = ("rules/x.cedar", &text);
-    let places: Vec<_> = self::faults(&files).0.iter().filter_map(|fault| fault.line_column()).collect();
-    assert_eq!(places, [(2, 1), (5, 1)], "each at its own rule");
 }
 
 #[test]

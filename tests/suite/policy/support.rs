@@ -34,24 +34,15 @@ pub fn faults(more: &[(&str, &str)]) -> PolicyErrors {
     Policy::load(&files(more)).map(|policy| policy.version).expect_err("faults")
 }
 
-/// The shipped rules, with their texts, over the small world.
+/// The shipped rules over the small world.
 pub fn shipped(more: &[(&str, &str)]) -> Policy {
     let mut all = files(more);
-    for folder in ["rules", "notices/fr"] {
-        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies").join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            all.insert(format!("{folder}/{name}"), std::fs::read(&path).unwrap());
-        }
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/rules")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        all.insert(format!("rules/{name}"), std::fs::read(&path).unwrap());
     }
     Policy::load(&all).unwrap_or_else(|faults| panic!("{faults}"))
-}
-
-/// The files of a language that is whole, with one text more.
-pub fn notices(more: &str) -> Vec<(String, String)> {
-    let names = ["outcome-delivered", "outcome-stripped", "outcome-held", "outcome-refused", "held", "advice", more];
-    let text = |name: &str| if name.starts_with("outcome") { "So it is.\n" } else { "# A title\n\nA text.\n" };
-    names.iter().map(|name| (format!("notices/en/{name}.md"), text(name).to_owned())).collect()
 }
 
 pub fn noon() -> Timestamp {

@@ -6,7 +6,7 @@ use octroi::document::Extract;
 use octroi::policy::Mode;
 use octroi::policy::verdict::{Disposition, Verdict};
 
-use super::support::{Asked, noon, notices, policy};
+use super::support::{Asked, noon, policy};
 
 fn rule(id: &str, disposition: &str, more: &str, condition: &str) -> String {
     format!(
@@ -20,10 +20,7 @@ fn the_strictest_wins_and_all_who_spoke_are_named() {
         + &rule("q", "quarantine", "", "context.rank > 0")
         + &rule("d", "defer", "", "context.rank > 1")
         + &rule("r", "reject", "", "context.rank > 2");
-    let notices = notices("soft");
-    let mut files: Vec<(&str, &str)> = notices.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    files.push(("rules/x.cedar", &text));
-    let policy = policy(&files);
+    let policy = policy(&[("rules/x.cedar", &text)]);
     for (rank, said) in [(0, "notify n"), (1, "quarantine q n"), (2, "defer d q n"), (3, "reject r d q n")] {
         assert_eq!(Asked::to("a@b.example").with(&format!("marking/{rank}")).said(&policy), said);
     }

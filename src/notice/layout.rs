@@ -10,8 +10,8 @@ use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox as LettreMailbox, Message, MultiPart, SinglePart};
 
+use super::texts::{Block, Filled};
 use crate::mail::Mailbox;
-use crate::policy::notices::{Block, Filled};
 
 /// Columns of a line of plain text: RFC 5322 §2.1.1 wants 78 at most.
 const COLUMNS: usize = 72;

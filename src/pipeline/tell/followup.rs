@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::Pipeline;
-use super::notice::item;
-use crate::deliver::notice::{self, Heading};
+use super::letter::item;
 use crate::mail::Mailbox;
-use crate::policy::notices::NoticeFacts;
+use crate::notice::{self, Heading, NoticeFacts};
+use crate::pipeline::Pipeline;
 use crate::store::{FollowupEvent, OutboxItem, PendingFollowup, StoreError};
 
 impl Pipeline {
@@ -53,7 +52,7 @@ impl Pipeline {
             return None;
         }
         let wanted: Vec<&str> = first.language.as_deref().into_iter().chain([self.notices.language.as_str()]).collect();
-        let Some(chosen) = ruleset.policy.notices.choose(name, &wanted) else {
+        let Some(chosen) = ruleset.notices.choose(name, &wanted) else {
             tracing::warn!(copy = first.copy, name, "no notice: the policy folder has no text for it");
             return None;
         };

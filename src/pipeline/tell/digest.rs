@@ -7,24 +7,15 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use super::Pipeline;
-use super::notice::item;
-use crate::deliver::notice::{self, Heading};
+use super::letter::item;
 use crate::mail::Mailbox;
+use crate::notice::{self, DIGEST, Digest, DigestFigure, DigestList, Heading, NoticeFacts};
+use crate::pipeline::Pipeline;
 use crate::policy::Policy;
-use crate::policy::notices::{DIGEST, Digest, DigestFigure, DigestList, NoticeFacts};
 use crate::store::{DigestFigures, OutboxItem, StoreError};
 
 /// Lines of one list; the rest is summed in a last one.
 const MOST_LINES: usize = 30;
-
-/// To whom the digest goes, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addressees {
-    pub to: Vec<Mailbox>,
-    /// The time of day, in the zone in which senders read dates.
-    pub at: Time,
-}
 
 impl Pipeline {
     /// Sends the digest whose turn has come, if it was not sent already; gives whether it was. One missed while the
@@ -51,7 +42,7 @@ impl Pipeline {
             tracing::error!(%to, "no digest: [notices] digest_to is not of our own domains");
             return None;
         }
-        let Some(chosen) = ruleset.policy.notices.choose(DIGEST, &[&self.notices.language]) else {
+        let Some(chosen) = ruleset.notices.choose(DIGEST, &[&self.notices.language]) else {
             tracing::error!("no digest: the policy folder has no notices/LANGUAGE/{DIGEST}.md");
             return None;
         };

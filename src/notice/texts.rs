@@ -5,25 +5,21 @@
 //! line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that is
 //! only a label and a place, such as `Reference: {reference}`.
 
-mod digest;
-mod read;
-
 use std::collections::BTreeMap;
 
-pub use digest::{DIGEST, Digest, DigestFigure, DigestList};
-use read::Reader;
-
-use super::error::{PolicyError, source};
-use super::rules::Rules;
-use super::verdict::Disposition;
+use super::digest::{DIGEST, Digest, DigestFigure, DigestList};
+use super::read::Reader;
+use crate::policy::error::{PolicyError, nearest, source, utf8};
+use crate::policy::rules::Rules;
+use crate::policy::verdict::Disposition;
 
 /// The text for a held copy whose rule names none, and for private mail (decision D20).
 pub const HELD: &str = "held";
 /// The text for a delivered copy whose rule names none.
 pub const ADVICE: &str = "advice";
 /// Bytes of one text at most.
-const LONGEST: usize = 64 * 1024;
-const PLACES: [&str; 5] = ["recipient", "date", "reference", "charter", "outcome"];
+pub(super) const LONGEST: usize = 64 * 1024;
+pub(super) const PLACES: [&str; 5] = ["recipient", "date", "reference", "charter", "outcome"];
 
 /// What became of the copies a notice speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,13 +69,13 @@ struct Language {
 }
 
 #[derive(Debug, Clone)]
-struct Text {
-    title: String,
-    passages: Vec<Passage>,
+pub(super) struct Text {
+    pub title: String,
+    pub passages: Vec<Passage>,
 }
 
 #[derive(Debug, Clone)]
-enum Passage {
+pub(super) enum Passage {
     Paragraph(Vec<Piece>),
     Item(Vec<Piece>),
     Labelled(String, Placeholder),
@@ -88,13 +84,13 @@ enum Passage {
 }
 
 #[derive(Debug, Clone)]
-enum Piece {
+pub(super) enum Piece {
     Words(String),
     Placeholder(Placeholder),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Placeholder {
+pub(super) enum Placeholder {
     Recipient,
     Date,
     Reference,
@@ -142,9 +138,29 @@ pub enum Block {
 }
 
 impl Notices {
+    /// Reads the texts of a policy folder, and looks whether the text that each of the rules names is there.
+    ///
+    /// # Errors
+    /// All faults of all files at once.
+    pub fn load(files: &BTreeMap<String, Vec<u8>>, rules: Option<&Rules>) -> Result<Notices, Vec<PolicyError>> {
+        let (mut texts, mut faults) = (Vec::new(), Vec::new());
+        for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("notices/")) {
+            match utf8(path, bytes) {
+                Ok(text) => texts.push((path.as_str(), text)),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let (notices, more) = Notices::parse(texts);
+        faults.extend(more);
+        if let Some(rules) = rules {
+            faults.extend(notices.missing(rules, Rules::texts(files)));
+        }
+        if faults.is_empty() { Ok(notices) } else { Err(faults) }
+    }
+
     /// Reads all texts from `(path, text)`; paths begin with `notices/`. Files directly in `notices/` are notes to
-    /// readers. PolicyErrors of all files come at once.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Notices, Vec<PolicyError>) {
+    /// readers. Errors of all files come at once.
+    fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Notices, Vec<PolicyError>) {
         let (mut notices, mut faults) = (Notices::default(), Vec::new());
         for (path, text) in files {
             let Some((language, name)) = path.strip_prefix("notices/").and_then(|rest| rest.split_once('/')) else {
@@ -199,11 +215,7 @@ impl Notices {
     }
 
     /// A fault for each rule whose `@notice` stands in no language. `files` are the rules' `(path, text)`.
-    pub(crate) fn missing<'a>(
-        &self,
-        rules: &Rules,
-        files: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Vec<PolicyError> {
+    fn missing<'a>(&self, rules: &Rules, files: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<PolicyError> {
         let known = || self.languages.values().flat_map(|whole| whole.texts.keys()).map(String::as_str);
         let mut faults = Vec::new();
         for rule in rules.iter() {
@@ -221,7 +233,7 @@ impl Notices {
                 None => PolicyError::of_file(&rule.path, message),
             };
             let fault = fault.help(format!("write notices/fr/{name}.md, or leave `@notice` out"));
-            faults.push(match super::error::nearest(name, known()) {
+            faults.push(match nearest(name, known()) {
                 Some(_) => fault.nearest(name, known()),
                 None => fault,
             });

@@ -23,7 +23,7 @@ pub(super) struct NoticeRate {
 /// Leave to send one notice. Dropped unspent, it is given back: the notice was not kept, and the next attempt may.
 #[derive(Debug)]
 #[must_use = "a permit must be spent once the notice is kept"]
-pub(super) struct NoticePermit {
+pub(in crate::pipeline) struct NoticePermit {
     rate: Arc<NoticeRate>,
     key: Key,
     at: Timestamp,

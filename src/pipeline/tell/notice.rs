@@ -6,58 +6,28 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
-use super::digest::Addressees;
-use super::notice_rate::{NoticePermit, NoticeRate};
-use super::{Judged, Pipeline};
-use crate::deliver::notice::{self, Heading};
+use super::letter::item;
+use super::rate::NoticePermit;
 use crate::detect::language;
 use crate::mail::{Mail, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
-use crate::policy::notices::{ADVICE, HELD, NoticeFacts, NoticeOutcome};
+use crate::notice::{self, ADVICE, HELD, Heading, NoticeFacts, NoticeOutcome};
+use crate::pipeline::{Judged, Pipeline};
 use crate::policy::verdict::{Disposition, Reason, Verdicts};
-use crate::store::{Keeping, NoticeRecipient, OutboxContent, OutboxItem, OutboxKind, retry_digest};
+use crate::store::{Keeping, NoticeRecipient, OutboxItem, retry_digest};
 
 /// Bytes of a body that are read for its language.
 const READ: usize = 32 * 1024;
 
-/// How notices are sent.
-#[derive(Debug)]
-pub struct Notifier {
-    pub from: Mailbox,
-    /// The language where the mail does not say one that we have texts in.
-    pub language: String,
-    pub charter: Option<String>,
-    /// The security team, where it wants a digest.
-    pub digest: Option<Addressees>,
-    /// The zone in which senders read dates.
-    pub zone: TimeZone,
-    rate: Arc<NoticeRate>,
-}
-
-impl Notifier {
-    pub fn new(
-        from: Mailbox,
-        language: String,
-        charter: Option<String>,
-        digest: Option<Addressees>,
-        zone: TimeZone,
-    ) -> Notifier {
-        Notifier { from, language, charter, digest, zone, rate: Arc::default() }
-    }
-}
-
 /// A notice to be kept, and the leave to send it.
-pub(super) struct Due {
+pub(in crate::pipeline) struct Due {
     pub item: OutboxItem,
     pub permit: NoticePermit,
 }
 
 impl Pipeline {
     /// The notice this mail asks for, if any. One that cannot be composed is an error in the log and holds up nothing.
-    pub(super) fn notice(&self, mail: &Mail, judged: &Judged) -> Option<Due> {
+    pub(in crate::pipeline) fn notice(&self, mail: &Mail, judged: &Judged) -> Option<Due> {
         let subject = NoticeSubject::of(&judged.verdicts)?;
         let to = self.addressee(mail, judged)?;
         if is_automatic(&judged.message) {
@@ -68,7 +38,7 @@ impl Pipeline {
         let private = judged.is_private();
         let spoken = spoken(&judged.message);
         let wanted: Vec<&str> = spoken.into_iter().chain([self.notices.language.as_str()]).collect();
-        let Some(chosen) = subject.names(private).find_map(|name| ruleset.policy.notices.choose(name, &wanted)) else {
+        let Some(chosen) = subject.names(private).find_map(|name| ruleset.notices.choose(name, &wanted)) else {
             tracing::warn!(id = %mail.id, rule = subject.reason.rule, "no notice: the policy folder has no text for it");
             return None;
         };
@@ -108,7 +78,7 @@ impl Pipeline {
 
     /// Tells the sender of a mail that has gone on whole. The 2xx is given already: what fails here is an error in the
     /// log, and never the client's.
-    pub(super) fn tell(self: &Arc<Self>, mail: &Mail, judged: &Judged) {
+    pub(in crate::pipeline) fn tell(self: &Arc<Self>, mail: &Mail, judged: &Judged) {
         let Some(Due { item, permit }) = self.notice(mail, judged) else { return };
         let (this, mail) = (self.clone(), mail.clone());
         let private = judged.is_private();
@@ -132,7 +102,7 @@ impl Pipeline {
     }
 
     /// Who is told later what became of this mail's held copies.
-    pub(super) fn followup_recipient(&self, mail: &Mail, judged: &Judged) -> Option<NoticeRecipient> {
+    pub(in crate::pipeline) fn followup_recipient(&self, mail: &Mail, judged: &Judged) -> Option<NoticeRecipient> {
         let to = self.addressee(mail, judged).filter(|_| !is_automatic(&judged.message))?;
         Some(NoticeRecipient { to: to.clone(), language: spoken(&judged.message).map(str::to_owned) })
     }
@@ -220,18 +190,6 @@ fn spoken(message: &Message) -> Option<&'static str> {
     let text = if html { crate::mime::html::text(text).shown } else { text.to_owned() };
     let own: Vec<&str> = text.lines().filter(|line| !line.starts_with('>')).collect();
     language::guess(&own.join("\n"))
-}
-
-pub(super) fn item(to: &Mailbox, content: Vec<u8>, not_before: Timestamp) -> OutboxItem {
-    let to = to.to_string();
-    OutboxItem {
-        kind: OutboxKind::Notice,
-        // RFC 6531 §3.4: an address beyond ASCII needs the extension.
-        reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
-        recipients: vec![format!("<{to}>")],
-        content: OutboxContent::Own(content.into()),
-        not_before,
-    }
 }
 
 #[cfg(test)]

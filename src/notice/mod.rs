@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What people are told: texts in their languages, filled with the facts of a mail, and laid out as mail.
+//!
+//! What must not live here: whether, when and to whom something is told (that is `pipeline/tell`), what is still to be
+//! told (that is `store`), and any word that an administration might want to say otherwise: those are in
+//! `policies/notices`.
+//!
+//! How it fails: a text with a fault is a [`PolicyError`](crate::policy::PolicyError) with its place and remedy when
+//! policies are loaded. Filling a text never fails: where a fact is missing, what would name it is left out. A notice
+//! that cannot be laid out is a [`NoticeError`].
+//!
+//! Standards: RFC 5322, RFC 2046 §5.1.4 (two versions of one text), RFC 3834 (nobody's program may answer);
+//! decisions D16 and D20.
+
+mod digest;
+mod layout;
+mod read;
+mod texts;
+
+pub use digest::{DIGEST, Digest, DigestFigure, DigestList};
+pub use layout::{Heading, NoticeError, compose, counted, date_in, named};
+pub use texts::{ADVICE, Block, Chosen, Filled, HELD, NoticeFacts, NoticeOutcome, Notices};

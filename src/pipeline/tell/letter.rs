@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! A composed letter on its way to the outbox.
+
+use jiff::Timestamp;
+
+use crate::mail::Mailbox;
+use crate::store::{OutboxContent, OutboxItem, OutboxKind};
+
+/// From the null reverse-path (RFC 3834 §4), so that nothing comes back.
+pub(super) fn item(to: &Mailbox, content: Vec<u8>, not_before: Timestamp) -> OutboxItem {
+    let to = to.to_string();
+    OutboxItem {
+        kind: OutboxKind::Notice,
+        // RFC 6531 §3.4: an address beyond ASCII needs the extension.
+        reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
+        recipients: vec![format!("<{to}>")],
+        content: OutboxContent::Own(content.into()),
+        not_before,
+    }
+}
