@@ -11,6 +11,7 @@
 mod act;
 mod confirm;
 mod gather;
+mod inspector;
 mod left_over;
 pub mod limits;
 mod record;
@@ -18,48 +19,20 @@ mod memory_budget;
 pub mod tell;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+pub use inspector::{Inspector, Judged, Ruleset};
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
 pub use memory_budget::MemoryBudget;
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Onward;
-use crate::deliver::mx::MxResolver;
-use crate::detect::evidence::{Evidence, Opened, Sender};
 use crate::detect::recipient::ClassifiedRecipient;
-use crate::detect::{Detectors, Finding, text};
-use crate::mail::{Client, Envelope, Mail, Reply, ReversePath, Tls, reply};
-use crate::mime::{self, Message, Stop};
-use crate::notice::Notices;
+use crate::mail::{Client, Mail, Reply, ReversePath, Tls, reply};
+use crate::policy::class_judged;
 use crate::policy::limits::{Addressed, Originator};
-use crate::policy::verdict::{Disposition, Verdicts};
-use crate::policy::{Policy, Question, class_judged};
 use crate::store::{Journal, Store, StoreError};
-use crate::worker::{WorkerError, Workers};
-
-/// Policies as loaded, with the texts to people, and the detectors built from their words and lists. Replaced as a whole
-/// at a reload.
-pub struct Ruleset {
-    pub policy: Policy,
-    pub notices: Notices,
-    pub detectors: Detectors,
-}
-
-/// What opens and looks: enough to judge a mail, nothing to act with (`scan`, `test`).
-pub struct Inspector {
-    pub ruleset: ArcSwap<Ruleset>,
-    pub mx: MxResolver,
-    pub workers: Arc<Workers>,
-    pub budget: mime::ParseBudget,
-    /// From the final dot to the verdict (decision D4).
-    pub timeout: Duration,
-    /// Memory for reading, shared by all messages.
-    pub memory: MemoryBudget,
-}
+use crate::worker::WorkerError;
 
 /// The whole path.
 pub struct Pipeline {
@@ -97,19 +70,6 @@ impl PipelineError {
             _ => reply::OUR_FAULT.reply(),
         }
     }
-}
-
-/// Everything known about one mail once it is judged.
-pub struct Judged {
-    pub message: Message,
-    pub sender: Sender,
-    pub recipients: Vec<ClassifiedRecipient>,
-    pub opened: Vec<Opened>,
-    pub findings: Vec<Finding>,
-    pub verdicts: Verdicts,
-    pub policy: String,
-    /// The memory that all this takes.
-    _reserved: memory_budget::Reserved,
 }
 
 /// What became of one recipient's copy.
@@ -243,73 +203,4 @@ async fn refuse<O: Onward>(
     onward.abandon().await;
     let outcome = Outcome { limit: Some(exceeded.limit.clone()), ..Outcome::nothing(exceeded.at_end(), &mail) };
     (mail, judged, outcome, onward)
-}
-
-impl Inspector {
-    /// Reads, gathers, inspects and judges. Pure but for the look-ups of MX hosts and the opening of documents.
-    pub async fn examine(
-        &self,
-        envelope: &Envelope,
-        client: &Client,
-        content: &[u8],
-        instant: Timestamp,
-    ) -> Result<Judged, PipelineError> {
-        let ruleset = self.ruleset.load_full();
-        let began = Instant::now();
-        // Some of the time; what is left must do for reading.
-        let mut reserved = self.memory.take(content.len(), self.timeout / 3).await?;
-        let is_late = || began.elapsed() >= self.timeout;
-        // Never fails: a defect is evidence.
-        let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
-        let sender = gather::sender(&envelope.reverse_path, client, &ruleset.policy.units);
-        let recipients = self.classify(&ruleset.policy, envelope, instant, began).await;
-        let opened = self.open_documents(&message, began + self.timeout).await?;
-        let (texts, ended) = aside(content.len(), || text::gather_until(&message, &opened, &Stop::when(&is_late)));
-        if let Some(ended) = ended {
-            message.exceeded = Some(ended);
-        }
-        let evidence = Evidence {
-            envelope,
-            sender: &sender,
-            recipients: &recipients,
-            message: &message,
-            texts: &texts,
-            opened: &opened,
-            people: &ruleset.policy.people,
-        };
-        // Facts, no opinions.
-        let findings = aside(content.len(), || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
-        let verdicts = ruleset.policy.judge(&Question {
-            sender: &sender,
-            recipients: &recipients,
-            findings: &findings,
-            opened: &opened,
-            size: content.len() as u64,
-            sealed: mime::is_signed_or_encrypted(&message),
-            instant,
-        }); // one per recipient
-        let policy = ruleset.policy.version.to_string();
-        self.memory.shrink(&mut reserved, content.len());
-        Ok(Judged { message, sender, recipients, opened, findings, verdicts, policy, _reserved: reserved })
-    }
-}
-
-/// Large messages are read where they hold up nobody else's.
-fn aside<T>(size: usize, work: impl FnOnce() -> T) -> T {
-    /// Below this a message is read in well under a millisecond.
-    const LARGE: usize = 256 * 1024;
-    let threads = || Handle::try_current().is_ok_and(|h| h.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if size > LARGE && threads() { tokio::task::block_in_place(work) } else { work() }
-}
-
-impl Judged {
-    /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
-    pub fn is_private(&self) -> bool {
-        self.findings.iter().any(|f| f.kind == crate::detect::FindingKind::PrivateCorrespondence)
-    }
-
-    /// The disposition of the whole, as `scan` prints it.
-    pub fn strongest(&self) -> Disposition {
-        self.verdicts.strongest()
-    }
 }
