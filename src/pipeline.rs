@@ -20,7 +20,7 @@ pub mod tell;
 
 use std::sync::Arc;
 
-pub use inspector::{Inspector, Judged, Ruleset};
+pub use inspector::{Inspected, Inspector, Judged, Ruleset};
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
 pub use memory_budget::MemoryBudget;
@@ -29,8 +29,8 @@ use tokio_util::task::TaskTracker;
 use crate::deliver::Onward;
 use crate::detect::recipient::ClassifiedRecipient;
 use crate::mail::{Client, Mail, Reply, ReversePath, Tls, reply};
-use crate::policy::class_judged;
 use crate::policy::limits::{Addressed, Originator};
+use crate::policy::{CampaignFacts, class_judged};
 use crate::store::{Journal, Store, StoreError};
 use crate::worker::WorkerError;
 
@@ -150,47 +150,55 @@ impl Pipeline {
 
     /// Takes one mail the whole way. The onward road comes back for the next transaction. What `reserved` holds is
     /// counted only where the mail is taken for good, and for the first time (decision D11).
-    pub async fn process<O: Onward>(
+    pub async fn process<O: Onward>(self: &Arc<Self>, mail: Mail, reserved: Reservation, onward: O) -> (Processed, O) {
+        let inspected = self.inspector.inspect(&mail.envelope, &mail.client, &mail.content, mail.received).await;
+        let inspected = match inspected {
+            Ok(inspected) => inspected,
+            Err(fault) => return give_up(fault, mail, onward).await,
+        };
+        // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
+        let campaign = CampaignFacts::default();
+        let judged = self.inspector.judge(inspected, &campaign);
+        let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward).await;
+        self.record(&mail, &judged, &outcome);
+        (Processed { mail, judged: Some(judged), outcome }, onward)
+    }
+
+    /// Acts on the verdicts, unless a limit is used up.
+    async fn act_within<O: Onward>(
         self: &Arc<Self>,
-        mail: Mail,
         mut reserved: Reservation,
+        mail: Mail,
+        judged: Judged,
         onward: O,
-    ) -> (Processed, O) {
-        let judged = self.inspector.examine(&mail.envelope, &mail.client, &mail.content, mail.received).await;
-        match judged {
-            Ok(judged) => {
-                let addressed = self.addressed(&judged, reserved.asks_lists(), mail.received);
-                let (mail, judged, mut outcome, onward) = match reserved.addressed(&addressed) {
-                    Ok(()) => self.act(mail, judged, onward).await,
-                    Err(exceeded) => refuse(exceeded, mail, judged, onward).await,
-                };
-                outcome.onward_tls = onward.tls().cloned();
-                if outcome.reply.is_positive() && !outcome.repeat {
-                    reserved.keep();
-                }
-                self.record(&mail, &judged, &outcome);
-                (Processed { mail, judged: Some(judged), outcome }, onward)
-            }
-            Err(fault) => {
-                let mut onward = onward;
-                onward.abandon().await;
-                let outcome = Outcome::nothing(fault.into_reply(), &mail);
-                (Processed { mail, judged: None, outcome }, onward)
-            }
+    ) -> (Mail, Judged, Outcome, O) {
+        let addressed = addressed(&judged, reserved.asks_lists(), mail.received);
+        let (mail, judged, mut outcome, onward) = match reserved.addressed(&addressed) {
+            Ok(()) => self.act(mail, judged, onward).await,
+            Err(exceeded) => refuse(exceeded, mail, judged, onward).await,
+        };
+        outcome.onward_tls = onward.tls().cloned();
+        if outcome.reply.is_positive() && !outcome.repeat {
+            reserved.keep();
         }
+        (mail, judged, outcome, onward)
     }
 }
 
-impl Pipeline {
-    /// Each recipient as limits see it: the class is that of the rules.
-    fn addressed(&self, judged: &Judged, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
-        let ruleset = self.inspector.ruleset.load();
-        let addressed = |recipient: &ClassifiedRecipient| {
-            let class = class_judged(recipient, &judged.findings);
-            Addressed::new(class, recipient.mailbox.as_ref(), by_list, &ruleset.policy, instant)
-        };
-        judged.recipients.iter().map(addressed).collect()
-    }
+/// Each recipient as limits see it: the class is that of the rules.
+fn addressed(judged: &Judged, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
+    let addressed = |recipient: &ClassifiedRecipient| {
+        let class = class_judged(recipient, &judged.findings);
+        Addressed::new(class, recipient.mailbox.as_ref(), by_list, &judged.ruleset.policy, instant)
+    };
+    judged.recipients.iter().map(addressed).collect()
+}
+
+/// Ours to mend: the client keeps the mail and comes again.
+async fn give_up<O: Onward>(fault: PipelineError, mail: Mail, mut onward: O) -> (Processed, O) {
+    onward.abandon().await;
+    let outcome = Outcome::nothing(fault.into_reply(), &mail);
+    (Processed { mail, judged: None, outcome }, onward)
 }
 
 /// Over a limit: nothing is kept and nothing is sent.

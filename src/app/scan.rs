@@ -15,7 +15,7 @@ use crate::mail::{Client, Envelope, ForwardPath, Parameters, Recipient, ReverseP
 use crate::mime::Body;
 use crate::pipeline::{Inspector, Judged, PipelineError};
 use crate::policy::verdict::{Disposition, Verdict};
-use crate::policy::{class_judged, class_word};
+use crate::policy::{CampaignFacts, class_judged, class_word};
 
 /// Bytes of one input at most; the gateway's own limit is lower.
 const LARGEST: u64 = 512 << 20;
@@ -197,7 +197,8 @@ impl Inspector {
         now: Timestamp,
     ) -> Result<ScanReport, PipelineError> {
         let began = Instant::now();
-        let judged = self.examine(envelope, &Client::default(), &source.content, now).await?;
+        let inspected = self.inspect(envelope, &Client::default(), &source.content, now).await?;
+        let judged = self.judge(inspected, &CampaignFacts::default());
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(report(&source.name, envelope, judged, elapsed_us))
     }

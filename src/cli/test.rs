@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::print;
 use crate::app;
 use crate::mail::Client;
-use crate::policy::PolicyErrors;
 use crate::policy::case::{self, Case};
+use crate::policy::{CampaignFacts, PolicyErrors};
 
 /// Runs the tests of the policies: every case in policies/tests
 #[derive(Debug, clap::Args)]
@@ -38,9 +38,10 @@ fn test(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
         let content = files.get(&path).ok_or_else(|| format!("there is no {path}"))?;
         let envelope = app::scan::envelope_of(case.from.clone(), case.to.clone());
         let at = case.at.unwrap_or_else(Timestamp::now);
-        let judged = runtime
-            .block_on(inspector.examine(&envelope, &Client::default(), content, at))
+        let inspected = runtime
+            .block_on(inspector.inspect(&envelope, &Client::default(), content, at))
             .map_err(|fault| fault.to_string())?;
+        let judged = inspector.judge(inspected, &CampaignFacts::default());
         Ok(app::scan::became(&envelope, &judged))
     });
     print::line(&report)?;

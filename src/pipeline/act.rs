@@ -22,7 +22,7 @@ impl Pipeline {
         judged: Judged,
         mut onward: O,
     ) -> (Mail, Judged, Outcome, O) {
-        match settle(&judged.verdicts, self.bounces_reach(&mail)) {
+        match settle(&judged.verdicts, bounces_reach(&mail, &judged)) {
             Settlement::Nothing(reply) => {
                 onward.abandon().await;
                 let outcome = Outcome::nothing(reply, &mail);
@@ -44,14 +44,6 @@ impl Pipeline {
             }
             // From the first durable write on, neither client nor drain may interrupt (decision D12).
             Settlement::Each(plan) => self.clone().keep_apart(mail, judged, plan, onward).await,
-        }
-    }
-
-    /// Whether a failure report would reach one of ours (decision D1 c).
-    fn bounces_reach(&self, mail: &Mail) -> bool {
-        match &mail.envelope.reverse_path {
-            ReversePath::Null => false,
-            ReversePath::Mailbox(sender) => self.inspector.ruleset.load().policy.lists.is_own(sender, mail.received),
         }
     }
 
@@ -199,6 +191,14 @@ impl Pipeline {
             outbox,
             series: "o",
         }
+    }
+}
+
+/// Whether a failure report would reach one of ours (decision D1 c).
+fn bounces_reach(mail: &Mail, judged: &Judged) -> bool {
+    match &mail.envelope.reverse_path {
+        ReversePath::Null => false,
+        ReversePath::Mailbox(sender) => judged.ruleset.policy.lists.is_own(sender, mail.received),
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reading, inspecting and judging one mail: everything on the path that acts on nothing.
+//! Reading, inspecting and judging one mail: everything on the path that acts on nothing. Between the two steps lies
+//! what is known only of several mails together.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,12 +14,13 @@ use super::{PipelineError, gather};
 use crate::deliver::mx::MxResolver;
 use crate::detect::evidence::{Evidence, Opened, Sender};
 use crate::detect::recipient::ClassifiedRecipient;
-use crate::detect::{Detectors, Finding, FindingKind, text};
+use crate::detect::text::{self, Text};
+use crate::detect::{Detectors, Finding, FindingKind};
 use crate::mail::{Client, Envelope};
 use crate::mime::{self, Message, Stop};
 use crate::notice::Notices;
 use crate::policy::verdict::{Disposition, Verdicts};
-use crate::policy::{Policy, Question};
+use crate::policy::{CampaignFacts, Policy, Question};
 use crate::worker::Workers;
 
 /// Policies as loaded, with the texts to people, and the detectors built from their words and lists. Replaced as a whole
@@ -41,39 +43,58 @@ pub struct Inspector {
     pub memory: MemoryBudget,
 }
 
+/// What one mail holds, before anything is decided about it.
+pub struct Inspected {
+    /// What it was inspected with. It is judged by the same, whatever is loaded in between.
+    pub ruleset: Arc<Ruleset>,
+    pub message: Message,
+    pub sender: Sender,
+    pub recipients: Vec<ClassifiedRecipient>,
+    pub opened: Vec<Opened>,
+    /// Every readable text, by which mails are likened to each other. Gone once the mail is judged.
+    pub texts: Vec<Text>,
+    pub findings: Vec<Finding>,
+    /// Bytes of the message.
+    pub size: usize,
+    pub instant: Timestamp,
+    /// The memory that all this takes.
+    reserved: Reserved,
+}
+
 /// Everything known about one mail once it is judged.
 pub struct Judged {
+    pub ruleset: Arc<Ruleset>,
     pub message: Message,
     pub sender: Sender,
     pub recipients: Vec<ClassifiedRecipient>,
     pub opened: Vec<Opened>,
     pub findings: Vec<Finding>,
     pub verdicts: Verdicts,
-    pub policy: String,
     /// The memory that all this takes.
     _reserved: Reserved,
 }
 
 impl Inspector {
-    /// Reads, gathers, inspects and judges. Pure but for the look-ups of MX hosts and the opening of documents.
-    pub async fn examine(
+    /// Reads a mail and states what stands in it. Pure but for the look-ups of MX hosts and the opening of documents.
+    pub async fn inspect(
         &self,
         envelope: &Envelope,
         client: &Client,
         content: &[u8],
         instant: Timestamp,
-    ) -> Result<Judged, PipelineError> {
+    ) -> Result<Inspected, PipelineError> {
         let ruleset = self.ruleset.load_full();
+        let size = content.len();
         let began = Instant::now();
         // Some of the time; what is left must do for reading.
-        let mut reserved = self.memory.take(content.len(), self.timeout / 3).await?;
+        let reserved = self.memory.take(size, self.timeout / 3).await?;
         let is_late = || began.elapsed() >= self.timeout;
         // Never fails: a defect is evidence.
-        let mut message = aside(content.len(), || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
+        let mut message = aside(size, || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
         let sender = gather::sender(&envelope.reverse_path, client, &ruleset.policy.units);
         let recipients = self.classify(&ruleset.policy, envelope, instant, began).await;
         let opened = self.open_documents(&message, began + self.timeout).await?;
-        let (texts, ended) = aside(content.len(), || text::gather_until(&message, &opened, &Stop::when(&is_late)));
+        let (texts, ended) = aside(size, || text::gather_until(&message, &opened, &Stop::when(&is_late)));
         if let Some(ended) = ended {
             message.exceeded = Some(ended);
         }
@@ -87,19 +108,27 @@ impl Inspector {
             people: &ruleset.policy.people,
         };
         // Facts, no opinions.
-        let findings = aside(content.len(), || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
+        let findings = aside(size, || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
+        Ok(Inspected { ruleset, message, sender, recipients, opened, texts, findings, size, instant, reserved })
+    }
+
+    /// Judges what was inspected, each recipient's copy by itself. The texts have done their service and are dropped.
+    pub fn judge(&self, inspected: Inspected, campaign: &CampaignFacts) -> Judged {
+        let Inspected { ruleset, message, sender, recipients, opened, texts, findings, size, instant, mut reserved } =
+            inspected;
+        drop(texts);
         let verdicts = ruleset.policy.judge(&Question {
             sender: &sender,
             recipients: &recipients,
             findings: &findings,
+            campaign,
             opened: &opened,
-            size: content.len() as u64,
+            size: size as u64,
             sealed: mime::is_signed_or_encrypted(&message),
             instant,
-        }); // one per recipient
-        let policy = ruleset.policy.version.to_string();
-        self.memory.shrink(&mut reserved, content.len());
-        Ok(Judged { message, sender, recipients, opened, findings, verdicts, policy, _reserved: reserved })
+        });
+        self.memory.shrink(&mut reserved, size);
+        Judged { ruleset, message, sender, recipients, opened, findings, verdicts, _reserved: reserved }
     }
 }
 

@@ -14,6 +14,7 @@ impl Pipeline {
         let message_id = judged.message.header("message-id").map(str::to_owned);
         let sender = mail.envelope.reverse_path.to_string();
         let facts = facts(judged);
+        let policy = judged.ruleset.policy.version.to_string();
         for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
             let Some(judgement) = judged.verdicts.0.get(index) else { continue };
             if outcome.copies.get(index).is_some_and(|copy| copy.repeat) {
@@ -42,7 +43,7 @@ impl Pipeline {
                 reply: Some(outcome.reply_of(index).to_string()),
                 size: mail.content.len() as u64,
                 facts: facts.clone(),
-                policy: judged.policy.clone(),
+                policy: policy.clone(),
                 maybe_duplicate: outcome.maybe_duplicate,
                 client_tls: mail.client.tls.as_ref().map(Tls::to_string),
                 next_hop_tls: outcome.onward_tls.as_ref().map(Tls::to_string),

@@ -11,7 +11,7 @@ use crate::detect::{Finding, FindingKind};
 use crate::mail::Mailbox;
 
 /// A small set of words: sorted, without repetition; empty costs nothing.
-pub(crate) type Words = Vec<Box<str>>;
+pub type Words = Vec<Box<str>>;
 
 macro_rules! names {
     ($($constant:ident = $bit:expr, $name:expr;)*) => {
@@ -64,6 +64,13 @@ names! {
     LISTS = 39, "resource.lists";
     COLLEAGUE = 40, "resource.colleague";
     NAMESAKE = 41, "resource.namesake";
+}
+
+/// What is known of the bulk send that a mail belongs to, as coarse as rules ask. The default is a mail of none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct CampaignFacts {
+    /// Administrative lists that it uses outside their purposes, by name.
+    pub list_reuse: Words,
 }
 
 /// The facts about sender and message: one value for all its copies. Facts that no rule mentions stay empty.
@@ -131,6 +138,7 @@ impl MessageFacts {
         people: &People,
         recipients: &[ClassifiedRecipient],
         findings: &[Finding],
+        campaign: &CampaignFacts,
         size: u64,
         mentioned: u64,
     ) -> MessageFacts {
@@ -138,6 +146,9 @@ impl MessageFacts {
         let mut facts = MessageFacts { sender: SenderFacts::gather(sender, people, mentioned), ..Default::default() };
         for finding in findings {
             facts.add(finding, mentioned);
+        }
+        for list in &campaign.list_reuse {
+            insert(&mut facts.list_reuse, list, asks(LIST_REUSE));
         }
         if asks(IDENTIFIERS) {
             facts.identifiers = identifiers(findings);

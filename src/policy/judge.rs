@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Policy;
 use super::evaluate::{Evaluator, Said};
-use super::facts::{self, MessageFacts, Named, RecipientFacts};
+use super::facts::{self, CampaignFacts, MessageFacts, Named, RecipientFacts};
 use super::verdict::{Disposition, Judgement, Reason, Reasons, Verdict, Verdicts};
 use crate::detect::Finding;
 use crate::detect::evidence::{Opened, Sender, SenderProof};
@@ -40,6 +40,7 @@ pub struct Question<'a> {
     /// One for each envelope recipient, in its order.
     pub recipients: &'a [ClassifiedRecipient],
     pub findings: &'a [Finding],
+    pub campaign: &'a CampaignFacts,
     /// What was opened: `strip` takes the attachments among these that hold findings.
     pub opened: &'a [Opened],
     /// Bytes of the message.
@@ -104,8 +105,8 @@ impl Policy {
 
     fn judge_with(&self, question: &Question, remember: bool) -> Verdicts {
         let mentioned = self.rules.mentioned;
-        let Question { sender, recipients, findings, size, instant, .. } = *question;
-        let message = MessageFacts::gather(sender, &self.people, recipients, findings, size, mentioned);
+        let Question { sender, recipients, findings, campaign, size, instant, .. } = *question;
+        let message = MessageFacts::gather(sender, &self.people, recipients, findings, campaign, size, mentioned);
         let named = Named::gather(findings);
         let key = (self.rules.window(instant), message);
         let mut judgements = Vec::with_capacity(recipients.len());

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use domains::DomainLists;
 pub use error::{PolicyError, PolicyErrors};
-pub use facts::{class_judged, class_word};
+pub use facts::{CampaignFacts, class_judged, class_word};
 pub use judge::{Mode, Question};
 use limits::Limit;
 use rules::Rules;

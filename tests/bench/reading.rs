@@ -12,7 +12,7 @@ use octroi::detect::recipient::{Class, ClassifiedRecipient};
 use octroi::detect::text;
 use octroi::mail::{Envelope, Mailbox, Parameters, ReversePath};
 use octroi::mime;
-use octroi::policy::{Mode, Question};
+use octroi::policy::{CampaignFacts, Mode, Question};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
@@ -69,6 +69,7 @@ fn main() {
                 sender: &sender,
                 recipients: &recipients,
                 findings: &findings,
+                campaign: &CampaignFacts::default(),
                 opened: &[],
                 size: mail.len() as u64,
                 sealed: mime::is_signed_or_encrypted(&message),

@@ -88,6 +88,16 @@ fn a_thousand_like_mails_are_asked_about_once() {
 }
 
 #[test]
+fn a_mail_of_a_campaign_is_not_taken_for_one_of_none() {
+    let policy = shipped(&[]);
+    let mut asked = Asked::to("someone@gmail.com");
+    assert_eq!(asked.said(&policy), "pass");
+    asked.campaign.list_reuse.push("payslips".into());
+    assert_eq!(asked.said(&policy), "quarantine list-used-outside-its-purpose");
+    assert_eq!(policy.remembered(), 2);
+}
+
+#[test]
 fn memory_is_bounded() {
     let text = "@id(\"x\") @disposition(\"notify\") @reason(\"x.\")\n\
                 forbid (principal, action, resource) when { context.identifiers > 2 };";

@@ -10,7 +10,7 @@ use octroi::detect::recipient::ClassifiedRecipient;
 use octroi::detect::{Finding, FindingKind};
 use octroi::mail::{ForwardPath, Mailbox};
 use octroi::policy::verdict::{Judgement, Verdicts};
-use octroi::policy::{Policy, PolicyErrors, Question};
+use octroi::policy::{CampaignFacts, Policy, PolicyErrors, Question};
 
 /// Lists of a small world, for every test here.
 const LISTS: [(&str, &str); 6] = [
@@ -59,6 +59,7 @@ pub struct Asked {
     pub to: Vec<String>,
     pub mx: Vec<String>,
     pub findings: Vec<Finding>,
+    pub campaign: CampaignFacts,
     pub opened: Vec<Opened>,
     pub sealed: bool,
     pub size: u64,
@@ -72,6 +73,7 @@ impl Asked {
             to: vec![address.into()],
             mx: Vec::new(),
             findings: Vec::new(),
+            campaign: CampaignFacts::default(),
             opened: Vec::new(),
             sealed: false,
             size: 4000,
@@ -130,6 +132,7 @@ impl Asked {
             sender: &self.sender,
             recipients: &recipients,
             findings: &self.findings,
+            campaign: &self.campaign,
             opened: &self.opened,
             size: self.size,
             sealed: self.sealed,
