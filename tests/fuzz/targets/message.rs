@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! A message, as MIME and as text.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use octroi::detect::text;
+use octroi::mime::{self, ParseBudget};
+
+fuzz_target!(|data: &[u8]| {
+    let message = mime::parse(data, &ParseBudget::default());
+    let _ = text::gather(&message, &[]);
+    let all: Vec<usize> = (1..message.parts.len()).collect();
+    let _ = mime::cut(data, &message, &all, |_| Vec::new());
+});
