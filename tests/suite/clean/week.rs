@@ -102,7 +102,7 @@ const ASKED: [&str; 8] = [
     "Bonjour, vous m'avez demandé mon numéro de sécurité sociale : 2 85 07 99 123 456 54. C'est confidentiel, merci.",
     "Bonjour, pouvez-vous me rappeler ? Je suis joignable au 01 99 00 45 67 ou sur WhatsApp.",
     "Goedendag, ik heb nog geen antwoord gekregen op mijn aanvraag. Met vriendelijke groet",
-    "Hello, could you tell me when my case will be heard? FindingKind regards",
+    "Hello, could you tell me when my case will be heard? Kind regards",
     "Bonjour, mon avocat m'a parlé d'un document secret, qu'en est-il ?\nMerci.",
     "Guten Tag, ich habe eine Frage zu meinem Termin. Viele Grüße",
 ];

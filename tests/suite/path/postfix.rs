@@ -48,7 +48,8 @@ impl Postfix {
 
     /// The same with `options` (`-o …`) for the port where mail comes in, and `services`, whole lines of `master.cf`.
     pub fn with_services(relayhost: SocketAddr, more: &str, options: &str, services: &str) -> Option<Postfix> {
-        let found = Command::new("postconf").arg("-h").arg("daemon_directory").output();
+        // The built-in default: a package installed without a configuration has no main.cf to ask.
+        let found = Command::new("postconf").args(["-d", "-h", "daemon_directory"]).output();
         let Ok(found) = found else {
             eprintln!("skipped: postfix is not installed");
             return None;
