@@ -10,6 +10,7 @@ mod document;
 mod limits;
 mod mime;
 mod notices;
+mod pages;
 mod path;
 mod policy;
 mod rfc;
