@@ -6,7 +6,7 @@
 //! How it fails: with a sentence on standard error and the contract's exit code. Data goes to standard output, one
 //! JSON object a line where `--json` is given.
 //!
-//! Standards: `contract.md` (commands, exit codes); `NO_COLOR` as on no-color.org.
+//! Standards: `docs/contract.md` (commands, exit codes); `NO_COLOR` as on no-color.org.
 
 mod audit;
 mod check;

@@ -7,7 +7,7 @@
 //! How it fails: as [`SettingsErrors`], all of them at once, each with file, line, column and what to write instead. Nothing
 //! starts with half of its settings.
 //!
-//! Standards: TOML 1.0; `contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains them.
+//! Standards: TOML 1.0; `docs/contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains them.
 
 mod between;
 mod build;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::inspection::{Inspection, file_of, is_body};
 
-/// Fewer distinct addresses are a conversation; shipped policy speaks of "10 or more" (`contract.md`).
+/// Fewer distinct addresses are a conversation; shipped policy speaks of "10 or more" (`docs/contract.md`).
 const FEWEST: usize = 10;
 /// Addresses of one text that are looked at: beyond it the exact number changes nothing.
 const MOST: usize = 200_000;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Mail marked private: a mark in the subject or on the first line, or the Sensitivity header.
 //!
-//! Case law asks for a manifest mark (`field.md`: Nikon and what followed). "Personnel" is also French for staff,
+//! Case law asks for a manifest mark (`docs/field.md`: Nikon and what followed). "Personnel" is also French for staff,
 //! so the word counts only as a mark: in brackets, before a separator, or alone.
 
 use crate::detect::finding::{Finding, FindingKind};

@@ -58,7 +58,7 @@ pub use schema::{MIGRATIONS, Migration};
 pub use tx::Statement;
 pub use verbatim::Verbatim;
 
-/// How long what is kept (decision D16; the law's figures are in `field.md`).
+/// How long what is kept (decision D16; the law's figures are in `docs/field.md`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
     pub quarantine: Duration,
