@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use octroi::config::keys;
+use octroi::listen::metrics::Metrics;
 use regex::Regex;
 
 const DECISIONS: &str = "docs/decisions.md";
@@ -34,6 +36,32 @@ fn what_is_referred_to_is_there() {
     assert!(defined.len() >= 43 && defined.iter().copied().eq(1..=defined.len()), "{DECISIONS} defines {defined:?}");
     let faults = faults(&project);
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+/// The contract calls built what is built, and monitoring names what is counted.
+#[test]
+fn settings_and_metrics_are_told() {
+    let page = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a page");
+    let name = Regex::new("`([a-z_]+)`").expect("a pattern");
+    let mut told = BTreeSet::new();
+    for line in page("docs/contract.md").lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, section, built, ..] = cells[..] else { continue };
+        let Some(section) = section.strip_prefix("`[").and_then(|rest| rest.strip_suffix("]`")) else { continue };
+        told.extend(name.captures_iter(built).map(|found| format!("{section}.{}", &found[1])));
+    }
+    let accounts = |path: &&str| *path != "cli.accounts"; // a table of its own
+    let settings: BTreeSet<String> =
+        keys::all().iter().map(|key| key.path).filter(accounts).map(str::to_owned).collect();
+    assert_eq!(told, settings, "the settings that docs/contract.md calls built, and those of src/config/keys.rs");
+
+    let counted = Metrics::default().render();
+    let counted: BTreeSet<&str> =
+        counted.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let monitoring = page("docs/operations/monitoring.md");
+    let metric = Regex::new("octroi_[a-z_]+").expect("a pattern");
+    let told: BTreeSet<&str> = metric.find_iter(&monitoring).map(|found| found.as_str()).collect();
+    assert_eq!(told, counted, "the metrics that docs/operations/monitoring.md names, and those of /metrics");
 }
 
 #[test]
@@ -148,7 +176,7 @@ fn faults(project: &Project) -> Vec<String> {
     faults
 }
 
-/// The pages a line names. Strings of a program name files of any folder: of those only what stands in `docs` is a page.
+/// The pages a line names. Strings of a program name files of any folder: of those only what is in `docs` is a page.
 fn pages<'a>(path: &str, line: &'a str) -> impl Iterator<Item = &'a str> {
     let comment = if path.ends_with(".rs") { line.find("//").unwrap_or(line.len()) } else { 0 };
     PAGE.find_iter(line)
