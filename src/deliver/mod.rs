@@ -14,7 +14,6 @@ use std::future::Future;
 use crate::mail::{Content, Mail, Reply, Tls, reply};
 
 pub mod connection;
-pub mod dsn;
 pub mod hand_back;
 pub mod mx;
 pub mod next_hop;

@@ -12,7 +12,9 @@
 mod address;
 mod envelope;
 pub mod reply;
+mod verbatim;
 
 pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath};
 pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameters, Recipient, Tls};
 pub use reply::Reply;
+pub use verbatim::{Verbatim, address_key};

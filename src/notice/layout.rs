@@ -4,19 +4,17 @@
 //! Composed of facts alone, like failure reports: no clock, no randomness, no socket. Nothing of the mail a notice is
 //! about comes in but its Message-ID.
 
-use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox as LettreMailbox, Message, MultiPart, SinglePart};
 
-use super::texts::{Block, Filled};
+use super::counts::one_line;
+use super::fill::{Block, Filled};
 use crate::mail::Mailbox;
 
 /// Columns of a line of plain text: RFC 5322 §2.1.1 wants 78 at most.
 const COLUMNS: usize = 72;
-/// Addresses named before the rest is only counted.
-const MOST_NAMED: usize = 10;
 
 /// Who writes to whom, when, and about which message.
 #[derive(Debug, Clone, Copy)]
@@ -68,106 +66,6 @@ pub fn compose(notice: &Filled<'_>, heading: &Heading<'_>) -> Result<Vec<u8>, No
     Ok(message.multipart(body)?.formatted())
 }
 
-/// The instant as people write it in that language; the zone is named only where it is that of UTC.
-pub fn date_in(language: &str, at: Timestamp, zone: &TimeZone) -> String {
-    let at: Zoned = at.to_zoned(zone.clone());
-    // A month is from 1 to 12.
-    let month = |names: [&'static str; 12]| names[usize::from(at.month().unsigned_abs() - 1)];
-    let day = match language {
-        "fr" => {
-            let first = if at.day() == 1 { "er" } else { "" };
-            format!("{}{first} {} {} à", at.day(), month(FRENCH), at.year())
-        }
-        "nl" => format!("{} {} {} om", at.day(), month(DUTCH), at.year()),
-        "en" => format!("{} {} {} at", at.day(), month(ENGLISH), at.year()),
-        "de" => format!("{}. {} {} um", at.day(), month(GERMAN), at.year()),
-        _ => at.strftime("%Y-%m-%d").to_string(),
-    };
-    let zone = if at.offset() == Offset::UTC { " (UTC)" } else { "" };
-    format!("{day} {}{zone}", at.strftime("%H:%M"))
-}
-
-const FRENCH: [&str; 12] = [
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-];
-const DUTCH: [&str; 12] = [
-    "januari",
-    "februari",
-    "maart",
-    "april",
-    "mei",
-    "juni",
-    "juli",
-    "augustus",
-    "september",
-    "oktober",
-    "november",
-    "december",
-];
-const ENGLISH: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const GERMAN: [&str; 12] = [
-    "Januar",
-    "Februar",
-    "März",
-    "April",
-    "Mai",
-    "Juni",
-    "Juli",
-    "August",
-    "September",
-    "Oktober",
-    "November",
-    "Dezember",
-];
-
-/// The addresses, the first few by name.
-pub fn named(recipients: &[String]) -> String {
-    let mut text = recipients.iter().take(MOST_NAMED).map(|r| one_line(r)).collect::<Vec<_>>().join(", ");
-    if recipients.len() > MOST_NAMED {
-        text.push_str(&format!(" (+ {})", recipients.len() - MOST_NAMED));
-    }
-    text
-}
-
-/// How many recipients there are: all that a notice says of them when the mail is private (decision D20).
-pub fn counted(language: &str, count: usize) -> String {
-    match (language, count) {
-        ("fr", 1) => "un destinataire".into(),
-        ("fr", _) => format!("{count} destinataires"),
-        ("nl", 1) => "één ontvanger".into(),
-        ("nl", _) => format!("{count} ontvangers"),
-        ("en", 1) => "one recipient".into(),
-        ("en", _) => format!("{count} recipients"),
-        ("de", 1) => "eine Person".into(),
-        ("de", _) => format!("{count} Personen"),
-        _ => count.to_string(),
-    }
-}
-
 /// No name beside the address. lettre's own check refuses local parts of real mail (SRS, quoted): ours was made at the
 /// door, and what no header line can hold is refused here.
 fn address(mailbox: &Mailbox) -> Result<LettreMailbox, NoticeError> {
@@ -185,11 +83,6 @@ fn message_id(text: &str) -> Option<String> {
     let sound =
         (1..=250).contains(&inside.len()) && inside.bytes().all(|b| b.is_ascii_graphic() && !b"<>".contains(&b));
     sound.then(|| format!("<{inside}>"))
-}
-
-/// No text of others may begin a line of ours.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn plain(notice: &Filled<'_>) -> String {
@@ -345,18 +238,5 @@ mod tests {
         for wrong in ["a@b.example", "<>", "<a@b.example> <c@d.example>", "<a\r\nBcc: x@y.example>", "<é@b.example>"] {
             assert_eq!(message_id(wrong), None, "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn dates_and_counts_are_said_in_words() {
-        let at: Timestamp = "2026-12-01T16:09:00Z".parse().unwrap();
-        assert_eq!(date_in("fr", at, &TimeZone::UTC), "1er décembre 2026 à 16:09 (UTC)");
-        let paris = TimeZone::fixed(jiff::tz::offset(1));
-        assert_eq!(date_in("nl", at, &paris), "1 december 2026 om 17:09");
-        assert_eq!(date_in("en", at, &paris), "1 December 2026 at 17:09");
-        assert_eq!(date_in("xx", at, &paris), "2026-12-01 17:09");
-        assert_eq!((counted("fr", 1).as_str(), counted("en", 3).as_str()), ("un destinataire", "3 recipients"));
-        let many: Vec<String> = (0..12).map(|n| format!("a{n}@x.example")).collect();
-        assert!(named(&many).ends_with("a9@x.example (+ 2)"), "{}", named(&many));
     }
 }

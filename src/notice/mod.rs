@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What people are told: texts in their languages, filled with the facts of a mail, and laid out as mail.
+//! What people are told: texts in their languages, filled with the facts of a mail, and laid out as mail;
+//! and failure reports.
 //!
 //! What must not live here: whether, when and to whom something is told (that is `pipeline/tell`), what is still to be
 //! told (that is `store`), and any word that an administration might want to say otherwise: those are in
@@ -9,14 +10,27 @@
 //! policies are loaded. Filling a text never fails: where a fact is missing, what would name it is left out. A notice
 //! that cannot be laid out is a [`NoticeError`].
 //!
-//! Standards: RFC 5322, RFC 2046 §5.1.4 (two versions of one text), RFC 3834 (nobody's program may answer);
-//! decisions D16 and D20.
+//! Standards: RFC 5322, RFC 2046 §5.1.4 (two versions of one text), RFC 3834 (nobody's program may answer),
+//! RFC 3464 and RFC 6533 (failure reports); decisions D16 and D20.
 
+mod counts;
+mod dates;
 mod digest;
+pub mod dsn;
+mod fill;
+mod language;
 mod layout;
+mod outcome;
 mod read;
+mod text;
 mod texts;
 
+pub use counts::{counted, named};
+pub use dates::date_in;
 pub use digest::{DIGEST, Digest, DigestFigure, DigestList};
-pub use layout::{Heading, NoticeError, compose, counted, date_in, named};
-pub use texts::{ADVICE, Block, Chosen, Filled, HELD, NoticeFacts, NoticeOutcome, Notices};
+pub use dsn::{Cause, FailureReport, ReportedRecipient, Stamp};
+pub use fill::{Block, Chosen, Filled, NoticeFacts};
+pub use language::spoken;
+pub use layout::{Heading, NoticeError, compose};
+pub use outcome::NoticeOutcome;
+pub use texts::{ADVICE, HELD, Notices};

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::digest::{self, DigestFigure, DigestList};
-use super::texts::{LONGEST, PLACES, Passage, Piece, Placeholder, Text};
+use super::text::{LONGEST, PLACES, Passage, Piece, Placeholder, Text};
 use crate::policy::error::{PolicyError, Source};
 
 /// Reads one file.

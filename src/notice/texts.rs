@@ -1,61 +1,20 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Texts to people: `notices/LANGUAGE/NAME.md`, read, checked, and filled with the facts of one mail.
-//!
-//! A text is a title (`# …`), paragraphs and lists (`- …`). Placeholders are named in braces. `{outcome}` stands alone on its
-//! line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that is
-//! only a label and a place, such as `Reference: {reference}`.
+//! All texts to people, `notices/LANGUAGE/NAME.md`: read and checked as a whole, chosen by name and language.
 
 use std::collections::BTreeMap;
 
-use super::digest::{DIGEST, Digest, DigestFigure, DigestList};
+use super::digest::DIGEST;
+use super::fill::Chosen;
+use super::outcome::NoticeOutcome;
 use super::read::Reader;
+use super::text::Text;
 use crate::policy::error::{PolicyError, nearest, source, utf8};
 use crate::policy::rules::Rules;
-use crate::policy::verdict::Disposition;
 
 /// The text for a held copy whose rule names none, and for private mail (decision D20).
 pub const HELD: &str = "held";
 /// The text for a delivered copy whose rule names none.
 pub const ADVICE: &str = "advice";
-/// Bytes of one text at most.
-pub(super) const LONGEST: usize = 64 * 1024;
-pub(super) const PLACES: [&str; 5] = ["recipient", "date", "reference", "charter", "outcome"];
-
-/// What became of the copies a notice speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NoticeOutcome {
-    Delivered,
-    Stripped,
-    Held,
-    Refused,
-}
-
-impl NoticeOutcome {
-    const ALL: [NoticeOutcome; 4] =
-        [NoticeOutcome::Delivered, NoticeOutcome::Stripped, NoticeOutcome::Held, NoticeOutcome::Refused];
-
-    /// `None` where there is nothing to tell, or where the whole mail was answered with a 4xx.
-    pub fn of(disposition: Disposition) -> Option<NoticeOutcome> {
-        match disposition {
-            Disposition::Pass | Disposition::Defer => None,
-            Disposition::Notify => Some(NoticeOutcome::Delivered),
-            Disposition::Strip => Some(NoticeOutcome::Stripped),
-            Disposition::Quarantine => Some(NoticeOutcome::Held),
-            Disposition::Reject => Some(NoticeOutcome::Refused),
-        }
-    }
-
-    /// The file whose words stand for it.
-    fn file(self) -> &'static str {
-        match self {
-            NoticeOutcome::Delivered => "outcome-delivered",
-            NoticeOutcome::Stripped => "outcome-stripped",
-            NoticeOutcome::Held => "outcome-held",
-            NoticeOutcome::Refused => "outcome-refused",
-        }
-    }
-}
-
 /// All texts, by language and name.
 #[derive(Debug, Clone, Default)]
 pub struct Notices {
@@ -66,75 +25,6 @@ pub struct Notices {
 struct Language {
     texts: BTreeMap<String, Text>,
     outcomes: BTreeMap<NoticeOutcome, Vec<String>>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Text {
-    pub title: String,
-    pub passages: Vec<Passage>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Passage {
-    Paragraph(Vec<Piece>),
-    Item(Vec<Piece>),
-    Labelled(String, Placeholder),
-    NoticeOutcome,
-    List(DigestList),
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Piece {
-    Words(String),
-    Placeholder(Placeholder),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Placeholder {
-    Recipient,
-    Date,
-    Reference,
-    Charter,
-    DigestFigure(DigestFigure),
-}
-
-/// One text in the language it was found in.
-#[derive(Debug, Clone, Copy)]
-pub struct Chosen<'a> {
-    pub language: &'a str,
-    text: &'a Text,
-    outcomes: &'a BTreeMap<NoticeOutcome, Vec<String>>,
-}
-
-/// What stands in the places of a text. Nothing in it is read for places again.
-/// Where a fact is missing, what would name it is left out.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoticeFacts<'a> {
-    /// Addresses, or how many there are.
-    pub recipients: Option<&'a str>,
-    pub date: &'a str,
-    pub reference: Option<&'a str>,
-    pub charter: Option<&'a str>,
-    /// None in a notice about what became of a copy later, and in a digest.
-    pub outcome: Option<NoticeOutcome>,
-    pub digest: Option<&'a Digest>,
-}
-
-/// A text filled in, ready to be laid out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filled<'a> {
-    pub language: &'a str,
-    pub title: &'a str,
-    pub blocks: Vec<Block>,
-}
-
-/// One block of a filled text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Block {
-    Paragraph(String),
-    Items(Vec<String>),
-    /// A label with its colon, and what it names.
-    Labelled(String, String),
 }
 
 impl Notices {
@@ -242,59 +132,10 @@ impl Notices {
     }
 }
 
-impl<'a> Chosen<'a> {
-    /// Puts the facts into their places.
-    pub fn fill(&self, facts: &NoticeFacts<'_>) -> Filled<'a> {
-        let mut blocks = Vec::new();
-        for passage in &self.text.passages {
-            match passage {
-                Passage::Paragraph(pieces) => blocks.extend(filled(pieces, facts).map(Block::Paragraph)),
-                Passage::Item(pieces) => match (filled(pieces, facts), blocks.last_mut()) {
-                    (Some(item), Some(Block::Items(items))) => items.push(item),
-                    (Some(item), _) => blocks.push(Block::Items(vec![item])),
-                    (None, _) => {}
-                },
-                Passage::Labelled(label, place) => {
-                    blocks.extend(place.fact(facts).map(|fact| Block::Labelled(label.clone(), fact.to_owned())));
-                }
-                Passage::NoticeOutcome => {
-                    let words = facts.outcome.and_then(|outcome| self.outcomes.get(&outcome)).into_iter().flatten();
-                    blocks.extend(words.cloned().map(Block::Paragraph));
-                }
-                Passage::List(list) => {
-                    let items =
-                        facts.digest.and_then(|digest| digest.lists.get(list)).filter(|items| !items.is_empty());
-                    blocks.push(Block::Items(items.cloned().unwrap_or_else(|| vec!["—".to_owned()])));
-                }
-            }
-        }
-        Filled { language: self.language, title: &self.text.title, blocks }
-    }
-}
-
-impl Placeholder {
-    fn fact<'a>(self, facts: &NoticeFacts<'a>) -> Option<&'a str> {
-        match self {
-            Placeholder::Recipient => facts.recipients,
-            Placeholder::Date => Some(facts.date),
-            Placeholder::Reference => facts.reference,
-            Placeholder::Charter => facts.charter,
-            Placeholder::DigestFigure(figure) => facts.digest?.figures.get(&figure).map(String::as_str),
-        }
-    }
-}
-
-/// `None` where a place in it has no fact.
-fn filled(pieces: &[Piece], facts: &NoticeFacts<'_>) -> Option<String> {
-    let texts = pieces.iter().map(|piece| match piece {
-        Piece::Words(words) => Some(words.as_str()),
-        Piece::Placeholder(place) => place.fact(facts),
-    });
-    texts.collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::digest::{Digest, DigestFigure, DigestList};
+    use super::super::fill::{Block, NoticeFacts};
     use super::*;
 
     /// A whole language, with one text replaced.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::tell::report;
 use super::{Copy, Judged, Outcome, Pipeline, PipelineError};
-use crate::deliver::dsn::{self, Stamp};
 use crate::deliver::{NextHopError, Onward};
 use crate::mail::{Content, Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
+use crate::notice::Stamp;
 use crate::policy::settle::{Plan, Settlement, settle};
 use crate::policy::verdict::Verdict;
 use crate::store::{HeldCopy, Keeping, Kept, OutboxContent, OutboxItem, OutboxKind, retry_digest};
@@ -179,7 +180,7 @@ impl Pipeline {
             plan.stripped.iter().map(|group| stripped(mail, judged, &group.parts, &group.copies)).collect();
         let message_id = format!("refused-{}@{}", mail.id, self.hostname);
         let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
-        outbox.extend(dsn::refusal(mail, private, &plan.refused, &stamp));
+        outbox.extend(report::refusal(mail, private, &plan.refused, &stamp));
         Keeping {
             mail,
             retry_digest: retry_digest(&mail.content),

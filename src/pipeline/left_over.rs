@@ -2,9 +2,10 @@
 //! What an LMTP next hop did not take while it took the rest (decision D2): those put off go to the outbox, the senders
 //! of those refused hear of it.
 
+use super::tell::report;
 use super::{Judged, Pipeline, PipelineError};
-use crate::deliver::dsn::{self, Stamp};
 use crate::mail::{Mail, Reply};
+use crate::notice::Stamp;
 use crate::policy::settle::Plan;
 use crate::store::{OutboxContent, OutboxItem, OutboxKind};
 
@@ -35,7 +36,7 @@ impl Pipeline {
         }
         let message_id = format!("undelivered-{}@{}", mail.id, self.hostname);
         let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
-        keeping.outbox.extend(dsn::undelivered(mail, keeping.private, &refused, &stamp));
+        keeping.outbox.extend(report::undelivered(mail, keeping.private, &refused, &stamp));
         if !keeping.outbox.is_empty() {
             self.store.keep(&keeping).await?;
         }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::engine::Row;
 use super::keep::bare_message_id;
 use super::tx::{args, statements};
-use super::verbatim::address_key;
 use super::{CopyState, Store, StoreError, instant};
+use crate::mail::address_key;
 
 /// Rows that one answer holds at most, the newest.
 const LIMIT: i64 = 500;

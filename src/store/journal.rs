@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use super::keep::{bare_message_id, json};
 use super::key::{self, KeyFile};
 use super::tx::{Tx, Value, statements};
-use super::verbatim::address_key;
 use super::{Store, StoreError, micros};
+use crate::mail::address_key;
 
 /// Rows that wait at most; what comes beyond is counted and lost.
 const WAITING: usize = 20_000;

@@ -29,7 +29,6 @@ mod seal;
 mod settle;
 mod followup;
 mod tx;
-mod verbatim;
 mod writer;
 
 use std::path::PathBuf;
@@ -50,13 +49,10 @@ pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::{Entry, Journal};
 pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest};
 pub use key::KeyFile;
-pub use outbox::{
-    Cause, DueItem, FailureReport, ItemState, OutboxKind, OutboxRow, RecipientOutcome, ReportedRecipient, Work,
-};
+pub use outbox::{DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Work};
 pub use quarantine::{Actor, Change, CopyState, Exported, Filter, HeldDetail, HeldRow};
 pub use schema::{MIGRATIONS, Migration};
 pub use tx::Statement;
-pub use verbatim::Verbatim;
 
 /// How long what is kept (decision D16; the law's figures are in `docs/field.md`).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::blob::BlobRow;
 use super::engine::Row;
 use super::settle::Settle;
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Actor, Change, Store, StoreError, earlier, instant, later, micros};
+use crate::notice::FailureReport;
 
 /// How long a deliverer may keep an item to itself; after a crash elsewhere another takes it up then.
 const LEASE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
@@ -133,43 +133,6 @@ pub enum Work {
     Content(Bytes),
     /// A failure report, to be composed of the original's header.
     FailureReport { report: FailureReport, original: Bytes },
-}
-
-/// Why a failure report is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cause {
-    /// Refused by the rules while other copies went on (decision D1).
-    Refused,
-    /// A reviewer rejected the held copy.
-    Rejected,
-    /// Nobody decided in time.
-    Expired,
-    /// The next hop refused it for good.
-    Undeliverable,
-    /// The next hop did not take it within the outbox's time.
-    TimedOut,
-}
-
-/// The facts of a failure report (RFC 3464).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailureReport {
-    pub cause: Cause,
-    pub mail: String,
-    /// All that followed `MAIL FROM:` of the original (RET, ENVID).
-    pub reverse_path: String,
-    pub received: Timestamp,
-    /// Of private mail no header is returned.
-    pub private: bool,
-    pub recipients: Vec<ReportedRecipient>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReportedRecipient {
-    /// All that followed `RCPT TO:` (NOTIFY, ORCPT).
-    pub verbatim: String,
-    /// The next hop's reply, where it was the next hop.
-    pub reply: Option<String>,
 }
 
 /// How one attempt ended for one recipient.

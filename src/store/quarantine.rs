@@ -9,11 +9,12 @@ use serde::Serialize;
 use super::audit::Chain;
 use super::engine::Row;
 use super::followup::FollowupEvent;
-use super::outbox::{Cause, FailureReport, OutboxKind, ReportedRecipient};
+use super::outbox::OutboxKind;
 use super::settle::{NewItem, queue_report};
 use super::tx::{FromRow, Tx, args, statements};
-use super::verbatim::address_key;
 use super::{Store, StoreError, instant, micros};
+use crate::mail::address_key;
+use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 statements! {
     // Private mail is not found by its sender, or the filter would tell what the list hides.

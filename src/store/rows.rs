@@ -10,11 +10,10 @@ use super::keep::{bare_message_id, json};
 use super::outbox::OutboxKind;
 use super::settle::NewItem;
 use super::tx::{Tx, args, statements};
-use super::verbatim::{Verbatim, address_key};
 use super::{
     CopyState, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, Retention, StoreError, later, micros,
 };
-use crate::mail::{ForwardPath, MailId};
+use crate::mail::{ForwardPath, MailId, Verbatim, address_key};
 
 statements! {
     CLAIMED = "INSERT INTO retry (key, thing, until) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE \

@@ -6,11 +6,9 @@ use jiff::Timestamp;
 use super::audit::Chain;
 use super::engine::Row;
 use super::tx::{Tx, args, statements};
-use super::verbatim::Verbatim;
-use super::{
-    Actor, Cause, DueItem, FailureReport, ItemState, OutboxKind, RecipientOutcome, ReportedRecipient, StoreError,
-    instant, micros,
-};
+use super::{Actor, DueItem, ItemState, OutboxKind, RecipientOutcome, StoreError, instant, micros};
+use crate::mail::Verbatim;
+use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 statements! {
     RECIPIENT_TRIED = "UPDATE outbox_recipient SET state = $1, reply = $2 WHERE item = $3 AND n = $4 AND state = 'open'";

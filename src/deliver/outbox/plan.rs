@@ -5,8 +5,9 @@ use smtp_proto::{
     EXT_8BIT_MIME, EXT_CHUNKING, EXT_DSN, EXT_MT_PRIORITY, EXT_REQUIRE_TLS, EXT_SIZE, EXT_SMTP_UTF8, EhloResponse,
 };
 
+use crate::mail::Verbatim;
 use crate::smtp::data::{BareNewline, Ending, line_ends};
-use crate::store::{DueItem, Verbatim};
+use crate::store::DueItem;
 
 /// The commands of one transaction, checked against what the hop offers.
 pub(super) struct Plan {

@@ -12,7 +12,7 @@ use crate::mail::Mailbox;
 use crate::notice::{self, DIGEST, Digest, DigestFigure, DigestList, Heading, NoticeFacts};
 use crate::pipeline::Pipeline;
 use crate::policy::Policy;
-use crate::store::{DigestFigures, OutboxItem, StoreError};
+use crate::store::{DigestFigures, OutboxItem, OutboxKind, StoreError};
 
 /// Lines of one list; the rest is summed in a last one.
 const MOST_LINES: usize = 30;
@@ -80,7 +80,7 @@ impl Pipeline {
             about: None,
         };
         match notice::compose(&filled, &heading) {
-            Ok(content) => Some(item(to, content, now)),
+            Ok(content) => Some(item(OutboxKind::Notice, to, content, now)),
             Err(error) => {
                 tracing::error!(%to, %error, "the digest could not be composed");
                 None

@@ -10,7 +10,7 @@ use super::letter::item;
 use crate::mail::Mailbox;
 use crate::notice::{self, Heading, NoticeFacts};
 use crate::pipeline::Pipeline;
-use crate::store::{FollowupEvent, OutboxItem, PendingFollowup, StoreError};
+use crate::store::{FollowupEvent, OutboxItem, OutboxKind, PendingFollowup, StoreError};
 
 impl Pipeline {
     /// Tells what there is to tell now; gives how many notices that were. What cannot be told is an error in the log.
@@ -77,7 +77,7 @@ impl Pipeline {
             about: about.as_deref(),
         };
         match notice::compose(&filled, &heading) {
-            Ok(content) => Some(item(&to, content, now)),
+            Ok(content) => Some(item(OutboxKind::Notice, &to, content, now)),
             Err(error) => {
                 tracing::error!(copy = first.copy, name, %error, "a notice could not be composed");
                 None

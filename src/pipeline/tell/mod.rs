@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! When people are told, and who: the sender of a mail, at once and later on, and the security team each day.
+//! When people are told, and who: the sender of a mail, at once and later on, and the security
+//! team each day.
 //!
 //! What must not live here: the words and their layout (that is `notice`), what is still to be told (that is `store`),
 //! and the sending (that is `deliver`): what is told is an item of the outbox.
@@ -15,5 +16,6 @@ mod letter;
 mod notice;
 mod notifier;
 mod rate;
+pub(super) mod report;
 
 pub use notifier::{Addressees, Notifier};

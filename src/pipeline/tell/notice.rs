@@ -8,16 +8,12 @@ use std::sync::Arc;
 
 use super::letter::item;
 use super::rate::NoticePermit;
-use crate::detect::language;
 use crate::mail::{Mail, Mailbox, ReversePath};
-use crate::mime::{Body, Message};
-use crate::notice::{self, ADVICE, HELD, Heading, NoticeFacts, NoticeOutcome};
+use crate::mime::Message;
+use crate::notice::{self, ADVICE, HELD, Heading, NoticeFacts, NoticeOutcome, spoken};
 use crate::pipeline::{Judged, Pipeline};
 use crate::policy::verdict::{Disposition, Reason, Verdicts};
-use crate::store::{Keeping, NoticeRecipient, OutboxItem, retry_digest};
-
-/// Bytes of a body that are read for its language.
-const READ: usize = 32 * 1024;
+use crate::store::{Keeping, NoticeRecipient, OutboxItem, OutboxKind, retry_digest};
 
 /// A notice to be kept, and the leave to send it.
 pub(in crate::pipeline) struct Due {
@@ -68,7 +64,7 @@ impl Pipeline {
             about: judged.message.header("message-id").filter(|_| !private),
         };
         match notice::compose(&filled, &heading) {
-            Ok(content) => Some(Due { item: item(to, content, mail.received), permit }),
+            Ok(content) => Some(Due { item: item(OutboxKind::Notice, to, content, mail.received), permit }),
             Err(error) => {
                 tracing::error!(id = %mail.id, %error, "a notice could not be composed");
                 None
@@ -178,20 +174,6 @@ fn is_automatic(message: &Message) -> bool {
         || says("precedence", &|value| ["bulk", "junk", "list"].contains(&value))
 }
 
-/// The language the sender wrote in, by the sender's own lines.
-fn spoken(message: &Message) -> Option<&'static str> {
-    let body = message.parts.iter().filter(|part| part.depth == 0);
-    let (html, text) = body.into_iter().find_map(|part| match &part.body {
-        Body::Text { html, text } => Some((*html, text.as_str())),
-        _ => None,
-    })?;
-    let end = text.floor_char_boundary(READ);
-    let text = text.get(..end)?;
-    let text = if html { crate::mime::html::text(text).shown } else { text.to_owned() };
-    let own: Vec<&str> = text.lines().filter(|line| !line.starts_with('>')).collect();
-    language::guess(&own.join("\n"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,19 +255,5 @@ mod tests {
         for header in ["Auto-Submitted: no", "Auto-Submitted: No (by hand)", "Precedence: first-class", "X-Y: z"] {
             assert!(!automatic(header), "{header}");
         }
-    }
-
-    #[test]
-    fn the_language_is_that_of_the_senders_own_lines() {
-        let spoken_in = |kind: &str, body: &str| {
-            let content = format!("Content-Type: {kind}; charset=utf-8\r\n\r\n{body}\r\n");
-            spoken(&crate::mime::parse(content.as_bytes(), &ParseBudget::default()))
-        };
-        let dutch = "Goedendag,\r\n\r\nhierbij het verslag voor de vergadering, met groeten\r\n";
-        assert_eq!(spoken_in("text/plain", dutch), Some("nl"));
-        let quoting = format!("{dutch}> Bonjour, le rapport est dans le dossier pour vous et pour les autres, merci");
-        assert_eq!(spoken_in("text/plain", &quoting), Some("nl"));
-        assert_eq!(spoken_in("text/html", "<p>Dear all,</p><p>this is the report you have asked for</p>"), Some("en"));
-        assert_eq!(spoken_in("application/pdf", "x"), None);
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! States and their transitions, private mail, expiry, sealed contents.
 
-use octroi::store::{Cause, Change, CopyState, Filter, ItemState, RecipientOutcome, StoreError, Work};
+use octroi::notice::Cause;
+use octroi::store::{Change, CopyState, Filter, ItemState, RecipientOutcome, StoreError, Work};
 
 use super::*;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The text after `MAIL FROM:` or `RCPT TO:`, as the client wrote it, taken apart where we need its words again.
 
+use super::Mailbox;
+
 /// A path and its parameters, borrowed from the verbatim text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verbatim<'a> {
@@ -46,9 +48,9 @@ impl<'a> Verbatim<'a> {
 }
 
 /// Lower case, without angle brackets and quotes that change nothing.
-pub(super) fn address_key(address: &str) -> String {
+pub fn address_key(address: &str) -> String {
     let bare = address.trim().trim_start_matches('<').trim_end_matches('>');
-    match crate::mail::Mailbox::parse(bare) {
+    match Mailbox::parse(bare) {
         Ok(mailbox) => mailbox.key(),
         Err(_) => bare.to_lowercase(),
     }

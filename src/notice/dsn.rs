@@ -6,9 +6,9 @@
 //! not travel once more.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::mail::{Mail, Reply};
-use crate::store::{Cause, FailureReport, OutboxContent, OutboxItem, OutboxKind, ReportedRecipient, Verbatim};
+use crate::mail::Verbatim;
 
 /// How much of the original's header is returned at most, in bytes.
 const HEADER: usize = 16 * 1024;
@@ -24,52 +24,41 @@ pub struct Stamp<'a> {
     pub message_id: &'a str,
 }
 
-/// The outbox item that tells the sender which copies (places in the envelope) the rules refused while others went on
-/// (decision D1c); `None` where nobody wants to hear: null reverse-path, or NOTIFY without FAILURE.
-pub fn refusal(mail: &Mail, private: bool, refused: &[usize], stamp: &Stamp<'_>) -> Option<OutboxItem> {
-    report(mail, private, Cause::Refused, refused.iter().map(|copy| (*copy, None)), stamp)
+/// Why a failure report is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Refused by the rules while other copies went on (decision D1).
+    Refused,
+    /// A reviewer rejected the held copy.
+    Rejected,
+    /// Nobody decided in time.
+    Expired,
+    /// The next hop refused it for good.
+    Undeliverable,
+    /// The next hop did not take it within the outbox's time.
+    TimedOut,
 }
 
-/// Likewise, of copies that the next hop refused for good, each with its own reply, while it took others (decision D2).
-pub fn undelivered(mail: &Mail, private: bool, refused: &[&(usize, Reply)], stamp: &Stamp<'_>) -> Option<OutboxItem> {
-    let refused = refused.iter().map(|(copy, reply)| (*copy, Some(reply.to_string())));
-    report(mail, private, Cause::Undeliverable, refused, stamp)
+/// The facts of a failure report (RFC 3464).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureReport {
+    pub cause: Cause,
+    pub mail: String,
+    /// All that followed `MAIL FROM:` of the original (RET, ENVID).
+    pub reverse_path: String,
+    pub received: Timestamp,
+    /// Of private mail no header is returned.
+    pub private: bool,
+    pub recipients: Vec<ReportedRecipient>,
 }
 
-fn report(
-    mail: &Mail,
-    private: bool,
-    cause: Cause,
-    failed: impl Iterator<Item = (usize, Option<String>)>,
-    stamp: &Stamp<'_>,
-) -> Option<OutboxItem> {
-    let sender = mail.envelope.reverse_path.mailbox()?;
-    let recipients: Vec<_> = failed
-        .filter_map(|(copy, reply)| {
-            let verbatim = mail.envelope.recipients.get(copy)?.verbatim.clone();
-            Verbatim::read(&verbatim).wants_failure().then_some(ReportedRecipient { verbatim, reply })
-        })
-        .collect();
-    let report = FailureReport {
-        cause,
-        mail: mail.id.to_string(),
-        reverse_path: mail.envelope.verbatim.clone(),
-        received: mail.received,
-        private,
-        recipients,
-    };
-    if report.recipients.is_empty() {
-        return None;
-    }
-    let to = sender.to_string();
-    Some(OutboxItem {
-        kind: OutboxKind::Failure,
-        // RFC 6531 §3.4: an address beyond ASCII needs the extension on the way back too.
-        reverse_path: if to.is_ascii() { "<>" } else { "<> SMTPUTF8" }.to_owned(),
-        recipients: vec![format!("<{to}>")],
-        content: OutboxContent::Own(compose(&report, &mail.content, stamp).into()),
-        not_before: stamp.date,
-    })
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedRecipient {
+    /// All that followed `RCPT TO:` (NOTIFY, ORCPT).
+    pub verbatim: String,
+    /// The next hop's reply, where it was the next hop.
+    pub reply: Option<String>,
 }
 
 /// Composes the whole message, lines ended by CRLF. `original` is the failed message; only its header is read, and of
@@ -305,42 +294,6 @@ mod tests {
             assert!(text.contains(wanted), "{wanted:?} is not in\n{text}");
         }
         assert!(!text.contains("body text"));
-    }
-
-    #[test]
-    fn a_refusal_is_told_to_whoever_wants_to_hear() {
-        use crate::mail::{Client, Content, Envelope, ForwardPath, MailId, Parameters, Recipient, ReversePath};
-        let to = |verbatim: &str| Recipient {
-            path: ForwardPath::parse(Verbatim::read(verbatim).path).unwrap(),
-            parameters: Parameters::default(),
-            verbatim: verbatim.into(),
-        };
-        let mut mail = Mail {
-            id: MailId("M1".into()),
-            received: Timestamp::UNIX_EPOCH,
-            client: Client::default(),
-            envelope: Envelope {
-                reverse_path: ReversePath::parse("agent@town.example").unwrap(),
-                parameters: Parameters::default(),
-                verbatim: "<agent@town.example>".into(),
-                recipients: vec![to("<a@x.example>"), to("<b@x.example> NOTIFY=NEVER"), to("<c@x.example>")],
-            },
-            content: Content(bytes::Bytes::from_static(ORIGINAL)),
-        };
-        let stamp = Stamp { host: "gate.town.example", date: Timestamp::UNIX_EPOCH, message_id: "1@gate" };
-        let item = refusal(&mail, false, &[0, 1], &stamp).unwrap();
-        assert_eq!(
-            (item.reverse_path.as_str(), &item.recipients[..]),
-            ("<>", &["<agent@town.example>".to_owned()][..])
-        );
-        let OutboxContent::Own(content) = item.content else { panic!("no content") };
-        let content = String::from_utf8_lossy(&content).into_owned();
-        assert!(
-            content.contains("a@x.example") && !content.contains("b@x.example") && !content.contains("c@x.example")
-        );
-        assert!(refusal(&mail, false, &[1], &stamp).is_none());
-        mail.envelope.reverse_path = ReversePath::Null;
-        assert!(refusal(&mail, false, &[0], &stamp).is_none());
     }
 
     #[test]

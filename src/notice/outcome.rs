@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What became of the copies a notice speaks of, and the file whose words say it.
+
+use crate::policy::verdict::Disposition;
+
+/// What became of the copies a notice speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoticeOutcome {
+    Delivered,
+    Stripped,
+    Held,
+    Refused,
+}
+
+impl NoticeOutcome {
+    pub(super) const ALL: [NoticeOutcome; 4] =
+        [NoticeOutcome::Delivered, NoticeOutcome::Stripped, NoticeOutcome::Held, NoticeOutcome::Refused];
+
+    /// `None` where there is nothing to tell, or where the whole mail was answered with a 4xx.
+    pub fn of(disposition: Disposition) -> Option<NoticeOutcome> {
+        match disposition {
+            Disposition::Pass | Disposition::Defer => None,
+            Disposition::Notify => Some(NoticeOutcome::Delivered),
+            Disposition::Strip => Some(NoticeOutcome::Stripped),
+            Disposition::Quarantine => Some(NoticeOutcome::Held),
+            Disposition::Reject => Some(NoticeOutcome::Refused),
+        }
+    }
+
+    /// The file whose words stand for it.
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            NoticeOutcome::Delivered => "outcome-delivered",
+            NoticeOutcome::Stripped => "outcome-stripped",
+            NoticeOutcome::Held => "outcome-held",
+            NoticeOutcome::Refused => "outcome-refused",
+        }
+    }
+}
