@@ -17,4 +17,4 @@ mod verbatim;
 pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath};
 pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameters, Recipient, Tls};
 pub use reply::Reply;
-pub use verbatim::{Verbatim, address_key};
+pub use verbatim::{Verbatim, address_key, closing_bracket};

@@ -17,7 +17,7 @@ impl<'a> Verbatim<'a> {
     /// without angle brackets the first word is the path.
     pub fn read(text: &'a str) -> Verbatim<'a> {
         let text = text.trim();
-        let (path, rest) = match text.strip_prefix('<').and_then(|inner| Some((inner, closing(inner)?))) {
+        let (path, rest) = match text.strip_prefix('<').and_then(|inner| Some((inner, closing_bracket(inner)?))) {
             Some((inner, end)) => (&inner[..end], &inner[end + 1..]), // `end` is the place of an ASCII bracket
             None => text.split_once(' ').unwrap_or((text, "")),
         };
@@ -57,7 +57,7 @@ pub fn address_key(address: &str) -> String {
 }
 
 /// The place of the bracket that closes the path; one inside a quoted local part does not (RFC 5321 §4.1.2).
-fn closing(inner: &str) -> Option<usize> {
+pub fn closing_bracket(inner: &str) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;
     for (at, byte) in inner.bytes().enumerate() {

@@ -3,7 +3,7 @@
 //! that the next hop gets the client's own words.
 
 use crate::mail::reply::{self, Row};
-use crate::mail::{AddressError, Domain, Parameter, Parameters};
+use crate::mail::{AddressError, Domain, Parameter, Parameters, closing_bracket};
 
 use super::Capabilities;
 
@@ -65,21 +65,6 @@ pub fn path_argument<'a>(arguments: &'a str, keyword: &str) -> Result<PathArgume
     }
     let path = without_source_route(path).map_err(|_| SyntaxError::Path)?;
     Ok(PathArgument { path, parameters: parameters(rest)?, verbatim })
-}
-
-/// Where the `>` stands that is not part of a quoted local part.
-fn closing_bracket(text: &str) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, octet) in text.bytes().enumerate() {
-        match octet {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'>' if !quoted => return Some(at),
-            _ => {}
-        }
-    }
-    None
 }
 
 /// RFC 5321 §4.1.1.3, appendix C: `@one,@two:` before the mailbox is accepted, and means nothing to us.
