@@ -91,7 +91,7 @@ impl StartError {
 /// What can judge a mail without a door, a store or a next hop.
 pub fn inspector(settings: &Settings, policies: &Path) -> Result<Inspector, StartError> {
     let files = policies::read(policies)?;
-    let ruleset = policies::ruleset(&files, policies, mode(settings, Timestamp::now()))?;
+    let ruleset = ruleset(&files, policies, mode(settings, Timestamp::now()))?;
     let mx = match &settings.dns.fixed {
         Some(path) => MxResolver::new(settings.dns.server, static_hosts(path)?)?,
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
@@ -158,7 +158,7 @@ pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<String>) {
 
 fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<Ruleset>) {
     let read = policies::read(folder)
-        .and_then(|files| policies::ruleset(&files, folder, policy::Mode::Enforce).map(|ruleset| (files, ruleset)));
+        .and_then(|files| ruleset(&files, folder, policy::Mode::Enforce).map(|ruleset| (files, ruleset)));
     match read {
         Ok((files, ruleset)) => (Vec::new(), policies::remarks(&files, &ruleset), Some(ruleset)),
         Err(error) => (vec![error.into()], Vec::new(), None),
@@ -370,7 +370,7 @@ impl Gateway {
     pub fn reload(&self) {
         let policies = &self.settings.policies.path;
         let fresh = policies::read(policies)
-            .and_then(|files| policies::ruleset(&files, policies, mode(&self.settings, Timestamp::now())));
+            .and_then(|files| ruleset(&files, policies, mode(&self.settings, Timestamp::now())));
         let tls = tls::inward(&self.settings.smtp);
         match (fresh, tls) {
             (Ok(ruleset), Ok(tls)) => {

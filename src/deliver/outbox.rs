@@ -153,7 +153,7 @@ impl Outbox {
         let now = (self.clock)();
         match self.store.outbox_settle(&item, outcomes, next_attempt(&item, now), now).await {
             Ok(state) => {
-                tracing::info!(item = item.id, mail = item.mail, kind = item.kind.as_str(), state = %said(state), "outbox")
+                tracing::info!(item = item.id, mail = item.mail, kind = item.kind.as_str(), state = %said(state), "outbox");
             }
             // The lease runs out and the item is tried again: better twice than never.
             Err(error) => tracing::error!(item = item.id, %error, "how an outbox item ended could not be written down"),

@@ -149,7 +149,7 @@ impl Reading<'_> {
             "tracked-changes" => self.open(element.name, "#deleted".into()),
             "master-page" => self.open(element.name, "#master".into()),
             "text-box" | "custom-shape" if self.place() == "#body" || self.place().starts_with("#sheet") => {
-                self.open(element.name, "#textbox".into())
+                self.open(element.name, "#textbox".into());
             }
             "title" | "desc" if self.paragraph == 0 || self.flows.len() > 1 => self.open(element.name, "#alt".into()),
             "p" | "h" => self.paragraph += 1,

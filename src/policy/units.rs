@@ -201,7 +201,7 @@ impl File<'_> {
                 match (name.get_ref().as_ref(), value.get_ref()) {
                     ("title", DeValue::String(text)) => title = text.to_string(),
                     ("title", _) => {
-                        self.fault(value.span(), "a title is a text", "write title = \"Bureau des achats\"")
+                        self.fault(value.span(), "a title is a text", "write title = \"Bureau des achats\"");
                     }
                     (other, _) => {
                         let fault = PolicyError::at(&self.source, name.span(), format!("a unit has no `{other}`"));
@@ -246,7 +246,7 @@ impl File<'_> {
             return Vec::new();
         };
         let mut all = Vec::new();
-        for item in items.iter() {
+        for item in items {
             match item.get_ref().as_str().and_then(read) {
                 Some(one) => all.push(one),
                 None => self.fault(item.span(), format!("this is not {what}"), APPLICATION_EXAMPLE),

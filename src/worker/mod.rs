@@ -13,11 +13,17 @@
 //!
 //! [`Extract`]: crate::document::Extract
 
+#[forbid(unsafe_code)]
 mod child;
+#[forbid(unsafe_code)]
 mod frame;
+#[forbid(unsafe_code)]
 mod memory;
+#[forbid(unsafe_code)]
 mod pictures;
+#[forbid(unsafe_code)]
 mod pool;
+#[allow(unsafe_code)]
 mod sandbox;
 
 pub use child::child_main;

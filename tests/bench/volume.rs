@@ -14,6 +14,8 @@ mod gateway;
 #[allow(dead_code, reason = "the harness of the suite, of which this uses a part")]
 #[path = "../suite/path/hop.rs"]
 mod hop;
+#[path = "../suite/skip.rs"]
+mod skip;
 #[allow(dead_code, reason = "the harness of the suite, of which this uses a part")]
 #[path = "../suite/path/postfix.rs"]
 mod postfix;

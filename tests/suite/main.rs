@@ -16,5 +16,6 @@ mod policy;
 mod rfc;
 mod settle;
 mod shipped;
+mod skip;
 mod smtp;
 mod store;

@@ -63,7 +63,7 @@ impl Talk {
 
     fn packets(&mut self) -> Vec<(u8, Vec<u8>)> {
         let mut reader = Reader::default();
-        reader.receive(&std::mem::take(self.session.output()));
+        reader.receive(&mem::take(self.session.output()));
         let mut packets = Vec::new();
         while let Some(packet) = reader.next(false).unwrap() {
             packets.push((packet.command, reader.data(packet).to_vec()));

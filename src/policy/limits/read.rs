@@ -71,7 +71,7 @@ pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> 
             file.fault(key.span(), format!("there are more than {MOST} limits"), "join some of them");
             continue;
         }
-        for row in rows.iter() {
+        for row in rows {
             let Some(limit) = file.limit(row) else { continue };
             if limits.iter().any(|other| other.id == limit.id) {
                 let message = format!("a limit `{}` stands above already", limit.id);

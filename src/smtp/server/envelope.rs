@@ -47,7 +47,7 @@ pub(super) fn rcpt(session: &mut Session, arguments: &str) {
         Err(row) => session.refuse(row),
         // Not an error of the client: RFC 5321 §4.5.3.1.10 has it send the rest in another transaction.
         Ok(_) if transaction.envelope.recipients.len() + transaction.batch.len() >= max_recipients => {
-            session.say(reply::TOO_MANY_RECIPIENTS)
+            session.say(reply::TOO_MANY_RECIPIENTS);
         }
         Ok(recipient) => {
             transaction.due.push(Due::Recipient);

@@ -29,7 +29,7 @@ fn said(extract: &Extract) -> Vec<&str> {
 #[tokio::test]
 async fn scans_are_read() {
     if !Tesseract::is_installed() {
-        eprintln!("SKIPPED: no tesseract; install tesseract-ocr, tesseract-ocr-fra, -nld and -ara");
+        crate::skip::skip("no tesseract; install tesseract-ocr, tesseract-ocr-fra, -nld and -ara");
         return;
     }
     // Debug builds beside other tests are slow: what is tested is that pages are read, not how fast.

@@ -228,7 +228,7 @@ fn a_wrong_charset_is_decoded_as_what_it_is() {
 #[test]
 fn a_file_declared_as_text_keeps_its_octets() {
     let zip = [b"PK\x03\x04\x14\0\0\0\x08\0".as_slice(), &[0x80, 0xe9, 0xff, 0x00, 0x13], b"word/a"].concat();
-    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &zip);
+    let encoded = Engine::encode(&base64::engine::general_purpose::STANDARD, &zip);
     let message = read(&format!(
         "Content-Type: multipart/mixed; boundary=a\n\n--a\n\nvoir\n--a\nContent-Type: text/plain; charset=utf-8; name=notes.txt\nContent-Transfer-Encoding: base64\n\n{encoded}\n--a--\n"
     ));
@@ -242,7 +242,7 @@ fn a_file_declared_as_text_keeps_its_octets() {
 #[test]
 fn nested_messages_are_opened_encoded_or_not_or_misdeclared() {
     let inner = "From: a@b.fr\nTo: c@d.fr\nSubject: inner\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=i\n\n--i\n\nsecret\n--i\nContent-Type: application/pdf; name=annexe.pdf\n\n%PDF-\n--i--\n";
-    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, inner.replace('\n', "\r\n"));
+    let encoded = Engine::encode(&base64::engine::general_purpose::STANDARD, inner.replace('\n', "\r\n"));
     let rows = [
         format!("Content-Type: message/rfc822; name=dossier.eml\n\n{inner}"),
         format!("Content-Type: message/rfc822; name=dossier.eml\nContent-Transfer-Encoding: base64\n\n{encoded}"),

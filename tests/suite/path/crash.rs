@@ -92,10 +92,7 @@ pub fn send_all(address: &Mutex<SocketAddr>, next: &Mutex<usize>, count: usize) 
         let to = [format!("pass{n}@pass.example"), format!("held{n}@held.example")];
         loop {
             let at = *address.lock().unwrap();
-            let mut open = match client.take().or_else(|| Client::try_greet(at)) {
-                Some(open) => open,
-                None => continue,
-            };
+            let Some(mut open) = client.take().or_else(|| Client::try_greet(at)) else { continue };
             let replies = open.try_mail(CLERK, &[&to[0], &to[1]], &content);
             if replies.as_ref().and_then(|all| all.get(4)).is_some_and(|reply| reply.starts_with("250 ")) {
                 client = Some(open);

@@ -29,7 +29,7 @@ fn miltertest(script: &str, milter: SocketAddr, gateway: &Gateway) -> bool {
     let path = format!("{}/tests/milter/{script}", env!("CARGO_MANIFEST_DIR"));
     let port = format!("port={}", milter.port());
     let Ok(output) = Command::new("miltertest").args(["-D", &port, "-s", &path]).output() else {
-        eprintln!("skipped: miltertest is not installed");
+        crate::skip::skip("miltertest is not installed");
         return false;
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);

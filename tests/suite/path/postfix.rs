@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -51,11 +51,10 @@ impl Postfix {
         // The built-in default: a package installed without a configuration has no main.cf to ask.
         let found = Command::new("postconf").args(["-d", "-h", "daemon_directory"]).output();
         let Ok(found) = found else {
-            eprintln!("skipped: postfix is not installed");
+            crate::skip::skip("postfix is not installed");
             return None;
         };
-        if fs::metadata("/proc/self").unwrap().uid() != 0 {
-            eprintln!("skipped: postfix can be started by root only");
+        if !crate::skip::is_root("Postfix is started") {
             return None;
         }
         let daemons = String::from_utf8(found.stdout).unwrap();

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -29,15 +28,14 @@ impl Sendmail {
     pub fn relaying_to(relay: SocketAddr, milter: SocketAddr, more: &str, aliases: &str) -> Option<Sendmail> {
         let program = unpacked().join("usr/libexec/sendmail/sendmail");
         if !program.exists() {
-            eprintln!("skipped: no Sendmail in target/debian-sendmail; tests/unpack-sendmail puts it there");
+            crate::skip::skip("no Sendmail in target/debian-sendmail; tests/unpack-sendmail puts it there");
             return None;
         }
         if Command::new("m4").arg("--version").output().is_err() {
-            eprintln!("skipped: m4, which makes sendmail.cf, is not installed");
+            crate::skip::skip("m4, which makes sendmail.cf, is not installed");
             return None;
         }
-        if fs::metadata("/proc/self").unwrap().uid() != 0 {
-            eprintln!("skipped: Sendmail gets its own host name and hosts file, which only root can give it");
+        if !crate::skip::is_root("Sendmail gets its own host name and hosts file") {
             return None;
         }
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -32,7 +32,7 @@ impl Signer {
             .arg(path)
             .output();
         if !made.is_ok_and(|made| made.status.success()) || Command::new("opendkim").arg("-V").output().is_err() {
-            eprintln!("skipped: opendkim and opendkim-tools are not installed");
+            crate::skip::skip("opendkim and opendkim-tools are not installed");
             return None;
         }
         // The key as DNS would have it, for the verifier.

@@ -87,7 +87,7 @@ async fn released(from: &str, to: &str, content: &[u8]) -> (TempDir, Store) {
     let (folder, store) = house().await;
     let mut mail = mail_from("M1", from, &["a@home.example", "b@home.example"]);
     mail.envelope.recipients[0].verbatim = to.into();
-    mail.content = octroi::mail::Content(Bytes::copy_from_slice(content));
+    mail.content = Content(Bytes::copy_from_slice(content));
     store.keep(&all_held(&mail)).await.unwrap();
     store.release("M1-1", &reviewer(), noon()).await.unwrap();
     (folder, store)

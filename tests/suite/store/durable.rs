@@ -72,7 +72,7 @@ async fn traced_child() {
 async fn nobody_else_reads_the_database() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let store = super::open(folder.path()).await.unwrap();
+    let store = open(folder.path()).await.unwrap();
     for file in
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
     {

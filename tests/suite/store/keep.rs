@@ -20,7 +20,7 @@ async fn a_repeat_yields_the_first_copy_and_writes_nothing_also_after_its_releas
     let outbox = store.outbox_list(true, 100).await.unwrap().len();
     let files_before = files(folder.path());
     let mut again = mail("M2", &["a@home.example", "b@home.example"]);
-    again.content = octroi::mail::Content(Bytes::from([b"Received: from x\r\n", &first.content[..]].concat()));
+    again.content = Content(Bytes::from([b"Received: from x\r\n", &first.content[..]].concat()));
     let mut keeping = all_held(&again);
     keeping.outbox.push(notice());
     let prepared = store.prepare(&keeping).await.unwrap();
@@ -198,8 +198,7 @@ async fn holds_a_second() {
             tasks.spawn(async move {
                 for n in 0..total / at_once {
                     let mut mail = mail(&format!("{at_once}-{lane}-{n}"), &["a@home.example"]);
-                    mail.content =
-                        octroi::mail::Content(Bytes::from(format!("X: {lane} {n}\r\n\r\n{}", "text ".repeat(800))));
+                    mail.content = Content(Bytes::from(format!("X: {lane} {n}\r\n\r\n{}", "text ".repeat(800))));
                     store.keep(&all_held(&mail)).await.unwrap();
                 }
             });
