@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::{Inspection, file_of, is_body};
+use crate::detect::reading::inspection::{Inspection, file_of, is_body};
 
 /// Fewer distinct addresses are a conversation; shipped policy speaks of "10 or more" (`docs/contract.md`).
 const FEWEST: usize = 10;

@@ -3,7 +3,7 @@
 
 use crate::detect::document::{extension, family};
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::Inspection;
+use crate::detect::reading::inspection::Inspection;
 use crate::mime::Body;
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
@@ -15,7 +15,7 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
             findings.push(
                 Finding::new(FindingKind::Disguised, place.clone())
                     .value(value)
-                    .excerpt(crate::detect::inspection::excerpt(name)),
+                    .excerpt(crate::detect::reading::inspection::excerpt(name)),
             );
         }
     }

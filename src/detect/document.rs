@@ -2,7 +2,7 @@
 //! Attached documents, by family. What is part of the letter itself (logos, signatures, invitations) is none.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::Inspection;
+use crate::detect::reading::inspection::Inspection;
 use crate::mime::{Body, Part};
 
 /// An image below this size in bytes is a logo or a tracking dot.

@@ -2,7 +2,7 @@
 //! Containers that only their reader can open: archives and documents under a password, S/MIME, OpenPGP.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::Inspection;
+use crate::detect::reading::inspection::Inspection;
 use crate::mime::{Body, Part};
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {

@@ -2,7 +2,7 @@
 //! Meeting invitations: iCalendar parts and files (RFC 5545, RFC 6047).
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::Inspection;
+use crate::detect::reading::inspection::Inspection;
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     for part in &inspection.evidence.message.parts {

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::{Inspection, excerpt};
-use crate::detect::names::fold;
-use crate::detect::vocabulary::{Markings, Strength, split};
+use crate::detect::reading::inspection::{Inspection, excerpt};
+use crate::detect::reading::names::fold;
+use crate::detect::reading::vocabulary::{Markings, Strength, split};
 
 /// Labels reported for one mail: replies pile up one a tenant, not hundreds.
 const MOST: usize = 100;

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::Inspection;
+use crate::detect::reading::inspection::Inspection;
 use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::mail::Domain;
 

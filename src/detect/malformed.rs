@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::Inspection;
+use crate::detect::reading::inspection::Inspection;
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();

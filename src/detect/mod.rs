@@ -14,43 +14,32 @@ mod address_list;
 mod disguised;
 mod document;
 mod encrypted;
-pub mod evidence;
 mod finding;
-pub mod normal;
 mod forward;
-mod identifiers;
 mod invitation;
 mod label;
-pub mod language;
 mod link;
-mod inspection;
 mod lookalike;
 mod malformed;
 mod marking;
-mod names;
 pub mod people;
 mod personal_data;
 mod private_correspondence;
+pub mod reading;
 pub mod recipient;
 mod self_forward;
 pub(crate) mod sender_mismatch;
-mod sharing;
-mod stance;
-pub mod text;
-mod zones;
-mod triggers;
 mod uninspectable;
-mod vocabulary;
 
 pub use finding::{Finding, FindingKind};
 pub use link::{LinkHosts, LinkKind};
 pub use lookalike::Lookalikes;
-pub use vocabulary::{Markings, VocabularyError};
+pub use reading::vocabulary::{Markings, VocabularyError};
 
 use crate::mime::Stop;
-use evidence::Evidence;
-use inspection::Inspection;
-use triggers::Triggers;
+use reading::evidence::Evidence;
+use reading::inspection::Inspection;
+use reading::triggers::Triggers;
 
 /// The detectors, in the order in which their findings are listed. A new one is one file and one row.
 const DETECTORS: &[fn(&Inspection<'_>, &mut Vec<Finding>)] = &[

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::detect::names::letters;
+use crate::detect::reading::names::letters;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;
 

@@ -5,8 +5,8 @@
 //! so the word counts only as a mark: in brackets, before a separator, or alone.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::{self, Inspection};
-use crate::detect::names::fold;
+use crate::detect::reading::inspection::{self, Inspection};
+use crate::detect::reading::names::fold;
 
 /// The mark, folded: fr, nl, en, de, ar.
 const MARKS: &[&str] = &[

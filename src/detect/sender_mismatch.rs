@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! MAIL FROM, From and login that disagree (decision D18).
 
-use crate::detect::evidence::SenderProof;
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::{Inspection, excerpt};
+use crate::detect::reading::evidence::SenderProof;
+use crate::detect::reading::inspection::{Inspection, excerpt};
 use crate::mail::{Mailbox, ReversePath};
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {

@@ -2,7 +2,7 @@
 //! What could not be read (decision D17): the silence of a detector must not be mistaken for a clean file.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::Inspection;
+use crate::detect::reading::inspection::Inspection;
 use crate::document::DocumentError;
 use crate::mime::{AMBIGUOUS, TIME};
 

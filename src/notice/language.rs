@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The language a person is told in: the one the person writes in.
 
-use crate::detect::language;
+use crate::detect::reading::language;
 use crate::mime::{Body, Message};
 
 /// Bytes of a body that are read for its language.

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::{Inspector, PipelineError};
-use crate::detect::evidence::{Opened, Sender, SenderProof};
+use crate::detect::reading::evidence::{Opened, Sender, SenderProof};
+use crate::detect::reading::text;
 use crate::detect::recipient::ClassifiedRecipient;
-use crate::detect::text;
 use crate::document::{DocumentError as Unread, Extract};
 use crate::mail::{Client, Envelope, Mailbox, ReversePath};
 use crate::mime::{Body, Message};

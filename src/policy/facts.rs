@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::detect::evidence::{Sender, SenderProof};
 use crate::detect::people::People;
+use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::detect::sender_mismatch::plain;
 use crate::detect::{Finding, FindingKind};

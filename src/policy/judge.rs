@@ -11,7 +11,7 @@ use super::evaluate::{Evaluator, Said};
 use super::facts::{self, CampaignFacts, MessageFacts, Named, RecipientFacts};
 use super::verdict::{Disposition, Judgement, Reason, Reasons, Verdict, Verdicts};
 use crate::detect::Finding;
-use crate::detect::evidence::{Opened, Sender, SenderProof};
+use crate::detect::reading::evidence::{Opened, Sender, SenderProof};
 use crate::detect::recipient::ClassifiedRecipient;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;

@@ -9,9 +9,9 @@ mod quoted;
 use std::sync::LazyLock;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::{self, Inspection, excerpt};
-use crate::detect::names::fold;
-use crate::detect::triggers::Topic;
+use crate::detect::reading::inspection::{self, Inspection, excerpt};
+use crate::detect::reading::names::fold;
+use crate::detect::reading::triggers::Topic;
 use crate::mail::ReversePath;
 use crate::mime::{Body, Part};
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! A mail of a colleague passed on by answering it to somebody else: nothing says "forward" but who is quoted.
 
-use crate::detect::inspection::Inspection;
-use crate::detect::names::{fold, letters};
+use crate::detect::reading::inspection::Inspection;
+use crate::detect::reading::names::{fold, letters};
 use crate::detect::recipient::Class;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;

@@ -2,8 +2,8 @@
 //! How like a mailbox is to the sender's name, in all the ways in which people write their own.
 
 use super::Manner;
-use crate::detect::inspection::Inspection;
-use crate::detect::names::{self, fold, givens, initials, is_common_surname, letters, skeleton, surnames};
+use crate::detect::reading::inspection::Inspection;
+use crate::detect::reading::names::{self, fold, givens, initials, is_common_surname, letters, skeleton, surnames};
 use crate::mail::Mailbox;
 
 pub(super) enum Likeness {

@@ -6,11 +6,11 @@
 
 mod likeness;
 
-use crate::detect::evidence::Evidence;
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::{self, Inspection};
 use crate::detect::lookalike::is_mistyped_webmail;
-use crate::detect::names::{self, fold, letters};
+use crate::detect::reading::evidence::Evidence;
+use crate::detect::reading::inspection::{self, Inspection};
+use crate::detect::reading::names::{self, fold, letters};
 use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::mail::Mailbox;
 

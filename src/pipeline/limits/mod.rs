@@ -157,7 +157,7 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
-    use crate::detect::evidence::{Sender, SenderProof};
+    use crate::detect::reading::evidence::{Sender, SenderProof};
     use crate::detect::recipient::Class;
     use crate::mail::Mailbox;
     use crate::policy::Policy;

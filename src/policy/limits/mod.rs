@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use super::units::upwards;
 use super::{Policy, PolicyError};
-use crate::detect::evidence::{Sender, SenderProof};
+use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::recipient::Class;
 use crate::detect::sender_mismatch::plain;
 use crate::mail::{Domain, Mailbox};

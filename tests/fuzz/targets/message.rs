@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use octroi::detect::text;
+use octroi::detect::reading::text;
 use octroi::mime::{self, ParseBudget};
 
 fuzz_target!(|data: &[u8]| {

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use octroi::detect::evidence::{Evidence, Opened, Sender, SenderProof};
 use octroi::detect::people::{People, Person};
+use octroi::detect::reading::evidence::{Evidence, Opened, Sender, SenderProof};
+use octroi::detect::reading::text::Text;
 use octroi::detect::recipient::{Class, ClassifiedRecipient};
-use octroi::detect::text::Text;
 use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings};
 use octroi::document::Extract;
 use octroi::mail::{Envelope, Mailbox, Parameters, ReversePath};

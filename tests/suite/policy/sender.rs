@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Who the sender is, and what that frees and binds (decision D18).
 
-use octroi::detect::evidence::{Sender, SenderProof};
+use octroi::detect::reading::evidence::{Sender, SenderProof};
 use octroi::mail::Mailbox;
 
 use super::support::{Asked, clerk, faults, policy};

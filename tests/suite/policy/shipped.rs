@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The shipped rules, each with what it must catch and what it must let go.
 
-use octroi::detect::evidence::Sender;
+use octroi::detect::reading::evidence::Sender;
 
 use super::support::{Asked, shipped};
 
@@ -166,7 +166,7 @@ fn an_exception_frees_documents_but_never_marked_content_or_lists() {
     assert!(Asked::to("another@gmail.com").with("agent document/pdf").said(&policy).starts_with("quarantine"));
     // D18: a scope frees by sender, so a claimed sender is not enough.
     let mut claimed = Asked::to(WEBMAIL).with("agent document/office");
-    claimed.sender = super::support::clerk(Some(octroi::detect::evidence::SenderProof::Claimed));
+    claimed.sender = super::support::clerk(Some(octroi::detect::reading::evidence::SenderProof::Claimed));
     assert!(claimed.said(&policy).starts_with("quarantine"));
     // The last day counts whole, the next no more.
     let mut late = Asked::to(WEBMAIL).with("agent document/office");

@@ -3,8 +3,9 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 
-use crate::detect::vocabulary::{Markings, Strength, is_arabic};
-use crate::detect::{forward, names, personal_data};
+use crate::detect::reading::names;
+use crate::detect::reading::vocabulary::{Markings, Strength, is_arabic};
+use crate::detect::{forward, personal_data};
 
 /// What a literal may be the beginning of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

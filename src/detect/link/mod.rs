@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Links that share something through a consumer service: the host decides the kind, the path whether it shares.
 
+mod sharing;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::inspection::{self, Inspection, is_body};
-use crate::detect::sharing;
+use crate::detect::reading::inspection::{self, Inspection, is_body};
 use crate::mime::{Body, percent_decoded};
 
 /// The five kinds of service.

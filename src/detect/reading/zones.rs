@@ -226,7 +226,7 @@ fn next_is_angled(lines: &[(&str, &str)]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::normal::normalise;
+    use crate::detect::reading::normal::normalise;
 
     fn zones(text: &str, replied: bool) -> Vec<(&'static str, String)> {
         let normal = normalise(text);

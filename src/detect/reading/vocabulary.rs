@@ -12,7 +12,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::detect::names::fold;
+use crate::detect::reading::names::fold;
 
 /// A fault in a file of markings, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -120,9 +120,9 @@ pub struct Scheme {
 /// All vocabularies, ready for look-up.
 #[derive(Debug, Default)]
 pub struct Markings {
-    pub(super) levels: Vec<Level>,
-    pub(super) phrases: Vec<Phrase>,
-    pub(super) schemes: Vec<Scheme>,
+    pub(in crate::detect) levels: Vec<Level>,
+    pub(in crate::detect) phrases: Vec<Phrase>,
+    pub(in crate::detect) schemes: Vec<Scheme>,
     /// Phrases by their first word.
     by_first: HashMap<String, Vec<usize>>,
     /// Phrases written without any separator, for letters spaced out.
@@ -217,7 +217,11 @@ impl Markings {
 
     /// The longest wordings that begin at the first of `words`: how many words they take, and which they are.
     /// `joined(i)` says whether nothing but a permitted separator stands between word `i` and the next.
-    pub(super) fn at(&self, words: &[&str], joined: impl Fn(usize, bool) -> bool) -> Option<(usize, Vec<usize>)> {
+    pub(in crate::detect) fn at(
+        &self,
+        words: &[&str],
+        joined: impl Fn(usize, bool) -> bool,
+    ) -> Option<(usize, Vec<usize>)> {
         let candidates = self.by_first.get(*words.first()?)?;
         let mut best: (usize, Vec<usize>) = (0, Vec::new());
         for &index in candidates {
@@ -238,32 +242,32 @@ impl Markings {
     }
 
     /// Wordings that read the same once every separator is gone.
-    pub(super) fn squeezed(&self, letters: &str) -> Option<&[usize]> {
+    pub(in crate::detect) fn squeezed(&self, letters: &str) -> Option<&[usize]> {
         self.squeezed.get(letters).map(Vec::as_slice)
     }
 
     /// How many of `words` are an expression that may stand beside a marking.
-    pub(super) fn beside(&self, words: &[&str]) -> usize {
+    pub(in crate::detect) fn beside(&self, words: &[&str]) -> usize {
         self.beside.longest_at(words)
     }
 
     /// How many of these words are the beginning of an expression that marks nothing; 0 for none.
-    pub(super) fn friend(&self, words: &[&str]) -> usize {
+    pub(in crate::detect) fn friend(&self, words: &[&str]) -> usize {
         self.friends.longest_at(words)
     }
 
     /// Whether a wording may begin with this word: most lines hold none, and are done with.
-    pub(super) fn may_begin(&self, word: &str) -> bool {
+    pub(in crate::detect) fn may_begin(&self, word: &str) -> bool {
         self.by_first.contains_key(word)
     }
 
     /// The rank an operator gave to a label by GUID or name.
-    pub(super) fn label(&self, name_or_guid: &str) -> Option<u8> {
+    pub(in crate::detect) fn label(&self, name_or_guid: &str) -> Option<u8> {
         self.labels.get(&name_or_guid.to_lowercase()).or_else(|| self.labels.get(&fold(name_or_guid))).copied()
     }
 
     /// The wordings that betray a line worth reading, each with the longest of its words that is not everyday.
-    pub(super) fn triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
+    pub(in crate::detect) fn triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
         let worth = |phrase: &&Phrase| phrase.strength != Strength::Short && self.levels[phrase.level].rank > 0;
         self.phrases.iter().filter(worth).filter_map(|phrase| {
             let length = |at: &usize| phrase.words[*at].chars().count();
@@ -277,7 +281,7 @@ impl Markings {
 }
 
 /// A wording, and which of its words to look for.
-pub(super) struct Trigger<'a> {
+pub(in crate::detect) struct Trigger<'a> {
     pub words: &'a [String],
     pub rarest: usize,
     pub strength: Strength,

@@ -5,7 +5,7 @@ use crate::detect::people::People;
 use crate::detect::recipient::ClassifiedRecipient;
 use std::sync::Arc;
 
-use crate::detect::text::Text;
+use crate::detect::reading::text::Text;
 use crate::document::Extract;
 use crate::mail::{Envelope, Mailbox};
 use crate::mime::Message;

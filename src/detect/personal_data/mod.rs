@@ -4,6 +4,8 @@
 //! A strong check digit and a shape of its own prove a number (NIR, IBAN, a dotted national number). A weak one
 //! (BSN: one in eleven passes) needs the identifier's name nearby, or a column of numbers that all pass.
 
+mod identifiers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -11,9 +13,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::identifiers as check;
-use crate::detect::inspection::{Inspection, file_of};
-use crate::detect::triggers::Topic;
+use crate::detect::reading::inspection::{Inspection, file_of};
+use crate::detect::reading::triggers::Topic;
+use identifiers as check;
 
 /// Distinct values kept per kind and file: beyond it the exact number changes nothing.
 const MOST: usize = 200_000;

@@ -2,9 +2,9 @@
 //! The inspection of one mail: the evidence, the tables, and what several detectors ask of them.
 
 use crate::detect::Detectors;
-use crate::detect::evidence::Evidence;
-use crate::detect::text::Text;
-use crate::detect::triggers::{Hit, Topic};
+use crate::detect::reading::evidence::Evidence;
+use crate::detect::reading::text::Text;
+use crate::detect::reading::triggers::{Hit, Topic};
 use crate::document::Extract;
 use crate::mime::Stop;
 
