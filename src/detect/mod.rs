@@ -39,7 +39,8 @@ pub use reading::vocabulary::{Markings, VocabularyError};
 use crate::mime::Stop;
 use reading::evidence::Evidence;
 use reading::inspection::Inspection;
-use reading::triggers::Triggers;
+use reading::names::fold;
+use reading::triggers::{Topic, Triggers};
 
 /// The detectors, in the order in which their findings are listed. A new one is one file and one row.
 const DETECTORS: &[fn(&Inspection<'_>, &mut Vec<Finding>)] = &[
@@ -75,7 +76,9 @@ impl Detectors {
     /// `markings`: the vocabulary of `policies/markings/`; `links`: the hosts of the five link lists; `own`: the
     /// administration's domains, without `*.`; `lookalikes`: the domains worth imitating.
     pub fn new(markings: Markings, links: LinkHosts, own: Vec<String>, lookalikes: Lookalikes) -> Detectors {
-        let triggers = Triggers::new(&markings);
+        let forwards = forward::TRIGGERS.iter().map(|word| (Topic::Forward, fold(word)));
+        let identity_cards = personal_data::CIN.iter().map(|word| (Topic::Identity, (*word).to_owned()));
+        let triggers = Triggers::new(&markings, forwards.chain(identity_cards));
         Detectors { markings, links, own, lookalikes, triggers }
     }
 

@@ -3,9 +3,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 
-use crate::detect::reading::names;
 use crate::detect::reading::vocabulary::{Markings, Strength, is_arabic};
-use crate::detect::{forward, personal_data};
 
 /// What a literal may be the beginning of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +54,8 @@ pub struct Triggers {
 }
 
 impl Triggers {
-    pub fn new(markings: &Markings) -> Triggers {
+    /// The literals of the vocabulary, and the `words` in normal form that a detector looks for.
+    pub fn new(markings: &Markings, words: impl IntoIterator<Item = (Topic, String)>) -> Triggers {
         let mut literals: Vec<String> = Vec::new();
         let mut meanings: Vec<Vec<Meaning>> = Vec::new();
         let mut add = |literal: String, meaning: Meaning| match literals.iter().position(|known| *known == literal) {
@@ -82,12 +81,7 @@ impl Triggers {
                 add(trigger.words.concat(), Meaning { topic, around: None });
             }
         }
-        forward::TRIGGERS
-            .iter()
-            .for_each(|word| add(names::fold(word), Meaning { topic: Topic::Forward, around: None }));
-        personal_data::CIN
-            .iter()
-            .for_each(|word| add((*word).to_owned(), Meaning { topic: Topic::Identity, around: None }));
+        words.into_iter().for_each(|(topic, word)| add(word, Meaning { topic, around: None }));
         // Our own literals are few and short, so the automaton is far below its size limit; were it not, detectors
         // would look at every line instead.
         let automaton = AhoCorasickBuilder::new()
