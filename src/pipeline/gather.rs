@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::{Inspector, PipelineError};
-use crate::detect::reading::evidence::{Opened, Sender, SenderProof};
+use crate::detect::reading::evidence::{Sender, SenderProof};
+use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text;
 use crate::detect::recipient::ClassifiedRecipient;
 use crate::document::{DocumentError as Unread, Extract};

@@ -2,11 +2,9 @@
 //! What detectors look at: everything readable about one mail, gathered once.
 
 use crate::detect::people::People;
-use crate::detect::recipient::ClassifiedRecipient;
-use std::sync::Arc;
-
+use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::Text;
-use crate::document::Extract;
+use crate::detect::recipient::ClassifiedRecipient;
 use crate::mail::{Envelope, Mailbox};
 use crate::mime::Message;
 
@@ -25,16 +23,6 @@ pub struct Sender {
     /// `None` for the null reverse-path.
     pub mailbox: Option<Mailbox>,
     pub proof: Option<SenderProof>,
-}
-
-/// One attachment that was opened, or could not be.
-#[derive(Debug, Clone)]
-pub struct Opened {
-    /// Index of the part in [`Message::parts`].
-    pub part: usize,
-    /// The part's place, such as `attachment:dossier.zip`.
-    pub place: String,
-    pub extract: Arc<Extract>,
 }
 
 /// All that is known about one mail when detectors run. They add no facts from elsewhere.

@@ -14,6 +14,7 @@ pub(super) mod inspection;
 pub mod language;
 pub(super) mod names;
 pub mod normal;
+pub mod opened;
 pub(super) mod stance;
 pub mod text;
 pub(super) mod triggers;

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::evidence::Opened;
 use super::normal::normalise;
+use super::opened::Opened;
 use super::zones;
 use crate::document::{Extract, card_values};
 use crate::mime::html::{self, Shown};

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use octroi::detect::people::{People, Person};
-use octroi::detect::reading::evidence::{Evidence, Opened, Sender, SenderProof};
+use octroi::detect::reading::evidence::{Evidence, Sender, SenderProof};
+use octroi::detect::reading::opened::Opened;
 use octroi::detect::reading::text::Text;
 use octroi::detect::recipient::{Class, ClassifiedRecipient};
 use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use octroi::detect::reading::evidence::{Opened, Sender, SenderProof};
+use octroi::detect::reading::evidence::{Sender, SenderProof};
+use octroi::detect::reading::opened::Opened;
 use octroi::detect::recipient::ClassifiedRecipient;
 use octroi::detect::{Finding, FindingKind};
 use octroi::mail::{ForwardPath, Mailbox};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! From what rules say to what happens: strictest wins, observe, validity, errors, strip.
 
-use octroi::detect::reading::evidence::Opened;
+use octroi::detect::reading::opened::Opened;
 use octroi::document::Extract;
 use octroi::policy::Mode;
 use octroi::policy::verdict::{Disposition, Verdict};
