@@ -32,13 +32,13 @@ pub(crate) mod sender_mismatch;
 mod uninspectable;
 
 pub use finding::{Finding, FindingKind};
-pub use link::{LinkHosts, LinkKind};
-pub use lookalike::Lookalikes;
+pub use reading::link_hosts::{LinkHosts, LinkKind};
+pub use reading::lookalikes::Lookalikes;
 pub use reading::vocabulary::{Markings, VocabularyError};
 
 use crate::mime::Stop;
 use reading::evidence::Evidence;
-use reading::inspection::Inspection;
+use reading::inspection::{Inspection, Tables};
 use reading::names::fold;
 use reading::triggers::{Topic, Triggers};
 
@@ -65,11 +65,7 @@ const DETECTORS: &[fn(&Inspection<'_>, &mut Vec<Finding>)] = &[
 /// All detectors with the tables they share, built once for a version of the policies.
 #[derive(Debug)]
 pub struct Detectors {
-    markings: Markings,
-    links: LinkHosts,
-    own: Vec<String>,
-    lookalikes: Lookalikes,
-    triggers: Triggers,
+    tables: Tables,
 }
 
 impl Detectors {
@@ -79,7 +75,7 @@ impl Detectors {
         let forwards = forward::TRIGGERS.iter().map(|word| (Topic::Forward, fold(word)));
         let identity_cards = personal_data::CIN.iter().map(|word| (Topic::Identity, (*word).to_owned()));
         let triggers = Triggers::new(&markings, forwards.chain(identity_cards));
-        Detectors { markings, links, own, lookalikes, triggers }
+        Detectors { tables: Tables { markings, links, own, lookalikes, triggers } }
     }
 
     /// Every fact about one mail. Pure: the same evidence gives the same findings in the same order.
@@ -89,7 +85,7 @@ impl Detectors {
 
     /// The same, but ends when told to: what was left out is a finding, never silence (decision D17).
     pub fn inspect_until(&self, evidence: &Evidence<'_>, stop: &Stop<'_>) -> Vec<Finding> {
-        let inspection = Inspection::new(self, evidence, stop);
+        let inspection = Inspection::new(&self.tables, evidence, stop);
         let mut findings = Vec::new();
         for detect in DETECTORS.iter().take_while(|_| !stop.now()) {
             detect(&inspection, &mut findings);

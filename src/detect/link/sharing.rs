@@ -3,7 +3,7 @@
 //!
 //! The paths are those the services' own "share", "invite" and "join" buttons produce, as seen in 2025 and 2026.
 
-use crate::detect::link::LinkKind;
+use crate::detect::reading::link_hosts::LinkKind;
 
 /// Path beginnings that share, per service. `*` is one segment of at least four characters; a path that goes on
 /// after a beginning still matches.

@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The inspection of one mail: the evidence, the tables, and what several detectors ask of them.
 
-use crate::detect::Detectors;
 use crate::detect::reading::evidence::Evidence;
+use crate::detect::reading::link_hosts::LinkHosts;
+use crate::detect::reading::lookalikes::Lookalikes;
 use crate::detect::reading::text::Text;
-use crate::detect::reading::triggers::{Hit, Topic};
+use crate::detect::reading::triggers::{Hit, Topic, Triggers};
+use crate::detect::reading::vocabulary::Markings;
 use crate::document::Extract;
 use crate::mime::Stop;
 
 /// Longest excerpt, in characters: enough to recognise the line, too little to carry the matter.
 const EXCERPT: usize = 80;
 
+/// What detectors look things up in, built once for a version of the policies.
+#[derive(Debug)]
+pub struct Tables {
+    pub markings: Markings,
+    pub links: LinkHosts,
+    /// The administration's domains, without `*.`.
+    pub own: Vec<String>,
+    pub lookalikes: Lookalikes,
+    pub triggers: Triggers,
+}
+
 /// What every detector is given.
 pub struct Inspection<'a> {
-    pub tables: &'a Detectors,
+    pub tables: &'a Tables,
     pub evidence: &'a Evidence<'a>,
     /// Where a text holds the beginning of something a detector knows, ordered by text and offset.
     hits: Vec<Hit>,
@@ -21,7 +34,7 @@ pub struct Inspection<'a> {
 }
 
 impl<'a> Inspection<'a> {
-    pub fn new(tables: &'a Detectors, evidence: &'a Evidence<'a>, stop: &'a Stop<'a>) -> Inspection<'a> {
+    pub fn new(tables: &'a Tables, evidence: &'a Evidence<'a>, stop: &'a Stop<'a>) -> Inspection<'a> {
         let mut hits = Vec::new();
         for (index, text) in evidence.texts.iter().enumerate().take_while(|_| !stop.now()) {
             tables.triggers.scan(index, &text.normal, &mut hits);

@@ -12,6 +12,8 @@
 pub mod evidence;
 pub(super) mod inspection;
 pub mod language;
+pub(super) mod link_hosts;
+pub(super) mod lookalikes;
 pub(super) mod names;
 pub mod normal;
 pub mod opened;
