@@ -28,7 +28,7 @@ mod private_correspondence;
 pub mod reading;
 pub mod recipient;
 mod self_forward;
-pub(crate) mod sender_mismatch;
+mod sender_mismatch;
 mod uninspectable;
 
 pub use finding::{Finding, FindingKind};

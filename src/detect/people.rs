@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use crate::detect::reading::names::letters;
-use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;
+use crate::mail::identity::plain;
 
 /// One agent. Every field but `mail` may be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

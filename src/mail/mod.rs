@@ -11,6 +11,7 @@
 
 mod address;
 mod envelope;
+pub mod identity;
 pub mod reply;
 mod verbatim;
 

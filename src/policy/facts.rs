@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use crate::detect::people::People;
 use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::recipient::{Class, ClassifiedRecipient};
-use crate::detect::sender_mismatch::plain;
 use crate::detect::{Finding, FindingKind};
 use crate::mail::Mailbox;
+use crate::mail::identity::plain;
 
 /// A small set of words: sorted, without repetition; empty costs nothing.
 pub type Words = Vec<Box<str>>;

@@ -14,8 +14,8 @@ use crate::detect::Finding;
 use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::reading::opened::Opened;
 use crate::detect::recipient::ClassifiedRecipient;
-use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;
+use crate::mail::identity::plain;
 use crate::mail::reply::{DEFERRED_BY_POLICY, Deferral, REFUSED_BY_POLICY, Refusal};
 
 /// Whether rules bind, or the whole policy only watches (decision D24).

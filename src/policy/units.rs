@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{PolicyError, Source, source};
 use crate::detect::people::People;
-use crate::detect::sender_mismatch::plain;
+use crate::mail::identity::plain;
 use crate::mail::{Domain, Mailbox};
 
 const UNIT_EXAMPLE: &str = "write [unit.\"sg/achats\"] and below it title = \"Bureau des achats\"";

@@ -4,8 +4,8 @@
 use crate::detect::reading::inspection::Inspection;
 use crate::detect::reading::names::{fold, letters};
 use crate::detect::recipient::Class;
-use crate::detect::sender_mismatch::plain;
 use crate::mail::Mailbox;
+use crate::mail::identity::plain;
 
 /// What ends the line above a quotation, folded.
 const WROTE: &[&str] = &["a ecrit", "wrote", "schreef", "schrieb", "كتب"];

@@ -23,7 +23,7 @@ use super::units::upwards;
 use super::{Policy, PolicyError};
 use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::recipient::Class;
-use crate::detect::sender_mismatch::plain;
+use crate::mail::identity::plain;
 use crate::mail::{Domain, Mailbox};
 
 /// The file of the policy folder.
