@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memmem};
 
-use super::ParseBudget;
+use super::budget::ParseBudget;
 
 /// Messages attached to or nested in one message: more are a bomb.
 const MOST_ATTACHED: usize = 500;

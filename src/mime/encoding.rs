@@ -8,7 +8,7 @@ use mail_parser::{Encoding, MessagePart, MimeHeaders};
 use memchr::{memchr, memmem};
 
 use super::filetype::{FileType, sniff};
-use super::parse::slice;
+use super::offsets::slice;
 use super::{header, hidden};
 
 /// mail-parser 0.11 loses a parameter that is folded after its `=` (its issue 165), and with a `boundary` the whole

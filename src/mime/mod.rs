@@ -10,20 +10,23 @@
 
 mod bomb;
 mod boundary;
+mod budget;
 mod cut;
 mod encoding;
 pub mod filetype;
 mod header;
 mod hidden;
 pub mod html;
+mod offsets;
 mod outside;
 mod parse;
 mod stop;
 mod walk;
 
+pub use budget::{AMBIGUOUS, ParseBudget, TIME};
 pub use cut::{cut, is_signed_or_encrypted, trace_free};
 pub use hidden::percent_decoded;
-pub use parse::{AMBIGUOUS, ParseBudget, TIME, parse, parse_until};
+pub use parse::{parse, parse_until};
 pub use stop::Stop;
 
 use std::ops::Range;

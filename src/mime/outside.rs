@@ -5,7 +5,8 @@ use mail_parser::{MessagePart, MimeHeaders};
 use memchr::{memchr, memmem, memrchr};
 
 use super::header;
-use super::parse::{Position, Reading, Source, join, slice};
+use super::offsets::slice;
+use super::parse::{Position, Reading, Source, join};
 
 impl Reading<'_> {
     /// A multipart in which no part was found: its first `--line` is tried as the boundary, and it is a defect that

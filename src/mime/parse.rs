@@ -7,34 +7,11 @@ use std::ops::Range;
 use mail_parser::{MessageParser, MessagePart};
 use memchr::memmem;
 
+use super::budget::{AMBIGUOUS, ParseBudget, TIME};
 use super::encoding::{plain_encodings, unfold_parameters};
 use super::filetype::FileType;
+use super::offsets::slice;
 use super::{Body, Defect, Header, Message, Part, Stop, bomb, boundary, header};
-
-/// How much of one message is read; beyond it [`Message::exceeded`] says which limit.
-#[derive(Debug, Clone, Copy)]
-pub struct ParseBudget {
-    pub parts: usize,
-    /// Multiparts and messages within one another.
-    pub depth: usize,
-    /// Decoded bytes of all parts together.
-    pub decoded: usize,
-    /// Bytes of one header section.
-    pub header: usize,
-    /// Bytes parsed, where those of nested messages count at every level that they are read on.
-    pub reread: usize,
-}
-
-impl Default for ParseBudget {
-    fn default() -> ParseBudget {
-        ParseBudget { parts: 5_000, depth: 100, decoded: 256 << 20, header: 1 << 20, reread: 512 << 20 }
-    }
-}
-
-/// [`Message::exceeded`] where the time for reading ran out.
-pub const TIME: &str = "time";
-/// [`Message::exceeded`] where programs may disagree on what the message is.
-pub const AMBIGUOUS: &str = "ambiguous";
 
 /// Reads a message. Never fails: what deviates is a defect, what is too much is left out and said.
 pub fn parse(raw: &[u8], budget: &ParseBudget) -> Message {
@@ -298,9 +275,4 @@ fn header_end(raw: &[u8]) -> usize {
     }
     let is_empty_next = |at: &usize| matches!(raw.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
     memchr::memchr_iter(b'\n', raw).find(is_empty_next).unwrap_or(raw.len())
-}
-
-/// Offsets come from another library: what they name may not be there.
-pub(super) fn slice(raw: &[u8], range: Range<usize>) -> &[u8] {
-    raw.get(range).unwrap_or_default()
 }

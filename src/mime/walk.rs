@@ -9,7 +9,8 @@ use memchr::memmem;
 
 use super::encoding::{binary_as_text, decoded, octets, repair, says_base64};
 use super::filetype::{FileType, sniff};
-use super::parse::{Position, Reading, Source, join, slice};
+use super::offsets::slice;
+use super::parse::{Position, Reading, Source, join};
 use super::{Body, Header, header, hidden};
 
 impl Source<'_> {
