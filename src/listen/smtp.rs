@@ -1,38 +1,30 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The SMTP listener: drives pure sessions over sockets. It moves bytes, answers events, and knows no SMTP.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use rustls::ServerConfig;
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::capacity::{ConnectionLimit, ContentBudget, Permit};
+use super::capacity::{ConnectionLimit, ContentBudget};
 use super::ids::Ids;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::settings;
 use crate::deliver::next_hop::NextHop;
-use crate::deliver::stream::Stream;
-use crate::mail::reply::Row;
-use crate::mail::{ReversePath, reply};
+use crate::mail::ReversePath;
 use crate::pipeline::Pipeline;
-use crate::smtp::server::{SessionSettings, Trust};
-use connection::Connection;
+use crate::smtp::server::SessionSettings;
 
 mod accept;
 mod connection;
-
-/// For a TLS handshake (not in RFC 3207; a client that cannot finish in this time will not).
-const HANDSHAKE: Duration = Duration::from_secs(30);
+mod handshake;
 
 /// Everything the listener's sessions share.
 pub struct Listener {

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! From an accepted socket to a session: who it is, whether it may come in, and what stands between us and it.
 
-use tokio::io::AsyncReadExt;
-use tokio_rustls::TlsAcceptor;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::connection::Transport;
-use super::{
-    Arc, AsyncWriteExt, Connection, Duration, HANDSHAKE, IpAddr, Listener, Permit, Row, ServerConfig, SocketAddr,
-    Stream, TcpStream, TlsStart, Trust, io, reply, timeout,
-};
-use crate::deliver::stream::negotiated;
-use crate::listen::certificate;
-use crate::mail::{self, Client};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::connection::{Connection, Transport};
+use super::handshake::secure;
+use super::{Listener, TlsStart};
+use crate::deliver::stream::Stream;
+use crate::listen::capacity::Permit;
+use crate::mail::reply::Row;
+use crate::mail::{Client, reply};
 use crate::smtp::proxy;
-use crate::smtp::server::{Peer, Session};
+use crate::smtp::server::{Peer, Session, Trust};
 
 /// For the PROXY header, which a balancer sends with its first packet (proxy-protocol.txt §2 asks for 3 s or more).
 const PROXY_HEADER: Duration = Duration::from_secs(10);
@@ -90,23 +95,6 @@ struct Incoming {
     address: IpAddr,
     admitted: bool,
     tls: TlsStart,
-}
-
-/// A connection after its handshake.
-pub(super) struct Secured {
-    pub stream: Stream,
-    pub tls: mail::Tls,
-    /// Whom the client's certificate names; rustls has verified it.
-    pub certificate: Option<String>,
-}
-
-pub(super) async fn secure(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Secured> {
-    let accepting = TlsAcceptor::from(config).accept(stream);
-    let stream = timeout(HANDSHAKE, accepting).await.map_err(|_| io::ErrorKind::TimedOut)??;
-    let connection = stream.get_ref().1;
-    let certificate = connection.peer_certificates().and_then(|chain| chain.first()).map(certificate::owner);
-    let tls = negotiated(connection, certificate.is_some());
-    Ok(Secured { stream: Stream::Tls(Box::new(stream.into())), tls, certificate })
 }
 
 /// Reads a PROXY header and not an octet more.

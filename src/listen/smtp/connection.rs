@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! One conversation: octets to the session, its events to the road onward, its replies back.
 
-use std::time::Instant;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt;
+use jiff::Timestamp;
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 use zeroize::Zeroize;
 
-use super::accept::secure;
-use super::{Arc, AsyncWriteExt, Duration, HANDSHAKE, Listener, ServerConfig, Stream, Timestamp, io, reply, timeout};
+use super::Listener;
+use super::handshake::{HANDSHAKE, secure};
 use crate::deliver::relay::Relay;
+use crate::deliver::stream::Stream;
 use crate::listen::capacity::ContentShare;
 use crate::listen::log_outcome::log_outcome;
-use crate::mail::{Content, Mail, Reply};
+use crate::mail::{Content, Mail, Reply, reply};
 use crate::pipeline::limits::Reservation;
 use crate::smtp::server::{Event, Finished, Offer, Session};
 
