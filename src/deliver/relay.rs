@@ -11,7 +11,6 @@ use super::next_hop::NextHop;
 use super::{NextHopError, Onward};
 use crate::mail::{Client, Content, Mail, Recipient, Reply, Tls, reply};
 use crate::smtp::Capabilities;
-use crate::smtp::client;
 use crate::smtp::server::Offer;
 use needs::Needs;
 

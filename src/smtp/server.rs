@@ -13,7 +13,6 @@ use crate::mail::reply::{self, Row};
 use crate::mail::{Client, Envelope, Recipient, Reply, Tls};
 
 use super::Capabilities;
-use super::command::MAX_LINE;
 pub use super::data::BareNewline;
 use super::data::EndOfData;
 

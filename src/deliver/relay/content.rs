@@ -2,7 +2,10 @@
 //! The message itself: by BDAT where the next hop has it, else by DATA; and its answers, of which LMTP gives one a
 //! recipient.
 
-use super::{Content, Mail, NextHopError, Relay, Reply, client};
+use super::Relay;
+use crate::deliver::NextHopError;
+use crate::mail::{Content, Mail, Reply};
+use crate::smtp::client;
 
 /// How the content is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! XFORWARD, MAIL and RCPT lines, in as few writes as the next hop allows (RFC 2920).
 
-use super::{NextHopError, Relay, client};
+use super::Relay;
+use crate::deliver::NextHopError;
 use crate::mail::{Client, Recipient, Reply};
+use crate::smtp::client;
 
 impl Relay {
     /// Sends XFORWARD, MAIL and RCPT lines in one write where the next hop pipelines.

@@ -4,8 +4,11 @@
 
 use zeroize::Zeroizing;
 
-use super::{NextHopConnection, NextHopError, Relay, Reply, client};
-use crate::mail::reply;
+use super::Relay;
+use crate::deliver::NextHopError;
+use crate::deliver::connection::NextHopConnection;
+use crate::mail::{Reply, reply};
+use crate::smtp::client;
 use crate::smtp::login::Secret;
 
 impl Relay {

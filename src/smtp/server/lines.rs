@@ -7,9 +7,10 @@ use memchr::memchr;
 use zeroize::Zeroize;
 
 use crate::mail::reply::{self, Row};
+use crate::smtp::command::MAX_LINE;
 use crate::smtp::login;
 
-use super::{MAX_ENDLESS, MAX_IDLE, MAX_LINE, Session, State, verbs};
+use super::{MAX_ENDLESS, MAX_IDLE, Session, State, verbs};
 
 impl Session {
     /// Reads one command line and does what it asks. False where none is complete, or where the lines before it
