@@ -16,7 +16,7 @@ pub fn paths(code: &str) -> Vec<(usize, String)> {
         let name = &from[..from.find(|c| !is_name(c)).unwrap_or(from.len())];
         let (path, length) = if name == "use" {
             let end = from.find(';').unwrap_or(from.len());
-            expand("", &from[name.len()..end].split_whitespace().collect::<Vec<_>>().join(" "), line, &mut found);
+            found.extend(imports(&from[name.len()..end]).into_iter().map(|import| (line, import.path)));
             (String::new(), end)
         } else {
             inline_path(from)
@@ -49,13 +49,30 @@ fn inline_path(code: &str) -> (String, usize) {
     }
 }
 
-/// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.
-pub fn expand(prefix: &str, tree: &str, line: usize, found: &mut Vec<(usize, String)>) {
+/// One name that `use` brings in.
+pub struct Import {
+    pub path: String,
+    /// What it is called here; `_` where only its methods are meant.
+    pub name: String,
+}
+
+/// What stands between `use` and its semicolon: `a::{b, c::{d, e as f}}` as `a::b`, `a::c::d`, `a::c::e`.
+pub fn imports(tree: &str) -> Vec<Import> {
+    let mut found = Vec::new();
+    expand("", &tree.split_whitespace().collect::<Vec<_>>().join(" "), &mut found);
+    found
+}
+
+fn expand(prefix: &str, tree: &str, found: &mut Vec<Import>) {
     let tree = tree.trim();
     let Some(open) = tree.find('{') else {
-        let name = tree.split(" as ").next().unwrap_or_default().replace(' ', "");
-        if !name.is_empty() {
-            found.push((line, format!("{prefix}{}", name.trim_start_matches("::"))));
+        let (path, alias) = tree.split_once(" as ").map_or((tree, None), |(path, alias)| (path, Some(alias)));
+        let path = path.replace(' ', "");
+        if !path.is_empty() {
+            let path = format!("{prefix}{}", path.trim_start_matches("::"));
+            let path = path.strip_suffix("::self").unwrap_or(&path).to_owned();
+            let name = alias.or(path.rsplit("::").next()).unwrap_or_default().to_owned();
+            found.push(Import { path, name });
         }
         return;
     };
@@ -67,7 +84,7 @@ pub fn expand(prefix: &str, tree: &str, line: usize, found: &mut Vec<(usize, Str
             '{' => depth += 1,
             '}' => depth -= 1,
             ',' if depth == 0 => {
-                expand(&prefix, &inside[start..at], line, found);
+                expand(&prefix, &inside[start..at], found);
                 start = at + 1;
             }
             _ => {}

@@ -2,6 +2,7 @@
 //! The law of the house: a room uses only rooms above it, the pure rooms touch nothing of the world, and every source
 //! says its licence first. The order is that of the `pub mod` lines in `src/lib.rs`, and is read from there.
 
+mod circles;
 mod code;
 
 use std::collections::BTreeMap;
