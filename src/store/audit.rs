@@ -17,7 +17,8 @@ statements! {
     NEWEST = "SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1";
     ADDED = "INSERT INTO audit (node, seq, at, actor, action, object, ground, mac) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    LAST_BEFORE = "SELECT seq, mac FROM audit WHERE node = $1 AND at < $2 ORDER BY seq DESC LIMIT 1";
+    LAST_BEFORE = "SELECT seq, mac FROM audit WHERE node = $1 \
+        AND seq = (SELECT MAX(seq) FROM audit WHERE node = $1 AND at < $2)";
     LAST = "SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1";
     CHECKPOINT = "SELECT seq, head, mac FROM audit_checkpoint WHERE node = $1";
     CHECKPOINT_LEFT = "INSERT INTO audit_checkpoint (node, seq, head, mac) VALUES ($1, $2, $3, $4) \

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::engine::Row;
 use super::quarantine::Decide;
 use super::tx::{Tx, Value, args, statements};
 use super::{Actor, Change, CopyState, Store, StoreError, earlier, later, micros};
@@ -26,7 +25,7 @@ statements! {
         WHERE state = 'held' AND NOT warned AND expires <= $1 RETURNING id, recipient";
     EXPIRED = "SELECT id FROM held WHERE state = 'held' AND expires <= $1 ORDER BY expires LIMIT $2";
     FREED_BLOBS_OVER = "DELETE FROM blob WHERE freed <= $1 RETURNING name, stored";
-    BLOB_KNOWN = "SELECT 1 FROM blob WHERE name = $1";
+    BLOB_KNOWN = "SELECT name FROM blob WHERE name = $1";
     FREED_IF_UNNEEDED = "UPDATE blob SET wrapped = $1, inline = NULL, freed = $2 WHERE name = $3 AND freed IS NULL \
         AND NOT EXISTS (SELECT 1 FROM held JOIN mail ON mail.id = held.mail \
             WHERE mail.blob = $3 AND held.state IN ('pending', 'held')) \
@@ -38,9 +37,12 @@ statements! {
     PENDING_COPY = "DELETE FROM held WHERE state = 'pending' AND id = $1 RETURNING id, mail";
     PENDING_ITEM = "DELETE FROM outbox WHERE state = 'pending' AND id = $1 RETURNING id, blob";
     RETRY_KEYS_OF = "DELETE FROM retry WHERE thing = $1";
+    RULES_OF = "DELETE FROM held_rule WHERE copy = $1";
     RECIPIENTS_OF = "DELETE FROM outbox_recipient WHERE item = $1";
     BLOB_OF = "SELECT blob FROM mail WHERE id = $1";
     MAIL_WITHOUT_COPIES = "DELETE FROM mail WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id)";
+    RULES_OVER = "DELETE FROM held_rule WHERE copy IN \
+        (SELECT id FROM held WHERE state IN ('released', 'rejected', 'expired') AND decided_at < $1)";
     DECIDED_COPIES_OVER = "DELETE FROM held WHERE state IN ('released', 'rejected', 'expired') AND decided_at < $1";
     MAILS_OVER = "DELETE FROM mail WHERE received < $1 AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id)";
     RECIPIENTS_OVER = "DELETE FROM outbox_recipient WHERE item IN (SELECT id FROM outbox WHERE ended < $1)";
@@ -147,7 +149,7 @@ impl Store {
                 let mut count = freed.len() as u64;
                 // Decision D13: checked in the deleting transaction.
                 for name in old {
-                    let known: Option<Row> = tx.fetch_optional(BLOB_KNOWN, args![&name]).await?;
+                    let known: Option<(String,)> = tx.fetch_optional(BLOB_KNOWN, args![&name]).await?;
                     if known.is_none() {
                         blobs.delete(&name)?;
                         count += 1;
@@ -182,7 +184,8 @@ pub(super) async fn clear_pending(tx: &mut Tx, stale: Stale<'_>, now: Timestamp)
         tx.execute(RECIPIENTS_OF, args![id]).await?;
     }
     let mut blobs: Vec<String> = items.iter().map(|(_, blob)| blob.clone()).collect();
-    for (_, mail) in &held {
+    for (id, mail) in &held {
+        tx.execute(RULES_OF, args![id]).await?;
         let blob: Option<(String,)> = tx.fetch_optional(BLOB_OF, args![mail]).await?;
         blobs.extend(blob.map(|(blob,)| blob));
         tx.execute(MAIL_WITHOUT_COPIES, args![mail]).await?;
@@ -195,7 +198,7 @@ pub(super) async fn clear_pending(tx: &mut Tx, stale: Stale<'_>, now: Timestamp)
 
 /// Decided copies and ended items are remembered as long as the journal remembers the mail.
 async fn forget_decided(tx: &mut Tx, before: i64) -> Result<(), StoreError> {
-    for over in [DECIDED_COPIES_OVER, MAILS_OVER, RECIPIENTS_OVER, ITEMS_OVER] {
+    for over in [RULES_OVER, DECIDED_COPIES_OVER, MAILS_OVER, RECIPIENTS_OVER, ITEMS_OVER] {
         tx.execute(over, args![before]).await?;
     }
     Ok(())

@@ -16,16 +16,24 @@ use crate::mail::address_key;
 const LIMIT: i64 = 500;
 
 statements! {
-    JOURNALED = "SELECT * FROM journal WHERE mail = $1 OR queue_id = $1 OR message_id = $1 OR sender_hash = $2 \
-        OR recipient_hash = $2 OR copy = $1 ORDER BY at DESC, id DESC LIMIT $3";
+    // A union, each part by its own index: of one OR the engine would rather read the whole journal, newest first.
+    JOURNALED = "SELECT * FROM journal WHERE id IN (SELECT id FROM journal WHERE mail = $1 \
+        UNION SELECT id FROM journal WHERE queue_id = $1 UNION SELECT id FROM journal WHERE message_id = $1 \
+        UNION SELECT id FROM journal WHERE copy = $1 UNION SELECT id FROM journal WHERE sender_hash = $2 \
+        UNION SELECT id FROM journal WHERE recipient_hash = $2) ORDER BY at DESC, id DESC LIMIT $3";
     HELD = "SELECT held.*, mail.sender, mail.private, mail.queue_id, mail.message_id FROM held \
-        JOIN mail ON mail.id = held.mail WHERE held.state <> 'pending' AND (mail.id = $1 OR mail.queue_id = $1 \
-        OR mail.message_id = $1 OR held.id = $1 OR held.address = $2 OR (mail.sender = $2 AND NOT mail.private)) \
+        JOIN mail ON mail.id = held.mail WHERE held.state <> 'pending' AND held.id IN \
+        (SELECT id FROM held WHERE id = $1 UNION SELECT id FROM held WHERE mail = $1 \
+        UNION SELECT id FROM held WHERE address = $2 \
+        UNION SELECT held.id FROM mail JOIN held ON held.mail = mail.id WHERE mail.queue_id = $1 \
+        UNION SELECT held.id FROM mail JOIN held ON held.mail = mail.id WHERE mail.message_id = $1 \
+        UNION SELECT held.id FROM mail JOIN held ON held.mail = mail.id WHERE mail.sender = $2 AND NOT mail.private) \
         ORDER BY held.held_at DESC LIMIT $3";
     STATE_OF = "SELECT state FROM held WHERE id = $1";
     OUTBOX_OF = "SELECT outbox.kind, CASE WHEN r.state = 'open' THEN outbox.state ELSE r.state END, \
         COALESCE(r.reply, outbox.last_reply) FROM outbox JOIN outbox_recipient r ON r.item = outbox.id \
-        WHERE (outbox.copy = $1 OR (outbox.mail = $2 AND r.address = $3)) ORDER BY outbox.created DESC LIMIT 1";
+        WHERE outbox.id IN (SELECT id FROM outbox WHERE copy = $1 UNION SELECT id FROM outbox WHERE mail = $2) \
+        AND (outbox.copy = $1 OR r.address = $3) ORDER BY outbox.created DESC LIMIT 1";
 }
 
 /// What became of one recipient of one mail.

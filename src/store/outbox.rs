@@ -15,7 +15,8 @@ use crate::notice::FailureReport;
 const LEASE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
 
 statements! {
-    LISTED = "SELECT * FROM outbox WHERE state IN ('ready', 'pending') OR $1 ORDER BY created, id LIMIT $2";
+    LISTED = "SELECT * FROM outbox WHERE state IN ('ready', 'pending') ORDER BY created, id LIMIT $1";
+    ALL_LISTED = "SELECT * FROM outbox ORDER BY created, id LIMIT $1";
     OPEN_RECIPIENTS = "SELECT n, verbatim FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n";
     MADE_DUE = "UPDATE outbox SET next_attempt = $1 WHERE id = $2 AND state = 'ready'";
     NEXT_DUE = "SELECT MIN(CASE WHEN lease_until > next_attempt THEN lease_until ELSE next_attempt END) \
@@ -156,7 +157,8 @@ pub enum RecipientOutcome {
 impl Store {
     /// Items in state ready or pending (all of them where `all`), oldest first.
     pub async fn outbox_list(&self, all: bool, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        let mut rows: Vec<OutboxRow> = self.reader().fetch_all(LISTED, args![all, i64::from(limit)]).await?;
+        let listed = if all { ALL_LISTED } else { LISTED };
+        let mut rows: Vec<OutboxRow> = self.reader().fetch_all(listed, args![i64::from(limit)]).await?;
         for row in &mut rows {
             let open: Vec<(i64, String)> = self.reader().fetch_all(OPEN_RECIPIENTS, args![&row.id]).await?;
             row.recipients = open.into_iter().map(|(_, verbatim)| verbatim).collect();

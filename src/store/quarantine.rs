@@ -16,17 +16,36 @@ use super::{Store, StoreError, instant, micros};
 use crate::mail::address_key;
 use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
+/// The columns of a list, and all its filters: the text of one statement whose first table and filter are those
+/// that leave the fewest rows. Private mail is not found by its sender, or the filter would tell what the list hides.
+macro_rules! listed {
+    ($tables:literal, $first:literal) => {
+        concat!(
+            "SELECT held.*, mail.sender, mail.private, blob.size FROM ",
+            $tables,
+            " LEFT JOIN blob ON blob.name = mail.blob WHERE ",
+            $first,
+            " AND (held.state = $1 OR (CAST($1 AS TEXT) IS NULL AND held.state <> 'pending')) \
+            AND (CAST($2 AS TEXT) IS NULL OR held.address = $2) \
+            AND (CAST($3 AS TEXT) IS NULL OR (mail.sender = $3 AND NOT mail.private)) \
+            AND (CAST($4 AS TEXT) IS NULL OR \
+                EXISTS (SELECT 1 FROM held_rule WHERE held_rule.copy = held.id AND held_rule.rule = $4)) \
+            AND held.held_at >= $5 AND held.held_at < $6 AND (held.held_at, held.id) < ($7, $8) \
+            ORDER BY held.held_at DESC, held.id DESC LIMIT $9"
+        )
+    };
+}
+
 statements! {
-    // Private mail is not found by its sender, or the filter would tell what the list hides.
-    LISTED = "SELECT held.*, mail.sender, mail.private, blob.size FROM held JOIN mail ON mail.id = held.mail \
-        LEFT JOIN blob ON blob.name = mail.blob \
-        WHERE (held.state = $1 OR ($1 IS NULL AND held.state <> 'pending')) \
-        AND ($2 IS NULL OR held.address = $2) AND ($3 IS NULL OR (mail.sender = $3 AND NOT mail.private)) \
-        AND ($4 IS NULL OR held.rules LIKE '%' || $4 || '%') \
-        AND ($5 IS NULL OR held.held_at >= $5) AND ($6 IS NULL OR held.held_at < $6) \
-        AND ($7 IS NULL OR held.held_at < (SELECT held_at FROM held WHERE id = $7) \
-            OR (held.held_at = (SELECT held_at FROM held WHERE id = $7) AND held.id < $7)) \
-        ORDER BY held.held_at DESC, held.id DESC LIMIT $8";
+    LISTED = listed!("held JOIN mail ON mail.id = held.mail", "held.state <> 'pending'");
+    LISTED_IN_STATE = listed!("held JOIN mail ON mail.id = held.mail", "held.state = $1");
+    LISTED_BY_RULE = listed!(
+        "held_rule AS of_rule JOIN held ON held.id = of_rule.copy JOIN mail ON mail.id = held.mail",
+        "of_rule.rule = $4 AND of_rule.held_at >= $5 AND of_rule.held_at < $6"
+    );
+    LISTED_BY_SENDER = listed!("mail JOIN held ON held.mail = mail.id", "mail.sender = $3");
+    LISTED_BY_RECIPIENT = listed!("held JOIN mail ON mail.id = held.mail", "held.address = $2");
+    HELD_AT = "SELECT held_at FROM held WHERE id = $1";
     COPY = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, \
         mail.tell, mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
         FROM held JOIN mail ON mail.id = held.mail LEFT JOIN blob ON blob.name = mail.blob \
@@ -142,18 +161,32 @@ impl Store {
         let limit = if filter.limit == 0 { 100 } else { filter.limit.min(1000) };
         let recipient = filter.recipient.as_deref().map(address_key);
         let sender = filter.sender.as_deref().map(address_key);
-        let rule = filter.rule.as_deref().map(|rule| format!("\"{rule}\""));
+        let (before, id) = match &filter.after {
+            None => (i64::MAX, ""),
+            Some(after) => match self.reader().fetch_optional(HELD_AT, args![after]).await? {
+                Some((held_at,)) => (held_at, after.as_str()),
+                None => return Ok(Vec::new()),
+            },
+        };
         let values = args![
             filter.state.map(CopyState::as_str),
             &recipient,
             &sender,
-            &rule,
-            filter.since.map(micros),
-            filter.until.map(micros),
-            &filter.after,
+            &filter.rule,
+            filter.since.map_or(i64::MIN, micros),
+            filter.until.map_or(i64::MAX, micros),
+            before,
+            id,
             i64::from(limit),
         ];
-        self.reader().fetch_all(LISTED, values).await
+        let listed = match filter {
+            Filter { recipient: Some(_), .. } => LISTED_BY_RECIPIENT,
+            Filter { sender: Some(_), .. } => LISTED_BY_SENDER,
+            Filter { rule: Some(_), .. } => LISTED_BY_RULE,
+            Filter { state: Some(_), .. } => LISTED_IN_STATE,
+            _ => LISTED,
+        };
+        self.reader().fetch_all(listed, values).await
     }
 
     /// One copy's facts; a look, so it is audited first.

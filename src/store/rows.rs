@@ -25,6 +25,7 @@ statements! {
     COPY_ADDED = "INSERT INTO held (id, mail, recipient, address, verbatim, rules, reasons, kinds, max_rank, findings, \
         state, held_at, expires, warned, node, epoch) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, FALSE, $14, $15)";
+    RULE_ADDED = "INSERT INTO held_rule (copy, rule, held_at) VALUES ($1, $2, $3) ON CONFLICT (copy, rule) DO NOTHING";
     BLOB_ADDED = "INSERT INTO blob (name, wrapped, size, stored, inline, created) VALUES ($1, $2, $3, $4, $5, $6)";
 }
 
@@ -62,7 +63,7 @@ pub(super) struct CopyRow {
     recipient: String,
     address: String,
     verbatim: String,
-    rules: String,
+    rules: Vec<String>,
     reasons: String,
     kinds: String,
     rank: Option<i64>,
@@ -105,7 +106,7 @@ impl Rows {
                 recipient: recipient.path.to_string(),
                 address,
                 verbatim: recipient.verbatim.clone(),
-                rules: json(&copy.rules),
+                rules: copy.rules.clone(),
                 reasons: json(&copy.reasons),
                 kinds: json(&copy.kinds),
                 rank: copy.rank.map(i64::from),
@@ -266,13 +267,14 @@ impl Rows {
     }
 
     async fn insert_copy(&self, tx: &mut Tx, copy: &CopyRow) -> Result<(), StoreError> {
+        let rules = json(&copy.rules);
         let values = args![
             &copy.id,
             &*self.mail.id.0,
             &copy.recipient,
             &copy.address,
             &copy.verbatim,
-            &copy.rules,
+            &rules,
             &copy.reasons,
             &copy.kinds,
             copy.rank,
@@ -284,7 +286,7 @@ impl Rows {
             self.owner.1,
         ];
         tx.execute(COPY_ADDED, values).await?;
-        Ok(())
+        insert_rules(tx, &copy.id, &copy.rules, self.now).await
     }
 
     async fn insert_item(&self, tx: &mut Tx, item: &ItemRow) -> Result<(), StoreError> {
@@ -312,6 +314,14 @@ impl Rows {
         };
         row.insert(tx).await
     }
+}
+
+/// The rules of a held copy, by which it is found.
+pub(super) async fn insert_rules(tx: &mut Tx, copy: &str, rules: &[String], held_at: i64) -> Result<(), StoreError> {
+    for rule in rules {
+        tx.execute(RULE_ADDED, args![copy, rule, held_at]).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn insert_blob(tx: &mut Tx, sealed: &Sealed, now: i64) -> Result<(), StoreError> {

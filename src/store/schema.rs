@@ -25,6 +25,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "store", sql: include_str!("schema/0001_store.sql") },
     Migration { version: 2, name: "told", sql: include_str!("schema/0002_told.sql") },
     Migration { version: 3, name: "tls", sql: include_str!("schema/0003_tls.sql") },
+    Migration { version: 4, name: "rules and indexes", sql: include_str!("schema/0004_rules_and_indexes.sql") },
 ];
 
 statements! {
@@ -33,7 +34,9 @@ statements! {
     KEY_CHECK = "SELECT value FROM meta WHERE name = 'key_check'";
     EPOCH_BEGUN = "INSERT INTO node (name, epoch) VALUES ($1, 1) \
         ON CONFLICT (name) DO UPDATE SET epoch = node.epoch + 1 RETURNING epoch";
-    OWN_LEASES_ENDED = "UPDATE outbox SET lease_node = NULL, lease_until = 0 WHERE lease_node = $1";
+    OWN_LEASES_ENDED = "UPDATE outbox SET lease_node = NULL, lease_until = 0 WHERE state = 'ready' AND lease_node = $1";
+    HELD_RULES_WRITTEN = "DELETE FROM meta WHERE name = 'held_rules_missing'";
+    HELD_BEFORE = "SELECT id, rules, held_at FROM held WHERE id > $1 ORDER BY id LIMIT 1000";
 }
 
 pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Store, StoreError> {
@@ -65,6 +68,7 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
     if !writer.run(|tx| know_key(tx, check)).await? {
         return Err(StoreError::WrongKey { path: settings.key_file });
     }
+    writer.run(write_held_rules).await?;
     let (used,): (i64,) = reader.fetch_one(BYTES_STORED, args![]).await?;
     let node = settings.node.clone();
     let epoch = writer.run(move |tx| begin_epoch(tx, node, now)).await?;
@@ -96,6 +100,23 @@ async fn know_key(mut tx: Tx, check: Vec<u8>) -> Result<bool, StoreError> {
     tx.execute(KEY_CHECK_LEFT, args![&check]).await?;
     let (known,): (Vec<u8>,) = tx.fetch_one(KEY_CHECK, args![]).await?;
     Ok(known == check)
+}
+
+/// Once, for what was held before the rules of copies were rows.
+async fn write_held_rules(mut tx: Tx) -> Result<(), StoreError> {
+    if tx.execute(HELD_RULES_WRITTEN, args![]).await? == 0 {
+        return Ok(());
+    }
+    let mut after = String::new();
+    loop {
+        let page: Vec<(String, String, i64)> = tx.fetch_all(HELD_BEFORE, args![&after]).await?;
+        let Some((last, ..)) = page.last() else { return Ok(()) };
+        after.clone_from(last);
+        for (copy, rules, held_at) in page {
+            let rules: Vec<String> = serde_json::from_str(&rules).unwrap_or_default();
+            super::rows::insert_rules(&mut tx, &copy, &rules, held_at).await?;
+        }
+    }
 }
 
 /// Decision D12: a new epoch, and nothing pending of this node's older ones.

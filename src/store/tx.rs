@@ -14,6 +14,7 @@ use super::engine::{Column, Connection, Pool, Row};
 /// One statement of the store, with `$1` and so on for its values.
 #[derive(Debug, Clone, Copy)]
 pub struct Statement {
+    module: &'static str,
     name: &'static str,
     text: &'static str,
     parameters: usize,
@@ -21,12 +22,13 @@ pub struct Statement {
 
 impl Statement {
     /// Only for [`statements!`].
-    pub(super) const fn declared(name: &'static str, text: &'static str) -> Statement {
-        Statement { name, text, parameters: parameters(text.as_bytes()) }
+    pub(super) const fn declared(module: &'static str, name: &'static str, text: &'static str) -> Statement {
+        Statement { module, name, text, parameters: parameters(text.as_bytes()) }
     }
 
-    pub fn name(self) -> &'static str {
-        self.name
+    /// The file that declares it, and its name there.
+    pub fn name(self) -> String {
+        format!("{}::{}", self.module.rsplit(':').next().unwrap_or_default(), self.name)
     }
 
     pub fn text(self) -> &'static str {
@@ -56,7 +58,7 @@ const fn parameters(text: &[u8]) -> usize {
 macro_rules! statements {
     ($($(#[$note:meta])* $name:ident = $text:expr;)+) => {
         $($(#[$note])* const $name: $crate::store::tx::Statement =
-            $crate::store::tx::Statement::declared(stringify!($name), $text);)+
+            $crate::store::tx::Statement::declared(module_path!(), stringify!($name), $text);)+
         pub(super) const STATEMENTS: &[$crate::store::tx::Statement] = &[$($name),+];
     };
 }
@@ -209,11 +211,11 @@ impl Reader {
 
 // An engine may take a value that is not given for NULL.
 fn fits(sql: Statement, values: usize) {
-    debug_assert_eq!(sql.parameters, values, "values of {}", sql.name);
+    debug_assert_eq!(sql.parameters, values, "values of {}", sql.name());
 }
 
 fn no_row(sql: Statement) -> StoreError {
-    StoreError::Damaged { what: format!("no answer to {}", sql.name) }
+    StoreError::Damaged { what: format!("no answer to {}", sql.name()) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod desk;
 mod durable;
 mod find;
 mod keep;
+mod plans;
 mod statements;
 
 use std::path::Path;
