@@ -8,6 +8,7 @@ mod durable;
 mod find;
 mod keep;
 mod plans;
+mod postgres;
 mod statements;
 
 use std::path::Path;
