@@ -22,7 +22,8 @@ statements! {
     LAST = "SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1";
     CHECKPOINT = "SELECT seq, head, mac FROM audit_checkpoint WHERE node = $1";
     CHECKPOINT_LEFT = "INSERT INTO audit_checkpoint (node, seq, head, mac) VALUES ($1, $2, $3, $4) \
-        ON CONFLICT (node) DO UPDATE SET seq = excluded.seq, head = excluded.head, mac = excluded.mac";
+        ON CONFLICT (node) DO UPDATE SET seq = excluded.seq, head = excluded.head, mac = excluded.mac \
+        WHERE excluded.seq > audit_checkpoint.seq";
     CUT = "DELETE FROM audit WHERE node = $1 AND seq <= $2";
 }
 
@@ -182,15 +183,27 @@ impl Chain {
         Ok(())
     }
 
-    /// Deletes entries older than `retention`; a signed checkpoint takes the place of the last one deleted.
+    /// Deletes entries older than `retention`, in the chains of all gateways, since one that is gone clears its own
+    /// no more; a signed checkpoint takes the place of the last one deleted.
     pub async fn expire(&self, tx: &mut Tx, now: Timestamp, retention: Duration) -> Result<u64, StoreError> {
-        let last: Option<(i64, Vec<u8>)> =
-            tx.fetch_optional(LAST_BEFORE, args![&self.node, earlier(now, retention)]).await?;
+        let nodes: Vec<(String,)> = tx.fetch_all(CHAINS, args![]).await?;
+        let mut deleted = 0;
+        for (node,) in nodes {
+            deleted += self.expire_chain(tx, &node, earlier(now, retention)).await?;
+        }
+        Ok(deleted)
+    }
+
+    async fn expire_chain(&self, tx: &mut Tx, node: &str, before: i64) -> Result<u64, StoreError> {
+        let last: Option<(i64, Vec<u8>)> = tx.fetch_optional(LAST_BEFORE, args![node, before]).await?;
         let Some((seq, mac)) = last else { return Ok(0) };
         let head = <[u8; 32]>::try_from(mac).map_err(|_| StoreError::Damaged { what: "an audit entry".into() })?;
-        let mac = checkpoint_mac(&self.key, &self.node, seq, &head);
-        tx.execute(CHECKPOINT_LEFT, args![&self.node, seq, &head, &mac]).await?;
-        tx.execute(CUT, args![&self.node, seq]).await
+        let mac = checkpoint_mac(&self.key, node, seq, &head);
+        // A checkpoint never goes back: who finds a later one leaves it to whoever wrote that.
+        if tx.execute(CHECKPOINT_LEFT, args![node, seq, &head, &mac]).await? == 0 {
+            return Ok(0);
+        }
+        tx.execute(CUT, args![node, seq]).await
     }
 }
 

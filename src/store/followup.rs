@@ -26,7 +26,7 @@ statements! {
         ORDER BY mail.received, held.id LIMIT $2";
     MARKED_TOLD = "UPDATE held SET untold = NULL WHERE id = $1 AND untold = $2";
     TOLD = "INSERT INTO told (tell, event, at) VALUES ($1, $2, $3) \
-        ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at";
+        ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at WHERE told.at <= $4";
     TOLD_OVER = "DELETE FROM told WHERE at <= $1";
 }
 
@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// Queues one notice for these copies and marks them as told. Where one of them has meanwhile come to another end,
-    /// nothing is done: the next round tells that.
+    /// or another gateway has told the sender within the hour, nothing is done: the next round tells that.
     pub async fn keep_followup(
         &self,
         copies: &[PendingFollowup],
@@ -164,8 +164,12 @@ async fn forget(tx: &mut Tx, id: &str, event: FollowupEvent) -> Result<u64, Stor
 }
 
 async fn remember(tx: &mut Tx, told: &PendingFollowup, now: Timestamp) -> Result<(), StoreError> {
-    tx.execute(TOLD, args![&told.to, told.event.as_str(), micros(now)]).await?;
-    tx.execute(TOLD_OVER, args![earlier(now, HOUR)]).await?;
+    let hour_ago = earlier(now, HOUR);
+    let changed = tx.execute(TOLD, args![&told.to, told.event.as_str(), micros(now), hour_ago]).await?;
+    if changed != 1 {
+        return Err(StoreError::Confirm { changed, expected: 1 });
+    }
+    tx.execute(TOLD_OVER, args![hour_ago]).await?;
     Ok(())
 }
 

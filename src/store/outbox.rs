@@ -21,8 +21,10 @@ statements! {
     MADE_DUE = "UPDATE outbox SET next_attempt = $1 WHERE id = $2 AND state = 'ready'";
     NEXT_DUE = "SELECT MIN(CASE WHEN lease_until > next_attempt THEN lease_until ELSE next_attempt END) \
         FROM outbox WHERE state = 'ready'";
+    // The condition twice: an engine that lets two take at once looks at the outer one again before it writes.
     TAKEN = "UPDATE outbox SET lease_node = $1, lease_until = $2 WHERE id IN (SELECT id FROM outbox \
-        WHERE state = 'ready' AND next_attempt <= $3 AND lease_until <= $3 ORDER BY next_attempt LIMIT $4) RETURNING *";
+        WHERE state = 'ready' AND next_attempt <= $3 AND lease_until <= $3 ORDER BY next_attempt LIMIT $4) \
+        AND state = 'ready' AND lease_until <= $3 RETURNING *";
     BLOB = "SELECT name, wrapped, size, inline FROM blob WHERE name = $1";
 }
 
@@ -126,6 +128,8 @@ pub struct DueItem {
     pub attempts: u32,
     pub(super) blob: String,
     report: Option<String>,
+    /// When the lease runs out; with the node it says whose the item is.
+    pub(super) lease_until: i64,
 }
 
 /// What is to be sent.
@@ -193,7 +197,12 @@ impl Store {
             return Ok(Vec::new());
         }
         let node = self.inner.node.clone();
-        self.write(move |mut tx| async move { take(&mut tx, &node, now, limit).await }).await
+        let mut due = self.write(move |mut tx| async move { take(&mut tx, &node, now, limit).await }).await?;
+        // A courier whose lease had run out sent the last of these and could not say that this is the end.
+        for item in due.extract_if(.., |item| item.recipients.is_empty()) {
+            self.outbox_settle(&item, Vec::new(), now, now).await?;
+        }
+        Ok(due)
     }
 
     /// What a due item sends.
@@ -272,6 +281,7 @@ impl FromRow for DueItem {
             attempts: count(row.get("attempts")?),
             blob: row.get("blob")?,
             report: row.get("report")?,
+            lease_until: row.get("lease_until")?,
         })
     }
 }

@@ -50,7 +50,9 @@ statements! {
         mail.tell, mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
         FROM held JOIN mail ON mail.id = held.mail LEFT JOIN blob ON blob.name = mail.blob \
         WHERE held.id = $1 AND held.state <> 'pending'";
-    DECIDED = "UPDATE held SET state = $1, decided_at = $2, untold = $3 WHERE id = $4 AND state = 'held'";
+    DECIDED = "UPDATE held SET state = $1, decided_at = $2, \
+        untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE CAST($3 AS TEXT) END \
+            FROM mail WHERE mail.id = held.mail) WHERE id = $4 AND state = 'held'";
 }
 
 /// Who acts. There is no act without a name.
@@ -338,19 +340,15 @@ pub(super) struct Decide {
 
 impl Decide {
     pub async fn write(self, tx: &mut Tx) -> Result<Change, StoreError> {
+        // First the change, then the look at what was changed: of two who decide at once, one finds it decided.
+        let untold = FollowupEvent::of(self.to).map(FollowupEvent::as_str);
+        let changed = tx.execute(DECIDED, args![self.to.as_str(), micros(self.now), untold, &self.id]).await?;
         let row: Option<Row> = tx.fetch_optional(COPY, args![&self.id]).await?;
         let row = row.ok_or_else(|| StoreError::unknown(&self.id))?;
         let state: String = row.get("state")?;
-        if state == self.to.as_str() {
-            return Ok(Change::Already);
-        }
-        if state != CopyState::Held.as_str() {
-            return Err(StoreError::WrongState { id: self.id, state });
-        }
-        let untold = row.get::<Option<String>>("tell")?.and(FollowupEvent::of(self.to)).map(FollowupEvent::as_str);
-        let changed = tx.execute(DECIDED, args![self.to.as_str(), micros(self.now), untold, &self.id]).await?;
-        if changed != 1 {
-            return Err(StoreError::Confirm { changed, expected: 1 });
+        if changed == 0 {
+            let already = state == self.to.as_str();
+            return if already { Ok(Change::Already) } else { Err(StoreError::WrongState { id: self.id, state }) };
         }
         let blob: String = row.get("blob")?;
         match self.to {

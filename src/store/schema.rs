@@ -69,7 +69,7 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
         return Err(StoreError::WrongKey { path: settings.key_file });
     }
     writer.run(write_held_rules).await?;
-    let (used,): (i64,) = reader.fetch_one(BYTES_STORED, args![]).await?;
+    let used = bytes_stored(&reader).await?;
     let node = settings.node.clone();
     let epoch = writer.run(move |tx| begin_epoch(tx, node, now)).await?;
     Ok(Store {
@@ -84,11 +84,17 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
             writer,
             ended: Mutex::new(Some(ended)),
             reader,
-            used: AtomicU64::new(used.max(0).cast_unsigned()),
+            used: AtomicU64::new(used),
             outbox: Notify::new(),
             journal_dropped: Arc::default(),
         }),
     })
+}
+
+/// Bytes of sealed contents.
+pub(super) async fn bytes_stored(reader: &Reader) -> Result<u64, StoreError> {
+    let (stored,): (i64,) = reader.fetch_one(BYTES_STORED, args![]).await?;
+    Ok(stored.max(0).cast_unsigned())
 }
 
 fn load_key(settings: &StoreSettings, fresh: bool) -> Result<KeyFile, StoreError> {

@@ -14,11 +14,15 @@ statements! {
     RECIPIENT_TRIED = "UPDATE outbox_recipient SET state = $1, reply = $2 WHERE item = $3 AND n = $4 AND state = 'open'";
     STILL_OPEN = "SELECT verbatim, reply FROM outbox_recipient WHERE item = $1 AND state = 'open' ORDER BY n";
     GIVEN_UP = "UPDATE outbox_recipient SET state = 'failed' WHERE item = $1 AND state = 'open'";
+    // Changes nothing: whether the lease is ours, and it stays so until the commit.
+    LEASE_HELD = "UPDATE outbox SET lease_until = lease_until \
+        WHERE id = $1 AND state = 'ready' AND lease_node = $2 AND lease_until = $3";
+    STATE = "SELECT state FROM outbox WHERE id = $1";
     PUT_OFF = "UPDATE outbox SET attempts = attempts + 1, next_attempt = $1, last_reply = $2, lease_node = NULL, \
-        lease_until = 0 WHERE id = $3";
+        lease_until = 0 WHERE id = $3 AND lease_node = $4";
     SENT = "SELECT COUNT(*) FROM outbox_recipient WHERE item = $1 AND state = 'sent'";
     ENDED = "UPDATE outbox SET attempts = attempts + 1, state = $1, last_reply = $2, ended = $3, lease_node = NULL, \
-        lease_until = 0 WHERE id = $4";
+        lease_until = 0 WHERE id = $4 AND lease_node = $5";
     REPORTED = "SELECT origin, private, created FROM outbox WHERE id = $1";
     ITEM_ADDED = "INSERT INTO outbox (id, mail, copy, kind, reverse_path, origin, blob, report, private, state, created, \
         next_attempt, attempts, lease_until, node, epoch) \
@@ -39,6 +43,10 @@ pub(super) struct Settle {
 
 impl Settle {
     pub async fn write(self, tx: &mut Tx) -> Result<ItemState, StoreError> {
+        let lease = args![&self.item.id, &self.owner.0, self.item.lease_until];
+        if tx.execute(LEASE_HELD, lease).await? == 0 {
+            return self.write_late(tx).await;
+        }
         let mut last = None;
         let mut failed: Vec<ReportedRecipient> = Vec::new();
         for outcome in &self.outcomes {
@@ -47,11 +55,11 @@ impl Settle {
                 RecipientOutcome::PutOff { n, reply } => (*n, "open", reply),
                 RecipientOutcome::Failed { n, reply } => (*n, "failed", reply),
             };
-            tx.execute(RECIPIENT_TRIED, args![state, reply, &self.item.id, n]).await?;
+            let tried = tx.execute(RECIPIENT_TRIED, args![state, reply, &self.item.id, n]).await?;
             last = Some(reply.clone());
             failed.extend(
                 self.recipient(n)
-                    .filter(|_| state == "failed")
+                    .filter(|_| tried == 1 && state == "failed")
                     .map(|verbatim| ReportedRecipient { verbatim, reply: Some(reply.clone()) }),
             );
         }
@@ -66,19 +74,31 @@ impl Settle {
         self.end(tx, last).await
     }
 
+    /// The lease ran out meanwhile and somebody else may be at it, or have ended it. What was sent was sent and must
+    /// not be sent again; all else is theirs to say.
+    async fn write_late(&self, tx: &mut Tx) -> Result<ItemState, StoreError> {
+        for outcome in &self.outcomes {
+            if let RecipientOutcome::Sent { n, reply } = outcome {
+                tx.execute(RECIPIENT_TRIED, args!["sent", reply, &self.item.id, *n]).await?;
+            }
+        }
+        let state: Option<(String,)> = tx.fetch_optional(STATE, args![&self.item.id]).await?;
+        Ok(state.map_or(ItemState::Failed, |(state,)| ItemState::parse(&state)))
+    }
+
     fn recipient(&self, n: i64) -> Option<String> {
         self.item.recipients.iter().find(|(at, _)| *at == n).map(|(_, verbatim)| verbatim.clone())
     }
 
     async fn put_off(&self, tx: &mut Tx, last: Option<String>) -> Result<ItemState, StoreError> {
-        tx.execute(PUT_OFF, args![self.next_attempt, &last, &self.item.id]).await?;
+        tx.execute(PUT_OFF, args![self.next_attempt, &last, &self.item.id, &self.owner.0]).await?;
         Ok(ItemState::Ready)
     }
 
     async fn end(&self, tx: &mut Tx, last: Option<String>) -> Result<ItemState, StoreError> {
         let (sent,): (i64,) = tx.fetch_one(SENT, args![&self.item.id]).await?;
         let state = if sent > 0 { ItemState::Sent } else { ItemState::Failed };
-        tx.execute(ENDED, args![state.as_str(), &last, micros(self.now), &self.item.id]).await?;
+        tx.execute(ENDED, args![state.as_str(), &last, micros(self.now), &self.item.id, &self.owner.0]).await?;
         super::expiry::free_unneeded(tx, &self.item.blob, self.now).await?;
         Ok(state)
     }

@@ -6,6 +6,7 @@ mod courier;
 mod desk;
 mod durable;
 mod find;
+mod gateways;
 mod keep;
 mod plans;
 mod postgres;
