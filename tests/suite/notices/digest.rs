@@ -39,13 +39,13 @@ async fn a_day_is_told_once_in_counts_and_not_again_after_a_restart() {
     for text in [&plain, &html] {
         let text = flat(&text.replace("<b>", "").replace("</b>", "").replace('\u{a0}', " "));
         for told in [
-            "3 copies attendent une décision",
+            "Copies qui attendent une décision : 3",
             "marked-leaves-house : 3",
             "Cabinet du ministre (cabinet) : 2",
             "— : 1",
-            "rien d'autre n'est dit : 1",
-            "retenues : 4",
-            "Libérées : 0",
+            "(sans autre détail) : 1",
+            "Copies retenues : 4",
+            "Copies libérées : 0",
         ] {
             assert!(text.contains(told), "{told:?} is not in {text}");
         }
@@ -66,7 +66,7 @@ async fn a_day_is_told_once_in_counts_and_not_again_after_a_restart() {
     assert!(!town.pipeline().digest(later).await.unwrap());
     let due = town.due(later).await;
     let text = flat(&texts(&read(&due.iter().find(|(to, _)| to.contains(TEAM)).unwrap().1)).0);
-    assert!(text.contains("0 copies attendent") && text.contains("Libérées : 4"), "{text}");
+    assert!(text.contains("attendent une décision : 0") && text.contains("libérées : 4"), "{text}");
     town.close().await;
 }
 
@@ -80,6 +80,6 @@ async fn what_is_only_watched_is_counted_apart() {
     assert!(town.pipeline().digest(start + days(1)).await.unwrap());
     let due = town.due(start + days(1)).await;
     let text = flat(&texts(&read(&due.iter().find(|(to, _)| to.contains(TEAM)).unwrap().1)).0);
-    assert!(text.contains("0 copies attendent") && text.contains("marked-leaves-house : 1"), "{text}");
+    assert!(text.contains("attendent une décision : 0") && text.contains("marked-leaves-house : 1"), "{text}");
     town.close().await;
 }

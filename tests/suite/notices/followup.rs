@@ -44,7 +44,7 @@ async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
     }
     let notices = told(&town, now).await;
     let [(to, subject, text)] = &notices[..] else { panic!("one notice, not {notices:?}") };
-    assert_eq!((to.as_str(), subject.as_str()), (format!("<{SENDER}>").as_str(), "Uw bericht is verzonden"));
+    assert_eq!((to.as_str(), subject.as_str()), (format!("<{SENDER}>").as_str(), "Uw tegengehouden e-mail is verzonden"));
     let reference = held[0].id.split('-').next().unwrap();
     for named in [OUTSIDE, OTHER, reference, CHARTER] {
         assert!(text.contains(named), "{named} is not in {text}");
@@ -73,7 +73,7 @@ async fn more_within_the_hour_waits_and_comes_together() {
     assert!(told(&town, now + SignedDuration::from_mins(59)).await.is_empty(), "the hour is not over");
     let notices = told(&town, now + SignedDuration::from_mins(60)).await;
     let [(_, subject, text)] = &notices[..] else { panic!("one notice for both, not {notices:?}") };
-    assert_eq!(subject, "Votre envoi ne partira pas");
+    assert_eq!(subject, "Votre courrier retenu ne partira pas");
     for copy in &held[1..] {
         assert!(text.contains(copy.id.split('-').next().unwrap()), "{text}");
     }
@@ -89,9 +89,9 @@ async fn who_is_warned_hears_five_days_before_and_again_at_the_end() {
     let store = town.pipeline().store.clone();
     for (day, subject) in [
         (24, None),
-        (26, Some("Votre envoi retenu va être effacé")),
+        (26, Some("Votre courrier retenu va être effacé")),
         (27, None),
-        (31, Some("Votre envoi retenu a été effacé")),
+        (31, Some("Votre courrier retenu a été effacé")),
         (32, None),
     ] {
         store.sweep(start + days(day)).await.unwrap();

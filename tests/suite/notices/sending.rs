@@ -42,7 +42,7 @@ async fn a_mail_passes_and_its_sender_is_told_once() {
     let (plain, html) = texts(&message);
     for text in [&plain, &html] {
         let text = flat(text);
-        for told in [reference(&answer), CHARTER, COLLEAGUE, "Votre envoi est bien parti"] {
+        for told in [reference(&answer), CHARTER, COLLEAGUE, "Votre message est parti normalement"] {
             assert!(text.contains(told), "{told} is not in {text}");
         }
         for quoted in ["Photos", "chantier", "we.tl", "Ab12"] {
