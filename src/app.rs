@@ -74,7 +74,7 @@ pub enum StartError {
     StaticDns(PathBuf, String),
     #[error("[cli] accounts: {}", .0.join("; "))]
     Accounts(Vec<String>),
-    #[error("this program cannot find itself to start workers: {0}")]
+    #[error("cannot find the file of this program, which is needed to start workers: {0}")]
     Executable(io::Error),
 }
 
@@ -123,8 +123,8 @@ const MOST_OF_PICTURES: Duration = Duration::from_secs(10);
 pub fn unread(settings: &Settings) -> Option<&'static str> {
     let is_missing = settings.limits.ocr && !worker::Tesseract::is_installed();
     is_missing.then_some(
-        "tesseract is not installed: pictures and scanned documents pass unread; install tesseract-ocr with its \
-         languages, or write limits.ocr = false",
+        "tesseract is not installed, so octroi does not read the text in pictures and scanned documents; install \
+         tesseract-ocr with its languages, or write limits.ocr = false",
     )
 }
 
@@ -136,7 +136,7 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
         let own = |to: &&Mailbox| ruleset.policy.lists.is_own(to, Timestamp::now());
         let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
         remarks.extend(elsewhere.map(|to| {
-            format!("notices.digest_to: {to} is not of your own domains (domains/own.list), and gets no digest")
+            format!("notices.digest_to: {to} is not in your own domains (domains/own.list) and gets no digest")
         }));
     }
     faults.extend(tls::inward(&settings.smtp).err().map(Into::into));
@@ -313,7 +313,7 @@ impl Gateway {
                 missing.push("the next hop does not answer".to_owned());
             }
             if shut.load(Ordering::Relaxed) {
-                missing.push("the store does not take more holds".to_owned());
+                missing.push("the store cannot hold more mail".to_owned());
             }
             missing
         });
@@ -361,7 +361,7 @@ impl Gateway {
         self.metrics.observing.set(i64::from(ruleset.policy.mode.observes(Timestamp::now())));
         let language = &self.settings.notices.language;
         if !ruleset.notices.languages().any(|known| known == language) {
-            tracing::warn!(language, "policies/notices has no texts in the language of [notices]: others stand in");
+            tracing::warn!(language, "policies/notices has no texts in [notices] language; another language is used");
         }
         loud(ruleset.policy.mode, Timestamp::now());
     }
@@ -385,7 +385,7 @@ impl Gateway {
                 for fault in
                     [fresh.err().map(|e| e.to_string()), tls.err().map(|e| e.to_string())].into_iter().flatten()
                 {
-                    tracing::error!(%fault, "reload refused, what was in force stays");
+                    tracing::error!(%fault, "reload refused; the old policies and certificates stay in force");
                 }
             }
         }
@@ -396,12 +396,12 @@ impl Gateway {
         self.stop.cancel();
         let (smtp, milter) = tokio::join!(self.smtp.drained(DRAIN), self.milter.drained(DRAIN));
         if !(smtp && milter) {
-            tracing::warn!("sessions were still open after {} s and are cut", DRAIN.as_secs());
+            tracing::warn!("sessions are still open after {} s; they are closed now", DRAIN.as_secs());
         }
         self.pipeline.under_way.close();
         self.pipeline.under_way.wait().await;
         if let Err(error) = self.pipeline.journal.flush().await {
-            tracing::error!(%error, "the journal's last rows are lost");
+            tracing::error!(%error, "the last rows of the journal are lost");
         }
         self.stop_later.cancel();
         self.tasks.close();
@@ -409,7 +409,7 @@ impl Gateway {
             tracing::warn!("a task did not end in time");
         }
         if let Err(error) = self.pipeline.store.clone().close().await {
-            tracing::error!(%error, "closing the store");
+            tracing::error!(%error, "the store could not be closed");
         }
         let _ = std::fs::remove_file(&self.settings.cli.socket);
         for address in &self.settings.milter.listen {
@@ -452,7 +452,7 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
             }
         }
     }
-    tracing::info!("stopping: no new sessions, open ones are finished");
+    tracing::info!("stopping: octroi accepts no new sessions and finishes the open ones");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     gateway.stop().await;
     Ok(())

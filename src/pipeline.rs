@@ -55,9 +55,9 @@ pub enum PipelineError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Worker(#[from] WorkerError),
-    #[error("the task of a transaction died")]
+    #[error("the task of this transaction ended unexpectedly")]
     Task,
-    #[error("no memory for reading became free in time")]
+    #[error("no memory for inspection became free in time ([limits] reading)")]
     Memory,
 }
 

@@ -39,11 +39,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why the demonstration cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    #[error("the demonstration's folder {0} cannot be made: {1}")]
+    #[error("cannot create the folder of the demonstration, {0}: {1}")]
     Folder(String, io::Error),
-    #[error("the demonstration's next hop cannot listen: {0}")]
+    #[error("the next hop of the demonstration cannot listen: {0}")]
     NextHop(io::Error),
-    #[error("the demonstration's settings are not in order: {0}")]
+    #[error("the settings of the demonstration are not in order: {0}")]
     Settings(config::SettingsErrors),
     #[error("the log cannot be started: {0}")]
     Log(io::Error),
@@ -51,7 +51,7 @@ pub enum DemoError {
     Gateway(#[from] StartError),
     #[error("the gateway does not answer: {0}")]
     Client(io::Error),
-    #[error("the gateway answered and wrote no line about it")]
+    #[error("the gateway answered, but wrote no log line about it")]
     Silent,
 }
 

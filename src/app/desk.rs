@@ -205,7 +205,7 @@ impl Desk for StoreDesk {
         let anchors: Vec<Anchor> = anchor.unwrap_or("").lines().filter_map(|line| line.parse().ok()).collect();
         let report = self.store.audit_verify(&anchors).await.map_err(refusal)?;
         for broken in &report.broken {
-            tracing::error!(%broken, "audit chain");
+            tracing::error!(%broken, "the audit chain is broken");
         }
         Ok(AuditReport {
             entries: report.entries,

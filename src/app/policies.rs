@@ -17,7 +17,7 @@ use crate::policy::{Mode, Policy, PolicyError, PolicyErrors};
 pub enum PoliciesError {
     #[error("the policies in {0} cannot be read: {1}")]
     Unreadable(PathBuf, io::Error),
-    #[error("the policies in {0} hold more than {1} files or {2} bytes")]
+    #[error("the policies in {0} contain more than {1} files or {2} bytes")]
     TooMuch(PathBuf, usize, u64),
     #[error("the policies in {0} are not in order:\n{1}")]
     PolicyErrors(PathBuf, PolicyErrors),
@@ -40,15 +40,16 @@ pub fn remarks(files: &BTreeMap<String, Vec<u8>>, ruleset: &Ruleset) -> Vec<Stri
     let mut remarks = Vec::new();
     if ruleset.policy.lists.own_domains().is_empty() {
         remarks.push(
-            "domains/own.list names no domain: nobody is one of yours, so nobody may send; write one domain a line"
+            "domains/own.list names no domain, so nobody may send mail; write your domains there, one on each line"
                 .to_owned(),
         );
     }
     let unnamed: Vec<&str> = ruleset.policy.units.unnamed().collect();
     if let Some(first) = unnamed.first() {
+        let (units, are) = if unnamed.len() == 1 { ("unit", "is") } else { ("units", "are") };
         remarks.push(format!(
-            "units/people.csv: {} of its units stand in no file of units, such as `{first}`; write [unit.\"{first}\"] into \
-             units/units.toml, or mend the name",
+            "units/people.csv: {} {units} {are} not defined in units/*.toml, such as `{first}`; write [unit.\"{first}\"] in \
+             units/units.toml, or correct the name in people.csv",
             unnamed.len()
         ));
     }

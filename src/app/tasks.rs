@@ -53,7 +53,7 @@ pub(super) async fn watch(watched: Watched) {
         let metrics = &watched.metrics;
         let observes = watched.pipeline.inspector.ruleset.load().policy.mode.observes(Timestamp::now());
         if metrics.observing.get() == 1 && !observes {
-            tracing::warn!("the time of observing is over: from now on policies bind");
+            tracing::warn!("observing has ended: from now on octroi enforces the policies");
         }
         metrics.observing.set(i64::from(observes));
         metrics.content_in_flight.set(i64::try_from(watched.memory.used()).unwrap_or(i64::MAX));
@@ -100,10 +100,10 @@ pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: Cancellat
         let now = Timestamp::now();
         match store.sweep(now).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),
-            Err(error) => tracing::error!(%error, "expired things could not be swept"),
+            Err(error) => tracing::error!(%error, "expired copies and records could not be deleted"),
         }
         if let Err(error) = pipeline.send_followups(now).await {
-            tracing::error!(%error, "senders could not be told what became of their mail");
+            tracing::error!(%error, "notices about held copies could not be sent");
         }
         match pipeline.digest(now).await {
             Ok(true) => tracing::info!("the digest is on its way"),
@@ -118,6 +118,6 @@ pub(super) fn loud(mode: policy::Mode, now: Timestamp) {
     let policy::Mode::Observe { until } = mode else { return };
     if mode.observes(now) {
         let until = until.map_or_else(|| "further notice".to_owned(), |until| until.to_string());
-        tracing::warn!(until, "policies only observe: nothing is held, refused or notified");
+        tracing::warn!(until, "octroi only observes: it holds, notes and refuses nothing");
     }
 }

@@ -35,7 +35,8 @@ impl Reader {
             && milter.listen.is_empty()
             && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen"))
         {
-            self.report("smtp.listen", "is empty: no mail could come in", "write listen = [\"127.0.0.1:10025\"]");
+            let text = "is empty: octroi would receive no mail";
+            self.report("smtp.listen", text, "write listen = [\"127.0.0.1:10025\"]");
         }
         let doors = smtp.listen.iter().chain(&smtp.tls.listen).map(|address| ("smtp.listen", address));
         let open = doors.chain(inet(milter)).find(|(_, address)| !address.ip().to_canonical().is_loopback());
@@ -45,15 +46,15 @@ impl Reader {
         {
             self.report(
                 path,
-                format!("{address} can be reached from other machines, but nobody there may send"),
-                "name them in [smtp]: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen on 127.0.0.1 only",
+                format!("other machines can reach {address}, but none of them may send mail"),
+                "write in [smtp] which may: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen only on 127.0.0.1",
             );
         }
         if smtp.clients.0.iter().any(|network| network.prefix_len() == 0) {
             self.warn(
                 "smtp.clients",
-                "every address of the internet may send through this gateway",
-                "name the networks of your own mail servers",
+                "every machine on the Internet may send mail through this gateway",
+                "write only the networks of your own mail servers",
             );
         }
     }
@@ -70,24 +71,25 @@ impl Reader {
             ] {
                 if set {
                     let help = "write mode = \"opportunistic\" or \"required\" in [smtp.tls], or remove this key";
-                    self.report(path, "is set, but TLS towards clients is off", help);
+                    self.report(path, "is set, but TLS with clients is off", help);
                 }
             }
         } else if tls.certificate.is_none() || tls.key.is_none() {
             let missing = if tls.certificate.is_none() { "certificate" } else { "key" };
             let help = format!("write {missing} = \"/etc/octroi/tls/{missing}.pem\" in [smtp.tls]");
-            self.report("smtp.tls.mode", format!("TLS towards clients is on, but there is no {missing}"), help);
+            self.report("smtp.tls.mode", format!("TLS with clients is on, but there is no {missing}"), help);
         }
         let hop = &settings.next_hop;
         if settings.smtp.auth == Auth::Pass && hop.tls.mode == OutwardTlsMode::Off && !is_near(&hop.hop) {
-            let text = "would send passwords in clear: TLS towards the next hop is off, and it is another machine";
+            let text =
+                "would send passwords without encryption: the next hop is another machine, and TLS with it is off";
             self.report("smtp.auth", text, "write mode = \"required\" or \"verified\" in [smtp.upstream_tls]");
         }
         if settings.next_hop.tls.mode != OutwardTlsMode::Verified {
             for path in ["smtp.upstream_tls.name", "smtp.upstream_tls.ca"] {
                 if self.is_set(path) {
                     let help = "write mode = \"verified\" in [smtp.upstream_tls], or remove this key";
-                    self.report(path, "is set, but the next hop's certificate is not verified", help);
+                    self.report(path, "is set, but octroi does not verify the certificate of the next hop", help);
                 }
             }
         }
@@ -103,8 +105,8 @@ impl Reader {
         let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
         for (path, address) in doors.chain(pages) {
             if let Some((other, _)) = taken.iter().find(|(_, other)| overlap(*other, address)) {
-                let text = format!("{address} is already taken by {other}");
-                self.report(path, text, "give each its own port");
+                let text = format!("{other} already uses {address}");
+                self.report(path, text, "give each of them its own port");
             }
             taken.push((path, address));
         }
@@ -113,18 +115,18 @@ impl Reader {
             if let Some(hop) = hop
                 && settings.smtp.listen.iter().chain(&settings.smtp.tls.listen).any(|door| leads_to(hop, *door))
             {
-                let text = format!("{hop} is this gateway's own door: mail would go round in circles");
-                self.report(path, text, "name the mail server behind this gateway");
+                let text = format!("octroi itself listens on {hop}: mail would loop");
+                self.report(path, text, "write the address of the next mail server");
             }
         }
         if settings.release.is_none() {
             let text = if settings.milter.listen.is_empty() {
-                "not set: released mail goes to the next hop, signed or expanded there like any other"
+                "is not set: released mail goes to the next hop, like mail that passes"
             } else {
-                "not set: released mail goes to smtp.upstream, which must not ask this filter again"
+                "is not set: released mail goes to smtp.upstream, which must not ask this milter again"
             };
-            let help =
-                "name a port that signs but neither comes back here nor expands aliases: via = \"127.0.0.1:10028\"";
+            let help = "name a port that signs, sends nothing back to octroi and expands no aliases: \
+                        via = \"127.0.0.1:10028\"";
             self.warn("release.via", text, help);
         }
     }
@@ -138,31 +140,35 @@ impl Reader {
             } else {
                 "limits.next_hop"
             };
-            let text = format!("inspection and next_hop together take {} s; the client waits 100 s", both.as_secs());
-            self.report(path, text, "let both together be 90 s at most: inspection = \"45s\", next_hop = \"45s\"");
+            let text = format!("inspection and next_hop together are {} s, but the client waits 100 s", both.as_secs());
+            self.report(path, text, "both together may be 90 s at most: inspection = \"45s\", next_hop = \"45s\"");
         }
         if settings.limits.memory < settings.smtp.max_size {
-            let text = "is less than smtp.max_size: the largest message could never come in";
+            let text = "is less than smtp.max_size: octroi could never receive the largest message";
             self.report("limits.memory", text, "write memory = \"512 MiB\", or a smaller max_size");
         }
         if settings.smtp.max_recipients < 100 {
             // RFC 5321 §4.5.3.1.8.
             self.warn(
                 "smtp.max_recipients",
-                "is less than 100, which every client may expect",
-                "max_recipients = 1000",
+                "is less than 100, the number that every mail server must accept (RFC 5321)",
+                "write max_recipients = 1000",
             );
         }
         if settings.smtp.max_connections_per_client > settings.smtp.max_connections
             && self.is_set("smtp.max_connections_per_client")
         {
             let text = "is more than smtp.max_connections";
-            self.report("smtp.max_connections_per_client", text, "one client cannot have more than all together");
+            self.report(
+                "smtp.max_connections_per_client",
+                text,
+                "one client cannot have more than all clients together",
+            );
         }
         if settings.retention.warning >= settings.retention.quarantine {
             let path = if self.is_set("retention.warning") { "retention.warning" } else { "retention.quarantine" };
-            let text = "the warning would come before the mail: it must be shorter than quarantine";
-            self.report(path, text, "quarantine = \"30d\", warning = \"5d\"");
+            let text = "the warning would come before the mail: warning must be shorter than quarantine";
+            self.report(path, text, "for example: quarantine = \"30d\", warning = \"5d\"");
         }
     }
 
@@ -171,19 +177,19 @@ impl Reader {
         match (policies.mode, policies.until) {
             (PolicyMode::Observe, None) if !self.is_set("policies.until") => self.report(
                 "policies.mode",
-                "observing needs a last day, so that nobody forgets it",
-                "write until = \"2027-03-31\" beside it",
+                "\"observe\" needs a last day, so that nobody forgets it",
+                "write until = \"2027-03-31\" in [policies]",
             ),
             (PolicyMode::Observe, Some(until)) => self.warn(
                 "policies.mode",
-                format!("nothing is held until the end of {until} (UTC): mail is only watched"),
-                "mode = \"enforce\" when you have seen enough",
+                format!("octroi only observes until the end of {until} (UTC): it holds, notes and refuses nothing"),
+                "write mode = \"enforce\" when you have observed enough",
             ),
             (PolicyMode::Enforce, Some(_)) => {
                 self.report(
                     "policies.until",
-                    "only observing has a last day",
-                    "remove it, or write mode = \"observe\"",
+                    "is only for mode = \"observe\"",
+                    "remove this key, or write mode = \"observe\"",
                 );
             }
             _ => {}

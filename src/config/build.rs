@@ -168,7 +168,7 @@ impl Reader {
         if let Some(entry) = self.values.entries.get("shared.url")
             && entry.items.iter().any(|item| item.text != "memory:")
         {
-            let text = "shared.url: only \"memory:\" is supported in this version";
+            let text = "shared.url: this version supports only \"memory:\"";
             let help = "write url = \"memory:\", or leave [shared] out";
             let fault = self.fault_at(&entry.place.clone(), text, help);
             self.faults.push(fault);
@@ -271,7 +271,7 @@ impl Reader {
                         Some(word) => format!("did you mean \"{word}\"?"),
                         None => format!("write {}", listing(known)),
                     };
-                    let text = format!("cli.accounts: \"{}\" is no role", role.text);
+                    let text = format!("cli.accounts: \"{}\" is not a role", role.text);
                     faults.push(self.fault_at(&role.place, text, help));
                 }
             }

@@ -168,7 +168,12 @@ impl SettingsErrors {
     /// The one fault of a settings file that cannot be read at all.
     pub fn unreadable(path: PathBuf, error: &std::io::Error) -> SettingsErrors {
         let text = format!("cannot read the settings file {}: {error}", path.display());
-        let help = "name an existing file with --config FILE, or leave it out to use ./octroi.toml, then /etc/octroi/octroi.toml, then built-in defaults";
+        let help = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "run octroi as a user who may read this file",
+            _ => {
+                "name an existing file with --config FILE, or leave --config out: octroi then uses ./octroi.toml, else /etc/octroi/octroi.toml, else the built-in defaults"
+            }
+        };
         SettingsErrors(vec![SettingsError::new(&Location::Default, None, text, help)])
     }
 }

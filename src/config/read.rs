@@ -29,7 +29,7 @@ impl Setting for String {
 
 impl Setting for bool {
     fn read(text: &str) -> Result<bool, String> {
-        text.trim().parse().map_err(|_| format!("\"{text}\" is neither true nor false"))
+        text.trim().parse().map_err(|_| format!("\"{text}\" is not a truth value; write true or false"))
     }
 }
 
@@ -40,7 +40,7 @@ impl Setting for usize {
             Ok(0) => Err("must be at least 1".into()),
             Ok(number) if number <= 10_000_000 => Ok(number),
             Ok(_) => Err(format!("{text} is more than 10000000")),
-            Err(_) => Err(format!("\"{text}\" is no whole number")),
+            Err(_) => Err(format!("\"{text}\" is not a whole number")),
         }
     }
 }
@@ -59,9 +59,9 @@ impl Setting for Duration {
             other => {
                 let known = "ms, s, min, h or d";
                 return Err(if number.is_empty() {
-                    format!("\"{text}\" is no length of time; write a number and a unit ({known}): \"45s\"")
+                    format!("\"{text}\" is not a length of time; write a number and a unit ({known}): \"45s\"")
                 } else {
-                    format!("\"{other}\" is no unit of time; known are {known}")
+                    format!("\"{other}\" is not a unit of time; write {known}")
                 });
             }
         };
@@ -74,7 +74,7 @@ impl Setting for Duration {
         // A hundred years: what is longer is a slip, and would overflow arithmetic with instants.
         let length = length.filter(|length| length.as_secs() <= 36_525 * 86_400);
         match length {
-            Some(Duration::ZERO) => Err("must be longer than nothing".into()),
+            Some(Duration::ZERO) => Err("must be more than zero".into()),
             Some(length) => Ok(length),
             None => Err(format!("\"{text}\" is more than 100 years")),
         }
@@ -99,9 +99,9 @@ impl Setting for ByteSize {
         };
         let number = whole(number).ok_or_else(|| format!("\"{text}\": write a whole number before the unit"))?;
         match number.checked_mul(1 << shift).filter(|bytes| *bytes <= i64::MAX as u64) {
-            Some(0) => Err("must be more than nothing".into()),
+            Some(0) => Err("must be more than zero".into()),
             Some(bytes) => Ok(ByteSize(bytes)),
-            None => Err(format!("\"{text}\" is more than this machine can count")),
+            None => Err(format!("\"{text}\" is too large")),
         }
     }
 }
@@ -112,10 +112,10 @@ fn wrong_size(text: &str, number: &str, unit: &str) -> String {
         "m" | "mb" | "mib" | "mo" | "mio" => "MiB",
         "g" | "gb" | "gib" | "go" | "gio" => "GiB",
         "t" | "tb" | "tib" | "to" | "tio" => "TiB",
-        _ if number.is_empty() => return format!("\"{text}\" is no size; write a number and a unit: \"50 MiB\""),
-        _ => return format!("\"{unit}\" is no unit of size; known are B, KiB, MiB, GiB and TiB"),
+        _ if number.is_empty() => return format!("\"{text}\" is not a size; write a number and a unit: \"50 MiB\""),
+        _ => return format!("\"{unit}\" is not a unit of size; write B, KiB, MiB, GiB or TiB"),
     };
-    format!("\"{unit}\" is no unit of size; write \"{number} {meant}\"")
+    format!("\"{unit}\" is not a unit of size; write \"{number} {meant}\"")
 }
 
 fn number_and_unit(text: &str) -> (&str, &str) {
@@ -145,9 +145,9 @@ impl Setting for SocketAddr {
         match text.rsplit_once(':') {
             Some(("localhost", port)) => Err(format!("\"{text}\" is a name; write \"127.0.0.1:{port}\"")),
             Some(("" | "*", port)) => {
-                Err(format!("\"{text}\" names no address; write \"0.0.0.0:{port}\" or \"[::]:{port}\" for all of them"))
+                Err(format!("\"{text}\" has no address; write \"0.0.0.0:{port}\" or \"[::]:{port}\" for all addresses"))
             }
-            _ => Err(format!("\"{text}\" is no address and port; write \"127.0.0.1:10025\" or \"[::1]:10025\"")),
+            _ => Err(format!("\"{text}\" is not an address with a port; write \"127.0.0.1:10025\" or \"[::1]:10025\"")),
         }
     }
 }
@@ -164,7 +164,7 @@ impl Setting for MilterAddress {
             },
             Some(("unix" | "local", path)) if !path.is_empty() => Ok(MilterAddress::Unix(PathBuf::from(path))),
             _ => Err(format!(
-                "\"{text}\" is no place for a filter; write \"inet:127.0.0.1:10027\" or \"unix:/run/octroi/milter.sock\""
+                "\"{text}\" is not a milter address; write \"inet:127.0.0.1:10027\" or \"unix:/run/octroi/milter.sock\""
             )),
         }
     }
@@ -188,7 +188,7 @@ impl Setting for Hop {
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {
     let wrong =
-        || format!("\"{text}\" is no host and port; write \"relay.example.org:25\" or \"lmtp:/path/to/socket\"");
+        || format!("\"{text}\" is not a host with a port; write \"relay.example.org:25\" or \"lmtp:/path/to/socket\"");
     if let Ok(address) = text.parse::<SocketAddr>()
         && address.port() != 0
     {
@@ -211,10 +211,11 @@ impl Setting for IpNet {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(IpNet::from(address));
         }
-        let network: IpNet =
-            text.parse().map_err(|_| format!("\"{text}\" is no network; write \"10.20.0.0/16\" or \"10.20.0.5\""))?;
+        let network: IpNet = text
+            .parse()
+            .map_err(|_| format!("\"{text}\" is not a network; write \"10.20.0.0/16\" or \"10.20.0.5\""))?;
         if network.addr() != network.network() {
-            return Err(format!("\"{text}\" has bits set behind its prefix; write \"{}\"", network.trunc()));
+            return Err(format!("\"{text}\" has bits set after its prefix; write \"{}\"", network.trunc()));
         }
         Ok(network)
     }
@@ -223,7 +224,7 @@ impl Setting for IpNet {
 impl Setting for Domain {
     fn read(text: &str) -> Result<Domain, String> {
         let text = text.trim();
-        Domain::parse(text).map_err(|_| format!("\"{text}\" is no domain; write \"agency.example.org\""))
+        Domain::parse(text).map_err(|_| format!("\"{text}\" is not a domain; write \"agency.example.org\""))
     }
 }
 
@@ -241,7 +242,11 @@ impl Setting for Language {
     fn read(text: &str) -> Result<Language, String> {
         let text = text.trim();
         let sound = (2..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase());
-        if sound { Ok(Language(text.to_owned())) } else { Err(format!("\"{text}\" is no language; write \"fr\"")) }
+        if sound {
+            Ok(Language(text.to_owned()))
+        } else {
+            Err(format!("\"{text}\" is not a language code; write \"fr\""))
+        }
     }
 }
 
@@ -257,7 +262,7 @@ impl Setting for WebAddress {
         if sound {
             Ok(WebAddress(text.to_owned()))
         } else {
-            Err(format!("\"{text}\" is no web address; write \"https://intranet.example.org/charte\""))
+            Err(format!("\"{text}\" is not a web address; write \"https://intranet.example.org/charte\""))
         }
     }
 }
@@ -270,7 +275,7 @@ impl Setting for PathBuf {
 
 impl Setting for jiff::civil::Date {
     fn read(text: &str) -> Result<jiff::civil::Date, String> {
-        text.trim().parse().map_err(|_| format!("\"{text}\" is no date; write year-month-day: \"2027-03-31\""))
+        text.trim().parse().map_err(|_| format!("\"{text}\" is not a date; write year-month-day: \"2027-03-31\""))
     }
 }
 
@@ -280,7 +285,7 @@ impl Setting for jiff::civil::Time {
             let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
             jiff::civil::Time::new(number(hour)?, number(minute)?, 0, 0).ok()
         });
-        read.ok_or_else(|| format!("\"{text}\" is no time of day; write hours and minutes: \"07:30\""))
+        read.ok_or_else(|| format!("\"{text}\" is not a time of day; write hours and minutes: \"07:30\""))
     }
 }
 
@@ -309,15 +314,15 @@ fn path_behind(scheme: &str, text: &str, expected: &str) -> Result<PathBuf, Stri
     let Some(path) = text.strip_prefix(scheme) else {
         return Err(match text.split_once(':') {
             Some((other, _)) if !other.contains('/') => {
-                format!("\"{other}:\" is not supported in this version; write {expected}")
+                format!("this version does not support \"{other}:\"; write {expected}")
             }
-            _ => format!("\"{text}\" does not say what it is; write \"{scheme}{text}\""),
+            _ => format!("\"{text}\" does not begin with \"{scheme}\"; write \"{scheme}{text}\""),
         });
     };
     // `file:///var/lib/x` and `file:/var/lib/x` are the same (RFC 8089 §2).
     let path = path.strip_prefix("//").filter(|path| path.starts_with('/')).unwrap_or(path);
     if path.is_empty() || path.starts_with("//") || path == ":memory:" {
-        return Err(format!("\"{text}\" names no path; write {expected}"));
+        return Err(format!("\"{text}\" contains no path; write {expected}"));
     }
     Ok(PathBuf::from(path))
 }
@@ -342,8 +347,8 @@ fn choice<T: Copy>(text: &str, known: &[(&str, T)]) -> Result<T, String> {
     }
     let words = || known.iter().map(|(word, _)| *word);
     Err(match nearest(text, words()) {
-        Some(word) => format!("\"{text}\" is not known; did you mean \"{word}\"? Known are {}", listing(words())),
-        None => format!("\"{text}\" is not known; write {}", listing(words())),
+        Some(word) => format!("\"{text}\" is not valid; did you mean \"{word}\"? Write {}", listing(words())),
+        None => format!("\"{text}\" is not valid; write {}", listing(words())),
     })
 }
 
@@ -400,7 +405,9 @@ impl Setting for log::Target {
 impl Setting for log::Level {
     fn read(text: &str) -> Result<log::Level, String> {
         log::Level::parse(text).map_err(|_| {
-            format!("\"{text}\" is no level; write error, warn, info, debug or trace, or \"info,octroi::smtp=debug\"")
+            format!(
+                "\"{text}\" is not a log level; write error, warn, info, debug, trace or \"info,octroi::smtp=debug\""
+            )
         })
     }
 }
@@ -418,11 +425,11 @@ mod tests {
         for (wrong, says) in [
             ("", "is empty; write a number and a unit: \"45s\""),
             ("45", "\"45\" has no unit; write \"45s\", \"45min\" or \"45h\""),
-            ("soon", "\"soon\" is no length of time; write a number and a unit (ms, s, min, h or d): \"45s\""),
-            ("3 fortnights", "\"fortnights\" is no unit of time; known are ms, s, min, h or d"),
+            ("soon", "\"soon\" is not a length of time; write a number and a unit (ms, s, min, h or d): \"45s\""),
+            ("3 fortnights", "\"fortnights\" is not a unit of time; write ms, s, min, h or d"),
             ("1.5h", "\"1.5h\": write a whole number before the unit"),
             ("-3s", "\"-3s\": write a whole number before the unit"),
-            ("0s", "must be longer than nothing"),
+            ("0s", "must be more than zero"),
             ("99999999d", "\"99999999d\" is more than 100 years"),
             ("99999999999999999999d", "\"99999999999999999999d\": write a whole number before the unit"),
         ] {
@@ -439,13 +446,13 @@ mod tests {
         }
         for (wrong, says) in [
             ("", "is empty; write a number and a unit: \"50 MiB\""),
-            ("50 MB", "\"MB\" is no unit of size; write \"50 MiB\""),
-            ("50Mo", "\"Mo\" is no unit of size; write \"50 MiB\""),
-            ("50 parsecs", "\"parsecs\" is no unit of size; known are B, KiB, MiB, GiB and TiB"),
-            ("big", "\"big\" is no size; write a number and a unit: \"50 MiB\""),
+            ("50 MB", "\"MB\" is not a unit of size; write \"50 MiB\""),
+            ("50Mo", "\"Mo\" is not a unit of size; write \"50 MiB\""),
+            ("50 parsecs", "\"parsecs\" is not a unit of size; write B, KiB, MiB, GiB or TiB"),
+            ("big", "\"big\" is not a size; write a number and a unit: \"50 MiB\""),
             ("1.5 GiB", "\"1.5 GiB\": write a whole number before the unit"),
-            ("0 MiB", "must be more than nothing"),
-            ("9000000 TiB", "\"9000000 TiB\" is more than this machine can count"),
+            ("0 MiB", "must be more than zero"),
+            ("9000000 TiB", "\"9000000 TiB\" is too large"),
         ] {
             assert_eq!(ByteSize::read(wrong), Err(says.into()), "{wrong}");
         }
@@ -460,7 +467,7 @@ mod tests {
             ("localhost:25", "write \"127.0.0.1:25\""),
             (":25", "write \"0.0.0.0:25\""),
             ("127.0.0.1:0", "has no port"),
-            ("127.0.0.1:99999", "is no address and port"),
+            ("127.0.0.1:99999", "is not an address with a port"),
         ] {
             assert!(SocketAddr::read(wrong).unwrap_err().contains(says), "{wrong}");
         }
@@ -488,10 +495,10 @@ mod tests {
     fn stores_that_do_not_exist_yet_are_named() {
         assert_eq!(SqliteUrl::read("sqlite:///var/x.db"), Ok(SqliteUrl("/var/x.db".into())));
         assert_eq!(SqliteUrl::read("sqlite:var/x.db"), Ok(SqliteUrl("var/x.db".into())));
-        assert!(SqliteUrl::read("postgres://db/octroi").unwrap_err().contains("\"postgres:\" is not supported"));
+        assert!(SqliteUrl::read("postgres://db/octroi").unwrap_err().contains("does not support \"postgres:\""));
         assert!(SqliteUrl::read("var/x.db").unwrap_err().contains("write \"sqlite:var/x.db\""));
         assert!(SqliteUrl::read("sqlite:").is_err() && SqliteUrl::read("sqlite::memory:").is_err());
-        assert!(FileUrl::read("s3://bucket").unwrap_err().contains("\"s3:\" is not supported"));
+        assert!(FileUrl::read("s3://bucket").unwrap_err().contains("does not support \"s3:\""));
     }
 
     #[test]

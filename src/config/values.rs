@@ -53,8 +53,8 @@ pub fn collect<'e>(
     let broken = !errors.is_empty();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        let help = "text stands in quotes, lists in brackets: key = \"text\", key = [\"one\", \"two\"]";
-        walk.fault(span, format!("this is no TOML: {}", error.message().trim()), help);
+        let help = "write texts in quotes and lists in brackets: key = \"text\", key = [\"one\", \"two\"]";
+        walk.fault(span, format!("this is not valid TOML: {}", error.message().trim()), help);
     }
     // A file that is no TOML is not looked into: what recovery makes of it would only hide the one real fault.
     if !broken {
@@ -93,7 +93,7 @@ impl Walk<'_> {
                     let help = unknown_help(path, name.get_ref());
                     let text = match (path, value) {
                         ("", DeValue::Table(_)) => format!("unknown section [{}]", name.get_ref()),
-                        ("", _) => format!("\"{}\" stands in no section", name.get_ref()),
+                        ("", _) => format!("\"{}\" is not in a section", name.get_ref()),
                         _ => format!("unknown key \"{}\" in [{path}]", name.get_ref()),
                     };
                     self.fault(name.span(), text, help);
@@ -110,15 +110,15 @@ impl Walk<'_> {
                 for element in elements {
                     match scalar(element) {
                         Some(item) => items.push(item),
-                        None => self.wrong_shape(key, element.span(), "each element of this list is a text"),
+                        None => self.wrong_shape(key, element.span(), "each element of this list must be a text"),
                     }
                 }
                 items
             }
-            DeValue::Array(_) => return self.wrong_shape(key, value.span(), "takes one value, not a list"),
+            DeValue::Array(_) => return self.wrong_shape(key, value.span(), "must be one value, not a list"),
             DeValue::Table(_) => return self.wrong_shape(key, value.span(), "is a key, not a section"),
             _ if key.shape == Shape::Accounts => {
-                return self.wrong_shape(key, value.span(), "is a table of users");
+                return self.wrong_shape(key, value.span(), "must be a table of users");
             }
             // One value where a list is wanted is a list of one.
             _ => scalar(value).into_iter().collect(),
@@ -135,7 +135,7 @@ impl Walk<'_> {
         for (user, row) in table {
             let user = Item { text: user.get_ref().to_string(), place: Location::File(user.span()) };
             let DeValue::Table(fields) = row.get_ref() else {
-                self.fault(row.span(), "cli.accounts: a user has an account and a role", example);
+                self.fault(row.span(), "cli.accounts: a user needs an account and a role", example);
                 continue;
             };
             let mut wanted = AccountRow { user, account: None, role: None };
@@ -167,7 +167,7 @@ impl Walk<'_> {
                 Some(near) => format!("did you mean {}?", variable_name(near)),
                 None => unknown_help(section, last),
             };
-            self.faults.push(SettingsError::new(&place, None, "no such setting", help));
+            self.faults.push(SettingsError::new(&place, None, "there is no such setting", help));
             return;
         };
         let texts = match key.shape {
@@ -182,7 +182,7 @@ impl Walk<'_> {
             }
             Err(error) => {
                 let help = "write items with commas between them, or a JSON list of texts: [\"one\", \"two\"]";
-                self.faults.push(SettingsError::new(&place, None, format!("this is no list: {error}"), help));
+                self.faults.push(SettingsError::new(&place, None, format!("this is not a list: {error}"), help));
             }
         }
     }
@@ -211,7 +211,7 @@ impl Walk<'_> {
                 self.faults.push(SettingsError::new(
                     place,
                     None,
-                    format!("this is no table of accounts: {error}"),
+                    format!("this is not a table of accounts: {error}"),
                     help,
                 ));
             }
@@ -258,8 +258,8 @@ fn unknown_help(section: &str, name: &str) -> String {
         };
     }
     if let Some(key) = keys::all().iter().find(|key| key.name() == name || key.path == name) {
-        return format!("\"{}\" belongs into [{}]: {}", key.name(), key.section(), key.example);
+        return format!("\"{}\" belongs in [{}]: {}", key.name(), key.section(), key.example);
     }
     let known = listing(keys::below(section));
-    if section.is_empty() { format!("known sections are {known}") } else { format!("known here are {known}") }
+    if section.is_empty() { format!("write one of the sections {known}") } else { format!("write {known}") }
 }

@@ -57,8 +57,8 @@ impl Visit<'_> {
             Err(error) => {
                 let text = format!("cannot read {}: {}", path.display(), plain(&error));
                 let help = match error.kind() {
-                    std::io::ErrorKind::PermissionDenied => "let the user octroi runs as read it".to_owned(),
-                    _ => format!("put there {expected}, or correct the path"),
+                    std::io::ErrorKind::PermissionDenied => "allow the user that octroi runs as to read it".to_owned(),
+                    _ => format!("put {expected} there, or correct the path"),
                 };
                 self.fault(key, text, help);
                 None
@@ -84,8 +84,8 @@ impl Visit<'_> {
         let text = String::from_utf8_lossy(&content);
         let mut labels = text.lines().filter_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
         if !labels.any(|label| label.ends_with(what) && !label.starts_with("ENCRYPTED")) {
-            let text = format!("{} holds no {}", path.display(), what.to_lowercase());
-            self.fault(key, text, format!("put there {expected}: a block that begins with -----BEGIN {what}-----"));
+            let text = format!("{} contains no {}", path.display(), what.to_lowercase());
+            self.fault(key, text, format!("put {expected} there: a block that begins with -----BEGIN {what}-----"));
         }
     }
 
@@ -97,7 +97,7 @@ impl Visit<'_> {
             self.fault("store.url", text, "name a file: url = \"sqlite:var/octroi.db\"");
         }
         if store.blobs.exists() && !store.blobs.is_dir() {
-            let text = format!("{} is a file; blobs live in a folder", store.blobs.display());
+            let text = format!("{} is a file, not a folder", store.blobs.display());
             self.fault("store.blobs", text, "name a folder: blobs = \"file:var/blobs\"");
         } else {
             self.writable("store.blobs", &store.blobs);
@@ -106,8 +106,9 @@ impl Visit<'_> {
             self.readable("store.key", &store.key, "the key this store was made with");
         } else if store.database.exists() {
             // Decision D14: a new key would not open what the old one closed.
-            let text = format!("the store exists, but its key {} does not", store.key.display());
-            self.fault("store.key", text, "put the key back from your backup; without it held mail cannot be opened");
+            let text = format!("the store exists, but its key file {} does not", store.key.display());
+            let help = "restore the key file from your backup; without it nobody can open held mail";
+            self.fault("store.key", text, help);
         }
         let socket = settings.cli.socket.parent().unwrap_or(Path::new(""));
         if settings.store.database.parent() != Some(socket) {
@@ -133,12 +134,12 @@ impl Visit<'_> {
             };
         }
         let what = if existing == folder || folder.as_os_str().is_empty() {
-            format!("cannot write into {}", existing.display())
+            format!("cannot write to {}", existing.display())
         } else {
-            format!("cannot make {}", folder.display())
+            format!("cannot create {}", folder.display())
         };
         if !existing.is_dir() {
-            self.fault(key, format!("{what}: {} is no folder", existing.display()), "name another place");
+            self.fault(key, format!("{what}: {} is not a folder", existing.display()), "write another path");
             return false;
         }
         // The honest question is an attempt: permission bits say nothing of read-only file systems and ACLs.
@@ -151,10 +152,10 @@ impl Visit<'_> {
                 true
             }
             Err(error) => {
-                let help = "give the folder to the user octroi runs as, or name another place";
+                let help = "allow the user that octroi runs as to write there (chown), or write another path";
                 let why = match error.kind() {
                     // The folder is there: it is of those, like /proc, in which nothing can be made.
-                    std::io::ErrorKind::NotFound => "no file can be made there".into(),
+                    std::io::ErrorKind::NotFound => "octroi cannot create files there".into(),
                     _ => plain(&error),
                 };
                 self.fault(key, format!("{what}: {why}"), help);
@@ -166,9 +167,8 @@ impl Visit<'_> {
     fn policies(&mut self, settings: &Settings) {
         let path = &settings.policies.path;
         if !path.is_dir() {
-            let state = if path.exists() { "is no folder" } else { "does not exist" };
-            let help =
-                "path = \"/etc/octroi/policies\": the folder with rules/, domains/ and notices/ that came with octroi";
+            let state = if path.exists() { "is not a folder" } else { "does not exist" };
+            let help = "write path = \"/etc/octroi/policies\": the folder with rules/, domains/ and notices/ that came with octroi";
             self.fault("policies.path", format!("{} {state}", path.display()), help);
         }
     }
@@ -176,8 +176,9 @@ impl Visit<'_> {
     fn accounts(&mut self, settings: &Settings) {
         if let Err(unknown) = settings.cli.accounts.resolve(&crate::listen::control::system_users()) {
             for name in unknown {
-                let text = format!("this system knows no user \"{name}\"");
-                self.fault("cli.accounts", text, "write the user's number instead of the name (id -u NAME shows it)");
+                let text = format!("there is no user \"{name}\" on this system");
+                let help = "check the name; for a user of a directory service write the number (`id -u NAME` shows it)";
+                self.fault("cli.accounts", text, help);
             }
         }
     }

@@ -114,7 +114,7 @@ impl NextHopConnection {
             .await
             .map_err(|_| NextHopError::Away)?
             .map_err(|error| {
-                tracing::warn!(%error, "no TLS with the next hop");
+                tracing::warn!(%error, "TLS with the next hop failed");
                 NextHopError::Away
             })?;
         let tls = negotiated(stream.get_ref().1, verified);

@@ -59,23 +59,23 @@ pub trait Onward: Send + 'static {
 pub enum NextHopError {
     #[error("the next hop cannot be reached")]
     Away,
-    #[error("the next hop offers less than we promised our client")]
+    #[error("the next hop offers fewer extensions than octroi has offered to the client")]
     Changed,
-    #[error("the next hop answered a recipient otherwise the second time")]
+    #[error("the next hop answered differently for a recipient the second time")]
     AnswersChanged,
-    #[error("the next hop was lost before it had the message")]
+    #[error("the connection to the next hop broke before it had the message")]
     Lost,
     /// The message was on its way: it may have arrived (decision D3).
-    #[error("the next hop was lost while it took the message")]
+    #[error("the connection to the next hop broke while it received the message")]
     MaybeDuplicate,
-    #[error("the next hop sent what is no SMTP reply")]
+    #[error("the next hop sent something that is not an SMTP reply")]
     Gibberish,
     /// The connection on which our client had authenticated, which nobody can open again but the client.
-    #[error("the next hop was lost, and the client's login with it")]
+    #[error("the connection to the next hop broke, and with it the login of the client")]
     LoginLost,
-    #[error("the next hop has our own name: mail would go round in circles")]
+    #[error("the next hop has the same name as octroi: mail would loop; give them different names ([smtp] hostname)")]
     Loop,
-    #[error("the message holds a bare CR or LF and the next hop has no BDAT")]
+    #[error("the message contains a bare CR or LF, and the next hop does not offer CHUNKING (BDAT)")]
     BareNewline,
 }
 

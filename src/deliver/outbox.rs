@@ -147,7 +147,7 @@ impl Outbox {
             Ok(content) => self.attempt(&item, &content).await,
             Err(error) => {
                 tracing::error!(item = item.id, %error, "an outbox item cannot be read");
-                all(&item, Attempt::PutOff, "451 4.3.0 our store does not give the content")
+                all(&item, Attempt::PutOff, "451 4.3.0 octroi cannot read the content from its store")
             }
         };
         let now = (self.clock)();
@@ -156,7 +156,7 @@ impl Outbox {
                 tracing::info!(item = item.id, mail = item.mail, kind = item.kind.as_str(), state = %said(state), "outbox");
             }
             // The lease runs out and the item is tried again: better twice than never.
-            Err(error) => tracing::error!(item = item.id, %error, "how an outbox item ended could not be written down"),
+            Err(error) => tracing::error!(item = item.id, %error, "the result of an outbox item could not be stored"),
         }
     }
 

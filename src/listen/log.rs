@@ -309,7 +309,7 @@ impl Sink {
             lines.clear();
             let dropped = self.dropped.load(Ordering::Relaxed);
             if dropped > told {
-                let _ = writeln!(out, "octroi: {} log lines were dropped, the output is too slow", dropped - told);
+                let _ = writeln!(out, "octroi: {} log lines are lost because the output is too slow", dropped - told);
                 told = dropped;
             }
             let _ = out.flush();

@@ -165,30 +165,31 @@ impl Metrics {
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
-        head(out, "octroi_mails_total", "counter", "Mails by their strongest disposition.")?;
+        head(out, "octroi_mails_total", "counter", "Mails, by their strongest disposition.")?;
         for (disposition, counter) in Disposition::ALL.iter().zip(&self.mails) {
             writeln!(out, "octroi_mails_total{{disposition=\"{}\"}} {}", disposition.as_str(), counter.get())?;
         }
-        head(out, "octroi_recipients_total", "counter", "Copies by disposition and recipient class.")?;
+        let copies = "Copies (one for each recipient), by disposition and class of the recipient.";
+        head(out, "octroi_recipients_total", "counter", copies)?;
         for (disposition, row) in Disposition::ALL.iter().zip(&self.recipients) {
             for ((_, class), counter) in CLASSES.iter().zip(row) {
                 let labels = format_args!("disposition=\"{}\",class=\"{class}\"", disposition.as_str());
                 writeln!(out, "octroi_recipients_total{{{labels}}} {}", counter.get())?;
             }
         }
-        head(out, "octroi_next_hop_errors_total", "counter", "Failures of the next hop by kind.")?;
+        head(out, "octroi_next_hop_errors_total", "counter", "Errors of the next hop, by kind.")?;
         for (kind, counter) in HOP_ERRORS.iter().zip(&self.hop_errors) {
             writeln!(out, "octroi_next_hop_errors_total{{kind=\"{kind}\"}} {}", counter.get())?;
         }
         for (name, help, counter) in [
             ("octroi_content_bytes_total", "Bytes of message content received.", &self.bytes),
             ("octroi_sessions_total", "SMTP sessions opened.", &self.sessions),
-            ("octroi_memory_refusals_total", "Mails refused for want of memory.", &self.memory_refusals),
+            ("octroi_memory_refusals_total", "Mails refused because memory was used up.", &self.memory_refusals),
             ("octroi_journal_dropped_total", "Journal entries lost.", &self.journal_dropped),
-            ("octroi_log_dropped_total", "Log lines lost.", &self.log_dropped),
-            ("octroi_worker_kills_total", "Document workers that crashed or overran.", &self.worker_kills),
-            ("octroi_reloads_total", "Reloads of settings and policies.", &self.reloads),
-            ("octroi_reloads_refused_total", "Reloads refused for faults.", &self.reloads_refused),
+            ("octroi_log_dropped_total", "Log lines lost because the output was too slow.", &self.log_dropped),
+            ("octroi_worker_kills_total", "Workers that crashed or exceeded a limit.", &self.worker_kills),
+            ("octroi_reloads_total", "Reloads of policies and certificates.", &self.reloads),
+            ("octroi_reloads_refused_total", "Reloads refused because of errors.", &self.reloads_refused),
         ] {
             head(out, name, "counter", help)?;
             writeln!(out, "{name} {}", counter.get())?;
@@ -198,17 +199,17 @@ impl Metrics {
             ("octroi_content_in_flight_bytes", "Bytes of message content in memory now.", &self.content_in_flight),
             ("octroi_held", "Copies in the quarantine now.", &self.held),
             ("octroi_outbox", "Mails in the outbox now.", &self.outbox),
-            ("octroi_observing", "1 while the whole policy only observes.", &self.observing),
+            ("octroi_observing", "1 while octroi only observes, else 0.", &self.observing),
         ] {
             head(out, name, "gauge", help)?;
             writeln!(out, "{name} {}", gauge.get())?;
         }
-        head(out, "octroi_observed_total", "counter", "Copies by what rules that only observe would have done.")?;
+        head(out, "octroi_observed_total", "counter", "Copies, by what rules that only observe would do.")?;
         for disposition in Disposition::ALL.into_iter().filter(|disposition| *disposition != Disposition::Pass) {
             let count = self.observed[disposition as usize].get();
             writeln!(out, "octroi_observed_total{{disposition=\"{}\"}} {count}", disposition.as_str())?;
         }
-        head(out, "octroi_limit_met_total", "counter", "Times a limit was met, by what became of it.")?;
+        head(out, "octroi_limit_met_total", "counter", "Times a limit was reached, by result.")?;
         for figure in self.limits.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             for (result, count) in [("refused", figure.refused), ("observed", figure.observed)] {
                 let limit = escape(&figure.limit);
@@ -217,15 +218,15 @@ impl Metrics {
         }
         self.write_inspection(out)?;
         let version = self.policy_version.lock().unwrap_or_else(PoisonError::into_inner);
-        head(out, "octroi_policy_info", "gauge", "The policy in force.")?;
+        head(out, "octroi_policy_info", "gauge", "The version of the policies in force.")?;
         writeln!(out, "octroi_policy_info{{version=\"{}\"}} 1", escape(&version))?;
-        head(out, "octroi_build_info", "gauge", "The version running.")?;
+        head(out, "octroi_build_info", "gauge", "The running version of octroi.")?;
         writeln!(out, "octroi_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))
     }
 
     fn write_inspection(&self, out: &mut String) -> fmt::Result {
         let name = "octroi_inspection_seconds";
-        head(out, name, "histogram", "From the final dot to the verdict.")?;
+        head(out, name, "histogram", "Time from the final dot of a message to the verdict.")?;
         let mut below = 0;
         for (bound, bucket) in BUCKETS.iter().zip(&self.inspection.buckets) {
             below += bucket.load(Relaxed);

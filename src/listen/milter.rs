@@ -122,7 +122,7 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 let peer = peer.ip().to_canonical();
                 if !self.clients.contains(peer) {
-                    tracing::warn!(%peer, "milter: turned away, it is not in [smtp] clients");
+                    tracing::warn!(%peer, "milter: connection refused, the peer is not in [smtp] clients");
                     return Ok(());
                 }
                 stream.set_nodelay(true)?;
@@ -140,7 +140,7 @@ impl Listener {
         let place = self.connections.enter().and_then(|mut place| place.is_for(peer).then_some(place));
         let Some(place) = place else {
             // The MTA finds the connection closed and defers.
-            tracing::warn!("milter: more connections than [smtp] max_connections");
+            tracing::warn!("milter: connection refused, [smtp] max_connections is reached");
             return;
         };
         let listener = self.clone();
@@ -265,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     let rest = self.session.buffered();
                     if !self.share.hold(rest) && rest > OWED {
                         // What fills the memory is no message but packets without an end.
-                        tracing::warn!("milter: a connection is closed for want of memory");
+                        tracing::warn!("milter: connection closed, [limits] memory is used up");
                         return Ok(false);
                     }
                 }

@@ -26,7 +26,7 @@ pub use session::{Ending, Event, Finished, Session, SessionSettings};
 pub enum ProtocolError {
     #[error("the MTA sent a packet without a command")]
     Empty,
-    #[error("the MTA announced a packet of {0} octets, more than a filter has to take")]
+    #[error("the MTA announced a packet of {0} bytes, which is too large")]
     TooLarge(u32),
     #[error("the MTA sent the unknown command {}", Shown(*.0))]
     Unknown(u8),
@@ -37,8 +37,8 @@ pub enum ProtocolError {
     #[error("the MTA speaks milter version {0}; octroi needs version 2 or later")]
     Version(u32),
     #[error(
-        "the MTA does not let this filter {0}; octroi needs that to hold one copy of a mail and let the others go: \
-         allow it, or use the SMTP door"
+        "the MTA does not allow this milter to {0}; octroi needs this to hold one copy of a mail while the others leave: \
+         allow it, or use the SMTP listener"
     )]
     NotGranted(&'static str),
 }

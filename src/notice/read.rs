@@ -30,9 +30,10 @@ impl Reader<'_> {
                 match line.strip_prefix("# ").map(str::trim) {
                     Some(title) if !title.is_empty() && !title.contains('{') => text.title = title.to_owned(),
                     Some(title) if title.contains('{') => {
-                        let message = "a title has no places: it is seen wherever mail is listed";
-                        faults
-                            .push(PolicyError::at(&source, at..at + line.len(), message).help("name the matter alone"));
+                        let message = "a title cannot contain places: everybody sees it in the list of mails";
+                        faults.push(
+                            PolicyError::at(&source, at..at + line.len(), message).help("write only the subject"),
+                        );
                         text.title = title.to_owned();
                     }
                     _ if line.is_empty() => {}
@@ -40,7 +41,7 @@ impl Reader<'_> {
                         let message = "the notice has no title";
                         faults.push(
                             PolicyError::at(&source, at..at + line.len(), message)
-                                .help("let the first line be `# ` and the subject of the mail"),
+                                .help("write `# ` and the subject of the mail as first line"),
                         );
                         return text;
                     }
@@ -74,7 +75,7 @@ impl Reader<'_> {
         }
         if text.title.is_empty() {
             let fault = PolicyError::of_file(source.name(), "the notice is empty");
-            faults.push(fault.help("let the first line be `# ` and the subject of the mail"));
+            faults.push(fault.help("write `# ` and the subject of the mail as first line"));
         }
         text
     }
@@ -83,9 +84,10 @@ impl Reader<'_> {
     pub fn outcome(self) -> Vec<String> {
         let whole = self.source.inner().as_str();
         if let Some(at) = whole.find('{') {
-            let message = "the words for an outcome have no places";
-            self.faults
-                .push(PolicyError::at(&self.source, at..at + 1, message).help("the text around them names the facts"));
+            let message = "the text of an outcome cannot contain places";
+            self.faults.push(
+                PolicyError::at(&self.source, at..at + 1, message).help("the texts that use it contain the places"),
+            );
         }
         let mut paragraphs: Vec<String> = Vec::new();
         let mut open = false;
@@ -171,7 +173,8 @@ impl Known {
             let (words, tail) = rest.split_at(open);
             pieces.push(Piece::Words(words.to_owned()));
             let Some(close) = tail.find('}') else {
-                faults.push(PolicyError::at(source, place_at(tail, 1), "this brace is not closed").help(self.help()));
+                faults
+                    .push(PolicyError::at(source, place_at(tail, 1), "the closing brace is missing").help(self.help()));
                 return pieces;
             };
             // Both braces are one byte, so these are boundaries.
@@ -189,11 +192,11 @@ impl Known {
 
     fn no_place(self, name: &str, say: impl FnOnce(String) -> PolicyError) -> PolicyError {
         if name == "outcome" && !self.digest {
-            return say("`{outcome}` becomes whole sentences".into()).help("let it stand alone on its line");
+            return say("`{outcome}` becomes whole sentences".into()).help("write it alone on its line");
         }
         if self.digest && DigestList::named(name).is_some() {
-            return say(format!("`{{{name}}}` becomes a list")).help("let it stand alone on its line");
+            return say(format!("`{{{name}}}` becomes a list")).help("write it alone on its line");
         }
-        say(format!("`{{{name}}}` is no place")).help(self.help()).nearest(name, self.names())
+        say(format!("`{{{name}}}` is not a place")).help(self.help()).nearest(name, self.names())
     }
 }

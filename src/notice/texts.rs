@@ -57,12 +57,12 @@ impl Notices {
                 continue;
             };
             let Some(name) = name.strip_suffix(".md").filter(|name| !name.contains('/')) else {
-                faults.push(PolicyError::of_file(path, "is no notice").help("name it notices/LANGUAGE/NAME.md"));
+                faults.push(PolicyError::of_file(path, "is not a notice").help("name it notices/LANGUAGE/NAME.md"));
                 continue;
             };
             if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_lowercase()) {
-                let fault = PolicyError::of_file(path, format!("`{language}` is no language"));
-                faults.push(fault.help("name the folder by the language's two letters, such as `fr`"));
+                let fault = PolicyError::of_file(path, format!("`{language}` is not a language code"));
+                faults.push(fault.help("use two letters as the name of the folder, such as `fr`"));
                 continue;
             }
             let whole = notices.languages.entry(language.to_owned()).or_default();
@@ -112,7 +112,7 @@ impl Notices {
             let Some(name) = rule.notice.as_deref().filter(|name| !known().any(|known| known == *name)) else {
                 continue;
             };
-            let message = format!("the notice `{name}` stands in no language");
+            let message = format!("there is no notice `{name}`");
             let text = files.clone().find(|(path, _)| *path == rule.path).map_or("", |(_, text)| text);
             // Rules of one file may share a text: the one meant stands behind this rule's id, as annotations are written.
             let id = text.find(&format!("@id(\"{}\")", rule.id)).unwrap_or(0);
@@ -190,10 +190,10 @@ mod tests {
         for (text, place, message, help) in [
             ("Hello\n", Some((1, 1)), "the notice has no title", "# "),
             ("", None, "the notice is empty", "# "),
-            ("# For {recipient}\n", Some((1, 1)), "a title has no places", "alone"),
-            ("# T\n\nOn {dat} you\n", Some((3, 4)), "`{dat}` is no place", "did you mean `date`?"),
-            ("# T\n\n  So {subject} it\n", Some((3, 6)), "`{subject}` is no place", "{recipient}"),
-            ("# T\n\n- é {date\n", Some((3, 5)), "this brace is not closed", "{recipient}"),
+            ("# For {recipient}\n", Some((1, 1)), "a title cannot contain places", "only the subject"),
+            ("# T\n\nOn {dat} you\n", Some((3, 4)), "`{dat}` is not a place", "did you mean `date`?"),
+            ("# T\n\n  So {subject} it\n", Some((3, 6)), "`{subject}` is not a place", "{recipient}"),
+            ("# T\n\n- é {date\n", Some((3, 5)), "the closing brace is missing", "{recipient}"),
             ("# T\n\nSo: {outcome}\n", Some((3, 5)), "`{outcome}` becomes whole sentences", "alone on its line"),
         ] {
             let (_, faults) = with("a", text);
@@ -203,7 +203,7 @@ mod tests {
             assert!(faults[0].help.as_ref().is_some_and(|h| h.contains(help)), "{:?}", faults[0].help);
         }
         let (_, faults) = with("outcome-held", "To {recipient}.");
-        assert_eq!(faults[0].message, "the words for an outcome have no places");
+        assert_eq!(faults[0].message, "the text of an outcome cannot contain places");
     }
 
     #[test]
@@ -230,10 +230,10 @@ mod tests {
             ]
         );
         for (name, text, message, help) in [
-            ("digest", "# T\n\nTo {recipient}\n", "`{recipient}` is no place", "{waiting}"),
-            ("digest", "# T\n\nSo {waitin}\n", "`{waitin}` is no place", "did you mean `waiting`?"),
+            ("digest", "# T\n\nTo {recipient}\n", "`{recipient}` is not a place", "{waiting}"),
+            ("digest", "# T\n\nSo {waitin}\n", "`{waitin}` is not a place", "did you mean `waiting`?"),
             ("digest", "# T\n\nSo {rules}\n", "`{rules}` becomes a list", "alone on its line"),
-            ("held", "# T\n\nSo {waiting}\n", "`{waiting}` is no place", "{recipient}"),
+            ("held", "# T\n\nSo {waiting}\n", "`{waiting}` is not a place", "{recipient}"),
         ] {
             let (_, faults) = with(name, text);
             assert!(faults[0].message.starts_with(message), "{}", faults[0].message);
@@ -248,6 +248,6 @@ mod tests {
         assert_eq!(missing.len(), 5, "{missing:?}");
         assert!(missing.contains(&"notices/fr/advice.md") && missing.contains(&"notices/fr/outcome-stripped.md"));
         let (_, faults) = Notices::parse([("notices/french/held.md", "# T\n"), ("notices/fr/held.txt", "# T\n")]);
-        assert_eq!(faults.iter().filter(|f| f.message.contains("is no")).count(), 2, "{faults:?}");
+        assert_eq!(faults.iter().filter(|f| f.message.contains("is not a")).count(), 2, "{faults:?}");
     }
 }

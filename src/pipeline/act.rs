@@ -216,7 +216,7 @@ fn with_our_id(mut answer: Reply, mail: &Mail) -> Reply {
 }
 
 fn lost(fault: NextHopError, mail: &Mail) -> Outcome {
-    tracing::warn!(%fault, id = %mail.id, "not passed on");
+    tracing::warn!(%fault, id = %mail.id, "mail could not be passed to the next hop");
     Outcome { maybe_duplicate: fault == NextHopError::MaybeDuplicate, ..Outcome::nothing(fault.reply(), mail) }
 }
 

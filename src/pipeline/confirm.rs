@@ -46,9 +46,11 @@ impl Pipeline {
             for _ in 0..BEHIND_TIMES {
                 tokio::time::sleep(pause).await;
                 match store.confirm(prepared.again()).await {
-                    Ok(()) => return tracing::info!(mail = %prepared.kept.mail, "confirmed late"),
+                    Ok(()) => return tracing::info!(mail = %prepared.kept.mail, "held copies were confirmed late"),
                     Err(StoreError::Confirm { .. } | StoreError::Closed) => return,
-                    Err(error) => tracing::error!(%error, mail = %prepared.kept.mail, "cannot confirm what is held"),
+                    Err(error) => {
+                        tracing::error!(%error, mail = %prepared.kept.mail, "held copies could not be confirmed");
+                    }
                 }
                 pause *= 2;
             }

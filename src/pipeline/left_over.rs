@@ -40,7 +40,7 @@ impl Pipeline {
         if !keeping.outbox.is_empty() {
             self.store.keep(&keeping).await?;
         }
-        tracing::info!(id = %mail.id, put_off = put_off.len(), refused = refused.len(), "the next hop took only some");
+        tracing::info!(id = %mail.id, put_off = put_off.len(), refused = refused.len(), "the next hop accepted only some recipients");
         Ok(())
     }
 }

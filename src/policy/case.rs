@@ -69,7 +69,7 @@ impl Case {
         let file: File = toml::from_str(text).map_err(|error| {
             let span = error.span().unwrap_or(0..text.len());
             vec![PolicyError::at(&source, span, error.message().trim()).help(
-                "a case has `name`, `mail`, `from`, where wanted `to` and `at`, and `[expect]` with one line a recipient",
+                "a case has `name`, `mail`, `from`, `[expect]` with one line for each recipient, and optionally `to` and `at`",
             )]
         })?;
         let mut faults = Vec::new();
@@ -103,14 +103,15 @@ fn check(
     let from = file.from.and_then(|from| match ReversePath::parse(from.get_ref()) {
         Ok(path) => Some(path),
         Err(error) => {
-            faults.push(at(from.span(), format!("`{}` is no address: {error}", from.get_ref())));
+            faults.push(at(from.span(), format!("`{}` is not an address: {error}", from.get_ref())));
             None
         }
     });
     let mail = file.mail.map(|mail| {
         let text = mail.get_ref();
         if text.starts_with('/') || text.split('/').any(|part| part == "..") {
-            faults.push(at(mail.span(), "a mail stands below tests/mail".into()).help("write the file's name alone"));
+            let message = "the mail must be a file in tests/mail";
+            faults.push(at(mail.span(), message.into()).help("write only the name of the file"));
         }
         text.clone()
     });
@@ -118,7 +119,7 @@ fn check(
         let read = text.get_ref().parse::<Timestamp>();
         if read.is_err() {
             faults.push(
-                at(text.span(), format!("`{}` is no instant", text.get_ref()))
+                at(text.span(), format!("`{}` is not a date with time", text.get_ref()))
                     .help(r#"write at = "2027-03-31T08:00:00Z""#),
             );
         }
@@ -127,7 +128,7 @@ fn check(
     let mut addresses = Vec::new();
     let mut address = |text: &str, span: Range<usize>, faults: &mut Vec<PolicyError>| match ForwardPath::parse(text) {
         Ok(path) => addresses.push(path),
-        Err(error) => faults.push(at(span, format!("`{text}` is no address: {error}"))),
+        Err(error) => faults.push(at(span, format!("`{text}` is not an address: {error}"))),
     };
     let listed = file.to.is_some();
     for to in file.to.into_iter().flatten() {
@@ -141,16 +142,22 @@ fn check(
         let word = expected.verdict.get_ref();
         match Disposition::ALL.into_iter().find(|d| d.as_str() == word) {
             Some(verdict) => expect.push((to.into_inner(), Expected { verdict, rule: expected.rule })),
-            None => faults.push(
-                at(expected.verdict.span(), format!("`{word}` is no verdict"))
-                    .nearest(word, Disposition::ALL.map(Disposition::as_str)),
-            ),
+            None => faults.push(not_a_verdict(word, at(expected.verdict.span(), format!("`{word}` is not a verdict")))),
         }
     }
     if faults.len() > before {
         return None;
     }
     Some(Case { path: path.to_owned(), name, mail: mail?, from: from?, to: addresses, at: instant, expect })
+}
+
+/// Offers the right word: the one that a word of prose means, else the nearest, else all of them.
+fn not_a_verdict(word: &str, fault: PolicyError) -> PolicyError {
+    let all = Disposition::ALL.map(Disposition::as_str);
+    match Disposition::meant_by(word) {
+        Some(meant) => fault.help(format!("did you mean `{}`? Rules and cases use it for `{word}`", meant.as_str())),
+        None => fault.help(format!("write one of {}", all.join(", "))).nearest(word, all),
+    }
 }
 
 /// What came of all cases.
@@ -182,10 +189,10 @@ fn compare(case: &Case, became: &[Became]) -> Vec<String> {
     let mut differences = Vec::new();
     for (address, expected) in &case.expect {
         let Some((_, verdict, rules)) = became.iter().find(|(to, ..)| to.eq_ignore_ascii_case(address)) else {
-            differences.push(format!("{address}: is no recipient of this mail"));
+            differences.push(format!("{address}: is not a recipient of this mail"));
             continue;
         };
-        let spoke = if rules.is_empty() { "no rule spoke".to_owned() } else { rules.join(", ") };
+        let spoke = if rules.is_empty() { "no rule matched".to_owned() } else { rules.join(", ") };
         if *verdict != expected.verdict {
             let (wanted, got) = (expected.verdict.as_str(), verdict.as_str());
             differences.push(format!("{address}: expected {wanted}, got {got} ({spoke})"));
@@ -240,8 +247,8 @@ at = "2026-03-01T08:00:00Z"
         let report = run(&cases, wrong);
         assert_eq!(report.failed.len(), 1);
         let text = report.to_string();
-        assert!(text.contains("expected quarantine, got pass (no rule spoke)"), "{text}");
-        assert!(text.contains("head@ministry.example: is no recipient"), "{text}");
+        assert!(text.contains("expected quarantine, got pass (no rule matched)"), "{text}");
+        assert!(text.contains("head@ministry.example: is not a recipient"), "{text}");
         assert!(text.ends_with("0 passed, 1 failed"), "{text}");
         assert_eq!(run(&cases, |_| Err("no such mail".into())).failed[0].1, "no such mail");
     }
@@ -251,6 +258,13 @@ at = "2026-03-01T08:00:00Z"
         let faults = Case::parse("tests/a.toml", &CASE.replace("quarantine", "quarantene")).unwrap_err();
         assert_eq!(faults[0].line_column().unwrap().0, 6);
         assert_eq!(faults[0].help.as_deref(), Some("did you mean `quarantine`?"));
+        for (word, right) in [("held", "quarantine"), ("Noted", "notify"), ("refused", "reject")] {
+            let faults = Case::parse("tests/a.toml", &CASE.replace("quarantine", word)).unwrap_err();
+            let help = format!("did you mean `{right}`? Rules and cases use it for `{word}`");
+            assert_eq!(faults[0].help.as_deref(), Some(help.as_str()));
+        }
+        let faults = Case::parse("tests/a.toml", &CASE.replace("quarantine", "xyz")).unwrap_err();
+        assert_eq!(faults[0].help.as_deref(), Some("write one of pass, notify, strip, quarantine, defer, reject"));
         let faults = Case::parse("tests/a.toml", &CASE.replace("clerk@town", "clerk.town")).unwrap_err();
         assert!(faults[0].message.contains("no @"), "{faults:?}");
         assert!(Case::parse("tests/a.toml", &CASE.replace("report.eml", "../report.eml")).is_err());

@@ -90,16 +90,17 @@ impl DomainLists {
             let known = lists.names.iter().position(|known| known == list_name);
             let list = known.unwrap_or(lists.names.len());
             if list >= 64 {
-                faults
-                    .push(PolicyError::of_file(path, "there are more than 64 domain lists").help("join some of them"));
+                faults.push(
+                    PolicyError::of_file(path, "there are more than 64 domain lists").help("combine some of them"),
+                );
                 continue;
             }
             if known.is_none() {
                 // A misspelt `partners.list` would silently make a partner of nobody.
                 if let Some(near) = FIXED.into_iter().find(|fixed| distance(name, fixed) <= 2) {
                     faults.push(
-                        PolicyError::of_file(path, format!("`{name}` is no list that rules know"))
-                            .help(format!("did you mean `{near}.list`? a list of your own needs a name less alike")),
+                        PolicyError::of_file(path, format!("`{name}` is almost the name of another list"))
+                            .help(format!("did you mean `{near}.list`? If not, choose a name that is less similar")),
                     );
                     continue;
                 }
@@ -360,12 +361,12 @@ impl Entry {
         let fault = |message: String| PolicyError::at(source, at..at + pattern.len(), message);
         let (is_address, wild) = (pattern.contains('@'), pattern.starts_with("*."));
         let key = if is_address {
-            Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is no address: {e}")))?.key()
+            Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is not an address: {e}")))?.key()
         } else {
             let domain = pattern.strip_prefix("*.").unwrap_or(&pattern);
             let domain = Domain::parse(domain).ok().filter(|d| !d.is_literal());
             let domain = domain.ok_or_else(|| {
-                fault(format!("`{pattern}` is no domain"))
+                fault(format!("`{pattern}` is not a domain"))
                     .help("write `town.example`, `*.town.example` or `name@town.example`")
             })?;
             domain.as_str().to_owned()
@@ -374,9 +375,8 @@ impl Entry {
         for (word, at) in words {
             let fault = |message: String| PolicyError::at(source, at..at + word.len(), message);
             let Some((key, value)) = word.split_once('=') else {
-                return Err(
-                    fault(format!("`{word}` is no option")).help("write options as `key=value`, comments after `#`")
-                );
+                return Err(fault(format!("`{word}` is not an option"))
+                    .help("write options as `key=value`, comments after `#`"));
             };
             if !OPTIONS.contains(&key) {
                 return Err(fault(format!("unknown option `{key}`")).nearest(key, OPTIONS));
@@ -384,7 +384,7 @@ impl Entry {
             let value = value.trim_matches('"');
             if key == "until" {
                 let day = value.parse::<Date>().map_err(|_| {
-                    fault(format!("`{value}` is no date")).help("write the last day it holds, as `until=2027-03-31`")
+                    fault(format!("`{value}` is not a date")).help("write the last valid day: `until=2027-03-31`")
                 })?;
                 entry.until = Some(day);
             }
@@ -426,8 +426,12 @@ fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize
         word.push(c);
     }
     if quoted {
-        return Err(PolicyError::at(source, start + begin..start + line.len(), "a quotation mark is not closed")
-            .help(r#"write `reason="in words"`"#));
+        return Err(PolicyError::at(
+            source,
+            start + begin..start + line.len(),
+            "the closing quotation mark is missing",
+        )
+        .help(r#"write `reason="in words"`"#));
     }
     if !word.is_empty() {
         found.push((word, start + begin));

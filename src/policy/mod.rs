@@ -152,14 +152,15 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<PolicyError> {
                     continue;
                 }
                 error::nearest(folder.trim_end_matches('/'), FOLDERS).map(|near| {
-                    PolicyError::of_file(&folder, "octroi reads no such folder")
+                    PolicyError::of_file(&folder, "octroi does not read a folder with this name")
                         .help(format!("did you mean `{near}/`?"))
                 })
             }
             // A misspelt file of limits would limit nothing.
             None if path != limits::FILE && path.ends_with(".toml") => {
                 error::nearest(path, [limits::FILE]).map(|near| {
-                    PolicyError::of_file(path, "octroi reads no such file").help(format!("did you mean `{near}`?"))
+                    PolicyError::of_file(path, "octroi does not read a file with this name")
+                        .help(format!("did you mean `{near}`?"))
                 })
             }
             Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
@@ -175,7 +176,7 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<PolicyError> {
 fn ending(path: &str, name: &str, end: &str) -> Option<PolicyError> {
     let harmless = name.starts_with('.') || name.ends_with('~') || name.ends_with(".md");
     (!harmless).then(|| {
-        PolicyError::of_file(path, format!("only files ending in `.{end}` are read here"))
+        PolicyError::of_file(path, format!("octroi reads only files with the ending `.{end}` in this folder"))
             .help(format!("rename it to end in `.{end}`"))
     })
 }

@@ -38,8 +38,8 @@ impl People {
             return (people_of(by_mail), faults); // an empty file: no people
         }
         let Some(mail) = columns.iter().position(|c| *c == Some("mail")) else {
-            let fault = PolicyError::at(&source, shift..shift + head.len(), "the first line names no column `mail`");
-            faults.push(fault.help(format!("begin the file with: {}", COLUMNS.join(","))));
+            let fault = PolicyError::at(&source, shift..shift + head.len(), "the first line has no column `mail`");
+            faults.push(fault.help(format!("write as first line: {}", COLUMNS.join(","))));
             return (people_of(by_mail), faults);
         };
         for row in reader.records() {
@@ -56,11 +56,13 @@ impl People {
             match Mailbox::parse(address) {
                 Ok(mailbox) => {
                     if by_mail.insert(mailbox.key(), person(&row, &columns, &mailbox)).is_some() {
-                        faults.push(PolicyError::at(&source, line(text, at), format!("`{address}` stands here twice")));
+                        let message = format!("`{address}` is in this file twice");
+                        faults.push(PolicyError::at(&source, line(text, at), message));
                     }
                 }
                 Err(error) => {
-                    let fault = PolicyError::at(&source, line(text, at), format!("`{address}` is no address: {error}"));
+                    let message = format!("`{address}` is not an address: {error}");
+                    let fault = PolicyError::at(&source, line(text, at), message);
                     faults.push(fault.help("every row needs the agent's address in the column `mail`"));
                 }
             }
@@ -143,8 +145,8 @@ mod tests {
         let said: Vec<_> = faults.iter().map(|f| (f.line_column().unwrap(), f.message.as_str())).collect();
         assert_eq!(said[0], ((1, 6), "unknown column `gvien`"));
         assert_eq!(faults[0].help.as_deref(), Some("did you mean `given`?"));
-        assert_eq!(said[1], ((3, 1), "`nobody` is no address: the address has no @"));
-        assert_eq!(said[2], ((4, 1), "`A@town.example` stands here twice"));
+        assert_eq!(said[1], ((3, 1), "`nobody` is not an address: the address has no @"));
+        assert_eq!(said[2], ((4, 1), "`A@town.example` is in this file twice"));
         assert!(People::from_csv("p", "name\nx\n").1.iter().any(|f| f.message.contains("no column `mail`")));
     }
 }

@@ -91,8 +91,8 @@ impl Rules {
             for template in read.templates() {
                 let span = statement(&statements, template.id().as_ref(), text);
                 faults.push(
-                    PolicyError::at(&source, span, "a rule has no slots such as `?principal`")
-                        .help("name the unit or list itself"),
+                    PolicyError::at(&source, span, "a rule cannot contain slots such as `?principal`")
+                        .help("write the unit or the list itself"),
                 );
             }
             for policy in read.policies() {
@@ -104,7 +104,7 @@ impl Rules {
                     continue;
                 };
                 if let Some(first) = by_id.get(&rule.id) {
-                    let message = format!("a rule `{}` stands in {} already", rule.id, first.path);
+                    let message = format!("there is already a rule `{}`, in {}", rule.id, first.path);
                     faults.push(
                         PolicyError::at(&source, annotation(text, &span, "id"), message)
                             .help("give each rule its own id"),
@@ -164,8 +164,8 @@ fn read_rule(
     let head = head(text, &span);
     if policy.effect() == Effect::Permit {
         faults.push(
-            PolicyError::at(source, head, "a rule only forbids: octroi itself permits what no rule speaks against")
-                .help("write `forbid`, and what should go free after `unless`"),
+            PolicyError::at(source, head, "a rule can only forbid: octroi permits everything that no rule forbids")
+                .help("write `forbid`, and after `unless` the cases that should pass"),
         );
         return None;
     }
@@ -191,22 +191,22 @@ fn read_rule(
         }
     };
     let id = required("id", r#"write above it: @id("what-happens-where")"#);
-    let reason = required("reason", r#"write above it: @reason("in words a lawyer can read aloud")"#);
+    let reason = required("reason", r#"write above it: @reason("why, in words that everybody understands")"#);
     let disposition = required("disposition", r#"write above it: @disposition("quarantine")"#);
     let wrong = |name: &str, message: String| PolicyError::at(source, annotation(text, &span, name), message);
     if !id.is_empty() && !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-        faults.push(wrong("id", format!("`{id}` is no rule id")).help("use small letters, digits and hyphens"));
+        faults.push(wrong("id", format!("`{id}` is not a rule id")).help("use lower-case letters, digits and hyphens"));
     }
     if [EVALUATION_ERROR, "octroi"].contains(&id.as_str()) {
-        faults.push(wrong("id", format!("`{id}` is octroi's own id")).help("choose another"));
+        faults.push(wrong("id", format!("octroi itself uses the id `{id}`")).help("choose another id"));
     }
     let known = Disposition::ALL.into_iter().find(|d| d.as_str() == disposition && *d != Disposition::Pass);
     if known.is_none() && !disposition.is_empty() {
-        let fault = wrong("disposition", format!("`{disposition}` is no disposition"));
-        let all = format!("write one of {}", DISPOSITIONS.join(", "));
-        faults.push(match super::error::nearest(&disposition, DISPOSITIONS) {
-            Some(_) => fault.nearest(&disposition, DISPOSITIONS),
-            None => fault.help(all),
+        let fault = wrong("disposition", format!("`{disposition}` is not a disposition"));
+        let meant = Disposition::meant_by(&disposition).map(Disposition::as_str);
+        faults.push(match meant.filter(|word| DISPOSITIONS.contains(word)) {
+            Some(word) => fault.help(format!("did you mean `{word}`? Rules and cases use it for `{disposition}`")),
+            None => fault.help(format!("write one of {}", DISPOSITIONS.join(", "))).nearest(&disposition, DISPOSITIONS),
         });
     }
     let observe = match policy.annotation("mode") {
@@ -214,7 +214,7 @@ fn read_rule(
         Some("observe") => true,
         Some(other) => {
             faults.push(
-                wrong("mode", format!("`{other}` is no mode")).help(r#"write @mode("observe") or @mode("enforce")"#),
+                wrong("mode", format!("`{other}` is not a mode")).help(r#"write @mode("observe") or @mode("enforce")"#),
             );
             false
         }
@@ -223,7 +223,7 @@ fn read_rule(
         let value = policy.annotation(name)?;
         let read = read_instant(value, last_day);
         if read.is_none() {
-            let message = format!("`{value}` is neither a day nor an instant");
+            let message = format!("`{value}` is not a date");
             faults.push(
                 wrong(name, message).help(format!(r#"write @{name}("2027-03-31") or @{name}("2027-03-31T08:00:00Z")"#)),
             );
@@ -238,7 +238,7 @@ fn read_rule(
     }
     let notice = policy.annotation("notice").map(str::to_owned);
     if notice.as_deref() == Some("") {
-        faults.push(wrong("notice", "`@notice` is empty".into()).help("name a text of notices/, or leave it out"));
+        faults.push(wrong("notice", "`@notice` is empty".into()).help("name a text in notices/, or leave it out"));
     }
     if faults.len() > before {
         return None;

@@ -14,8 +14,8 @@ use crate::detect::people::People;
 use crate::mail::identity::plain;
 use crate::mail::{Domain, Mailbox};
 
-const UNIT_EXAMPLE: &str = "write [unit.\"sg/achats\"] and below it title = \"Bureau des achats\"";
-const APPLICATION_EXAMPLE: &str = "write [application.paie] and below it networks = [\"192.0.2.10\"] and senders = [\"ne-pas-repondre@paie.example\"]";
+const UNIT_EXAMPLE: &str = "write [unit.\"sg/achats\"], and below it title = \"Bureau des achats\"";
+const APPLICATION_EXAMPLE: &str = "write [application.paie], and below it networks = [\"192.0.2.10\"] and senders = [\"ne-pas-repondre@paie.example\"]";
 
 /// What there is in the organisation.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +47,7 @@ impl Units {
             let (document, errors) = DeTable::parse_recoverable(text);
             if !errors.is_empty() {
                 for error in errors {
-                    let message = format!("this is no TOML: {}", error.message().trim());
+                    let message = format!("this is not valid TOML: {}", error.message().trim());
                     file.fault(error.span().unwrap_or(0..0), message, UNIT_EXAMPLE);
                 }
                 continue;
@@ -57,7 +57,7 @@ impl Units {
                     ("unit", DeValue::Table(table)) => file.units(table, &mut units.titles),
                     ("application", DeValue::Table(table)) => file.applications(table, &mut units.applications),
                     (other, _) => {
-                        let fault = PolicyError::at(&file.source, key.span(), format!("`{other}` means nothing here"));
+                        let fault = PolicyError::at(&file.source, key.span(), format!("unknown key `{other}`"));
                         file.faults.push(fault.help(UNIT_EXAMPLE).nearest(other, ["unit", "application"]));
                     }
                 }
@@ -113,7 +113,7 @@ impl Units {
                 let unit = text.get(span.clone()).unwrap_or_default();
                 if !self.known.contains(unit) {
                     let fault = PolicyError::at(&source, span, format!("there is no unit `{unit}`"));
-                    let help = "name a unit of units/people.csv or units/units.toml, such as ";
+                    let help = "write a unit from units/people.csv or units/units.toml, such as ";
                     let some = self.known().next().unwrap_or("sg");
                     faults.push(fault.help(format!("{help}`{some}`")).nearest(unit, self.known()));
                 }
@@ -184,16 +184,16 @@ impl File<'_> {
             let path = key.get_ref().as_ref();
             let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             if path.split('/').any(|part| part.is_empty() || !part.bytes().all(letters)) {
-                let message = format!("`{path}` is no path of a unit");
+                let message = format!("`{path}` is not the path of a unit");
                 self.fault(
                     key.span(),
                     message,
-                    "use small letters, digits and hyphens, parts joined by `/`: sg/achats",
+                    "use lower-case letters, digits and hyphens, with `/` between the parts: sg/achats",
                 );
                 continue;
             }
             let DeValue::Table(fields) = value.get_ref() else {
-                self.fault(value.span(), "a unit is a table", UNIT_EXAMPLE);
+                self.fault(value.span(), "a unit must be a table", UNIT_EXAMPLE);
                 continue;
             };
             let mut title = String::new();
@@ -201,7 +201,7 @@ impl File<'_> {
                 match (name.get_ref().as_ref(), value.get_ref()) {
                     ("title", DeValue::String(text)) => title = text.to_string(),
                     ("title", _) => {
-                        self.fault(value.span(), "a title is a text", "write title = \"Bureau des achats\"");
+                        self.fault(value.span(), "a title must be a text", "write title = \"Bureau des achats\"");
                     }
                     (other, _) => {
                         let fault = PolicyError::at(&self.source, name.span(), format!("a unit has no `{other}`"));
@@ -210,7 +210,7 @@ impl File<'_> {
                 }
             }
             if titles.insert(path.to_owned(), title).is_some() {
-                self.fault(key.span(), format!("the unit `{path}` is named twice"), "name each unit in one file");
+                self.fault(key.span(), format!("the unit `{path}` is defined twice"), "define each unit in one file");
             }
         }
     }
@@ -218,7 +218,7 @@ impl File<'_> {
     fn applications(&mut self, table: &DeTable<'_>, applications: &mut Vec<Application>) {
         for (key, value) in table {
             let DeValue::Table(fields) = value.get_ref() else {
-                self.fault(value.span(), "an application is a table", APPLICATION_EXAMPLE);
+                self.fault(value.span(), "an application must be a table", APPLICATION_EXAMPLE);
                 continue;
             };
             let mut application = Application { networks: Vec::new(), senders: Vec::new() };
@@ -242,7 +242,7 @@ impl File<'_> {
 
     fn each<T>(&mut self, value: &Spanned<DeValue<'_>>, what: &str, read: fn(&str) -> Option<T>) -> Vec<T> {
         let DeValue::Array(items) = value.get_ref() else {
-            self.fault(value.span(), "this is no list", format!("write [\"…\"], each {what}"));
+            self.fault(value.span(), "this is not a list", format!("write [\"…\"], each {what}"));
             return Vec::new();
         };
         let mut all = Vec::new();
@@ -288,11 +288,11 @@ mod tests {
     #[test]
     fn each_fault_names_its_place() {
         for (text, place, message, help) in [
-            ("[unit.sg\n", (1, 9), "this is no TOML", "[unit."),
-            ("[units.sg]\n", (1, 2), "`units` means nothing here", "did you mean `unit`?"),
-            ("[unit.\"Sg/x\"]\n", (1, 7), "`Sg/x` is no path of a unit", "small letters"),
+            ("[unit.sg\n", (1, 9), "this is not valid TOML", "[unit."),
+            ("[units.sg]\n", (1, 2), "unknown key `units`", "did you mean `unit`?"),
+            ("[unit.\"Sg/x\"]\n", (1, 7), "`Sg/x` is not the path of a unit", "lower-case letters"),
             ("[unit.sg]\ntitel = \"x\"\n", (2, 1), "a unit has no `titel`", "did you mean `title`?"),
-            ("[unit.sg]\ntitle = 3\n", (2, 9), "a title is a text", "Bureau"),
+            ("[unit.sg]\ntitle = 3\n", (2, 9), "a title must be a text", "Bureau"),
             ("[application.p]\nnetworks = [\"x\"]\nsenders = []\n", (2, 13), "this is not a network", "192.0.2"),
             ("[application.p]\nnetworks = []\n", (1, 14), "an application needs", "senders"),
         ] {

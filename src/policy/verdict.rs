@@ -38,6 +38,19 @@ impl Disposition {
             Disposition::Reject => "reject",
         }
     }
+
+    /// What a person means who writes a word of prose and help in place of the contract's: `held` is `quarantine`.
+    pub fn meant_by(word: &str) -> Option<Disposition> {
+        Some(match word.trim().to_lowercase().as_str() {
+            "passed" | "deliver" | "delivered" | "allow" | "allowed" => Disposition::Pass,
+            "note" | "noted" | "notified" => Disposition::Notify,
+            "stripped" => Disposition::Strip,
+            "hold" | "held" | "quarantined" => Disposition::Quarantine,
+            "put off" | "deferred" => Disposition::Defer,
+            "refuse" | "refused" | "rejected" => Disposition::Reject,
+            _ => return None,
+        })
+    }
 }
 
 /// One rule that spoke about one copy.

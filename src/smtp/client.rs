@@ -16,15 +16,15 @@ const MAX_LINES: usize = 100;
 /// What came from the next hop is no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
-    #[error("the next hop sent a reply line of more than {MAX_LINE} octets")]
+    #[error("the next hop sent a reply line of more than {MAX_LINE} bytes")]
     LineTooLong,
     #[error("the next hop sent a reply of more than {MAX_LINES} lines")]
     TooManyLines,
     #[error("the next hop sent a reply line that does not end with CR LF")]
     BareNewline,
-    #[error("the next hop sent a line that is no reply")]
+    #[error("the next hop sent a line that is not an SMTP reply")]
     Malformed,
-    #[error("the next hop changed the code within one reply")]
+    #[error("the next hop sent different codes in one reply")]
     CodeChanged,
 }
 
@@ -110,7 +110,7 @@ fn take_line(open: &mut Option<Reply>, line: &[u8]) -> Result<bool, ReplyError> 
 
 /// A word for a command line holds an octet that would end or break the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a command to the next hop would hold CR, LF or NUL")]
+#[error("a command to the next hop would contain CR, LF or NUL")]
 pub struct Injection;
 
 /// Appends `MAIL FROM:` and what the client wrote after it, or other words of the same form.

@@ -25,7 +25,7 @@ pub enum HeaderProgress {
 
 /// These octets are no header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no PROXY protocol header stands before the session")]
+#[error("the connection does not begin with a PROXY protocol header")]
 pub struct Malformed;
 
 /// Reads what has come so far. Never asks for an octet that might belong to what follows.

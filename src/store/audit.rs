@@ -124,9 +124,9 @@ impl Store {
             }
         }
         if found < wanted.len() {
-            report
-                .broken
-                .push(format!("the chain of {node} does not hold an anchor noted before: entries were cut or changed"));
+            report.broken.push(format!(
+                "the chain of {node} does not contain an earlier anchor: entries were removed or changed"
+            ));
         }
         report.tail_proven &= !wanted.is_empty() && found == wanted.len();
         report.heads.push(Anchor { node: node.to_owned(), seq, head: hex(&head) });

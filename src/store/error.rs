@@ -12,34 +12,34 @@ pub enum StoreError {
     Open { path: PathBuf, why: String },
     #[error("the key file {path} cannot be used: {why}")]
     Key { path: PathBuf, why: String },
-    #[error("the key file {path} is not the key of this store: bring back the key file the store was made with")]
+    #[error("the key file {path} does not belong to this store: restore the key file the store was created with")]
     WrongKey { path: PathBuf },
-    #[error("{path} cannot be written or read: {why}")]
+    #[error("cannot read or write {path}: {why}")]
     Blob { path: PathBuf, why: String },
-    #[error("the disk of the store is full: make room, mail is deferred until then")]
+    #[error("the disk of the store is full: free some space; mail is deferred until then")]
     DiskFull,
-    #[error("the store is read-only: check the permissions and the mount of its folder")]
+    #[error("the store is read-only: check the permissions of its folder, and how it is mounted")]
     ReadOnly,
     /// Decision D15: beyond 95 % of the quota nothing more is held.
     #[error(
-        "the store's quota is used up ({used} of {quota} bytes): release or reject held mail, or raise `[store] quota`"
+        "the quota of the store is reached ({used} of {quota} bytes): release or reject held copies, or raise `[store] quota`"
     )]
     QuotaUsed { used: u64, quota: u64 },
     #[error("the store is damaged: {what}; restore it from a backup")]
     Damaged { what: String },
     /// The same mail is being decided in another transaction; nobody knows yet how that ends.
-    #[error("another attempt at the same mail is still under way")]
+    #[error("octroi is still working on another attempt of the same mail")]
     InFlight,
-    #[error("{changed} rows were confirmed instead of {expected}")]
+    #[error("{changed} rows were confirmed, but {expected} were expected")]
     Confirm { changed: u64, expected: u64 },
-    #[error("there is no held copy or outbox item {id}")]
+    #[error("there is no held copy and no outbox item with the id {id}")]
     Unknown { id: String },
     /// Decision D20.
-    #[error("{id} is private mail: it can be released or rejected, never read")]
+    #[error("{id} is marked personal: you can release or reject it, but nobody can read it")]
     Private { id: String },
     #[error("{id} is already {state}")]
     WrongState { id: String, state: String },
-    #[error("the content of {id} is gone: its time was over and its key destroyed")]
+    #[error("the content of {id} is erased: the copy was decided or has expired")]
     Gone { id: String },
     #[error("the store is closed")]
     Closed,

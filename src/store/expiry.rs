@@ -94,7 +94,7 @@ impl Store {
             tracing::warn!(
                 used = figures.bytes,
                 quota,
-                "held mail fills the quota; at 95 % no more is held and mail is deferred"
+                "held mail has almost reached [store] quota; at 95 % octroi defers mail that must be held"
             );
         }
         Ok(swept)

@@ -138,7 +138,7 @@ async fn collect(store: Store, mut incoming: mpsc::Receiver<Message>) {
         if !batch.is_empty()
             && let Err(error) = store.write_journal(std::mem::take(&mut batch)).await
         {
-            tracing::error!(%error, "journal rows were lost");
+            tracing::error!(%error, "journal rows are lost");
             fault = Some(error);
         }
         if let Some(tell) = flush {

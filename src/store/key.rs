@@ -40,13 +40,13 @@ impl KeyFile {
     pub fn load(path: &Path) -> Result<KeyFile, StoreError> {
         let fault = |e: std::io::Error| match e.kind() {
             std::io::ErrorKind::NotFound => {
-                StoreError::key(path, "it is missing although the store was made with it; bring it back from a backup")
+                StoreError::key(path, "it does not exist, but the store needs it; restore it from your backup")
             }
             _ => StoreError::key(path, e),
         };
         let mode = fs::metadata(path).map_err(fault)?.mode();
         if mode & 0o007 != 0 {
-            return Err(StoreError::key(path, "everybody may read it; say `chmod 600` to it"));
+            return Err(StoreError::key(path, "every user can read it; run `chmod 600` on it"));
         }
         let bytes = Zeroizing::new(fs::read(path).map_err(fault)?);
         let key = <[u8; KEY_LEN]>::try_from(bytes.as_slice())

@@ -113,8 +113,8 @@ impl Pictures {
             let found = Tesseract::find().await;
             if found.is_none() {
                 tracing::warn!(
-                    "tesseract is not installed: pictures and scanned documents stay unread; install tesseract-ocr with \
-                     its languages, or write limits.ocr = false"
+                    "tesseract is not installed, so octroi does not read the text in pictures and scanned documents; \
+                     install tesseract-ocr with its languages, or write limits.ocr = false"
                 );
             }
             found

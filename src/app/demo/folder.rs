@@ -42,7 +42,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::error!(%error, folder = %self.0.display(), "could not be removed");
+            tracing::error!(%error, folder = %self.0.display(), "the demonstration's folder could not be removed");
         }
     }
 }

@@ -43,7 +43,7 @@ impl Relay {
         };
         self.tls = self.connection.as_ref().and_then(|connection| connection.tls.clone());
         if by == By::Data && !content.is_empty() && !content.ends_with(b"\r\n") {
-            tracing::info!(id = %mail.id, "the message had no final CR LF, which DATA needs: one was added");
+            tracing::info!(id = %mail.id, "the message did not end with CR LF, as DATA requires; octroi added it");
         }
         let answers = if self.hop.is_lmtp() { copies.len() } else { 1 };
         let replies = self.content(content, by, answers).await;

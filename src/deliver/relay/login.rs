@@ -21,7 +21,7 @@ impl Relay {
                 reply
             }
             Err(fault) => {
-                tracing::debug!(%fault, "AUTH could not be passed on");
+                tracing::debug!(%fault, "AUTH could not be passed to the next hop");
                 (self.own, self.logged_in) = (None, false);
                 reply::AUTH_UNAVAILABLE.reply()
             }

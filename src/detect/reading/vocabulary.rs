@@ -164,7 +164,7 @@ impl Markings {
         for row in file.level {
             let at = quoted(text, &row.id);
             if row.rank > 4 {
-                let message = format!("rank {} of level {} is beyond 4 (secret)", row.rank, row.id);
+                let message = format!("rank {} of level {} is above 4 (secret)", row.rank, row.id);
                 faults.push(fault(name, text, at.clone(), message));
             }
             let level = self.levels.len();
@@ -179,7 +179,7 @@ impl Markings {
                 for wording in wordings {
                     let words = split(&wording);
                     if words.is_empty() {
-                        let message = format!("level {} has a wording without a letter", row.id);
+                        let message = format!("level {} has words without a letter", row.id);
                         faults.push(fault(name, text, at.clone(), message));
                         continue;
                     }
@@ -189,7 +189,7 @@ impl Markings {
         }
         for row in file.label {
             if row.rank > 4 {
-                let message = format!("rank {} of label {} is beyond 4 (secret)", row.rank, row.name);
+                let message = format!("rank {} of label {} is above 4 (secret)", row.rank, row.name);
                 faults.push(fault(name, text, quoted(text, &row.name), message));
             }
             self.labels.insert(fold(&row.name), row.rank);

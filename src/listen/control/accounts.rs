@@ -134,7 +134,7 @@ impl Directory {
             return Ok(Caller { name: "root".into(), role: Role::Operator, uid, unmapped_root: true });
         }
         Err(Refusal::NotAllowed(format!(
-            "user {uid} has no account at this gateway; the operator adds one to the settings, section [cli.accounts]: \
+            "user {uid} has no account on this gateway; to add one, write in section [cli.accounts] of the settings: \
              {uid} = {{ account = \"a.martin\", role = \"reviewer\" }}"
         )))
     }
@@ -164,13 +164,13 @@ impl Caller {
         let names = roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
         Err(Refusal::NotAllowed(if self.unmapped_root {
             format!(
-                "root without an account is operator and may not {deed} (roles that may: {names}); give the person at \
-                 this terminal an account in the settings, section [cli.accounts]: \
+                "root without an account has the role operator and may not {deed} (roles that may: {names}); to give the \
+                 person at this terminal an account, write in section [cli.accounts] of the settings: \
                  root = {{ account = \"a.martin\", role = \"{}\" }}",
                 roles[0].as_str() // every row of the table above names a role
             )
         } else {
-            format!("{} is {} and may not {deed}; roles that may: {names}", self.name, self.role.as_str())
+            format!("{} has the role {} and may not {deed}; roles that may: {names}", self.name, self.role.as_str())
         }))
     }
 }

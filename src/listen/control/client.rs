@@ -16,11 +16,11 @@ const MESSAGE_LIMIT: u64 = 1024 * 1024 * 1024;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    #[error("no gateway answers at {}; start it with `octroi serve`, or name its settings with --config", .0.display())]
+    #[error("no gateway answers at {}; start it with `octroi serve`, or use --config with the settings of the running gateway", .0.display())]
     Away(PathBuf),
-    #[error("this user may not use the control socket {}: {}", .0.display(), .1)]
+    #[error("you may not use the control socket {}: {}", .0.display(), .1)]
     Closed(PathBuf, io::Error),
-    #[error("the gateway at {} stopped answering: {}", .0.display(), .1)]
+    #[error("the gateway at {} closed the connection: {}", .0.display(), .1)]
     Broken(PathBuf, io::Error),
     #[error(transparent)]
     Refused(#[from] Refusal),

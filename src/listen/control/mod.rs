@@ -232,7 +232,7 @@ pub struct AuditReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    #[error("there is nothing called {0}")]
+    #[error("there is no held copy and no outbox item with the id {0}")]
     NotFound(String),
     #[error("{0}")]
     NotAllowed(String),

@@ -34,7 +34,7 @@ impl Listener {
             match Box::pin(timeout(PROXY_HEADER, proxied(&mut stream))).await {
                 Ok(Ok(source)) => address = source.unwrap_or(peer),
                 _ => {
-                    tracing::warn!(peer = %peer, "smtp: a trusted proxy sent no PROXY header: closed");
+                    tracing::warn!(peer = %peer, "smtp: connection closed, a trusted proxy sent no PROXY header");
                     return;
                 }
             }

@@ -39,7 +39,7 @@ impl Pipeline {
         let ruleset = self.inspector.ruleset.load();
         if !ruleset.policy.lists.is_own(to, now) {
             // It names senders' units and what rules look for: nobody else's business (decision D16).
-            tracing::error!(%to, "no digest: [notices] digest_to is not of our own domains");
+            tracing::error!(%to, "no digest: [notices] digest_to is not in our own domains");
             return None;
         }
         let Some(chosen) = ruleset.notices.choose(DIGEST, &[&self.notices.language]) else {

@@ -48,7 +48,7 @@ impl Pipeline {
         let ruleset = self.inspector.ruleset.load();
         let to = Mailbox::parse(&first.to).ok()?;
         if !ruleset.policy.lists.is_own(&to, now) {
-            tracing::info!(copy = first.copy, name, "no notice: the sender is no more of our domains");
+            tracing::info!(copy = first.copy, name, "no notice: the sender is no longer in our own domains");
             return None;
         }
         let wanted: Vec<&str> = first.language.as_deref().into_iter().chain([self.notices.language.as_str()]).collect();

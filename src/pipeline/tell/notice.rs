@@ -39,7 +39,7 @@ impl Pipeline {
             return None;
         };
         let Some(permit) = self.notices.rate.take(&to.key(), &subject.reason.rule, mail.received) else {
-            tracing::debug!(id = %mail.id, rule = subject.reason.rule, "no notice: one was sent within the hour");
+            tracing::debug!(id = %mail.id, rule = subject.reason.rule, "no notice: this sender got one for this rule within the last hour");
             return None;
         };
         let recipients = if private {
@@ -92,7 +92,7 @@ impl Pipeline {
             };
             match this.store.keep(&keeping).await {
                 Ok(kept) => permit.spend(&kept),
-                Err(fault) => tracing::error!(id = %mail.id, %fault, "the sender is not told: the notice is lost"),
+                Err(fault) => tracing::error!(id = %mail.id, %fault, "the notice to the sender is lost"),
             }
         });
     }
@@ -111,7 +111,7 @@ impl Pipeline {
         let known = judged.sender.mailbox.iter().chain([claimed]);
         let own = known.into_iter().find(|mailbox| ruleset.policy.lists.is_own(mailbox, mail.received));
         if own.is_none() {
-            tracing::debug!(id = %mail.id, "no notice: the sender is not of our domains");
+            tracing::debug!(id = %mail.id, "no notice: the sender is not in our own domains");
         }
         own
     }

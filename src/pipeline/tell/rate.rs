@@ -43,7 +43,7 @@ impl NoticeRate {
         if last.len() >= MOST {
             last.retain(|_, before| rate(before));
             if last.len() >= MOST {
-                tracing::warn!(most = MOST, "no notice: too many senders were told within the hour");
+                tracing::warn!(most = MOST, "no notice: too many senders got a notice within the last hour");
                 return None;
             }
         }

@@ -50,7 +50,8 @@ pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> 
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in errors {
-            file.fault(error.span().unwrap_or(0..0), format!("this is no TOML: {}", error.message().trim()), EXAMPLE);
+            let message = format!("this is not valid TOML: {}", error.message().trim());
+            file.fault(error.span().unwrap_or(0..0), message, EXAMPLE);
         }
         return (limits, file.faults);
     }
@@ -58,24 +59,24 @@ pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> 
         let rows = match (key.get_ref().as_ref(), value.get_ref()) {
             ("limit", DeValue::Array(rows)) => rows,
             ("limit", _) => {
-                file.fault(key.span(), "a limit is written in double brackets", EXAMPLE);
+                file.fault(key.span(), "write a limit in double brackets", EXAMPLE);
                 continue;
             }
             (other, _) => {
-                let fault = PolicyError::at(&file.source, key.span(), format!("`{other}` means nothing here"));
+                let fault = PolicyError::at(&file.source, key.span(), format!("unknown key `{other}`"));
                 file.faults.push(fault.help(format!("write {EXAMPLE}")).nearest(other, ["limit"]));
                 continue;
             }
         };
         if rows.len() > MOST {
-            file.fault(key.span(), format!("there are more than {MOST} limits"), "join some of them");
+            file.fault(key.span(), format!("there are more than {MOST} limits"), "combine some of them");
             continue;
         }
         for row in rows {
             let Some(limit) = file.limit(row) else { continue };
             if limits.iter().any(|other| other.id == limit.id) {
-                let message = format!("a limit `{}` stands above already", limit.id);
-                file.fault(row.span(), message, "give each its own: id = \"…\"");
+                let message = format!("there is already a limit `{}` above", limit.id);
+                file.fault(row.span(), message, "give each limit its own id: id = \"…\"");
             } else {
                 limits.push(limit);
             }
@@ -100,7 +101,7 @@ impl File<'_> {
 
     fn limit(&mut self, row: &Spanned<DeValue<'_>>) -> Option<Limit> {
         let DeValue::Table(table) = row.get_ref() else {
-            self.fault(row.span(), "a limit is a table", EXAMPLE);
+            self.fault(row.span(), "a limit must be a table", EXAMPLE);
             return None;
         };
         let before = self.faults.len();
@@ -109,7 +110,7 @@ impl File<'_> {
             let name = key.get_ref().as_ref();
             if !KEYS.contains(&name) {
                 let fault = PolicyError::at(&self.source, key.span(), format!("a limit has no `{name}`"));
-                self.faults.push(fault.help(format!("known are {}", KEYS.join(", "))).nearest(name, KEYS));
+                self.faults.push(fault.help(format!("write one of {}", KEYS.join(", "))).nearest(name, KEYS));
             }
             fields.insert(name, value);
         }
@@ -123,7 +124,7 @@ impl File<'_> {
         let observes = fields.get("mode").and_then(|value| self.word(value, "mode", &MODES));
         let only = fields.get("only").map(|value| self.scopes(value, "only")).unwrap_or_default();
         let except = fields.get("except").map(|value| self.scopes(value, "except")).unwrap_or_default();
-        let example = "reason = \"why this limit is there\"";
+        let example = "reason = \"why this limit exists\"";
         let reason = self.required(&fields, &whole, "reason", example).and_then(|v| self.text(v, "reason"));
         let id = fields.get("id").and_then(|value| self.id(value));
         let (per, (counted, amount), every, reason) = (per?, amount?, every?, reason?);
@@ -131,7 +132,7 @@ impl File<'_> {
         // How long a spent burst takes to come back; nanoseconds of both must fit a counter.
         if every.as_secs().saturating_mul(burst.get().into()) / u64::from(amount.get()) > LONGEST.as_secs() {
             let span = fields.get("burst").or(fields.get("every")).map_or(whole, |value| value.span());
-            self.fault(span, "a spent burst would take more than a year to come back", "lower `burst`");
+            self.fault(span, "a used `burst` would take more than a year to come back", "write a smaller `burst`");
         }
         if self.faults.len() > before {
             return None;
@@ -147,7 +148,7 @@ impl File<'_> {
             Some(at) => Some(LimitList { name: name.into(), bit: 1 << at }),
             None => {
                 let fault = PolicyError::at(&self.source, value.span(), format!("there is no list `{name}`"));
-                let help = format!("name a file of domains/ without `.list`, such as {}", self.lists.join(", "));
+                let help = format!("write the name of a file in domains/ without `.list`: {}", self.lists.join(", "));
                 self.faults.push(fault.help(help).nearest(&name, self.lists.iter().copied()));
                 None
             }
@@ -179,7 +180,7 @@ impl File<'_> {
             }
             (None, None) => {
                 let help = "write below it: recipients = 500, or messages = 100";
-                self.fault(whole.clone(), "the limit says no amount", help);
+                self.fault(whole.clone(), "the limit has no amount", help);
                 None
             }
         }
@@ -193,7 +194,7 @@ impl File<'_> {
                 None
             }
             _ => {
-                self.fault(value.span(), format!("`{key}` is a text"), format!("put it in quotes: {key} = \"…\""));
+                self.fault(value.span(), format!("`{key}` must be a text"), format!("use quotes: {key} = \"…\""));
                 None
             }
         }
@@ -204,7 +205,7 @@ impl File<'_> {
         let found = known.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
         if found.is_none() {
             let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-            let fault = PolicyError::at(&self.source, value.span(), format!("`{text}` is no value of `{key}`"));
+            let fault = PolicyError::at(&self.source, value.span(), format!("`{text}` is not a value of `{key}`"));
             self.faults.push(fault.help(format!("write one of {}", words.join(", "))).nearest(&text, words));
         }
         found
@@ -218,7 +219,7 @@ impl File<'_> {
         let number = number.filter(|n| (1..=MOST_COUNTED).contains(n)).and_then(|n| u32::try_from(n).ok());
         let number = number.and_then(NonZeroU32::new);
         if number.is_none() {
-            let message = format!("`{key}` is a whole number from 1 to {MOST_COUNTED}");
+            let message = format!("`{key}` must be a whole number from 1 to {MOST_COUNTED}");
             self.fault(value.span(), message, format!("write {key} = 100"));
         }
         number
@@ -237,7 +238,7 @@ impl File<'_> {
         let seconds = unit.and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit));
         let length = seconds.map(Duration::from_secs).filter(|length| !length.is_zero() && *length <= LONGEST);
         if length.is_none() {
-            let message = format!("`{text}` is no length of time between 1s and 366d");
+            let message = format!("`{text}` is not a length of time between 1s and 366d");
             self.fault(value.span(), message, "write a number and s, min, h or d: every = \"1h\"");
         }
         length
@@ -247,7 +248,8 @@ impl File<'_> {
         let text = self.text(value, "id")?;
         let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if text.len() > 64 || !text.chars().all(sound) {
-            self.fault(value.span(), format!("`{text}` is no id"), "small letters, digits and hyphens, at most 64");
+            let help = "use lower-case letters, digits and hyphens, at most 64";
+            self.fault(value.span(), format!("`{text}` is not an id"), help);
             return None;
         }
         Some(text.into())
@@ -255,11 +257,11 @@ impl File<'_> {
 
     fn scopes(&mut self, value: &Spanned<DeValue<'_>>, key: &str) -> Vec<Scope> {
         let DeValue::Array(items) = value.get_ref() else {
-            self.fault(value.span(), format!("`{key}` is a list"), format!("write {key} = [\"unit:sg\"]"));
+            self.fault(value.span(), format!("`{key}` must be a list"), format!("write {key} = [\"unit:sg\"]"));
             return Vec::new();
         };
         if items.is_empty() && key == "only" {
-            self.fault(value.span(), "`only` names nobody", "leave it out where the limit is for everyone");
+            self.fault(value.span(), "`only` is empty", "leave it out if the limit is for everyone");
         }
         items.iter().filter_map(|item| self.scope(item, key)).collect()
     }
@@ -272,7 +274,7 @@ impl File<'_> {
                 let name = name.trim_matches('/');
                 if !self.units.is_empty() && !self.units.contains(&name) {
                     let fault = PolicyError::at(&self.source, item.span(), format!("there is no unit `{name}`"));
-                    let help = "units stand in units/people.csv and units/*.toml";
+                    let help = "write a unit from units/people.csv or units/*.toml";
                     self.faults.push(fault.help(help).nearest(name, self.units.iter().copied()));
                     return None;
                 }
@@ -286,14 +288,15 @@ impl File<'_> {
                 name.parse::<IpNet>().ok().or_else(single).map(Scope::Client)
             }
             _ => {
-                let fault = PolicyError::at(&self.source, item.span(), format!("`{text}` says not of what kind it is"));
+                let fault =
+                    PolicyError::at(&self.source, item.span(), format!("`{text}` does not begin with its kind"));
                 let help = "write unit:PATH, sender:ADDRESS or sender:DOMAIN, login:NAME, client:NETWORK";
                 self.faults.push(fault.help(help).nearest(kind, SCOPES));
                 return None;
             }
         };
         if scope.is_none() {
-            self.fault(item.span(), format!("`{name}` is no {kind}"), example_of(kind));
+            self.fault(item.span(), format!("`{name}` is not a {kind}"), example_of(kind));
         }
         scope
     }
@@ -342,29 +345,34 @@ mod tests {
     #[test]
     fn each_fault_says_its_place_and_what_to_write() {
         for (text, place, message, help) in [
-            ("[[limt]]\n", (1, 3), "`limt` means nothing here", "did you mean `limit`?"),
-            ("limit = 3\n", (1, 1), "a limit is written in double brackets", "[[limit]]"),
-            ("[[limit\n", (1, 8), "this is no TOML", "[[limit]]"),
+            ("[[limt]]\n", (1, 3), "unknown key `limt`", "did you mean `limit`?"),
+            ("limit = 3\n", (1, 1), "write a limit in double brackets", "[[limit]]"),
+            ("[[limit\n", (1, 8), "this is not valid TOML", "[[limit]]"),
             (&GOOD.replace("per =", "pre ="), (2, 1), "a limit has no `pre`", "did you mean `per`?"),
-            (&GOOD.replace("\"sender\"", "\"sendr\""), (2, 7), "`sendr` is no value of `per`", "`sender`"),
+            (&GOOD.replace("\"sender\"", "\"sendr\""), (2, 7), "`sendr` is not a value of `per`", "`sender`"),
             (&GOOD.replace("500", "0"), (3, 14), "from 1 to", "recipients = 100"),
             (&GOOD.replace("500", "\"many\""), (3, 14), "from 1 to", "recipients = 100"),
-            (&GOOD.replace("1h", "1 week"), (4, 9), "`1 week` is no length of time", "every = \"1h\""),
-            (&GOOD.replace("1h", "0s"), (4, 9), "no length of time", "s, min, h or d"),
+            (&GOOD.replace("1h", "1 week"), (4, 9), "`1 week` is not a length of time", "every = \"1h\""),
+            (&GOOD.replace("1h", "0s"), (4, 9), "not a length of time", "s, min, h or d"),
             (&GOOD.replace("every", "# every"), (1, 1), "the limit has no `every`", "every = \"1h\""),
             (&GOOD.replace("\"r\"", "\" \""), (5, 10), "`reason` is empty", "reason"),
-            (&GOOD.replace("recipients", "# recipients"), (1, 1), "the limit says no amount", "messages = 100"),
+            (&GOOD.replace("recipients", "# recipients"), (1, 1), "the limit has no amount", "messages = 100"),
             (&format!("{GOOD}messages = 4\n"), (6, 12), "not both", "two limits"),
-            (&format!("{GOOD}class = \"webmail\"\n"), (6, 9), "`webmail` is no value of `class`", "private-webmail"),
+            (&format!("{GOOD}class = \"webmail\"\n"), (6, 9), "`webmail` is not a value of `class`", "private-webmail"),
             (&format!("{GOOD}list = \"pres\"\n"), (6, 8), "no list `pres`", "did you mean `press`?"),
-            (&format!("{GOOD}mode = \"obsrve\"\n"), (6, 8), "no value of `mode`", "did you mean `observe`?"),
+            (&format!("{GOOD}mode = \"obsrve\"\n"), (6, 8), "not a value of `mode`", "did you mean `observe`?"),
             (&format!("{GOOD}only = [\"unit:sg/acats\"]\n"), (6, 9), "no unit `sg/acats`", "`sg/achats`"),
-            (&format!("{GOOD}only = []\n"), (6, 8), "names nobody", "leave it out"),
-            (&format!("{GOOD}except = [\"uint:sg\"]\n"), (6, 11), "not of what kind", "did you mean `unit`?"),
-            (&format!("{GOOD}except = [\"client:10.0.0.0/99\"]\n"), (6, 11), "no client", "192.0.2.0/24"),
-            (&format!("{GOOD}burst = 100000000\n"), (6, 9), "more than a year", "lower `burst`"),
-            (&format!("{GOOD}id = \"A b\"\n"), (6, 6), "`A b` is no id", "small letters"),
-            (&format!("{GOOD}{GOOD}"), (6, 1), "stands above already", "id = "),
+            (&format!("{GOOD}only = []\n"), (6, 8), "`only` is empty", "leave it out"),
+            (
+                &format!("{GOOD}except = [\"uint:sg\"]\n"),
+                (6, 11),
+                "does not begin with its kind",
+                "did you mean `unit`?",
+            ),
+            (&format!("{GOOD}except = [\"client:10.0.0.0/99\"]\n"), (6, 11), "not a client", "192.0.2.0/24"),
+            (&format!("{GOOD}burst = 100000000\n"), (6, 9), "more than a year", "smaller `burst`"),
+            (&format!("{GOOD}id = \"A b\"\n"), (6, 6), "`A b` is not an id", "lower-case letters"),
+            (&format!("{GOOD}{GOOD}"), (6, 1), "there is already a limit", "id = "),
         ] {
             let (_, faults) = limits("limits.toml", text, &["sg", "sg/achats"], &["own", "press"]);
             let fault = faults.iter().find(|fault| fault.message.contains(message));

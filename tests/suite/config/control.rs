@@ -176,7 +176,10 @@ fn a_reviewer_lists_shows_releases_and_exports_under_his_own_name() {
 fn refusals_of_the_desk_are_told_as_they_are() {
     let gateway = Gateway::start(Some(Role::Approver));
     let says = |request| gateway.ask(request).unwrap_err().to_string();
-    assert_eq!(says(Request::Release { id: "7".into(), reason: "x".into() }), "there is nothing called 7");
+    assert_eq!(
+        says(Request::Release { id: "7".into(), reason: "x".into() }),
+        "there is no held copy and no outbox item with the id 7"
+    );
     assert_eq!(says(Request::Reject { id: "1".into(), reason: "x".into() }), "the store is away");
 }
 
@@ -194,7 +197,7 @@ fn an_operator_sees_counts_and_no_copy() {
         Request::Export { id: "1".into() },
     ] {
         let refusal = gateway.ask(request).unwrap_err().to_string();
-        assert!(refusal.contains("a.martin is operator and may not"), "{refusal}");
+        assert!(refusal.contains("a.martin has the role operator and may not"), "{refusal}");
     }
     assert_eq!(gateway.log(), ["a.martin: retry None"], "the desk was asked in spite of the role");
 }

@@ -50,27 +50,35 @@ fn certificates_and_keys_are_opened() {
     );
     fs::write(house.path().join("cert.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
     fs::write(house.path().join("key.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
-    says(house.path(), text, &["key.pem holds no private key", "-----BEGIN PRIVATE KEY-----"]);
+    says(house.path(), text, &["key.pem contains no private key", "-----BEGIN PRIVATE KEY-----"]);
     fs::write(house.path().join("key.pem"), "-----BEGIN EC PRIVATE KEY-----\n").unwrap();
     assert_eq!(verify(house.path(), text), Ok(()));
     fs::write(house.path().join("key.pem"), "-----BEGIN ENCRYPTED PRIVATE KEY-----\n").unwrap();
-    says(house.path(), text, &["key.pem holds no private key"]);
+    says(house.path(), text, &["key.pem contains no private key"]);
 }
 
 #[test]
 fn a_store_that_cannot_be_written_is_told() {
     let house = house();
     fs::write(house.path().join("file"), "").unwrap();
-    says(house.path(), "[store]\nurl = \"sqlite:file/octroi.db\"\n", &["octroi.toml:2:7: store.url", "is no folder"]);
+    says(
+        house.path(),
+        "[store]\nurl = \"sqlite:file/octroi.db\"\n",
+        &["octroi.toml:2:7: store.url", "is not a folder"],
+    );
     says(house.path(), "[store]\nurl = \"sqlite:policies\"\n", &["is a folder, not a database"]);
-    says(house.path(), "[store]\nblobs = \"file:file\"\n", &["blobs live in a folder"]);
+    says(house.path(), "[store]\nblobs = \"file:file\"\n", &["is a file, not a folder"]);
     // Root may write anywhere but here.
     says(
         house.path(),
         "[milter]\nlisten = [\"unix:/proc/octroi/milter.sock\"]\n",
-        &["milter.listen: cannot make /proc/octroi"],
+        &["milter.listen: cannot create /proc/octroi"],
     );
-    says(house.path(), "[store]\nurl = \"sqlite:/proc/octroi/octroi.db\"\n", &["store.url: cannot make /proc/octroi"]);
+    says(
+        house.path(),
+        "[store]\nurl = \"sqlite:/proc/octroi/octroi.db\"\n",
+        &["store.url: cannot create /proc/octroi"],
+    );
 }
 
 #[test]
@@ -78,7 +86,7 @@ fn a_store_without_its_key_is_never_given_a_new_one() {
     let house = house();
     fs::create_dir(house.path().join("var")).unwrap();
     fs::write(house.path().join("var/octroi.db"), "").unwrap();
-    says(house.path(), "", &["store.key: the store exists, but its key", "from your backup"]);
+    says(house.path(), "", &["store.key: the store exists, but its key file", "from your backup"]);
     fs::write(house.path().join("var/octroi.key"), "k").unwrap();
     assert_eq!(verify(house.path(), ""), Ok(()));
 }
@@ -87,7 +95,7 @@ fn a_store_without_its_key_is_never_given_a_new_one() {
 fn users_and_dns_files_are_looked_up() {
     let house = house();
     let text = "[dns]\nstatic = \"mx.json\"\n[cli.accounts]\nno-such-user = { account = \"a\", role = \"reviewer\" }\n";
-    says(house.path(), text, &["dns.static: cannot read", "knows no user \"no-such-user\"", "id -u NAME"]);
+    says(house.path(), text, &["dns.static: cannot read", "no user \"no-such-user\"", "id -u NAME"]);
 }
 
 #[test]

@@ -101,8 +101,8 @@ fn an_unknown_key_names_the_nearest_one() {
         "did you mean \"upstream\"? For example: upstream = ",
     );
     one_fault("[smpt]\nlisten = []\n", (1, 2), "unknown section [smpt]", "did you mean [smtp]?");
-    one_fault("[smtp]\nvia = \"a:25\"\n", (2, 1), "unknown key \"via\"", "\"via\" belongs into [release]: via = ");
-    one_fault("[release]\nblinkenlights = 1\n", (2, 1), "unknown key", "known here are via");
+    one_fault("[smtp]\nvia = \"a:25\"\n", (2, 1), "unknown key \"via\"", "\"via\" belongs in [release]: via = ");
+    one_fault("[release]\nblinkenlights = 1\n", (2, 1), "unknown key", "write via");
     one_fault("[smtp.tls]\ncertifcate = \"x\"\n", (2, 1), "in [smtp.tls]", "did you mean \"certificate\"?");
     one_fault(
         "[smtp]\ntls = { mod = \"off\" }\n",
@@ -110,8 +110,8 @@ fn an_unknown_key_names_the_nearest_one() {
         "unknown key \"mod\" in [smtp.tls]",
         "did you mean \"mode\"?",
     );
-    one_fault("upstream = \"a:25\"\n", (1, 1), "stands in no section", "belongs into [smtp]");
-    one_fault("[quux]\n", (1, 2), "unknown section [quux]", "known sections are smtp, release");
+    one_fault("upstream = \"a:25\"\n", (1, 1), "is not in a section", "belongs in [smtp]");
+    one_fault("[quux]\n", (1, 2), "unknown section [quux]", "write one of the sections smtp, release");
 }
 
 #[test]
@@ -127,9 +127,9 @@ fn all_faults_come_at_once_each_at_its_place() {
 
 #[test]
 fn a_wrong_shape_says_the_right_one() {
-    one_fault("[smtp]\nmax_size = [\"1 MiB\"]\n", (2, 12), "takes one value, not a list", "max_size = \"50 MiB\"");
+    one_fault("[smtp]\nmax_size = [\"1 MiB\"]\n", (2, 12), "must be one value, not a list", "max_size = \"50 MiB\"");
     one_fault("[smtp]\nmax_size = { a = 1 }\n", (2, 12), "is a key, not a section", "max_size =");
-    one_fault("[smtp]\nclients = [[\"::1\"]]\n", (2, 12), "each element of this list is a text", "clients =");
+    one_fault("[smtp]\nclients = [[\"::1\"]]\n", (2, 12), "each element of this list must be a text", "clients =");
     one_fault("[smtp]\ntls = \"off\"\n", (2, 7), "\"smtp.tls\" is a section", "write [smtp.tls]");
     // A single text is a list of one; a number may be written as a text.
     let smtp = read("[smtp]\nclients = \"::1\"\nmax_recipients = \"500\"\n").settings.smtp;
@@ -139,24 +139,24 @@ fn a_wrong_shape_says_the_right_one() {
 #[test]
 fn a_file_that_is_no_toml_has_a_place() {
     let faults = faults("[smtp]\nlisten = 127.0.0.1:10025\n");
-    assert!(faults[0].text().contains("this is no TOML"), "{}", faults[0]);
+    assert!(faults[0].text().contains("this is not valid TOML"), "{}", faults[0]);
     assert_eq!(faults[0].position().unwrap().0, 2);
-    assert!(faults[0].help_text().contains("text stands in quotes"));
+    assert!(faults[0].help_text().contains("write texts in quotes"));
 }
 
 #[test]
 fn who_may_speak_is_said_or_nothing_starts() {
     // Decision D6, every way in and out.
     let open = "[smtp]\nlisten = [\"0.0.0.0:25\"]\n";
-    one_fault(open, (2, 10), "0.0.0.0:25 can be reached from other machines", "clients = [");
-    one_fault("[smtp]\nlisten = [\"[::]:25\"]\n", (2, 10), "[::]:25 can be reached", "clients = [");
+    one_fault(open, (2, 10), "other machines can reach 0.0.0.0:25", "clients = [");
+    one_fault("[smtp]\nlisten = [\"[::]:25\"]\n", (2, 10), "can reach [::]:25", "clients = [");
     let only_us = format!("{open}clients = [\"127.0.0.1\"]\n");
-    one_fault(&only_us, (2, 10), "nobody there may send", "listen on 127.0.0.1 only");
-    one_fault(&format!("{open}clients = []\n"), (2, 10), "nobody there may send", "listen on 127.0.0.1 only");
+    one_fault(&only_us, (2, 10), "none of them may send", "listen only on 127.0.0.1");
+    one_fault(&format!("{open}clients = []\n"), (2, 10), "none of them may send", "listen only on 127.0.0.1");
     read(&format!("{open}clients = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n"));
     let everybody = read(&format!("{open}clients = [\"0.0.0.0/0\"]\n"));
-    assert!(everybody.warnings.iter().any(|warning| warning.text().contains("every address of the internet")));
-    one_fault("[smtp]\nlisten = []\n", (2, 10), "no mail could come in", "listen = [");
+    assert!(everybody.warnings.iter().any(|warning| warning.text().contains("every machine on the Internet")));
+    one_fault("[smtp]\nlisten = []\n", (2, 10), "would receive no mail", "listen = [");
 }
 
 #[test]
@@ -179,12 +179,12 @@ fn every_way_to_be_believed_is_read() {
 
 #[test]
 fn a_password_never_goes_over_an_open_wire() {
-    let in_clear = "TLS towards clients is off";
+    let in_clear = "TLS with clients is off";
     one_fault("[smtp]\nauth = \"pass\"\n", (2, 8), in_clear, "opportunistic");
     one_fault("[smtp.tls]\nlisten = [\"127.0.0.1:10465\"]\n", (2, 10), in_clear, "opportunistic");
     let tls = "[smtp]\nauth = \"pass\"\ntls = { mode = \"required\", certificate = \"c\", key = \"k\" }\n";
     let far = "upstream = \"relay.example.org:25\"\nupstream_tls = { mode = \"off\" }\n";
-    one_fault(&format!("{tls}{far}"), (2, 8), "would send passwords in clear", "upstream_tls");
+    one_fault(&format!("{tls}{far}"), (2, 8), "would send passwords without encryption", "upstream_tls");
     read(&format!("{tls}upstream_tls = {{ mode = \"off\" }}\n"));
     one_fault("[smtp]\nauth = \"passs\"\n", (2, 8), "did you mean \"pass\"?", "auth = ");
 }
@@ -193,28 +193,28 @@ fn a_password_never_goes_over_an_open_wire() {
 fn tls_is_whole_or_off() {
     one_fault("[smtp.tls]\nmode = \"required\"\nkey = \"k\"\n", (2, 8), "there is no certificate", "certificate = ");
     one_fault("[smtp.tls]\nmode = \"required\"\ncertificate = \"c\"\n", (2, 8), "there is no key", "key = ");
-    one_fault("[smtp.tls]\nkey = \"k\"\n", (2, 7), "TLS towards clients is off", "mode = \"opportunistic\"");
-    one_fault("[smtp.upstream_tls]\nca = \"c\"\n", (2, 6), "certificate is not verified", "mode = \"verified\"");
+    one_fault("[smtp.tls]\nkey = \"k\"\n", (2, 7), "TLS with clients is off", "mode = \"opportunistic\"");
+    one_fault("[smtp.upstream_tls]\nca = \"c\"\n", (2, 6), "does not verify the certificate", "mode = \"verified\"");
 }
 
 #[test]
 fn mail_never_goes_round_in_circles() {
-    one_fault("[smtp]\nupstream = \"127.0.0.1:10025\"\n", (2, 12), "this gateway's own door", "behind this gateway");
-    one_fault("[release]\nvia = \"localhost:10025\"\n", (2, 7), "round in circles", "behind this gateway");
-    one_fault("[web]\nlisten = \"127.0.0.1:10025\"\n", (2, 10), "already taken by smtp.listen", "its own port");
+    one_fault("[smtp]\nupstream = \"127.0.0.1:10025\"\n", (2, 12), "octroi itself listens on", "the next mail server");
+    one_fault("[release]\nvia = \"localhost:10025\"\n", (2, 7), "mail would loop", "the next mail server");
+    one_fault("[web]\nlisten = \"127.0.0.1:10025\"\n", (2, 10), "smtp.listen already uses", "its own port");
     assert_eq!(read("[web]\nlisten = \"off\"\n").settings.web, None);
 }
 
 #[test]
 fn numbers_fit_each_other() {
-    one_fault("[limits]\ninspection = \"60s\"\n", (2, 14), "together take 105 s", "90 s at most");
+    one_fault("[limits]\ninspection = \"60s\"\n", (2, 14), "together are 105 s", "90 s at most");
     one_fault("[limits]\nmemory = \"10 MiB\"\n", (2, 10), "less than smtp.max_size", "memory = ");
     one_fault("[retention]\nwarning = \"30d\"\n", (2, 11), "would come before the mail", "warning = \"5d\"");
     one_fault("[smtp]\nmax_connections = 0\n", (2, 19), "at least 1", "max_connections = ");
     one_fault(
         "[retention]\naudit = \"forever\"\n",
         (2, 9),
-        "retention.audit: \"forever\" is no length of time",
+        "retention.audit: \"forever\" is not a length of time",
         "audit =",
     );
 }
@@ -222,9 +222,9 @@ fn numbers_fit_each_other() {
 #[test]
 fn observing_has_a_last_day_and_ends_by_itself() {
     one_fault("[policies]\nmode = \"observe\"\n", (2, 8), "needs a last day", "until = ");
-    one_fault("[policies]\nuntil = 2027-03-31\n", (2, 9), "only observing has a last day", "observe");
+    one_fault("[policies]\nuntil = 2027-03-31\n", (2, 9), "is only for mode = \"observe\"", "observe");
     let loaded = read("[policies]\nmode = \"observe\"\nuntil = 2027-03-31\n");
-    assert!(loaded.warnings.iter().any(|warning| warning.text().contains("only watched")));
+    assert!(loaded.warnings.iter().any(|warning| warning.text().contains("only observes until")));
     let policies = loaded.settings.policies;
     assert_eq!(policies.mode_at("2027-03-31T23:59:59Z".parse().unwrap()), PolicyMode::Observe);
     assert_eq!(policies.mode_at("2027-04-01T00:00:00Z".parse().unwrap()), PolicyMode::Enforce);
@@ -232,14 +232,9 @@ fn observing_has_a_last_day_and_ends_by_itself() {
 
 #[test]
 fn what_is_not_built_yet_does_not_start() {
-    one_fault("[shared]\nurl = \"redis://x\"\n", (2, 7), "only \"memory:\" is supported", "memory:");
-    one_fault(
-        "[store]\nurl = \"postgres://db\"\n",
-        (2, 7),
-        "\"postgres:\" is not supported in this version",
-        "sqlite:",
-    );
-    one_fault("[store]\nblobs = \"s3://b\"\n", (2, 9), "\"s3:\" is not supported", "file:");
+    one_fault("[shared]\nurl = \"redis://x\"\n", (2, 7), "supports only \"memory:\"", "memory:");
+    one_fault("[store]\nurl = \"postgres://db\"\n", (2, 7), "this version does not support \"postgres:\"", "sqlite:");
+    one_fault("[store]\nblobs = \"s3://b\"\n", (2, 9), "does not support \"s3:\"", "file:");
 }
 
 #[test]
@@ -247,14 +242,14 @@ fn the_milter_door_stands_on_addresses_and_on_paths() {
     let loaded = read("[smtp]\nlisten = []\n[milter]\nlisten = [\"inet:127.0.0.1:10027\", \"unix:run/m.sock\"]\n");
     let places: Vec<String> = loaded.settings.milter.listen.iter().map(ToString::to_string).collect();
     assert_eq!(places, ["inet:127.0.0.1:10027", "unix:/etc/octroi/run/m.sock"]);
-    let open = "can be reached from other machines, but nobody there may send";
+    let open = ", but none of them may send mail";
     for (place, column, text, help) in [
-        ("127.0.0.1:10027", 11, "is no place for a filter", "inet:127.0.0.1:10027"),
+        ("127.0.0.1:10027", 11, "is not a milter address", "inet:127.0.0.1:10027"),
         ("inet:10027@127.0.0.1", 11, "write the address first: \"inet:127.0.0.1:10027\"", "inet:"),
         ("inet:127.0.0.1", 11, "has no port", "inet:"),
-        ("unix:", 11, "is no place for a filter", "inet:"),
+        ("unix:", 11, "is not a milter address", "inet:"),
         ("inet:10.0.0.1:10027", 10, open, "clients ="),
-        ("inet:127.0.0.1:10025", 10, "is already taken by smtp.listen", "its own port"),
+        ("inet:127.0.0.1:10025", 10, "smtp.listen already uses", "its own port"),
     ] {
         one_fault(&format!("[milter]\nlisten = [\"{place}\"]\n"), (2, column), text, help);
     }
@@ -266,9 +261,9 @@ fn accounts_are_users_with_a_role() {
         "[cli.accounts]\nroot = { account = \"a.martin\", role = \"reviewer\" }\n1001 = { account = \"b\", role = \"auditor\" }\n",
     );
     let wrong = "[cli.accounts]\nroot = { account = \"a\", role = \"reviever\" }\n";
-    one_fault(wrong, (2, 32), "\"reviever\" is no role", "did you mean \"reviewer\"?");
+    one_fault(wrong, (2, 32), "\"reviever\" is not a role", "did you mean \"reviewer\"?");
     one_fault("[cli.accounts]\nroot = { account = \"a\" }\n", (2, 1), "needs both an account and a role", "role =");
-    one_fault("[cli.accounts]\nroot = \"a\"\n", (2, 8), "a user has an account and a role", "account =");
+    one_fault("[cli.accounts]\nroot = \"a\"\n", (2, 8), "a user needs an account and a role", "account =");
 }
 
 #[test]
@@ -297,12 +292,12 @@ fn the_environment_wins_over_the_file() {
 fn a_wrong_variable_is_named() {
     let says = |name, value| with_environment("", &[(name, value)]).unwrap_err().to_string();
     let text = says("OCTROI_SMTP__UPSTRAEM", "a:25");
-    assert!(text.contains("environment, OCTROI_SMTP__UPSTRAEM: no such setting"), "{text}");
+    assert!(text.contains("environment, OCTROI_SMTP__UPSTRAEM: there is no such setting"), "{text}");
     assert!(text.contains("did you mean OCTROI_SMTP__UPSTREAM?"), "{text}");
     let text = says("OCTROI_SMTP__MAX_SIZE", "50 MB");
-    assert!(text.contains("environment, OCTROI_SMTP__MAX_SIZE: smtp.max_size: \"MB\" is no unit"), "{text}");
-    assert!(says("OCTROI_SMTP__CLIENTS", "[\"::1\"").contains("this is no list"));
-    assert!(says("OCTROI_CLI__ACCOUNTS", "root").contains("this is no table of accounts"));
+    assert!(text.contains("environment, OCTROI_SMTP__MAX_SIZE: smtp.max_size: \"MB\" is not a unit"), "{text}");
+    assert!(says("OCTROI_SMTP__CLIENTS", "[\"::1\"").contains("this is not a list"));
+    assert!(says("OCTROI_CLI__ACCOUNTS", "root").contains("this is not a table of accounts"));
 }
 
 #[test]

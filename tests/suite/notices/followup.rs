@@ -44,7 +44,10 @@ async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
     }
     let notices = told(&town, now).await;
     let [(to, subject, text)] = &notices[..] else { panic!("one notice, not {notices:?}") };
-    assert_eq!((to.as_str(), subject.as_str()), (format!("<{SENDER}>").as_str(), "Uw tegengehouden e-mail is verzonden"));
+    assert_eq!(
+        (to.as_str(), subject.as_str()),
+        (format!("<{SENDER}>").as_str(), "Uw tegengehouden e-mail is verzonden")
+    );
     let reference = held[0].id.split('-').next().unwrap();
     for named in [OUTSIDE, OTHER, reference, CHARTER] {
         assert!(text.contains(named), "{named} is not in {text}");

@@ -29,7 +29,7 @@ fn rule(id: &str, notice: &str) -> String {
 fn a_notice_that_stands_in_no_language_is_an_error_at_its_rule() {
     let found = errors(&rule("a", "makred"));
     let [error] = &found[..] else { panic!("one error, not {found:?}") };
-    assert_eq!(error.message, "the notice `makred` stands in no language");
+    assert_eq!(error.message, "there is no notice `makred`");
     assert_eq!((error.path.as_str(), error.line_column()), ("rules/x.cedar", Some((2, 1))));
     assert_eq!(error.help.as_deref(), Some("did you mean `marked`?"));
     assert!(errors(&rule("a", "marked")).is_empty());

@@ -41,7 +41,7 @@ fn chunks_become_data_with_its_dots_doubled_and_its_end_added() {
     content.extend_from_slice(b"\r\n");
     assert!(hop.mails()[0].content == content);
     assert!(hop.lines().contains(&"DATA".to_owned()));
-    gateway.wait_for_line("no final CR LF");
+    gateway.wait_for_line("did not end with CR LF");
 }
 
 #[test]

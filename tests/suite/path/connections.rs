@@ -51,7 +51,7 @@ fn a_next_hop_with_our_own_name_is_a_loop() {
     });
     let house = House::new(hop.address);
     let gateway = house.serve();
-    gateway.wait_for_line("our own name");
+    gateway.wait_for_line("same name as octroi");
     let mut client = Client::greet(gateway.address);
     let reply = client.ask(&format!("MAIL FROM:<{CLERK}>"));
     assert!(reply.starts_with("554 5.4.6"), "{reply}");

@@ -54,7 +54,7 @@ fn miltertest_agrees_in_every_version() {
     let (_hop, house, milter) = house();
     let gateway = house.serve();
     if miltertest("negotiation.lua", milter, &gateway) {
-        gateway.wait_for_line("does not let this filter delete recipients (SMFIF_DELRCPT)");
+        gateway.wait_for_line("does not allow this milter to delete recipients (SMFIF_DELRCPT)");
         gateway.wait_for_line("the MTA speaks milter version 1; octroi needs version 2 or later");
     }
 }
@@ -158,7 +158,7 @@ fn memory_is_bounded_over_all_connections() {
         mta.try_send(&[0, 0x0f, 0xff, 0xff, b'B']);
         mta.try_send(&chunk);
     }
-    gateway.wait_for_line("closed for want of memory");
+    gateway.wait_for_line("[limits] memory is used up");
     drop(endless);
     // Each connection goes on, and there is room again as soon as those have left.
     let end = std::time::Instant::now() + PATIENCE;

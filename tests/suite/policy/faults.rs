@@ -41,7 +41,7 @@ fn a_permit_is_an_error() {
     let text = "// first\n\n@id(\"a\")\npermit (principal, action, resource);";
     let (place, message, help) = one(text);
     assert_eq!(place, Some((4, 1)));
-    assert!(message.contains("only forbids") && help.contains("unless"), "{message} {help}");
+    assert!(message.contains("can only forbid") && help.contains("unless"), "{message} {help}");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn annotations_are_required_known_and_sound() {
         (r#"@id("a") @disposition("notify")"#, (2, 1), "the rule has no `@reason`", "write above it: @reason("),
         (r#"@id("a") @reason("x.")"#, (2, 1), "the rule has no `@disposition`", "write above it"),
         (r#"@disposition("notify") @reason("x.")"#, (2, 1), "the rule has no `@id`", "write above it"),
-        (r#"@id("a") @disposition("notify") @reason(" ")"#, (1, 33), "`@reason` is empty", "lawyer"),
+        (r#"@id("a") @disposition("notify") @reason(" ")"#, (1, 33), "`@reason` is empty", "everybody understands"),
         (
             r#"@id("a") @disposition("notify") @raeson("x.")"#,
             (1, 33),
@@ -61,22 +61,38 @@ fn annotations_are_required_known_and_sound() {
         (
             r#"@id("a") @disposition("quarantin") @reason("x.")"#,
             (1, 10),
-            "`quarantin` is no disposition",
+            "`quarantin` is not a disposition",
             "did you mean `quarantine`?",
         ),
-        (r#"@id("a") @disposition("pass") @reason("x.")"#, (1, 10), "`pass` is no disposition", "write one of notify"),
-        (r#"@id("A b") @disposition("notify") @reason("x.")"#, (1, 1), "`A b` is no rule id", "small letters"),
+        (
+            r#"@id("a") @disposition("pass") @reason("x.")"#,
+            (1, 10),
+            "`pass` is not a disposition",
+            "write one of notify",
+        ),
+        (
+            r#"@id("a") @disposition("held") @reason("x.")"#,
+            (1, 10),
+            "`held` is not a disposition",
+            "did you mean `quarantine`? Rules and cases use it for `held`",
+        ),
+        (r#"@id("A b") @disposition("notify") @reason("x.")"#, (1, 1), "`A b` is not a rule id", "lower-case letters"),
         (
             r#"@id("evaluation-error") @disposition("notify") @reason("x.")"#,
             (1, 1),
-            "`evaluation-error` is octroi's own id",
+            "octroi itself uses the id `evaluation-error`",
             "another",
         ),
-        (r#"@id("a") @disposition("notify") @reason("x.") @mode("watch")"#, (1, 47), "`watch` is no mode", "observe"),
+        (
+            r#"@id("a") @disposition("notify") @reason("x.") @mode("watch")"#,
+            (1, 47),
+            "`watch` is not a mode",
+            "observe",
+        ),
         (
             r#"@id("a") @disposition("notify") @reason("x.") @from("1.3.2026")"#,
             (1, 47),
-            "`1.3.2026` is neither a day nor an instant",
+            "`1.3.2026` is not a date",
             "2027-03-31",
         ),
         (
@@ -100,7 +116,7 @@ fn a_duplicate_id_names_the_other_file() {
     ]);
     assert_eq!(
         faults.to_string(),
-        "rules/b.cedar:2:1: a rule `a` stands in rules/a.cedar already (give each rule its own id)"
+        "rules/b.cedar:2:1: there is already a rule `a`, in rules/a.cedar (give each rule its own id)"
     );
 }
 
@@ -125,11 +141,11 @@ fn all_faults_of_all_files_come_at_once_and_print() {
         "rules/a.cedar:6:1: the rule has no `@reason`",
         "rules/a.cedar:6:1: the rule has no `@disposition`",
         "rules/b.cedar:1:9: ",
-        "domains/partner.list:1:1: `x..y` is no domain",
-        "units/people.csv:2:1: `nobody` is no address",
-        "rule/: octroi reads no such folder (did you mean `rules/`?)",
-        "domains/partners.list: `partners` is no list that rules know (did you mean `partner.list`?",
-        "rules/notes.txt: only files ending in `.cedar` are read here",
+        "domains/partner.list:1:1: `x..y` is not a domain",
+        "units/people.csv:2:1: `nobody` is not an address",
+        "rule/: octroi does not read a folder with this name (did you mean `rules/`?)",
+        "domains/partners.list: `partners` is almost the name of another list (did you mean `partner.list`?",
+        "rules/notes.txt: octroi reads only files with the ending `.cedar` in this folder",
     ] {
         assert!(said.contains(part), "{part} in\n{said}");
     }

@@ -91,12 +91,12 @@ fn every_fault_of_a_list_is_named_with_its_line() {
     assert_eq!(
         said,
         [
-            ((2, 5), "`a` is no option"),
-            ((4, 1), "`bad..example` is no domain"),
-            ((5, 1), "`x@` is no address: the part after the @ is not a domain"),
+            ((2, 5), "`a` is not an option"),
+            ((4, 1), "`bad..example` is not a domain"),
+            ((5, 1), "`x@` is not an address: the part after the @ is not a domain"),
             ((6, 14), "unknown option `untill`"),
-            ((7, 14), "`soon` is no date"),
-            ((8, 14), "a quotation mark is not closed"),
+            ((7, 14), "`soon` is not a date"),
+            ((8, 14), "the closing quotation mark is missing"),
         ]
     );
     assert_eq!(faults.0[3].help.as_deref(), Some("did you mean `until`?"));

@@ -178,10 +178,10 @@ async fn a_wrong_or_missing_key_is_an_error_at_opening() {
     assert!(matches!(wrong, StoreError::WrongKey { .. }), "{wrong}");
     std::fs::remove_file(&key).unwrap();
     let missing = open(folder.path()).await.err().unwrap();
-    assert!(missing.to_string().contains("it is missing although the store was made with it"), "{missing}");
+    assert!(missing.to_string().contains("it does not exist, but the store needs it"), "{missing}");
     assert!(!key.exists(), "no new key in place of the lost one");
     std::fs::write(&key, right).unwrap();
-    assert!(std::fs::metadata(&key).is_ok() && open(folder.path()).await.is_err(), "everybody may read it");
+    assert!(std::fs::metadata(&key).is_ok() && open(folder.path()).await.is_err(), "every user can read it");
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     open(folder.path()).await.unwrap();
 }
