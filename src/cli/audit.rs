@@ -11,7 +11,7 @@ use clap::Subcommand;
 use super::{ask_gateway, print, unexpected};
 use crate::listen::control::{Answer, Request};
 
-/// Verifies the audit
+/// Verify the audit: the record of who looked at held copies and who decided
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi audit verify")]
 pub struct Args {
@@ -21,13 +21,16 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Follows the chain from its head; exit code 1 where it is broken
-    #[command(after_help = "Example:\n  octroi audit verify --anchor /media/safe/octroi-head.txt")]
+    /// Verify that nobody has changed an entry; exit code 1 if the chain of entries is broken
+    #[command(
+        after_help = "Examples:\n  octroi audit verify\n  octroi audit verify --anchor /media/safe/octroi-head.txt"
+    )]
     Verify {
-        /// A head of the chain sealed outside the store: proves that nothing is missing at the end
+        /// A file with log lines `audit sealed head=…` that you keep outside the store: octroi checks that the chain
+        /// still contains them
         #[arg(long, value_name = "FILE")]
         anchor: Option<PathBuf>,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },

@@ -8,7 +8,7 @@ use super::print;
 use crate::app::{self, StartError};
 use crate::config;
 
-/// Checks settings, policies and what they point to; tells every fault and what to write instead
+/// Check settings, policies and all files they name; report all errors at once, and what to write instead
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi check --config /etc/octroi/octroi.toml")]
 pub struct Args {}

@@ -11,15 +11,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::print;
 use crate::app::demo::{Copy, Demo, Event, LogEvent, MORNING, Sample};
 
-/// Shows the gateway at work with nothing set up
+/// Show octroi at work; needs no settings
 ///
-/// Starts a gateway with a throw-away folder and next hop, sends a morning's mail through it and tells each verdict
-/// with its reason. On a terminal it then stays up, so that you can look around, until Ctrl-C; elsewhere, or with
-/// --once, it ends after the morning. Nothing leaves this machine, and nothing is left behind.
+/// Starts a gateway and a next hop in a temporary folder, sends sample mails through the gateway, and shows each verdict
+/// with its reason. On a terminal the gateway then keeps running, so that you can try it, until you press Ctrl-C.
+/// Otherwise, or with --once, it ends after the sample mails. No mail leaves this machine, and all files are removed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  octroi demo --once")]
+#[command(after_help = "Examples:\n  octroi demo\n  octroi demo --once")]
 pub struct Args {
-    /// End after the morning's mail instead of waiting for Ctrl-C
+    /// End after the sample mails; do not wait for Ctrl-C
     #[arg(long)]
     once: bool,
 }
@@ -57,7 +57,7 @@ async fn show(stay: bool) -> anyhow::Result<ExitCode> {
 }
 
 async fn morning(demo: &mut Demo, page: Page, stay: bool) -> anyhow::Result<()> {
-    print::line("A gateway, a next hop and a morning's mail, all on this machine. Nothing leaves it.\n")?;
+    print::line("A gateway, a next hop and sample mails, all on this machine. No mail leaves it.\n")?;
     let mut count = Count::default();
     for sample in &MORNING {
         let copies = demo.send(sample).await?;
@@ -67,7 +67,7 @@ async fn morning(demo: &mut Demo, page: Page, stay: bool) -> anyhow::Result<()> 
     count.onward = demo.taken().iter().filter(|mail| !mail.is_notice).map(|mail| mail.to.len()).sum();
     print::line(count.summary())?;
     if !stay {
-        return print::line("\nOn a terminal and without --once it stays up, so that you can look around.")
+        return print::line("\nOn a terminal and without --once the gateway keeps running, so that you can try it.")
             .map_err(Into::into);
     }
     print::line(where_to_look(demo))?;
@@ -76,9 +76,9 @@ async fn morning(demo: &mut Demo, page: Page, stay: bool) -> anyhow::Result<()> 
             Event::LogEvent(LogEvent::Copy(copy)) => print::line(page.copy_alone(&copy))?,
             Event::LogEvent(LogEvent::Trouble(text)) => print::error(print::harmless(&text)),
             Event::Taken(mail) if mail.is_notice => {
-                print::line(print::harmless(&format!("a notice left for {}", mail.to.join(", "))))?;
+                print::line(print::harmless(&format!("notice sent to {}", mail.to.join(", "))))?;
             }
-            Event::Taken(mail) => print::line(print::harmless(&format!("left for {}", mail.to.join(", "))))?,
+            Event::Taken(mail) => print::line(print::harmless(&format!("mail sent to {}", mail.to.join(", "))))?,
         }
     }
     Ok(())
@@ -204,7 +204,7 @@ impl Count {
     fn summary(&self) -> String {
         let other = if self.other > 0 { format!(", {} refused or deferred", self.other) } else { String::new() };
         format!(
-            "{} mails with {} copies sent: {} passed, {} noted and passed, {} held{other}.\n{} copies reached the next hop. Senders of what was noted or held are told why, in their language.",
+            "{} mails with {} copies (one for each recipient): {} passed, {} noted (they pass too), {} held{other}.\n{} copies reached the next hop. Senders of noted and held copies get a notice in their language.",
             MORNING.len(),
             self.copies,
             self.passed,
@@ -221,17 +221,17 @@ fn where_to_look(demo: &Demo) -> String {
     let door = demo.door.port();
     format!(
         "
-Look around in another terminal:
+Try in another terminal:
   {octroi} quarantine list --config {config}
   {octroi} quarantine show ID --config {config}
   {octroi} quarantine release ID --reason \"asked by phone\" --config {config}
   {octroi} find karim.zerouali@gmail.com --config {config}
-What left, byte for byte: {}
-Figures: http://{}/metrics
-A mail of your own (sender at justice.gouv.example): swaks --server 127.0.0.1 --port {door} \\
+The mails that left, and the notices: {}
+Metrics: http://{}/metrics
+To send your own mail (from justice.gouv.example): swaks --server 127.0.0.1 --port {door} \\
   --from claire.vasseur@justice.gouv.example --to someone@gmail.com
 
-Ctrl-C ends it and removes everything.
+Ctrl-C ends the demonstration and removes all its files.
 ",
         demo.outgoing().display(),
         demo.pages

@@ -7,14 +7,16 @@ use std::process::ExitCode;
 use super::{ask_gateway, print, unexpected};
 use crate::listen::control::{Answer, Found, Request};
 
-/// Says what became of a mail, one line a recipient; exit code 1 where nothing is known of it
+/// Find out what became of a mail, with one line for each recipient; exit code 1 if nothing is known
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  octroi find '<20260302.8@town.example>'\n  octroi find clerk@town.example --json")]
+#[command(
+    after_help = "Examples:\n  octroi find '<20260302.8@town.example>'\n  octroi find 4ZxWq13k2Dz9rT\n  octroi find clerk@town.example --json"
+)]
 pub struct Args {
-    /// A Message-ID, a queue id of your mail server, octroi's own id, or an address
-    #[arg(value_name = "MESSAGE-ID|QUEUE-ID|ADDRESS")]
+    /// A Message-ID, a queue id of your mail server, an id of octroi (the reference in notices), or an address
+    #[arg(value_name = "MESSAGE-ID|QUEUE-ID|ID|ADDRESS")]
     what: String,
-    /// One JSON object a recipient
+    /// Print one JSON object for each recipient
     #[arg(long)]
     json: bool,
 }
@@ -26,7 +28,7 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
         other => return Err(unexpected(&other)),
     };
     if rows.is_empty() {
-        print::error(format_args!("nothing is known of {}", print::harmless(&args.what)));
+        print::error(format_args!("nothing is known about {}", print::harmless(&args.what)));
         return Ok(ExitCode::FAILURE);
     }
     if args.json {

@@ -20,23 +20,24 @@ mod quarantine;
 mod scan;
 mod serve;
 mod test;
+mod words;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, Loaded};
 use crate::listen::control::{Answer, Request, ask};
 
-/// An outbound mail gateway for public administrations: it inspects what leaves, before it leaves.
+/// Outbound mail gateway for public administrations: inspects mail before it leaves
 #[derive(Debug, Parser)]
 #[command(name = "octroi", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Examples:\n  octroi demo                    see it work, with nothing set up\n  \
-                        octroi check                   is everything in order?\n  octroi serve                   run the gateway")]
+#[command(after_help = "Examples:\n  octroi demo                    see octroi at work, without settings\n  \
+                        octroi check                   check settings and policies\n  octroi serve                   run the gateway")]
 struct Cli {
-    /// The settings [default: ./octroi.toml, then /etc/octroi/octroi.toml, then built-in defaults]
+    /// The settings file [default: ./octroi.toml, else /etc/octroi/octroi.toml, else the built-in defaults]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -60,10 +61,11 @@ enum Command {
 
 /// Runs one command line.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Nobody can be told that the terminal is gone.
+        Err(mut error) => {
+            words::offer(&mut error);
+            // If the terminal is gone, nobody reads this.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -84,7 +86,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// An error becomes a sentence on standard error and exit code 1. A reader that had enough is no error.
+/// The command line as clap knows it. Commands that read no settings do not show `--config` in their help.
+fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    for name in ["demo", "completions", "man"] {
+        command = command.mut_subcommand(name, |sub| sub.mut_arg("config", |config| config.hide(true)));
+    }
+    command
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// An error becomes a sentence on standard error and exit code 1. A closed output pipe is not an error.
 fn conclude(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
@@ -109,38 +127,44 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| anyhow::anyhow!("the system gives no threads: {error}"))
+        .map_err(|error| anyhow::anyhow!("cannot start threads: {error}"))
 }
 
 /// Asks the running gateway.
 fn ask_gateway(config: Option<&Path>, request: &Request) -> anyhow::Result<(Answer, Vec<u8>)> {
     let loaded = config::load(config).map_err(|faults| {
         print::faults(&faults);
-        anyhow::anyhow!("the settings do not say where the gateway is")
+        anyhow::anyhow!("the settings contain errors, so the address of the gateway is not known")
     })?;
     Ok(ask(&loaded.settings.cli.socket, request)?)
 }
 
-/// The gateway answered something else than was asked: it is of another version.
+/// The gateway's answer does not fit the question: it has another version.
 fn unexpected(_: &Answer) -> anyhow::Error {
-    anyhow::anyhow!("the gateway's answer is not understood; is it of the same version as this command?")
+    anyhow::anyhow!("the answer of the gateway is not understood; do gateway and command have the same version?")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
-    fn every_help_shows_an_example() {
+    fn every_help_shows_an_example_and_explains_every_argument() {
         fn walk(command: &mut clap::Command, path: &str) {
             let help = command.render_long_help().to_string();
             assert!(help.contains("Example"), "octroi{path} --help shows no example");
+            assert!(!help.contains("/dev/null"), "octroi{path} --help: an example needs no redirection");
+            let settings = help.contains("--config");
+            assert_eq!(settings, !["demo", "completions", "man"].contains(&path.trim()), "octroi{path} --config");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "octroi{path} --help says nothing about {}", argument.get_id());
+            }
             for sub in command.get_subcommands_mut() {
                 let path = format!("{path} {}", sub.get_name());
                 if sub.get_name() != "help" {
@@ -148,7 +172,22 @@ mod tests {
                 }
             }
         }
-        walk(&mut Cli::command(), "");
+        walk(&mut command(), "");
+    }
+
+    #[test]
+    fn a_word_of_prose_is_answered_with_the_right_one() {
+        for (line, right) in [
+            ("octroi quarantine list --state quarantined", "'held'"),
+            ("octroi quarantine list --state refused", "'rejected'"),
+            ("octroi quarantine refuse 1 --reason x", "'reject'"),
+        ] {
+            let mut error = parse(line.split(' ').map(OsString::from)).unwrap_err();
+            words::offer(&mut error);
+            let said = error.to_string();
+            let tip = said.lines().find(|line| line.contains("tip:")).unwrap_or_default();
+            assert!(tip.ends_with(right), "{line}:\n{said}");
+        }
     }
 
     #[test]
@@ -171,9 +210,12 @@ mod tests {
             "octroi audit verify --anchor head.txt",
             "octroi completions bash",
             "octroi man",
+            "octroi man quarantine release",
+            "octroi man --output man1",
         ] {
-            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+            assert!(parse(line.split(' ').map(OsString::from)).is_ok(), "{line}");
         }
-        assert!(Cli::try_parse_from(["octroi", "quarantine", "release", "01J9"]).is_err(), "a release has a reason");
+        let unreasoned = ["octroi", "quarantine", "release", "01J9"].map(OsString::from);
+        assert!(parse(unreasoned).is_err(), "a release has a reason");
     }
 }

@@ -10,7 +10,7 @@ use super::quarantine::counted;
 use super::{ask_gateway, print, unexpected};
 use crate::listen::control::{Answer, OutboxRow, Request};
 
-/// Lists and retries mail of the gateway's own: releases, failure notices, notices to agents
+/// List and retry mail that octroi itself sends: released copies, failure reports, notices
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi outbox list")]
 pub struct Args {
@@ -20,16 +20,19 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum OutboxCommand {
-    /// Lists what waits, with the last reply of the next hop
-    #[command(after_help = "Example:\n  octroi outbox list --json")]
+    /// List the mail that waits, with the last reply of the next hop
+    #[command(after_help = "Examples:\n  octroi outbox list\n  octroi outbox list --json")]
     List {
-        /// One JSON object a mail
+        /// Print one JSON object for each mail
         #[arg(long)]
         json: bool,
     },
-    /// Tries one mail, or all of them, now
-    #[command(after_help = "Example:\n  octroi outbox retry")]
-    Retry { id: Option<String> },
+    /// Try to deliver one mail, or all mail, now
+    #[command(after_help = "Examples:\n  octroi outbox retry\n  octroi outbox retry 1M8P0D84S2WQAXQCWR-o1")]
+    Retry {
+        /// The id of a mail, as in `octroi outbox list` [default: all]
+        id: Option<String>,
+    },
 }
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
@@ -45,8 +48,10 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
             other => return Err(unexpected(&other)),
         },
         OutboxCommand::Retry { id } => match ask_gateway(config, &Request::OutboxRetry { id: id.clone() })?.0 {
-            Answer::Retried { rows: 1 } => print::line("1 mail is tried now")?,
-            Answer::Retried { rows } => print::line(format_args!("{rows} mails are tried now"))?,
+            Answer::Retried { rows: 1 } => print::line("octroi tries 1 mail now; see `octroi outbox list`")?,
+            Answer::Retried { rows } => {
+                print::line(format_args!("octroi tries {rows} mails now; see `octroi outbox list`"))?;
+            }
             other => return Err(unexpected(&other)),
         },
     }

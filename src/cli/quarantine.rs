@@ -11,7 +11,7 @@ use clap::Subcommand;
 use super::{ask_gateway, print, unexpected};
 use crate::listen::control::{Answer, CopyState, Counts, Done, Held, HeldQuery, Request, Shown};
 
-/// Lists, shows, releases, rejects and exports held copies, through the running gateway
+/// List, show, release, reject and export held copies, through the running gateway
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi quarantine list")]
 pub struct Args {
@@ -21,50 +21,57 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum QuarantineCommand {
-    /// Lists held copies, newest first
-    #[command(after_help = "Example:\n  octroi quarantine list --state released --json")]
+    /// List held copies, newest first
+    #[command(after_help = "Examples:\n  octroi quarantine list\n  octroi quarantine list --state released --json")]
     List {
-        /// Only copies in this state [default: held]; `all` for every state
+        /// List only copies in this state; `all` for every state [default: held]
         #[arg(long, default_value = "held", value_parser = ["pending", "held", "released", "rejected", "expired", "all"])]
         #[arg(hide_default_value = true)]
         state: String,
-        /// Copies at most
+        /// List at most N copies
         #[arg(long, default_value_t = 1000, value_name = "N")]
         limit: usize,
-        /// One JSON object a copy
+        /// Print one JSON object for each copy
         #[arg(long)]
         json: bool,
     },
-    /// Shows one copy: who, when, and why it is held
-    #[command(after_help = "Example:\n  octroi quarantine show 01J9ZK3T")]
+    /// Show one copy: sender, recipient, state, and why it is held
+    #[command(after_help = "Example:\n  octroi quarantine show 1M8P0D84S2WQAXQCWR-1")]
     Show {
+        /// The id of the copy, as in `octroi quarantine list`
         id: String,
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Lets copies go to their recipients
-    #[command(after_help = "Example:\n  octroi quarantine release 01J9ZK3T --reason \"asked by phone, file 2026-113\"")]
+    /// Release copies: octroi sends them to their recipients
+    #[command(
+        after_help = "Example:\n  octroi quarantine release 1M8P0D84S2WQAXQCWR-1 --reason \"asked by phone, file 2026-113\""
+    )]
     Release {
+        /// The ids of the copies, as in `octroi quarantine list`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
-        /// Why, for the audit
-        #[arg(long)]
+        /// Why you release them, for the audit
+        #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Refuses copies for good; their sender is told
-    #[command(after_help = "Example:\n  octroi quarantine reject 01J9ZK3T --reason \"wrong recipient\"")]
+    /// Reject copies: octroi never sends them, and tells their sender
+    #[command(after_help = "Example:\n  octroi quarantine reject 1M8P0D84S2WQAXQCWR-1 --reason \"wrong recipient\"")]
     Reject {
+        /// The ids of the copies, as in `octroi quarantine list`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
-        /// Why, for the audit
-        #[arg(long)]
+        /// Why you reject them, for the audit
+        #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Writes the message exactly as it was held
-    #[command(after_help = "Example:\n  octroi quarantine export 01J9ZK3T --output held.eml")]
+    /// Export the message of a copy, exactly as it was held
+    #[command(after_help = "Example:\n  octroi quarantine export 1M8P0D84S2WQAXQCWR-1 --output held.eml")]
     Export {
+        /// The id of the copy, as in `octroi quarantine list`
         id: String,
-        /// A new file [default: standard output]
+        /// Write the message to this new file [default: standard output]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -114,8 +121,8 @@ fn row(held: &Held) -> Vec<String> {
 /// What an operator may know.
 pub fn counted(counts: &Counts) -> String {
     format!(
-        "{} held, {} pending, {} released, {} rejected, {} expired; {} in the outbox (this account sees counts only: \
-         section [cli.accounts] of the settings gives it a role that sees copies)",
+        "{} held, {} pending, {} released, {} rejected, {} expired; {} in the outbox (the role of this account sees only \
+         numbers; section [cli.accounts] of the settings says who has which role)",
         counts.held, counts.pending, counts.released, counts.rejected, counts.expired, counts.outbox
     )
 }
@@ -188,7 +195,7 @@ fn export(config: Option<&Path>, id: &str, output: Option<&Path>) -> anyhow::Res
             // Held mail is nobody else's business: the file is readable by its owner alone.
             let mut options = std::fs::OpenOptions::new();
             options.write(true).create_new(true).mode(0o600);
-            let mut file = options.open(path).with_context(|| format!("cannot make {}", path.display()))?;
+            let mut file = options.open(path).with_context(|| format!("cannot create {}", path.display()))?;
             file.write_all(&content).with_context(|| format!("cannot write {}", path.display()))?;
         }
     }

@@ -11,27 +11,27 @@ use super::print;
 use crate::app;
 use crate::app::scan::ScanReport;
 
-/// Judges messages and sends nothing: one verdict for each
+/// Judge messages and show a verdict for each; sends and keeps nothing
 ///
-/// Exit code 0: all pass; 10: something is held back; 2: an input cannot be read.
+/// Exit code 0: all copies pass; 10: a copy is held, stripped, deferred or refused; 2: an input cannot be read.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  octroi scan report.eml --from clerk@town.example --to clerk.home@webmail.example\n  octroi scan --json sent/ < /dev/null\n  cat mail.eml | octroi scan -"
+    after_help = "Examples:\n  octroi scan report.eml --from clerk@town.example --to clerk.home@webmail.example\n  octroi scan --json sent/\n  octroi scan - < mail.eml"
 )]
 pub struct Args {
-    /// Messages, folders, mbox files or Maildirs; `-` is standard input
+    /// Messages, folders of messages, mbox files or Maildirs; `-` means standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The envelope's sender [default: Return-Path, else From]
+    /// The sender of the envelope [default: Return-Path, else From]
     #[arg(long, value_name = "ADDR")]
     pub from: Option<String>,
-    /// The envelope's recipients [default: To, Cc and Bcc]
+    /// The recipients of the envelope [default: To, Cc and Bcc]
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     pub to: Vec<String>,
-    /// Another policy folder than that of the settings
+    /// Use this policy folder and not the one of the settings
     #[arg(long, value_name = "DIR")]
     pub policies: Option<PathBuf>,
-    /// One JSON object a message
+    /// Print one JSON object for each message
     #[arg(long)]
     pub json: bool,
 }

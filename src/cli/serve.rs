@@ -9,7 +9,10 @@ use super::print;
 use crate::app;
 use crate::listen::log;
 
-/// Runs the gateway
+/// Run the gateway
+///
+/// On SIGTERM or SIGINT octroi finishes the mail in progress and ends. On SIGHUP it loads policies and certificates again;
+/// if they contain an error, the old ones stay in force.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi serve --config /etc/octroi/octroi.toml")]
 pub struct Args {}
@@ -29,7 +32,7 @@ pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
     let (log, guard) = match log::install(&loaded.settings.log, colour) {
         Ok(installed) => installed,
         Err(error) => {
-            print::error(format_args!("the log cannot be started: {error}"));
+            print::error(format_args!("cannot start the log: {error}"));
             return ExitCode::FAILURE;
         }
     };

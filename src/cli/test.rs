@@ -13,11 +13,11 @@ use crate::mail::Client;
 use crate::policy::case::{self, Case};
 use crate::policy::{CampaignFacts, PolicyErrors};
 
-/// Runs the tests of the policies: every case in policies/tests
+/// Run the policy tests: every case in policies/tests
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi test --policies /etc/octroi/policies")]
 pub struct Args {
-    /// Another policy folder than that of the settings
+    /// Use this policy folder and not the one of the settings
     #[arg(long, value_name = "DIR")]
     pub policies: Option<PathBuf>,
 }

@@ -119,7 +119,7 @@ fn a_reviewer_works_from_the_shell() {
 
     let output = run(&["find", "<unknown@x>"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("nothing is known of <unknown@x>"));
+    assert!(text(&output.stderr).contains("nothing is known about <unknown@x>"));
 }
 
 #[test]
@@ -142,5 +142,17 @@ fn manual_and_completions_are_printed() {
     assert!(text(&man.stdout).contains(".TH"), "{}", text(&man.stderr));
     assert!(text(&octroi(folder.path(), &["completions", "bash"], &[]).stdout).contains("quarantine"));
     assert_eq!(octroi(folder.path(), &["man", "fly"], &[]).status.code(), Some(1));
+    let all = octroi(folder.path(), &["man", "--output", "man1"], &[]);
+    assert_eq!(all.status.code(), Some(0), "{}", text(&all.stderr));
+    let release = std::fs::read_to_string(folder.path().join("man1/octroi-quarantine-release.1")).unwrap();
+    assert_eq!(release.as_bytes(), man.stdout);
+    // A page that cannot be written is named, and the others are written.
+    std::fs::remove_file(folder.path().join("man1/octroi-serve.1")).unwrap();
+    std::fs::remove_file(folder.path().join("man1/octroi-test.1")).unwrap();
+    std::fs::create_dir(folder.path().join("man1/octroi-serve.1")).unwrap();
+    let all = octroi(folder.path(), &["man", "--output", "man1"], &[]);
+    assert_eq!(all.status.code(), Some(1));
+    assert!(text(&all.stderr).contains("cannot write man1/octroi-serve.1"), "{}", text(&all.stderr));
+    assert!(folder.path().join("man1/octroi-test.1").is_file());
     assert_eq!(octroi(folder.path(), &["fly"], &[]).status.code(), Some(2));
 }
