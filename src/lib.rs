@@ -5,6 +5,8 @@
 #[forbid(unsafe_code)]
 pub mod mail;
 #[forbid(unsafe_code)]
+pub mod diagnostic;
+#[forbid(unsafe_code)]
 pub mod smtp;
 #[forbid(unsafe_code)]
 pub mod milter;

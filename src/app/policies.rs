@@ -6,11 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError};
+use crate::diagnostic::source;
+use crate::diagnostic::{PolicyError, PolicyErrors};
 use crate::notice::Notices;
 use crate::pipeline::Ruleset;
-use crate::policy::error::source;
 use crate::policy::rules::Rules;
-use crate::policy::{Mode, Policy, PolicyError, PolicyErrors};
+use crate::policy::{Mode, Policy};
 
 /// Why policies cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 
 use super::print;
 use crate::app;
+use crate::diagnostic::PolicyErrors;
 use crate::mail::Client;
+use crate::policy::CampaignFacts;
 use crate::policy::case::{self, Case};
-use crate::policy::{CampaignFacts, PolicyErrors};
 
 /// Run the policy tests: every case in policies/tests
 #[derive(Debug, clap::Args)]

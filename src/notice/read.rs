@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::digest::{self, DigestFigure, DigestList};
 use super::text::{LONGEST, PLACES, Passage, Piece, Placeholder, Text};
-use crate::policy::error::{PolicyError, Source};
+use crate::diagnostic::{PolicyError, Source};
 
 /// Reads one file.
 pub(super) struct Reader<'f> {

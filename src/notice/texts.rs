@@ -8,7 +8,7 @@ use super::fill::Chosen;
 use super::outcome::NoticeOutcome;
 use super::read::Reader;
 use super::text::Text;
-use crate::policy::error::{PolicyError, nearest, source, utf8};
+use crate::diagnostic::{PolicyError, nearest, source, utf8};
 use crate::policy::rules::Rules;
 
 /// The text for a held copy whose rule names none, and for private mail (decision D20).

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::error::{PolicyError, source};
 use super::verdict::Disposition;
+use crate::diagnostic::{PolicyError, source};
 use crate::mail::{ForwardPath, ReversePath};
 
 /// One case, checked.

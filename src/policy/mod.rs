@@ -14,7 +14,6 @@ pub mod case;
 pub mod domains;
 mod evaluate;
 mod facts;
-pub mod error;
 pub mod judge;
 pub mod limits;
 mod people;
@@ -28,7 +27,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use domains::DomainLists;
-pub use error::{PolicyError, PolicyErrors};
 pub use facts::{CampaignFacts, class_judged, class_word};
 pub use judge::{Mode, Question};
 use limits::Limit;
@@ -36,6 +34,7 @@ use rules::Rules;
 pub use units::Units;
 
 use crate::detect::people::People;
+use crate::diagnostic::{PolicyError, PolicyErrors, nearest, utf8};
 
 /// The folders of a policy that some room reads.
 pub const FOLDERS: [&str; 7] = ["rules", "domains", "units", "markings", "lists", "notices", "tests"];
@@ -73,7 +72,7 @@ impl Policy {
         for (path, bytes) in files {
             let ours =
                 path == limits::FILE || ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
-            match error::utf8(path, bytes) {
+            match utf8(path, bytes) {
                 Ok(text) if ours => texts.push((path.as_str(), text)),
                 Err(fault) if ours => faults.push(fault),
                 _ => {}
@@ -151,18 +150,16 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<PolicyError> {
                 if faults.iter().any(|fault| fault.path == folder) {
                     continue;
                 }
-                error::nearest(folder.trim_end_matches('/'), FOLDERS).map(|near| {
+                nearest(folder.trim_end_matches('/'), FOLDERS).map(|near| {
                     PolicyError::of_file(&folder, "octroi does not read a folder with this name")
                         .help(format!("did you mean `{near}/`?"))
                 })
             }
             // A misspelt file of limits would limit nothing.
-            None if path != limits::FILE && path.ends_with(".toml") => {
-                error::nearest(path, [limits::FILE]).map(|near| {
-                    PolicyError::of_file(path, "octroi does not read a file with this name")
-                        .help(format!("did you mean `{near}`?"))
-                })
-            }
+            None if path != limits::FILE && path.ends_with(".toml") => nearest(path, [limits::FILE]).map(|near| {
+                PolicyError::of_file(path, "octroi does not read a file with this name")
+                    .help(format!("did you mean `{near}`?"))
+            }),
             Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
             Some(("domains", name)) if !name.ends_with(".list") => ending(path, name, "list"),
             _ => None,

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::error::{PolicyError, Source, source};
 use crate::detect::people::{People, Person};
+use crate::diagnostic::{PolicyError, Source, source};
 use crate::mail::Mailbox;
 
 /// The columns octroi reads or knows; others are an error, because a misspelt one would go unread.

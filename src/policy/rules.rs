@@ -14,9 +14,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use miette::Diagnostic;
 
-use super::error::{PolicyError, Source, source};
 use super::facts::NAMES;
 use super::verdict::Disposition;
+use crate::diagnostic::{PolicyError, Source, source};
 
 /// The schema, as written out for editors.
 pub const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
@@ -182,7 +182,7 @@ fn read_rule(
             String::new()
         }
         None => {
-            let near = policy.annotations().any(|(other, _)| super::error::nearest(other, [name]).is_some());
+            let near = policy.annotations().any(|(other, _)| crate::diagnostic::nearest(other, [name]).is_some());
             // A misspelt annotation has been named already: once is enough.
             if !near {
                 faults.push(PolicyError::at(source, head.clone(), format!("the rule has no `@{name}`")).help(example));

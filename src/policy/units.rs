@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{PolicyError, Source, source};
 use crate::detect::people::People;
+use crate::diagnostic::{PolicyError, Source, source};
 use crate::mail::identity::plain;
 use crate::mail::{Domain, Mailbox};
 

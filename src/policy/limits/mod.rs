@@ -19,10 +19,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::Policy;
 use super::units::upwards;
-use super::{Policy, PolicyError};
 use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::recipient::Class;
+use crate::diagnostic::PolicyError;
 use crate::mail::identity::plain;
 use crate::mail::{Domain, Mailbox};
 

@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Counted, Limit, LimitList, Per, Scope, sender_key};
 use crate::detect::recipient::Class;
+use crate::diagnostic::{PolicyError, Source, source};
 use crate::mail::{Domain, Mailbox};
-use crate::policy::error::{PolicyError, Source, source};
 
 const KEYS: [&str; 12] =
     ["id", "per", "recipients", "messages", "every", "burst", "class", "list", "only", "except", "mode", "reason"];

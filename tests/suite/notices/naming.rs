@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use octroi::diagnostic::PolicyError;
 use octroi::notice::Notices;
-use octroi::policy::PolicyError;
 use octroi::policy::rules::Rules;
 
 /// The errors of a whole language with one text more, `marked`, beside these rules.

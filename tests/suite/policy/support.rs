@@ -9,9 +9,10 @@ use octroi::detect::reading::evidence::{Sender, SenderProof};
 use octroi::detect::reading::opened::Opened;
 use octroi::detect::recipient::ClassifiedRecipient;
 use octroi::detect::{Finding, FindingKind};
+use octroi::diagnostic::PolicyErrors;
 use octroi::mail::{ForwardPath, Mailbox};
 use octroi::policy::verdict::{Judgement, Verdicts};
-use octroi::policy::{CampaignFacts, Policy, PolicyErrors, Question};
+use octroi::policy::{CampaignFacts, Policy, Question};
 
 /// Lists of a small world, for every test here.
 const LISTS: [(&str, &str); 6] = [

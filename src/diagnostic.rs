@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What is wrong in a policy folder: file, line, column, and what to write instead.
+//! What is wrong in a file that an operator writes: file, line, column, and what to write instead.
+//!
+//! What must not live here: reading of files, and any knowledge of what stands in them.
+//!
+//! How it fails: it does not; a report that cannot be drawn is told in a line.
+//!
+//! Standards: none.
 
 use std::fmt;
 use std::ops::Range;
