@@ -27,7 +27,7 @@ pub use memory_budget::MemoryBudget;
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Onward;
-use crate::detect::recipient::ClassifiedRecipient;
+use crate::directory::ClassifiedRecipient;
 use crate::mail::{Client, Mail, Reply, ReversePath, Tls, reply};
 use crate::policy::limits::{Addressed, Originator};
 use crate::policy::{CampaignFacts, class_judged};

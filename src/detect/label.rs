@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{Inspection, excerpt};
-use crate::detect::reading::names::fold;
 use crate::detect::reading::vocabulary::{Markings, Strength, split};
+use crate::directory::fold::fold;
 
 /// Labels reported for one mail: replies pile up one a tenant, not hundreds.
 const MOST: usize = 100;

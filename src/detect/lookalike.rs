@@ -4,7 +4,7 @@
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::Inspection;
 use crate::detect::reading::lookalikes::WEBMAIL;
-use crate::detect::recipient::{Class, ClassifiedRecipient};
+use crate::directory::{Class, ClassifiedRecipient};
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     for recipient in inspection.evidence.recipients.iter().filter(|recipient| recipient.class == Class::Other) {

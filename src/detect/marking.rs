@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{self, Inspection, is_body};
-use crate::detect::reading::names::fold;
 use crate::detect::reading::stance::{self, Line, LinePlacement, Mark};
 use crate::detect::reading::text::Text;
 use crate::detect::reading::triggers::Topic;
 use crate::detect::reading::vocabulary::{Markings, Strength, split};
+use crate::directory::fold::fold;
 
 /// Lines at the head and at the foot of a text where a mark is at home.
 const EDGE: usize = 5;

@@ -22,11 +22,9 @@ mod link;
 mod lookalike;
 mod malformed;
 mod marking;
-pub mod people;
 mod personal_data;
 mod private_correspondence;
 pub mod reading;
-pub mod recipient;
 mod self_forward;
 mod sender_mismatch;
 mod uninspectable;
@@ -36,10 +34,10 @@ pub use reading::link_hosts::{LinkHosts, LinkKind};
 pub use reading::lookalikes::Lookalikes;
 pub use reading::vocabulary::{Markings, VocabularyError};
 
+use crate::directory::fold::fold;
 use crate::mime::Stop;
 use reading::evidence::Evidence;
 use reading::inspection::{Inspection, Tables};
-use reading::names::fold;
 use reading::triggers::{Topic, Triggers};
 
 /// The detectors, in the order in which their findings are listed. A new one is one file and one row.

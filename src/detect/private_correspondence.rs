@@ -6,7 +6,7 @@
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{self, Inspection};
-use crate::detect::reading::names::fold;
+use crate::directory::fold::fold;
 
 /// The mark, folded: fr, nl, en, de, ar.
 const MARKS: &[&str] = &[

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::detect::recipient::Class;
+use crate::directory::Class;
 use crate::pipeline::limits::LimitFigure;
 use crate::policy::verdict::Disposition;
 

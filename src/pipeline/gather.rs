@@ -12,11 +12,12 @@ use super::{Inspector, PipelineError};
 use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text;
-use crate::detect::recipient::ClassifiedRecipient;
+use crate::directory::ClassifiedRecipient;
+use crate::directory::Units;
 use crate::document::{DocumentError as Unread, Extract};
 use crate::mail::{Client, Envelope, Mailbox, ReversePath};
 use crate::mime::{Body, Message};
-use crate::policy::{Policy, Units};
+use crate::policy::Policy;
 
 /// The first of login, client certificate and MAIL FROM that names somebody (decision D18). A certificate that names a
 /// host is a mail server's, who speaks for others; a named application is believed by its network.

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::diagnostic::{PolicyError, Source, distance, source};
+use crate::directory::{Class, ClassifiedRecipient};
 use crate::mail::{Domain, ForwardPath, Mailbox};
 
 /// The list of exceptions (decision D19).

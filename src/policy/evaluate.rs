@@ -14,7 +14,7 @@ use super::domains::DomainLists;
 use super::facts::{MessageFacts, RecipientFacts, class_word, is_outside};
 use super::rules::{EVALUATION_ERROR, Rules};
 use super::verdict::{Disposition, Reason};
-use crate::detect::recipient::Class;
+use crate::directory::Class;
 
 /// What the rules said: those that bind and those that only observe.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use crate::detect::people::People;
 use crate::detect::reading::evidence::{Sender, SenderProof};
-use crate::detect::recipient::{Class, ClassifiedRecipient};
 use crate::detect::{Finding, FindingKind};
+use crate::directory::People;
+use crate::directory::{Class, ClassifiedRecipient};
 use crate::mail::Mailbox;
 use crate::mail::identity::plain;
 

@@ -13,7 +13,7 @@ use super::verdict::{Disposition, Judgement, Reason, Reasons, Verdict, Verdicts}
 use crate::detect::Finding;
 use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::reading::opened::Opened;
-use crate::detect::recipient::ClassifiedRecipient;
+use crate::directory::ClassifiedRecipient;
 use crate::mail::Mailbox;
 use crate::mail::identity::plain;
 use crate::mail::reply::{DEFERRED_BY_POLICY, Deferral, REFUSED_BY_POLICY, Refusal};

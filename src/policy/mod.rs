@@ -16,10 +16,8 @@ mod evaluate;
 mod facts;
 pub mod judge;
 pub mod limits;
-mod people;
 pub mod rules;
 pub mod settle;
-mod units;
 pub mod verdict;
 
 use std::collections::BTreeMap;
@@ -31,10 +29,9 @@ pub use facts::{CampaignFacts, class_judged, class_word};
 pub use judge::{Mode, Question};
 use limits::Limit;
 use rules::Rules;
-pub use units::Units;
 
-use crate::detect::people::People;
 use crate::diagnostic::{PolicyError, PolicyErrors, nearest, utf8};
+use crate::directory::{People, Units};
 
 /// The folders of a policy that some room reads.
 pub const FOLDERS: [&str; 7] = ["rules", "domains", "units", "markings", "lists", "notices", "tests"];

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use octroi::app::{read_policies, ruleset};
 use octroi::detect::reading::evidence::{Evidence, Sender, SenderProof};
 use octroi::detect::reading::text;
-use octroi::detect::recipient::{Class, ClassifiedRecipient};
+use octroi::directory::{Class, ClassifiedRecipient};
 use octroi::mail::{Envelope, Mailbox, Parameters, ReversePath};
 use octroi::mime;
 use octroi::policy::{CampaignFacts, Mode, Question};

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{self, Inspection, excerpt};
-use crate::detect::reading::names::fold;
 use crate::detect::reading::triggers::Topic;
+use crate::directory::fold::fold;
 use crate::mail::ReversePath;
 use crate::mime::{Body, Part};
 

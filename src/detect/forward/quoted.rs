@@ -2,8 +2,8 @@
 //! A mail of a colleague passed on by answering it to somebody else: nothing says "forward" but who is quoted.
 
 use crate::detect::reading::inspection::Inspection;
-use crate::detect::reading::names::{fold, letters};
-use crate::detect::recipient::Class;
+use crate::directory::Class;
+use crate::directory::fold::{fold, letters};
 use crate::mail::Mailbox;
 use crate::mail::identity::plain;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What detectors look at: everything readable about one mail, gathered once.
 
-use crate::detect::people::People;
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::Text;
-use crate::detect::recipient::ClassifiedRecipient;
+use crate::directory::ClassifiedRecipient;
+use crate::directory::People;
 use crate::mail::{Envelope, Mailbox};
 use crate::mime::Message;
 

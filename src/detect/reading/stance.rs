@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! How a wording stands: as a mark, or in running prose. A marking is a matter of position, not of words.
 
-use crate::detect::reading::names::fold;
 use crate::detect::reading::vocabulary::{Markings, Strength};
+use crate::directory::fold::fold;
 
 /// Where the line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::detect::reading::names::fold;
+use crate::directory::fold::fold;
 
 /// A fault in a file of markings, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

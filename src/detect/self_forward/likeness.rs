@@ -3,7 +3,8 @@
 
 use super::Manner;
 use crate::detect::reading::inspection::Inspection;
-use crate::detect::reading::names::{self, fold, givens, initials, is_common_surname, letters, skeleton, surnames};
+use crate::detect::reading::names::{self, givens, initials, is_common_surname, skeleton, surnames};
+use crate::directory::fold::{fold, letters, words};
 use crate::mail::Mailbox;
 
 pub(super) enum Likeness {
@@ -67,7 +68,7 @@ impl Names {
             keep(&mut self.initials, form);
         }
         // All initials beside a part of the name: "jfdm.dupont".
-        let all: String = names::words(&format!("{given} {surname}")).iter().filter_map(|w| w.chars().next()).collect();
+        let all: String = words(&format!("{given} {surname}")).iter().filter_map(|w| w.chars().next()).collect();
         if all.chars().count() >= 3 {
             keep(&mut self.initials, all);
         }

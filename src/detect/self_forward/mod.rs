@@ -10,8 +10,8 @@ use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::lookalike::is_mistyped_webmail;
 use crate::detect::reading::evidence::Evidence;
 use crate::detect::reading::inspection::{self, Inspection};
-use crate::detect::reading::names::{self, fold, letters};
-use crate::detect::recipient::{Class, ClassifiedRecipient};
+use crate::directory::fold::{fold, letters, words};
+use crate::directory::{Class, ClassifiedRecipient};
 use crate::mail::Mailbox;
 
 use likeness::{Likeness, Names, base};
@@ -98,7 +98,7 @@ fn displayed(inspection: &Inspection<'_>, mailbox: &Mailbox) -> Vec<String> {
         Some(quoted) => quoted,
         None => display.rsplit(',').next().unwrap_or(""),
     };
-    names::words(display)
+    words(display)
 }
 
 /// The first lines of what the sender wrote, folded. A forwarded letter further down greets the agent.

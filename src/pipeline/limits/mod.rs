@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
     use crate::detect::reading::evidence::{Sender, SenderProof};
-    use crate::detect::recipient::Class;
+    use crate::directory::Class;
     use crate::mail::Mailbox;
     use crate::policy::Policy;
     use crate::policy::limits::Addressed;

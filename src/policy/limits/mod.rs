@@ -20,10 +20,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::Policy;
-use super::units::upwards;
 use crate::detect::reading::evidence::{Sender, SenderProof};
-use crate::detect::recipient::Class;
 use crate::diagnostic::PolicyError;
+use crate::directory::Class;
+use crate::directory::upwards;
 use crate::mail::identity::plain;
 use crate::mail::{Domain, Mailbox};
 

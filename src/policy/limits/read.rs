@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Counted, Limit, LimitList, Per, Scope, sender_key};
-use crate::detect::recipient::Class;
 use crate::diagnostic::{PolicyError, Source, source};
+use crate::directory::Class;
 use crate::mail::{Domain, Mailbox};
 
 const KEYS: [&str; 12] =

@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use octroi::detect::people::{People, Person};
 use octroi::detect::reading::evidence::{Evidence, Sender, SenderProof};
 use octroi::detect::reading::opened::Opened;
 use octroi::detect::reading::text::Text;
-use octroi::detect::recipient::{Class, ClassifiedRecipient};
 use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings};
+use octroi::directory::{Class, ClassifiedRecipient};
+use octroi::directory::{People, Person};
 use octroi::document::Extract;
 use octroi::mail::{Envelope, Mailbox, Parameters, ReversePath};
 use octroi::mime::{Body, Header, Message, Part, Stop};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Domain lists: entries, classes, exceptions, look-alikes.
 
-use octroi::detect::recipient::{Class, ClassifiedRecipient};
+use octroi::directory::{Class, ClassifiedRecipient};
 use octroi::mail::{Domain, ForwardPath};
 use octroi::policy::Policy;
 

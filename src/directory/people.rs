@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::detect::reading::names::letters;
+use super::fold::letters;
 use crate::mail::Mailbox;
 use crate::mail::identity::plain;
 

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::detect::people::People;
+use super::People;
 use crate::diagnostic::{PolicyError, Source, source};
 use crate::mail::identity::plain;
 use crate::mail::{Domain, Mailbox};
@@ -101,7 +101,7 @@ impl Units {
     }
 
     /// PolicyErrors of units that a rule or an exception names and nobody knows. `files` are `(path, text)`.
-    pub(super) fn unknown_in<'a>(&self, files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<PolicyError> {
+    pub fn unknown_in<'a>(&self, files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<PolicyError> {
         if self.known.is_empty() {
             return Vec::new();
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::detect::people::{People, Person};
+use super::{People, Person};
 use crate::diagnostic::{PolicyError, Source, source};
 use crate::mail::Mailbox;
 
