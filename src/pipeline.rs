@@ -30,7 +30,7 @@ use crate::deliver::Onward;
 use crate::directory::ClassifiedRecipient;
 use crate::mail::{Client, Mail, Reply, ReversePath, Tls, reply};
 use crate::policy::limits::{Addressed, Originator};
-use crate::policy::{CampaignFacts, class_judged};
+use crate::policy::{CampaignFacts, RecipientFacts};
 use crate::store::{Journal, Store, StoreError};
 use crate::worker::WorkerError;
 
@@ -187,11 +187,11 @@ impl Pipeline {
 
 /// Each recipient as limits see it: the class is that of the rules.
 fn addressed(judged: &Judged, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
-    let addressed = |recipient: &ClassifiedRecipient| {
-        let class = class_judged(recipient, &judged.findings);
-        Addressed::new(class, recipient.mailbox.as_ref(), by_list, &judged.ruleset.policy, instant)
+    let recipients = judged.recipients.iter().zip(&judged.facts.recipients);
+    let addressed = |(recipient, facts): (&ClassifiedRecipient, &RecipientFacts)| {
+        Addressed::new(facts.class, recipient.mailbox.as_ref(), by_list, &judged.ruleset.policy, instant)
     };
-    judged.recipients.iter().map(addressed).collect()
+    recipients.map(addressed).collect()
 }
 
 /// Ours to mend: the client keeps the mail and comes again.

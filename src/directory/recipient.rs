@@ -6,14 +6,28 @@ use serde::Serialize;
 use crate::mail::Mailbox;
 
 /// The contract's five classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     Own,
     Partner,
     PrivateWebmail,
     Disposable,
+    #[default]
     Other,
+}
+
+impl Class {
+    /// The contract's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Own => "own",
+            Class::Partner => "partner",
+            Class::PrivateWebmail => "private-webmail",
+            Class::Disposable => "disposable",
+            Class::Other => "other",
+        }
+    }
 }
 
 /// One recipient with its class.

@@ -15,13 +15,13 @@ use crate::deliver::mx::MxResolver;
 use crate::detect::reading::evidence::{Evidence, Sender};
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::{self, Text};
-use crate::detect::{Detectors, Finding, FindingKind};
+use crate::detect::{Detectors, Finding};
 use crate::directory::ClassifiedRecipient;
 use crate::mail::{Client, Envelope};
 use crate::mime::{self, Message, Stop};
 use crate::notice::Notices;
 use crate::policy::verdict::{Disposition, Verdicts};
-use crate::policy::{CampaignFacts, Policy, Question};
+use crate::policy::{CampaignFacts, Facts, Policy, Question};
 use crate::worker::Workers;
 
 /// Policies as loaded, with the texts to people, and the detectors built from their words and lists. Replaced as a whole
@@ -70,6 +70,7 @@ pub struct Judged {
     pub recipients: Vec<ClassifiedRecipient>,
     pub opened: Vec<Opened>,
     pub findings: Vec<Finding>,
+    pub facts: Facts,
     pub verdicts: Verdicts,
     /// The memory that all this takes.
     _reserved: Reserved,
@@ -118,7 +119,7 @@ impl Inspector {
         let Inspected { ruleset, message, sender, recipients, opened, texts, findings, size, instant, mut reserved } =
             inspected;
         drop(texts);
-        let verdicts = ruleset.policy.judge(&Question {
+        let question = Question {
             sender: &sender,
             recipients: &recipients,
             findings: &findings,
@@ -127,9 +128,11 @@ impl Inspector {
             size: size as u64,
             sealed: mime::is_signed_or_encrypted(&message),
             instant,
-        });
+        };
+        let facts = ruleset.policy.facts(&question);
+        let verdicts = ruleset.policy.judge(&question, &facts);
         self.memory.shrink(&mut reserved, size);
-        Judged { ruleset, message, sender, recipients, opened, findings, verdicts, _reserved: reserved }
+        Judged { ruleset, message, sender, recipients, opened, findings, facts, verdicts, _reserved: reserved }
     }
 }
 
@@ -144,7 +147,7 @@ fn aside<T>(size: usize, work: impl FnOnce() -> T) -> T {
 impl Judged {
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
-        self.findings.iter().any(|f| f.kind == FindingKind::PrivateCorrespondence)
+        self.facts.message.private
     }
 
     /// The disposition of the whole, as `scan` prints it.

@@ -3,7 +3,6 @@
 
 use super::{Judged, Outcome, Pipeline};
 use crate::mail::{Mail, Reply, Tls};
-use crate::policy::class_word;
 use crate::policy::verdict::{Disposition, Verdict};
 use crate::store::Entry;
 
@@ -29,7 +28,7 @@ impl Pipeline {
                 message_id: message_id.clone(),
                 sender: sender.clone(),
                 recipient: recipient.path.to_string(),
-                class: judged.recipients.get(index).map(|r| class_word(r.class)).unwrap_or_default().to_owned(),
+                class: judged.recipients.get(index).map(|r| r.class.as_str()).unwrap_or_default().to_owned(),
                 disposition: became(&judgement.verdict, outcome.reply_of(index)).to_owned(),
                 observed: judgement.observed.as_ref().map(|o| o.first().disposition.as_str().to_owned()),
                 rules: because

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Asks all rules about one copy. The slow way: `judge` remembers the answers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use cedar_policy::{
     AuthorizationError, Authorizer, Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
-    RestrictedExpression,
 };
 use jiff::Timestamp;
 
 use super::domains::DomainLists;
-use super::facts::{MessageFacts, RecipientFacts, class_word, is_outside};
+use super::facts::{MessageFacts, RecipientFacts, SenderFacts};
 use super::rules::{EVALUATION_ERROR, Rules};
 use super::verdict::{Disposition, Reason};
-use crate::directory::Class;
 
 /// What the rules said: those that bind and those that only observe.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,12 +51,13 @@ impl Evaluator {
         &self,
         rules: &Rules,
         lists: &DomainLists,
+        sender: &SenderFacts,
         message: &MessageFacts,
         recipient: &RecipientFacts,
         instant: Timestamp,
     ) -> Said {
         let mut said = Said::default();
-        let Some((request, entities)) = self.request(rules, lists, message, recipient) else {
+        let Some((request, entities)) = self.request(rules, lists, sender, message, recipient) else {
             said.enforced.push(evaluation_error());
             return said;
         };
@@ -94,36 +93,29 @@ impl Evaluator {
         &self,
         rules: &Rules,
         lists: &DomainLists,
+        sender: &SenderFacts,
         message: &MessageFacts,
         recipient: &RecipientFacts,
     ) -> Option<(Request, Entities)> {
         let mut entities = Vec::with_capacity(4);
-        let units = self.units(&message.sender.unit, &mut entities)?;
-        let sender = EntityUid::from_type_name_and_id(self.sender.clone(), EntityId::new(&message.sender.address));
-        let from = &message.sender;
-        let attributes = HashMap::from([
-            ("address".into(), text(&from.address)),
-            ("domain".into(), text(&from.domain)),
-            ("unit".into(), text(&from.unit)),
-            ("role".into(), text(&from.role)),
-            ("proof".into(), text(from.proof)),
-        ]);
-        entities.push(Entity::new(sender.clone(), attributes, units).ok()?);
+        let units = self.units(&sender.unit, &mut entities);
+        let from = EntityUid::from_type_name_and_id(self.sender.clone(), EntityId::new(&sender.address));
+        entities.push(Entity::new(from.clone(), sender.attributes().collect(), units).ok()?);
         let to = EntityUid::from_type_name_and_id(self.recipient.clone(), EntityId::new(&recipient.address));
         let mut parents = HashSet::new();
-        for name in lists.names(recipient.lists) {
+        for name in lists.names(recipient.lists.0) {
             let list = EntityUid::from_type_name_and_id(self.list.clone(), EntityId::new(name));
             entities.push(Entity::with_uid(list.clone()));
             parents.insert(list);
         }
-        entities.push(Entity::new(to.clone(), recipient_attributes(recipient), parents).ok()?);
-        let context = Context::from_pairs(context(message)).ok()?;
-        let request = Request::new(sender, self.action.clone(), to, context, Some(&rules.schema)).ok()?;
+        entities.push(Entity::new(to.clone(), recipient.attributes().collect(), parents).ok()?);
+        let context = Context::from_pairs(message.attributes()).ok()?;
+        let request = Request::new(from, self.action.clone(), to, context, Some(&rules.schema)).ok()?;
         Some((request, Entities::from_entities(entities, Some(&rules.schema)).ok()?))
     }
 
     /// The unit and all above it: `sg/budget` is in `sg`.
-    fn units(&self, path: &str, entities: &mut Vec<Entity>) -> Option<HashSet<EntityUid>> {
+    fn units(&self, path: &str, entities: &mut Vec<Entity>) -> HashSet<EntityUid> {
         let mut parents = HashSet::new();
         let ends = path.match_indices('/').map(|(at, _)| at).chain((!path.is_empty()).then_some(path.len()));
         for end in ends.take(16) {
@@ -131,7 +123,7 @@ impl Evaluator {
             entities.push(Entity::with_uid(unit.clone()));
             parents.insert(unit);
         }
-        Some(parents)
+        parents
     }
 }
 
@@ -142,61 +134,4 @@ fn evaluation_error() -> Reason {
         disposition: Disposition::Quarantine,
         notice: None,
     }
-}
-
-fn recipient_attributes(recipient: &RecipientFacts) -> HashMap<String, RestrictedExpression> {
-    let private = matches!(recipient.class, Class::PrivateWebmail | Class::Disposable);
-    HashMap::from([
-        ("address".into(), text(&recipient.address)),
-        ("domain".into(), text(&recipient.domain)),
-        ("class".into(), text(class_word(recipient.class))),
-        ("outside".into(), flag(is_outside(recipient.class))),
-        ("private_mailbox".into(), flag(private)),
-        ("consumer_hosted".into(), flag(recipient.consumer_hosted)),
-        ("agent".into(), flag(recipient.agent)),
-        ("family".into(), flag(recipient.family)),
-        ("colleague".into(), flag(recipient.colleague)),
-        ("namesake".into(), flag(recipient.namesake)),
-        ("lookalike".into(), flag(recipient.lookalike)),
-        ("allowed".into(), flag(recipient.allowed)),
-    ])
-}
-
-fn context(facts: &MessageFacts) -> Vec<(String, RestrictedExpression)> {
-    let words = |words: &[Box<str>]| RestrictedExpression::new_set(words.iter().map(|word| text(word)));
-    let number = |number: u32| RestrictedExpression::new_long(number.into());
-    vec![
-        ("rank".into(), number(facts.rank.into())),
-        ("markings".into(), words(&facts.markings)),
-        ("labels".into(), words(&facts.labels)),
-        ("official".into(), flag(facts.official)),
-        ("forwards".into(), words(&facts.forwards)),
-        ("documents".into(), words(&facts.documents)),
-        ("invitation".into(), flag(facts.invitation)),
-        ("links".into(), words(&facts.links)),
-        ("own_links".into(), words(&facts.own_links)),
-        ("encrypted".into(), words(&facts.encrypted)),
-        ("uninspectable".into(), words(&facts.uninspectable)),
-        ("disguised".into(), words(&facts.disguised)),
-        ("personal_data".into(), words(&facts.personal_data)),
-        ("identifiers".into(), number(facts.identifiers)),
-        ("phones".into(), number(facts.phones)),
-        ("addresses".into(), number(facts.addresses)),
-        ("private".into(), flag(facts.private)),
-        ("traced".into(), flag(facts.traced)),
-        ("list_reuse".into(), words(&facts.list_reuse)),
-        ("sender_mismatch".into(), flag(facts.sender_mismatch)),
-        ("null_sender".into(), flag(facts.null_sender)),
-        ("recipients".into(), number(facts.recipients)),
-        ("outside".into(), number(facts.outside)),
-        ("megabytes".into(), number(facts.megabytes)),
-    ]
-}
-
-fn text(text: &str) -> RestrictedExpression {
-    RestrictedExpression::new_string(text.to_owned())
-}
-
-fn flag(flag: bool) -> RestrictedExpression {
-    RestrictedExpression::new_bool(flag)
 }

@@ -8,14 +8,10 @@ use jiff::Timestamp;
 
 use super::Policy;
 use super::evaluate::{Evaluator, Said};
-use super::facts::{self, CampaignFacts, MessageFacts, Named, RecipientFacts};
+use super::facts::{Facts, MessageFacts, Proof, RecipientFacts, SenderFacts};
+use super::question::Question;
 use super::verdict::{Disposition, Judgement, Reason, Reasons, Verdict, Verdicts};
-use crate::detect::Finding;
-use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::reading::opened::Opened;
-use crate::directory::ClassifiedRecipient;
-use crate::mail::Mailbox;
-use crate::mail::identity::plain;
 use crate::mail::reply::{DEFERRED_BY_POLICY, Deferral, REFUSED_BY_POLICY, Refusal};
 
 /// Whether rules bind, or the whole policy only watches (decision D24).
@@ -34,23 +30,6 @@ impl Mode {
     }
 }
 
-/// All that a verdict depends on besides the policy itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    pub sender: &'a Sender,
-    /// One for each envelope recipient, in its order.
-    pub recipients: &'a [ClassifiedRecipient],
-    pub findings: &'a [Finding],
-    pub campaign: &'a CampaignFacts,
-    /// What was opened: `strip` takes the attachments among these that hold findings.
-    pub opened: &'a [Opened],
-    /// Bytes of the message.
-    pub size: u64,
-    /// Signed or encrypted as a whole: never stripped, but held whole (architecture, promise 4).
-    pub sealed: bool,
-    pub instant: Timestamp,
-}
-
 /// Answers already given, by facts. It belongs to one policy, so the policy's version is part of the key by ownership.
 #[derive(Debug)]
 pub(crate) struct Memo {
@@ -62,9 +41,19 @@ pub(crate) struct Memo {
 
 #[derive(Debug, Default)]
 struct Answers {
-    /// Window of validity and facts of the message; then facts of the recipient.
-    by_message: HashMap<(usize, MessageFacts), HashMap<RecipientFacts, Arc<Answer>>>,
+    by_mail: HashMap<MailKey, HashMap<RecipientFacts, Arc<Answer>>>,
     count: usize,
+}
+
+/// What answers depend on besides the recipient, as far as rules ask for it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct MailKey {
+    /// Which rules are in force, by [`Rules::window`](super::rules::Rules::window).
+    window: usize,
+    sender: SenderFacts,
+    /// Only MAIL FROM says who sends, and some rule asks who: what frees by that needs more (decision D18).
+    binds_only: bool,
+    message: MessageFacts,
 }
 
 /// What the rules said, strictest first.
@@ -89,14 +78,15 @@ impl Memo {
 }
 
 impl Policy {
-    /// One judgement for each recipient, in order. A pure function of question and policy.
-    pub fn judge(&self, question: &Question) -> Verdicts {
-        self.judge_with(question, true)
+    /// One judgement for each recipient, in order. A pure function of question and policy; `facts` are those of the
+    /// question ([`Policy::facts`]).
+    pub fn judge(&self, question: &Question, facts: &Facts) -> Verdicts {
+        self.judge_with(question, facts, true)
     }
 
     /// The same without memory, for tests and for measuring.
-    pub fn judge_afresh(&self, question: &Question) -> Verdicts {
-        self.judge_with(question, false)
+    pub fn judge_afresh(&self, question: &Question, facts: &Facts) -> Verdicts {
+        self.judge_with(question, facts, false)
     }
 
     /// How many answers the policy remembers.
@@ -104,58 +94,44 @@ impl Policy {
         self.memo.len()
     }
 
-    fn judge_with(&self, question: &Question, remember: bool) -> Verdicts {
-        let mentioned = self.rules.mentioned;
-        let Question { sender, recipients, findings, campaign, size, instant, .. } = *question;
-        let message = MessageFacts::gather(sender, &self.people, recipients, findings, campaign, size, mentioned);
-        let named = Named::gather(findings);
-        let key = (self.rules.window(instant), message);
-        let mut judgements = Vec::with_capacity(recipients.len());
-        let mut missed = Vec::new();
-        {
-            // A poisoned lock only means that a thread died between two whole answers.
-            let answers = self.memo.answers.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let known = if remember { answers.by_message.get(&key) } else { None };
-            for recipient in recipients {
-                let facts = self.recipient_facts(question, recipient, &named, mentioned);
-                match known.and_then(|known| known.get(&facts)) {
-                    Some(answer) => judgements.push(self.conclude(answer, question)),
-                    None => {
-                        missed.push((judgements.len(), facts));
-                        judgements.push(Judgement { verdict: Verdict::Pass, observed: None });
-                    }
-                }
-            }
-        }
-        if !missed.is_empty() {
-            self.ask(key, missed, question, remember, &mut judgements);
-        }
-        Verdicts(judgements)
+    fn judge_with(&self, question: &Question, facts: &Facts, remember: bool) -> Verdicts {
+        let answers = self.answers(facts, question.instant, remember);
+        Verdicts(answers.iter().map(|answer| self.conclude(answer, question)).collect())
     }
 
-    /// Asks the rules about what is not remembered, each different set of facts once.
-    fn ask(
-        &self,
-        key: (usize, MessageFacts),
-        missed: Vec<(usize, RecipientFacts)>,
-        question: &Question,
-        remember: bool,
-        judgements: &mut [Judgement],
-    ) {
+    /// What the rules say about each recipient: out of memory, else by asking them.
+    fn answers(&self, facts: &Facts, instant: Timestamp, remember: bool) -> Vec<Arc<Answer>> {
+        let asked = self.rules.asked;
+        let mail = MailKey {
+            window: self.rules.window(instant),
+            sender: facts.sender.asked(asked.sender),
+            binds_only: facts.sender.proof == Proof::Claimed && self.rules.ask_who_sends,
+            message: facts.message.asked(asked.message),
+        };
+        let recipients: Vec<RecipientFacts> =
+            facts.recipients.iter().map(|recipient| recipient.asked(asked.recipient)).collect();
+        let known: Vec<Option<Arc<Answer>>> = {
+            // A poisoned lock only means that a thread died between two whole answers.
+            let answers = self.memo.answers.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let known = answers.by_mail.get(&mail).filter(|_| remember);
+            recipients.iter().map(|recipient| known?.get(recipient).cloned()).collect()
+        };
+        if known.iter().all(Option::is_some) {
+            return known.into_iter().flatten().collect();
+        }
         let mut fresh: HashMap<RecipientFacts, Arc<Answer>> = HashMap::new();
-        for (at, facts) in missed {
-            let answer = match fresh.get(&facts) {
-                Some(answer) if remember => answer.clone(),
-                _ => {
-                    let said = self.said(&key.1, &facts, question.instant);
-                    let answer = Arc::new(Answer::from(said));
-                    fresh.insert(facts, answer.clone());
+        let mut all = Vec::with_capacity(recipients.len());
+        for (recipient, known) in recipients.into_iter().zip(known) {
+            // Each different set of facts is asked about once.
+            let answer = match known.or_else(|| fresh.get(&recipient).filter(|_| remember).cloned()) {
+                Some(answer) => answer,
+                None => {
+                    let answer = Arc::new(Answer::from(self.ask(&mail, &recipient, instant)));
+                    fresh.insert(recipient, answer.clone());
                     answer
                 }
             };
-            if let Some(judgement) = judgements.get_mut(at) {
-                *judgement = self.conclude(&answer, question);
-            }
+            all.push(answer);
         }
         if remember {
             let mut answers = self.memo.answers.write().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -163,56 +139,24 @@ impl Policy {
                 *answers = Answers::default();
             }
             answers.count += fresh.len();
-            answers.by_message.entry(key).or_default().extend(fresh);
+            answers.by_mail.entry(mail).or_default().extend(fresh);
         }
+        all
     }
 
     /// What all rules say. What frees by sender or unit needs a proven one, what binds needs nothing (decision D18):
     /// a sender who is only claimed hears what the rules say of the claim, and what they say of nobody in particular.
-    fn said(&self, message: &MessageFacts, recipient: &RecipientFacts, instant: Timestamp) -> Said {
-        let ask =
-            |message: &MessageFacts| self.memo.evaluator.ask(&self.rules, &self.lists, message, recipient, instant);
-        let mut said = ask(message);
-        if message.sender.binds_only {
-            let of_nobody = ask(&MessageFacts { sender: message.sender.stranger(), ..message.clone() });
+    fn ask(&self, mail: &MailKey, recipient: &RecipientFacts, instant: Timestamp) -> Said {
+        let ask = |sender: &SenderFacts| {
+            self.memo.evaluator.ask(&self.rules, &self.lists, sender, &mail.message, recipient, instant)
+        };
+        let mut said = ask(&mail.sender);
+        if mail.binds_only {
+            let of_nobody = ask(&mail.sender.stranger());
             add(&mut said.enforced, of_nobody.enforced);
             add(&mut said.observed, of_nobody.observed);
         }
         said
-    }
-
-    fn recipient_facts(
-        &self,
-        question: &Question,
-        recipient: &ClassifiedRecipient,
-        named: &Named,
-        mentioned: u64,
-    ) -> RecipientFacts {
-        let lists = match &recipient.mailbox {
-            Some(mailbox) if mentioned & facts::LISTS != 0 => self.lists.bits(mailbox, question.instant),
-            _ => 0,
-        };
-        let allowed = mentioned & facts::ALLOWED != 0
-            && recipient.allowed_by.is_some()
-            && recipient.mailbox.as_ref().is_some_and(|mailbox| self.allows(question, mailbox));
-        RecipientFacts::gather(recipient, named, allowed, lists, mentioned)
-    }
-
-    /// Whether an exception in force names this recipient for this sender. A scope frees by sender, so the sender must
-    /// be proven (decision D18).
-    fn allows(&self, question: &Question, recipient: &Mailbox) -> bool {
-        let sender = question.sender;
-        let proven = sender.proof == Some(SenderProof::Login);
-        let key = sender.mailbox.as_ref().map(plain);
-        let person = sender.mailbox.as_ref().and_then(|mailbox| self.people.sender(mailbox));
-        let unit = person.map_or("", |person| person.unit.as_str());
-        let covers = |scope: &str| match scope.contains('@') {
-            true => key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case(scope)),
-            false => unit.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-        };
-        self.lists.exceptions_for(recipient, question.instant).iter().any(|exception| {
-            exception.scope.is_empty() || (proven && exception.scope.iter().any(|scope| covers(scope)))
-        })
     }
 
     fn conclude(&self, answer: &Answer, question: &Question) -> Judgement {

@@ -16,6 +16,7 @@ mod evaluate;
 mod facts;
 pub mod judge;
 pub mod limits;
+mod question;
 pub mod rules;
 pub mod settle;
 pub mod verdict;
@@ -25,9 +26,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use domains::DomainLists;
-pub use facts::{CampaignFacts, class_judged, class_word};
-pub use judge::{Mode, Question};
+pub use facts::{Facts, RecipientFacts, schema};
+pub use judge::Mode;
 use limits::Limit;
+pub use question::{CampaignFacts, Question};
 use rules::Rules;
 
 use crate::diagnostic::{PolicyError, PolicyErrors, nearest, utf8};

@@ -14,12 +14,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use miette::Diagnostic;
 
-use super::facts::NAMES;
+use super::facts::{Asked, schema};
 use super::verdict::Disposition;
 use crate::diagnostic::{PolicyError, Source, source};
 
-/// The schema, as written out for editors.
-pub const SCHEMA: &str = include_str!("../../policies/schema.cedarschema");
 /// The rule named where a rule could not be evaluated: the copy is held (decision D17).
 pub const EVALUATION_ERROR: &str = "evaluation-error";
 const PERMIT: &str = "@id(\"octroi\") permit (principal, action, resource);";
@@ -55,8 +53,10 @@ pub struct Rules {
     pub(crate) by_id: BTreeMap<String, Rule>,
     pub(crate) set: PolicySet,
     pub(crate) schema: Schema,
-    /// Facts that some rule mentions, as bits of [`NAMES`].
-    pub(crate) mentioned: u64,
+    /// Facts that some rule asks for.
+    pub(crate) asked: Asked,
+    /// Whether some rule asks who sends.
+    pub(crate) ask_who_sends: bool,
     /// The instants at which some rule begins or ends, sorted.
     pub(crate) boundaries: Vec<Timestamp>,
 }
@@ -73,10 +73,10 @@ impl Rules {
     /// Reads rules from `(path, text)`. On faults, all faults of all files.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Rules, Vec<PolicyError>> {
         // The schema is a part of the program; a test reads it.
-        let (schema, _) = Schema::from_cedarschema_str(SCHEMA).expect("octroi's own schema is sound");
+        let (schema, _) = Schema::from_cedarschema_str(schema()).expect("octroi's own schema is sound");
         let validator = Validator::new(schema.clone());
         let mut set = PolicySet::from_str(PERMIT).expect("octroi's own permit is sound");
-        let (mut by_id, mut faults, mut mentioned) = (BTreeMap::<String, Rule>::new(), Vec::new(), 0);
+        let (mut by_id, mut faults, mut asked) = (BTreeMap::<String, Rule>::new(), Vec::new(), Asked::default());
         for (path, text) in files {
             let source = source(path, text);
             let read = match PolicySet::from_str(text) {
@@ -112,7 +112,7 @@ impl Rules {
                     continue;
                 }
                 let named = policy.new_id(PolicyId::new(&rule.id));
-                mentioned |= mentions(&named);
+                asked = asked | asked_by(&named);
                 // Ids are distinct: checked against `by_id` just above, and the permit's is reserved.
                 if set.add(named.clone()).is_ok() && of_file.add(named).is_ok() {
                     by_id.insert(rule.id.clone(), rule);
@@ -134,7 +134,7 @@ impl Rules {
         let mut boundaries: Vec<Timestamp> = by_id.values().flat_map(|r| [r.from, r.until]).flatten().collect();
         boundaries.sort();
         boundaries.dedup();
-        Ok(Rules { by_id, set, schema, mentioned, boundaries })
+        Ok(Rules { by_id, set, schema, asked, ask_who_sends: asked.who_sends(), boundaries })
     }
 
     pub fn get(&self, id: &str) -> Option<&Rule> {
@@ -269,43 +269,40 @@ fn from_cedar(error: &dyn Diagnostic, source: &Source, whole: Range<usize>) -> P
     fault
 }
 
-/// Which facts a rule mentions, as bits of [`NAMES`]. Where the rule uses a whole entity or context in a way that this
-/// reading does not know, all of them.
-fn mentions(policy: &cedar_policy::Policy) -> u64 {
-    let Ok(json) = policy.to_json() else { return u64::MAX };
-    let mut bits = 0;
-    walk(&json, &mut bits);
+/// Which facts a rule asks for. Where it uses a whole entity or context in a way that this reading does not know, all
+/// of them.
+fn asked_by(policy: &cedar_policy::Policy) -> Asked {
+    let Ok(json) = policy.to_json() else { return Asked::EVERYTHING };
+    let mut asked = Asked::default();
+    walk(&json, &mut asked);
     let text = json.to_string();
-    for (entity, facts) in [
-        ("Octroi::DomainList", super::facts::LISTS),
-        ("Octroi::Unit", super::facts::SENDER_UNIT),
-        ("Octroi::Sender", super::facts::SENDER_ADDRESS),
-        ("Octroi::Recipient", super::facts::ADDRESS),
+    for (entity, variable, fact) in [
+        ("Octroi::DomainList", "resource", "lists"),
+        ("Octroi::Unit", "principal", "unit"),
+        ("Octroi::Sender", "principal", "address"),
+        ("Octroi::Recipient", "resource", "address"),
     ] {
         if text.contains(entity) {
-            bits |= facts;
+            asked = asked | Asked::of(variable, fact);
         }
     }
-    bits
+    asked
 }
 
-fn walk(json: &serde_json::Value, bits: &mut u64) {
+fn walk(json: &serde_json::Value, asked: &mut Asked) {
     match json {
         serde_json::Value::Object(map) => {
             for (key, value) in map {
                 let variable = value.pointer("/left/Var").and_then(|v| v.as_str());
                 let attribute = value.get("attr").and_then(|v| v.as_str());
                 match (key.as_str(), variable, attribute) {
-                    ("." | "has", Some(variable), Some(attribute)) => {
-                        let name = format!("{variable}.{attribute}");
-                        *bits |= NAMES.iter().find(|(known, _)| *known == name).map_or(u64::MAX, |(_, bit)| *bit);
-                    }
-                    ("Var", ..) if value == "context" => *bits = u64::MAX,
-                    _ => walk(value, bits),
+                    ("." | "has", Some(variable), Some(attribute)) => *asked = *asked | Asked::of(variable, attribute),
+                    ("Var", ..) if value == "context" => *asked = Asked::EVERYTHING,
+                    _ => walk(value, asked),
                 }
             }
         }
-        serde_json::Value::Array(values) => values.iter().for_each(|value| walk(value, bits)),
+        serde_json::Value::Array(values) => values.iter().for_each(|value| walk(value, asked)),
         _ => {}
     }
 }
@@ -381,32 +378,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_of_facts_and_the_schema_name_the_same() {
-        let (schema, warnings) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+    fn the_schema_is_sound() {
+        let (schema, warnings) = Schema::from_cedarschema_str(schema()).unwrap();
         assert_eq!(warnings.count(), 0);
         drop(schema);
-        for (name, _) in NAMES {
-            let (_, attribute) = name.split_once('.').unwrap();
-            assert!(attribute == "lists" || SCHEMA.contains(&format!("{attribute}: ")), "{name}");
-        }
-        // The attributes of sender, recipient and message, counted: lists are parents, not an attribute.
-        let declared = SCHEMA.lines().filter(|line| line.starts_with("    ") && line.contains(": ")).count() - 3;
-        assert_eq!(declared, NAMES.len() - 1);
     }
 
     #[test]
-    fn mentioned_facts_are_seen_wherever_they_stand() {
-        let of = |condition: &str| {
+    fn the_facts_a_rule_asks_for_are_seen_wherever_they_stand() {
+        let by = |condition: &str| {
             let text = format!("forbid (principal, action, resource) when {{ {condition} }};");
-            mentions(PolicySet::from_str(&text).unwrap().policies().next().unwrap())
+            asked_by(PolicySet::from_str(&text).unwrap().policies().next().unwrap())
         };
-        use super::super::facts::{LINKS, LISTS, PRIVATE, RANK, SENDER_UNIT};
-        assert_eq!(of("context.rank > 1 || (if context.private then true else false)"), RANK | PRIVATE);
-        assert_eq!(of("[context.rank].contains(1) && context.links.containsAny([\"x\"])"), RANK | LINKS);
-        assert_eq!(of("resource in Octroi::DomainList::\"x\""), LISTS);
-        assert_eq!(of("principal in Octroi::Unit::\"x\""), SENDER_UNIT);
-        assert_eq!(of("context == {}"), u64::MAX);
-        assert_eq!(of("context.unheard"), u64::MAX);
+        let context = |name| Asked::of("context", name);
+        assert_eq!(
+            by("context.rank > 1 || (if context.private then true else false)"),
+            context("rank") | context("private")
+        );
+        assert_eq!(
+            by("[context.rank].contains(1) && context.links.containsAny([\"x\"])"),
+            context("rank") | context("links")
+        );
+        assert_eq!(by("resource in Octroi::DomainList::\"x\""), Asked::of("resource", "lists"));
+        assert_eq!(by("principal in Octroi::Unit::\"x\""), Asked::of("principal", "unit"));
+        assert_eq!(by("context == {}"), Asked::EVERYTHING);
+        assert_eq!(by("context.unheard"), Asked::EVERYTHING);
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn main() {
             };
             let findings = ruleset.detectors.inspect(&evidence);
             let inspected = Instant::now();
-            let verdicts = ruleset.policy.judge(&Question {
+            let question = Question {
                 sender: &sender,
                 recipients: &recipients,
                 findings: &findings,
@@ -74,7 +74,8 @@ fn main() {
                 size: mail.len() as u64,
                 sealed: mime::is_signed_or_encrypted(&message),
                 instant: jiff::Timestamp::UNIX_EPOCH,
-            });
+            };
+            let verdicts = ruleset.policy.judge(&question, &ruleset.policy.facts(&question));
             std::hint::black_box(verdicts);
             let ends = [parsed - start, gathered - parsed, inspected - gathered, inspected.elapsed()];
             spent.iter_mut().zip(ends).for_each(|(sum, end)| *sum += end);

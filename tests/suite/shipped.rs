@@ -5,6 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Editors check rules by the file, octroi by what its tables of facts give. After a change of those write the file anew:
+/// `OCTROI_WRITE_SCHEMA=1 cargo test --test suite shipped::`.
+#[test]
+fn the_schema_for_editors_is_the_one_rules_are_checked_against() {
+    let file = policies().join("schema.cedarschema");
+    if std::env::var_os("OCTROI_WRITE_SCHEMA").is_some() {
+        fs::write(&file, octroi::policy::schema()).unwrap();
+    }
+    assert_eq!(read(&file), octroi::policy::schema());
+}
+
 const LISTS: [&str; 10] = [
     "own",
     "partner",

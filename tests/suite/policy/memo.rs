@@ -60,7 +60,7 @@ proptest! {
             asked = asked.with(&words.join(" "));
             asked.instant = asked.instant.checked_add(jiff::SignedDuration::from_hours(24 * day)).unwrap();
             let remembered = asked.judged(shipped);
-            let afresh = asked.ask(shipped, |question| shipped.judge_afresh(question));
+            let afresh = asked.ask(shipped, |question| shipped.judge_afresh(question, &shipped.facts(question)));
             prop_assert_eq!(remembered, afresh);
         }
     }

@@ -143,7 +143,7 @@ impl Asked {
     }
 
     pub fn judged(&self, policy: &Policy) -> Verdicts {
-        self.ask(policy, |question| policy.judge(question))
+        self.ask(policy, |question| policy.judge(question, &policy.facts(question)))
     }
 
     pub fn first(&self, policy: &Policy) -> Judgement {

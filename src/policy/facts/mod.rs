@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Facts: what rules may ask about one copy. Coarse on purpose, so that most mail has the same few.
+//!
+//! A new fact is a row here and, where none of those there will do, a function in `gather`; then write
+//! `policies/schema.cedarschema` anew, as the test of it says.
+
+mod gather;
+mod schema;
+mod table;
+
+use gather::{MailEvidence, Named, RecipientEvidence, is_outside};
+pub use schema::schema;
+use table::{FactValue, Row, facts};
+pub use table::{ListBits, Words};
+
+use cedar_policy::RestrictedExpression;
+
+use super::Policy;
+use super::question::Question;
+use crate::detect::FindingKind;
+use crate::directory::{Class, ClassifiedRecipient};
+
+facts! {
+    /// Who sends: the attributes of `principal`. Whose word it is, is said by `proof`: what frees by these facts frees
+    /// only a proven sender (decision D18).
+    pub struct SenderFacts of MailEvidence<'_> {
+        /// lower case; empty for the null reverse-path
+        address (0): Box<str> = |mail| mail.sender_key().into(),
+        domain (1): Box<str> = |mail| mail.sender_key().rsplit_once('@').map_or("", |(_, domain)| domain).into(),
+        /// from units/people.csv, by the address without VERP, BATV and SRS additions; empty if unknown
+        unit (2): Box<str> = |mail| mail.person().map_or("", |person| &person.unit).into(),
+        /// from units/people.csv; empty if unknown
+        role (3): Box<str> = |mail| mail.person().map_or("", |person| &person.role).into(),
+        /// "login" (proven), "claimed" (only MAIL FROM says so) or "none"
+        proof (4): Proof = |mail| mail.proof(),
+    }
+}
+
+facts! {
+    /// What is sent: the attributes of `context`, the same for all copies.
+    pub struct MessageFacts of MailEvidence<'_> {
+        /// highest marking or label: 0 none, 1 internal, 2 restricted, 3 confidential, 4 secret
+        rank (0): u32 = |mail| mail.rank(),
+        /// "fr/diffusion-restreinte"
+        markings (1): Words = |mail| mail.values(FindingKind::Marking),
+        /// names of sensitivity labels
+        labels (2): Words = |mail| mail.values(FindingKind::SensitivityLabel),
+        /// it contains a forward, a document, an invitation, a meeting link, a marking or a traced document
+        official (3): bool = |mail| mail.is_official(),
+        /// "inline", "attached", "resent", "automatic"
+        forwards (4): Words = |mail| mail.values(FindingKind::Forward),
+        /// kinds of attached documents: "office", "pdf", "archive", "image"
+        documents (5): Words = |mail| mail.values(FindingKind::Document),
+        /// it contains a calendar invitation
+        invitation (6): bool = |mail| mail.has(FindingKind::Invitation),
+        /// "cloud-storage", "file-transfer", "messenger", "social", "meeting", anywhere in the message
+        links (7): Words = |mail| mail.values(FindingKind::Link),
+        /// the same, but not in quoted text and signatures
+        own_links (8): Words = |mail| mail.own_links(),
+        /// files with a password, opened or not: "zip", "pdf", "ooxml"
+        encrypted (9): Words = |mail| mail.values(FindingKind::Encrypted),
+        /// why something could not be read: "encrypted", "broken", "budget", "crashed"
+        uninspectable (10): Words = |mail| mail.values(FindingKind::Uninspectable),
+        /// the true types of files that look like another type
+        disguised (11): Words = |mail| mail.values(FindingKind::Disguised),
+        /// "fr-nir", "nl-bsn", "iban", "phone"
+        personal_data (12): Words = |mail| mail.values(FindingKind::PersonalData),
+        /// number of identification numbers of one kind, without telephone numbers
+        identifiers (13): u32 = |mail| mail.identifiers(),
+        /// number of telephone numbers
+        phones (14): u32 = |mail| mail.phones(),
+        /// number of rows of an address list
+        addresses (15): u32 = |mail| mail.most(FindingKind::AddressList),
+        /// the mail is marked personal
+        private (16): bool = |mail| mail.has(FindingKind::PrivateCorrespondence),
+        /// it contains a registered document, whose distribution is traced
+        traced (17): bool = |mail| mail.has(FindingKind::TracedDocument),
+        /// administrative lists used for another purpose
+        list_reuse (18): Words = |mail| mail.list_reuse(),
+        /// MAIL FROM, From and login name different senders
+        sender_mismatch (19): bool = |mail| mail.has(FindingKind::SenderMismatch),
+        /// MAIL FROM is empty (bounces and automatic replies)
+        null_sender (20): bool = |mail| mail.sender.mailbox.is_none(),
+        /// number of recipients of the envelope
+        recipients (21): u32 = |mail| clamp(mail.recipients.len() as u64),
+        /// number of recipients that are not own and not partner
+        outside (22): u32 = |mail| mail.outside(),
+        /// size of the message in megabytes, rounded up
+        megabytes (23): u32 = |mail| clamp(mail.size.div_ceil(1_000_000)),
+    }
+}
+
+facts! {
+    /// Who receives this copy: the attributes of `resource`.
+    pub struct RecipientFacts of RecipientEvidence<'_> {
+        /// lower case; "postmaster" without a domain is the mailbox of the server itself
+        address (0): Box<str> = |copy| copy.address(),
+        domain (1): Box<str> = |copy| copy.domain().into(),
+        /// "own", "partner", "private-webmail", "disposable" or "other"
+        class (2): Class = |copy| copy.class(),
+        /// the class is not own and not partner
+        outside (3): bool = |copy| is_outside(copy.class()),
+        /// private webmail or disposable
+        private_mailbox (4): bool = |copy| matches!(copy.class(), Class::PrivateWebmail | Class::Disposable),
+        /// the domain is in no list, but a consumer mail provider hosts it (MX)
+        consumer_hosted (5): bool = |copy| copy.recipient.consumer_hosted,
+        /// finding `self-forward`: the address contains the sender's own name
+        agent (6): bool = |copy| copy.named.agent,
+        /// the address contains the sender's family name with another given name
+        family (7): bool = |copy| copy.named.family,
+        /// the address contains the name of another agent
+        colleague (8): bool = |copy| copy.named.colleague,
+        /// it contains the sender's family name, but the text addresses a stranger
+        namesake (9): bool = |copy| copy.named.namesake,
+        /// the domain looks like an own or partner domain
+        lookalike (10): bool = |copy| copy.named.lookalike,
+        /// an exception in domains/allowed.list names it, for this sender, today
+        allowed (11): bool = |copy| copy.is_allowed(),
+        /// domain lists that name it
+        lists (12): ListBits = |copy| copy.lists(),
+    }
+}
+
+/// How sure it is who the sender is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// Nobody is named.
+    #[default]
+    None,
+    /// Only MAIL FROM says so.
+    Claimed,
+    /// A login, a certificate, or a named application in its own network.
+    Login,
+}
+
+impl SenderFacts {
+    /// The same sender as somebody of whom nothing is known.
+    pub(crate) fn stranger(&self) -> SenderFacts {
+        let known = |text: &str| if text.is_empty() { "" } else { "-" };
+        SenderFacts {
+            address: known(&self.address).into(),
+            domain: known(&self.domain).into(),
+            proof: self.proof,
+            ..SenderFacts::default()
+        }
+    }
+}
+
+impl Proof {
+    /// The word rules know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Proof::None => "none",
+            Proof::Claimed => "claimed",
+            Proof::Login => "login",
+        }
+    }
+}
+
+/// Everything known about one mail that rules may ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub sender: SenderFacts,
+    pub message: MessageFacts,
+    /// One for each recipient of the envelope, in its order.
+    pub recipients: Vec<RecipientFacts>,
+}
+
+impl Policy {
+    /// Gathers all facts about one mail, whether or not a rule asks for them.
+    pub fn facts(&self, question: &Question) -> Facts {
+        let mail = MailEvidence::new(self, question);
+        let sender = SenderFacts::gather(&mail);
+        let named = Named::by_mailbox(question.findings);
+        let of = |recipient: &ClassifiedRecipient| {
+            let named = recipient.mailbox.as_ref().and_then(|mailbox| named.get(mailbox)).copied().unwrap_or_default();
+            let instant = question.instant;
+            RecipientFacts::gather(&RecipientEvidence { sender: &sender, recipient, named, policy: self, instant })
+        };
+        let recipients = question.recipients.iter().map(of).collect();
+        Facts { message: MessageFacts::gather(&mail), recipients, sender }
+    }
+}
+
+/// Facts that rules ask for: a bit each, by the number of its row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub sender: u64,
+    pub message: u64,
+    pub recipient: u64,
+}
+
+impl Asked {
+    pub(crate) const EVERYTHING: Asked = Asked { sender: u64::MAX, message: u64::MAX, recipient: u64::MAX };
+
+    /// The fact that rules call `variable.name`; everything where no table knows it.
+    pub(crate) fn of(variable: &str, name: &str) -> Asked {
+        let bit = |rows: &[Row]| rows.iter().find(|row| row.name == name).map(|row| 1 << row.number);
+        let none = Asked::default();
+        let found = match variable {
+            "principal" => bit(SenderFacts::ROWS).map(|sender| Asked { sender, ..none }),
+            "context" => bit(MessageFacts::ROWS).map(|message| Asked { message, ..none }),
+            "resource" => bit(RecipientFacts::ROWS).map(|recipient| Asked { recipient, ..none }),
+            _ => None,
+        };
+        found.unwrap_or(Asked::EVERYTHING)
+    }
+
+    /// Whether rules ask who sends, and not only how sure that is.
+    pub(crate) fn who_sends(self) -> bool {
+        self.sender & !Asked::of("principal", "proof").sender != 0
+    }
+}
+
+impl std::ops::BitOr for Asked {
+    type Output = Asked;
+
+    fn bitor(self, more: Asked) -> Asked {
+        Asked {
+            sender: self.sender | more.sender,
+            message: self.message | more.message,
+            recipient: self.recipient | more.recipient,
+        }
+    }
+}
+
+fn clamp(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers stand in journals and masks.
+    #[test]
+    fn every_number_belongs_to_one_fact() {
+        for rows in [SenderFacts::ROWS, MessageFacts::ROWS, RecipientFacts::ROWS] {
+            let numbers: std::collections::BTreeSet<u32> = rows.iter().map(|row| row.number).collect();
+            assert_eq!(numbers.len(), rows.len());
+            assert!(numbers.last().is_some_and(|last| *last < 64), "a mask has 64 bits");
+        }
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_left_out() {
+        let facts = MessageFacts { rank: 2, links: vec!["social".into()], ..MessageFacts::default() };
+        let rank = Asked::of("context", "rank");
+        assert_eq!(facts.asked(rank.message), MessageFacts { rank: 2, ..MessageFacts::default() });
+        assert_eq!(facts.asked(Asked::EVERYTHING.message), facts);
+        assert_eq!(Asked::of("context", "unheard"), Asked::EVERYTHING);
+        assert!(!Asked::of("principal", "proof").who_sends() && Asked::of("principal", "unit").who_sends());
+    }
+}

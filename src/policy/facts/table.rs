@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What a table of facts consists of: the types that a fact may have, and what follows from its row.
+
+use cedar_policy::RestrictedExpression;
+
+use super::Proof;
+use crate::directory::Class;
+
+/// A small set of words: sorted, without repetition; empty costs nothing.
+pub type Words = Vec<Box<str>>;
+
+/// Domain lists as bits, in the order of their policy's lists. Rules ask for them as parents: `resource in …`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct ListBits(pub u64);
+
+/// A type that facts may have. Its default is what is true of a mail in which nothing stands.
+pub(crate) trait FactValue: Clone + Default {
+    /// The type in the schema, where the fact is an attribute.
+    const CEDAR: Option<&'static str>;
+
+    /// The value as rules see it, where the fact is an attribute.
+    fn attribute(&self) -> Option<RestrictedExpression>;
+}
+
+impl FactValue for bool {
+    const CEDAR: Option<&'static str> = Some("Bool");
+
+    fn attribute(&self) -> Option<RestrictedExpression> {
+        Some(RestrictedExpression::new_bool(*self))
+    }
+}
+
+impl FactValue for u32 {
+    const CEDAR: Option<&'static str> = Some("Long");
+
+    fn attribute(&self) -> Option<RestrictedExpression> {
+        Some(RestrictedExpression::new_long((*self).into()))
+    }
+}
+
+impl FactValue for Box<str> {
+    const CEDAR: Option<&'static str> = Some("String");
+
+    fn attribute(&self) -> Option<RestrictedExpression> {
+        Some(text(self))
+    }
+}
+
+impl FactValue for Words {
+    const CEDAR: Option<&'static str> = Some("Set<String>");
+
+    fn attribute(&self) -> Option<RestrictedExpression> {
+        Some(RestrictedExpression::new_set(self.iter().map(|word| text(word))))
+    }
+}
+
+impl FactValue for Class {
+    const CEDAR: Option<&'static str> = Some("String");
+
+    fn attribute(&self) -> Option<RestrictedExpression> {
+        Some(text(self.as_str()))
+    }
+}
+
+impl FactValue for Proof {
+    const CEDAR: Option<&'static str> = Some("String");
+
+    fn attribute(&self) -> Option<RestrictedExpression> {
+        Some(text(self.as_str()))
+    }
+}
+
+impl FactValue for ListBits {
+    const CEDAR: Option<&'static str> = None;
+
+    fn attribute(&self) -> Option<RestrictedExpression> {
+        None
+    }
+}
+
+fn text(text: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(text.to_owned())
+}
+
+/// One fact, for those who look facts up by name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub name: &'static str,
+    /// Its bit in a mask. It stands in journals, so it is never given to another fact.
+    pub number: u32,
+    pub cedar: Option<&'static str>,
+    /// What it says, for authors of rules.
+    pub about: &'static str,
+}
+
+/// A table of facts: `/// what it says`, then `name (number): type = how it is gathered`. The struct, the gathering,
+/// the mask of what is asked for, the attributes and the schema follow from it.
+macro_rules! facts {
+    ($(#[doc = $about:literal])+ pub struct $facts:ident of $evidence:ty {
+        $($(#[doc = $says:literal])* $name:ident ($number:literal): $type:ty = $gather:expr,)+
+    }) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+        pub struct $facts {
+            $($(#[doc = $says])* pub $name: $type,)+
+        }
+
+        impl $facts {
+            pub(crate) const ROWS: &[Row] = &[$(Row {
+                name: stringify!($name),
+                number: $number,
+                cedar: <$type as FactValue>::CEDAR,
+                about: concat!($($says),*),
+            },)+];
+
+            /// All facts, whether or not a rule asks for them.
+            fn gather(evidence: &$evidence) -> $facts {
+                $facts {
+                    $($name: {
+                        let gather: fn(&$evidence) -> $type = $gather;
+                        gather(evidence)
+                    },)+
+                }
+            }
+
+            /// The same with nothing but what `mask` asks for.
+            pub(crate) fn asked(&self, mask: u64) -> $facts {
+                $facts {
+                    $($name: if mask & (1 << $number) != 0 { self.$name.clone() } else { Default::default() },)+
+                }
+            }
+
+            /// The facts as rules see them.
+            pub(crate) fn attributes(&self) -> impl Iterator<Item = (String, RestrictedExpression)> {
+                [$((stringify!($name), self.$name.attribute()),)+]
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            }
+        }
+    };
+}
+pub(super) use facts;
