@@ -15,6 +15,7 @@ mod inspector;
 mod left_over;
 pub mod limits;
 mod record;
+mod sender;
 mod memory_budget;
 pub mod tell;
 
@@ -143,7 +144,7 @@ impl Pipeline {
             return Ok(Reservation::default());
         }
         let ruleset = self.inspector.ruleset.load();
-        let sender = gather::sender(from, client, &ruleset.policy.units);
+        let sender = sender::identify(from, client, &ruleset.policy.units);
         let originator = Originator::new(client.address, client.login.as_deref(), &sender, &ruleset.policy);
         self.limits.begin(&originator, ruleset.policy.mode.observes(now))
     }

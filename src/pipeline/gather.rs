@@ -9,31 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::{Inspector, PipelineError};
-use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text;
 use crate::directory::ClassifiedRecipient;
-use crate::directory::Units;
 use crate::document::{DocumentError as Unread, Extract};
-use crate::mail::{Client, Envelope, Mailbox, ReversePath};
+use crate::mail::Envelope;
 use crate::mime::{Body, Message};
 use crate::policy::Policy;
-
-/// The first of login, client certificate and MAIL FROM that names somebody (decision D18). A certificate that names a
-/// host is a mail server's, who speaks for others; a named application is believed by its network.
-pub fn sender(reverse_path: &ReversePath, client: &Client, units: &Units) -> Sender {
-    let proven = [client.login.as_deref(), client.certificate.as_deref()];
-    let login = proven.into_iter().flatten().find_map(|name| Mailbox::parse(name).ok());
-    match (login, reverse_path.mailbox()) {
-        (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login) },
-        (None, Some(claimed)) => {
-            let application = units.is_application(client.address, claimed);
-            let proof = if application { SenderProof::Login } else { SenderProof::Claimed };
-            Sender { mailbox: Some(claimed.clone()), proof: Some(proof) }
-        }
-        (None, None) => Sender { mailbox: None, proof: None },
-    }
-}
 
 impl Inspector {
     /// The class of each recipient; MX hosts are asked only where they could be evidence.

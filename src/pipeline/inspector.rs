@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::memory_budget::{MemoryBudget, Reserved};
-use super::{PipelineError, gather};
+use super::{PipelineError, sender};
 use crate::deliver::mx::MxResolver;
 use crate::detect::reading::evidence::{Evidence, Sender};
 use crate::detect::reading::opened::Opened;
@@ -93,7 +93,7 @@ impl Inspector {
         let is_late = || began.elapsed() >= self.timeout;
         // Never fails: a defect is evidence.
         let mut message = aside(size, || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
-        let sender = gather::sender(&envelope.reverse_path, client, &ruleset.policy.units);
+        let sender = sender::identify(&envelope.reverse_path, client, &ruleset.policy.units);
         let recipients = self.classify(&ruleset.policy, envelope, instant, began).await;
         let opened = self.open_documents(&message, began + self.timeout).await?;
         let (texts, ended) = aside(size, || text::gather_until(&message, &opened, &Stop::when(&is_late)));

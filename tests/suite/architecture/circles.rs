@@ -11,7 +11,6 @@ use super::code::{Import, bare, imports, is_name, paths};
 /// open is taken off this list.
 const OPEN_LATER: &[&[&str]] = &[
     &["document/text.rs", "document/xml.rs"],
-    &["pipeline/gather.rs", "pipeline/inspector.rs"],
     &[
         "store/audit.rs",
         "store/engine.rs",
