@@ -22,6 +22,7 @@ pub mod detect;
 pub mod policy;
 #[forbid(unsafe_code)]
 pub mod notice;
+pub mod access;
 // With the world.
 #[forbid(unsafe_code)]
 pub mod store;

@@ -5,6 +5,7 @@ mod architecture;
 mod clean;
 mod config;
 mod demo;
+mod desk;
 mod detect;
 mod document;
 mod limits;

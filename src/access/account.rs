@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Named accounts, the users of the system they belong to, and what each may (decision D25).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Actor, Command, Denied, Entry, Ground, GroundError, Object, Permit, PermitKind, Role, Scope};
+use crate::mail::Mailbox;
+
+/// A named account of the desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name that stands in the audit.
+    pub name: String,
+    /// At least one.
+    pub roles: Vec<Role>,
+    pub scope: Scope,
+    /// The person's own mailbox, so that nobody approves their own mail.
+    pub mail: Option<Mailbox>,
+}
+
+/// A user of the system, as the settings name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum User {
+    Id(u32),
+    Name(String),
+}
+
+/// The accounts of the settings, user by user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accounts(Vec<(User, Account)>);
+
+impl Accounts {
+    pub fn new(accounts: Vec<(User, Account)>) -> Accounts {
+        Accounts(accounts)
+    }
+
+    /// Every account; one that several users have stands there for each.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.0.iter().map(|(_, account)| account)
+    }
+
+    /// Turns user names into user ids, by the system's users.
+    ///
+    /// # Errors
+    /// The names the system does not know.
+    pub fn resolve(&self, users: &BTreeMap<String, u32>) -> Result<Directory, Vec<String>> {
+        let mut by_id = BTreeMap::new();
+        let mut unknown = Vec::new();
+        for (user, account) in &self.0 {
+            let account = Arc::new(account.clone());
+            match user {
+                User::Id(id) => drop(by_id.insert(*id, account)),
+                User::Name(name) => match users.get(name) {
+                    Some(id) => drop(by_id.insert(*id, account)),
+                    None => unknown.push(name.clone()),
+                },
+            }
+        }
+        if unknown.is_empty() { Ok(Directory(by_id)) } else { Err(unknown) }
+    }
+}
+
+/// Which user id is which account.
+#[derive(Debug, Clone, Default)]
+pub struct Directory(BTreeMap<u32, Arc<Account>>);
+
+impl Directory {
+    /// Who a user id is, that the kernel or a session has vouched for.
+    ///
+    /// # Errors
+    /// A user without an account, unless it is root.
+    pub fn caller(&self, uid: u32) -> Result<Caller, Denied> {
+        if let Some(account) = self.0.get(&uid) {
+            return Ok(Caller { account: account.clone(), uid, unmapped_root: false });
+        }
+        if uid == 0 {
+            let (name, roles) = ("root".to_owned(), vec![Role::Operator]);
+            let account = Arc::new(Account { name, roles, scope: Scope::All, mail: None });
+            return Ok(Caller { account, uid, unmapped_root: true });
+        }
+        Err(Denied::Stranger { uid })
+    }
+
+    /// How many accounts could confirm what `proposer` proposed about mail of this unit.
+    pub fn approvers(&self, unit: Option<&str>, proposer: &str) -> usize {
+        let can = |account: &&Arc<Account>| {
+            account.name != proposer && account.roles.contains(&Role::Approver) && account.scope.covers(unit)
+        };
+        let names: std::collections::BTreeSet<&str> = self.0.values().filter(can).map(|a| a.name.as_str()).collect();
+        names.len()
+    }
+}
+
+/// Who asks. Only a [`Directory`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    account: Arc<Account>,
+    uid: u32,
+    /// Root without an account of its own: an operator who can be told how to become more.
+    unmapped_root: bool,
+}
+
+/// What a caller's role opens, for one command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach<'a> {
+    /// The role by which, for the audit.
+    pub role: Role,
+    /// Whose mail.
+    pub scope: &'a Scope,
+    /// How much there is, and nothing of what it is.
+    pub counts_only: bool,
+}
+
+impl Caller {
+    pub fn name(&self) -> &str {
+        &self.account.name
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.account.roles.contains(&role)
+    }
+
+    /// Whether this is the person's own mailbox.
+    pub fn is(&self, mailbox: &Mailbox) -> bool {
+        self.account.mail.as_ref().is_some_and(|own| own.key() == mailbox.key())
+    }
+
+    /// The person's own mailbox, where the account names it.
+    pub fn mail(&self) -> Option<&Mailbox> {
+        self.account.mail.as_ref()
+    }
+
+    /// What a command opens to this caller.
+    ///
+    /// # Errors
+    /// No role of theirs allows it.
+    pub fn reach(&self, command: Command) -> Result<Reach<'_>, Denied> {
+        let row = command.row();
+        let sees_all = Role::DataProtectionOfficer;
+        if row.roles.contains(&sees_all) && self.has(sees_all) {
+            return Ok(Reach { role: sees_all, scope: &Scope::All, counts_only: false });
+        }
+        if let Some(role) = row.roles.iter().find(|role| self.has(**role)) {
+            // Who keeps the gateway running sees no mail of anybody's, so no unit bounds it.
+            let scope = if *role == Role::Operator { &Scope::All } else { &self.account.scope };
+            return Ok(Reach { role: *role, scope, counts_only: false });
+        }
+        if let Some(role) = row.counts.iter().find(|role| self.has(**role)) {
+            return Ok(Reach { role: *role, scope: &Scope::All, counts_only: true });
+        }
+        Err(if self.unmapped_root {
+            Denied::UnmappedRoot { deed: row.deed, may: row.roles }
+        } else {
+            let (name, has) = (self.account.name.clone(), self.account.roles.clone());
+            Denied::Role { name, has, deed: row.deed, may: row.roles }
+        })
+    }
+
+    /// The permission to do something to something, and its entry in the audit.
+    ///
+    /// # Errors
+    /// Not the role, not the unit, content of private mail, or no reason where one is needed.
+    pub fn permit<K: PermitKind>(&self, object: &Object<'_>, ground: Option<Ground>) -> Result<Permit<K>, Denied> {
+        let reach = self.reach(K::COMMAND)?;
+        let row = K::COMMAND.row();
+        if reach.counts_only || !object.is_within(reach.scope) {
+            return Err(Denied::OutOfScope { id: object.id.to_owned() });
+        }
+        if row.needs_content && object.private {
+            return Err(Denied::Private { id: object.id.to_owned() });
+        }
+        if row.needs_ground && ground.is_none() {
+            return Err(GroundError::Blank.into());
+        }
+        let actor = Actor::of(self.name(), reach.role);
+        Ok(Permit::of(Entry::new(actor, K::ACTION, object.id, None, ground.as_ref(), None)))
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let roles = self.account.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+        write!(f, "{} ({roles}, uid {})", self.account.name, self.uid)
+    }
+}

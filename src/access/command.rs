@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What one may do, and who may: one table, read by the control socket, the pages and the tests.
+
+use super::Role;
+
+/// What is asked of the desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    List,
+    Show,
+    Open,
+    Release,
+    Reject,
+    Export,
+    Find,
+    OutboxList,
+    OutboxRetry,
+    AuditVerify,
+}
+
+/// What an entry of the audit says was done; the contract's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Look,
+    Open,
+    Export,
+    Release,
+    Reject,
+    Propose,
+    Approve,
+    Refuse,
+    Withdraw,
+    Retry,
+    /// By the calendar.
+    Expire,
+    /// By the outbox.
+    GiveUp,
+}
+
+impl Action {
+    pub const ALL: [Action; 12] = [
+        Action::Look,
+        Action::Open,
+        Action::Export,
+        Action::Release,
+        Action::Reject,
+        Action::Propose,
+        Action::Approve,
+        Action::Refuse,
+        Action::Withdraw,
+        Action::Retry,
+        Action::Expire,
+        Action::GiveUp,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Look => "look",
+            Action::Open => "open",
+            Action::Export => "export",
+            Action::Release => "release",
+            Action::Reject => "reject",
+            Action::Propose => "propose",
+            Action::Approve => "approve",
+            Action::Refuse => "refuse",
+            Action::Withdraw => "withdraw",
+            Action::Retry => "retry",
+            Action::Expire => "expire",
+            Action::GiveUp => "give-up",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Action> {
+        Action::ALL.into_iter().find(|action| action.as_str() == text)
+    }
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct CommandRow {
+    pub command: Command,
+    /// What it is, behind "may not".
+    pub deed: &'static str,
+    pub roles: &'static [Role],
+    /// Who gets the answer without addresses, or as counts (decision D25).
+    pub counts: &'static [Role],
+    /// Whether a reason is needed (decision D40).
+    pub needs_ground: bool,
+    /// Whether the content is needed, which nobody sees of private mail (decision D20).
+    pub needs_content: bool,
+    /// The audit's entry; nothing is written of what tells no person's affairs.
+    pub action: Option<Action>,
+}
+
+use Role::{Approver, Auditor, DataProtectionOfficer, Operator, PolicyAdmin, Reviewer};
+
+const LOOKS: &[Role] = &[Reviewer, Approver, Auditor, DataProtectionOfficer];
+/// The data protection officer decides nothing about a mail (decision D43).
+const DECIDES: &[Role] = &[Reviewer, Approver];
+
+/// Every command, once.
+pub const COMMANDS: [CommandRow; 10] = [
+    row(Command::List, "list held copies", LOOKS).or_counts(&[PolicyAdmin, Operator]),
+    row(Command::Show, "look at a held copy", LOOKS).audited(Action::Look),
+    row(Command::Open, "read a held message", LOOKS).of_content().audited(Action::Open),
+    row(Command::Release, "release", DECIDES).with_ground().audited(Action::Release),
+    row(Command::Reject, "reject", DECIDES).with_ground().audited(Action::Reject),
+    row(Command::Export, "export a message", &[Reviewer, Approver, DataProtectionOfficer])
+        .with_ground()
+        .of_content()
+        .audited(Action::Export),
+    row(Command::Find, "look for mail", LOOKS).or_counts(&[Operator]),
+    row(Command::OutboxList, "see the outbox", LOOKS).or_counts(&[Operator]),
+    row(Command::OutboxRetry, "retry the outbox", &[Reviewer, Approver, Operator]).audited(Action::Retry),
+    row(Command::AuditVerify, "verify the audit", &[Auditor, DataProtectionOfficer, Operator]),
+];
+
+impl Command {
+    pub fn row(self) -> &'static CommandRow {
+        // A test reads every command's row; the order is that of the enumeration.
+        &COMMANDS[self as usize]
+    }
+}
+
+const fn row(command: Command, deed: &'static str, roles: &'static [Role]) -> CommandRow {
+    CommandRow { command, deed, roles, counts: &[], needs_ground: false, needs_content: false, action: None }
+}
+
+impl CommandRow {
+    const fn or_counts(self, counts: &'static [Role]) -> CommandRow {
+        CommandRow { counts, ..self }
+    }
+
+    const fn with_ground(self) -> CommandRow {
+        CommandRow { needs_ground: true, ..self }
+    }
+
+    const fn of_content(self) -> CommandRow {
+        CommandRow { needs_content: true, ..self }
+    }
+
+    const fn audited(self, action: Action) -> CommandRow {
+        CommandRow { action: Some(action), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_finds_its_row() {
+        for row in &COMMANDS {
+            assert_eq!(row.command.row().command, row.command);
+            assert!(!row.roles.is_empty(), "{:?}: nobody may", row.command);
+            assert!(!row.counts.iter().any(|role| row.roles.contains(role)), "{:?}", row.command);
+        }
+    }
+
+    #[test]
+    fn what_takes_content_away_or_decides_says_why_and_leaves_an_entry() {
+        for row in &COMMANDS {
+            assert!(!row.needs_ground || row.action.is_some(), "{:?}: a reason that nobody keeps", row.command);
+            assert!(!row.needs_content || row.action.is_some(), "{:?}: content without a trace", row.command);
+        }
+        assert!(!Command::Release.row().roles.contains(&DataProtectionOfficer));
+        assert!(!Command::Reject.row().roles.contains(&DataProtectionOfficer));
+    }
+
+    #[test]
+    fn actions_read_back() {
+        for action in Action::ALL {
+            assert_eq!(Action::parse(action.as_str()), Some(action));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Who decides about a held copy, and when it takes two (decision D43).
+//!
+//! Where two must, the first call proposes and the copy stays held; the same call of a second account, an approver who
+//! is neither the proposer nor the sender nor a recipient, confirms.
+
+use jiff::Timestamp;
+
+use super::{Action, Actor, Caller, Denied, Directory, Entry, Ground, GroundCode, GroundError, Resolution, Role};
+
+/// With more recipients than this, being one of them keeps nobody from confirming (decision D43).
+pub const MANY_RECIPIENTS: u64 = 30;
+
+/// What somebody proposed about a copy that is still held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    pub to: Resolution,
+    pub actor: String,
+    pub role: Role,
+    pub at: Timestamp,
+    pub ground: Ground,
+}
+
+/// A held copy, as far as it matters for who may decide.
+#[derive(Debug, Clone, Default)]
+pub struct Case {
+    /// The copy's id.
+    pub copy: String,
+    /// The sender's unit, where it is known.
+    pub unit: Option<String>,
+    /// Whether a rule that held it has `@eyes("two")`.
+    pub needs_two: bool,
+    /// Whether the one who asks sent it.
+    pub is_sender: bool,
+    /// Whether the one who asks is a recipient of the mail.
+    pub is_recipient: bool,
+    /// How many recipients the mail has.
+    pub recipients: u64,
+    pub proposal: Option<Proposal>,
+}
+
+/// How far a decision goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// One person suffices.
+    Alone,
+    /// The first of two; an earlier proposal that says otherwise ends.
+    Propose { instead_of: Option<String> },
+    /// The second of two, after this person.
+    Confirm { proposer: String },
+}
+
+/// A decision that may be carried out, with what the audit says of it. Only [`Case::decide`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    copy: String,
+    to: Resolution,
+    step: Step,
+    actor: Actor,
+    ground: Ground,
+    entries: Vec<Entry>,
+}
+
+impl Decision {
+    pub fn copy(&self) -> &str {
+        &self.copy
+    }
+
+    pub fn to(&self) -> Resolution {
+        self.to
+    }
+
+    pub fn step(&self) -> &Step {
+        &self.step
+    }
+
+    /// Who decides now; of two, the second.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Why, in the words of who decides now.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// What the audit is to say, in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+/// What follows from asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    Decided(Decision),
+    /// The same person proposed the same before: it waits for another.
+    Waits,
+}
+
+impl Case {
+    /// Whether this caller may decide so, and how far that goes. `four_eyes` is `[desk] four_eyes`.
+    ///
+    /// # Errors
+    /// Not the role, not the unit, not the ground; or not this person.
+    pub fn decide(&self, caller: &Caller, to: Resolution, ground: Ground, four_eyes: bool) -> Result<Ruling, Denied> {
+        let reach = caller.reach(to.command())?;
+        if !reach.scope.covers(self.unit.as_deref()) {
+            return Err(Denied::OutOfScope { id: self.copy.clone() });
+        }
+        if !GroundCode::of(to).contains(&ground.code()) {
+            return Err(GroundError::Unfit { code: ground.code().as_str().to_owned(), to }.into());
+        }
+        let step = if four_eyes && self.needs_two {
+            match self.step_of_two(caller, to)? {
+                Some(step) => step,
+                None => return Ok(Ruling::Waits),
+            }
+        } else if self.is_sender && to == Resolution::Release {
+            return Err(Denied::OwnMail { id: self.copy.clone() });
+        } else {
+            Step::Alone
+        };
+        // Of several roles the one that counts here: only an approver confirms.
+        let role = if matches!(step, Step::Confirm { .. }) { Role::Approver } else { reach.role };
+        let actor = Actor::of(caller.name(), role);
+        let entries = self.entries(&actor, to, &step, &ground);
+        Ok(Ruling::Decided(Decision { copy: self.copy.clone(), to, step, actor, ground, entries }))
+    }
+
+    /// `None`: the same person has proposed the same.
+    fn step_of_two(&self, caller: &Caller, to: Resolution) -> Result<Option<Step>, Denied> {
+        let Some(proposal) = &self.proposal else { return Ok(Some(Step::Propose { instead_of: None })) };
+        let (id, proposer) = (self.copy.clone(), proposal.actor.clone());
+        if proposer == caller.name() {
+            return Ok((proposal.to != to).then_some(Step::Propose { instead_of: Some(proposer) }));
+        }
+        if !caller.has(Role::Approver) {
+            return Err(Denied::NeedsApprover { id, proposer, to: proposal.to });
+        }
+        if self.is_sender {
+            return Err(Denied::OwnMail { id });
+        }
+        if self.is_recipient && self.recipients <= MANY_RECIPIENTS {
+            return Err(Denied::Recipient { id, proposer });
+        }
+        Ok(Some(if proposal.to == to {
+            Step::Confirm { proposer }
+        } else {
+            Step::Propose { instead_of: Some(proposer) }
+        }))
+    }
+
+    fn entries(&self, actor: &Actor, to: Resolution, step: &Step, ground: &Ground) -> Vec<Entry> {
+        let entry =
+            |action, of, ground: Option<&Ground>| Entry::new(actor.clone(), action, &self.copy, of, ground, None);
+        let proposed = self.proposal.as_ref();
+        match step {
+            Step::Alone => vec![entry(to.action(), None, Some(ground))],
+            Step::Propose { instead_of } => {
+                let ended = if instead_of.as_deref() == Some(actor.name()) { Action::Withdraw } else { Action::Refuse };
+                let ended =
+                    proposed.filter(|_| instead_of.is_some()).map(|p| entry(ended, Some(p.to.action()), Some(ground)));
+                ended.into_iter().chain([entry(Action::Propose, Some(to.action()), Some(ground))]).collect()
+            }
+            Step::Confirm { .. } => {
+                let approval = entry(Action::Approve, Some(to.action()), Some(ground));
+                // Whose decision it was: the proposer's, with the proposer's reason, confirmed by the second.
+                let decision = proposed.map(|p| {
+                    let first = Actor::of(&p.actor, p.role);
+                    Entry::new(first, to.action(), &self.copy, None, Some(&p.ground), Some(actor.name()))
+                });
+                [approval].into_iter().chain(decision).collect()
+            }
+        }
+    }
+
+    /// How many accounts could confirm what `proposer` proposed.
+    pub fn approvers(&self, directory: &Directory, proposer: &str) -> usize {
+        directory.approvers(self.unit.as_deref(), proposer)
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Why somebody may not, in words that say what would allow it.
+
+use super::{GroundError, Resolution, Role};
+
+/// A refusal for the person who asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    #[error(
+        "user {uid} has no account at this gateway; the operator adds one to the settings, section [cli.accounts]: \
+         {uid} = {{ account = \"a.martin\", role = \"reviewer\" }}"
+    )]
+    Stranger { uid: u32 },
+    #[error("{name} is {} and may not {deed}; roles that may: {}", names(.has, " and "), names(.may, ", "))]
+    Role { name: String, has: Vec<Role>, deed: &'static str, may: &'static [Role] },
+    #[error(
+        "root without an account is operator and may not {deed} (roles that may: {}); give the person at this terminal \
+         an account in the settings, section [cli.accounts]: root = {{ account = \"a.martin\", role = \"{}\" }}",
+        names(.may, ", "), names(.may.get(..1).unwrap_or_default(), "")
+    )]
+    UnmappedRoot { deed: &'static str, may: &'static [Role] },
+    /// Another unit's. That it exists is not told.
+    #[error("there is nothing called {id}")]
+    OutOfScope { id: String },
+    /// Decision D20.
+    #[error("{id} is private mail: it can be released or rejected, and nobody reads it")]
+    Private { id: String },
+    #[error(transparent)]
+    Ground(#[from] GroundError),
+    /// Decision D26.
+    #[error("you are the sender of {id}: nobody approves their own mail, a colleague decides")]
+    OwnMail { id: String },
+    /// Decision D43.
+    #[error("you are a recipient of {id}: a colleague confirms what {proposer} proposed")]
+    Recipient { id: String, proposer: String },
+    #[error("{proposer} proposed to {} {id}; an approver confirms or decides otherwise", .to.as_str())]
+    NeedsApprover { id: String, proposer: String, to: Resolution },
+}
+
+fn names(roles: &[Role], between: &str) -> String {
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(between)
+}

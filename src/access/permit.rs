@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Permission as a value: what somebody may do to one thing, with its entry in the audit.
+
+use std::marker::PhantomData;
+
+use super::{Action, Command, Ground, Role, Scope};
+
+/// Whom the audit names. Nobody names themselves: an account's comes from its checked session, and the gateway's own
+/// does what the calendar does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    name: String,
+    role: Option<Role>,
+}
+
+impl Actor {
+    pub(super) fn of(name: &str, role: Role) -> Actor {
+        Actor { name: name.to_owned(), role: Some(role) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The role by which they acted; none where the gateway itself did.
+    pub fn role(&self) -> Option<Role> {
+        self.role
+    }
+}
+
+/// One entry for the audit, before it has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    actor: Actor,
+    action: Action,
+    object: String,
+    of: Option<Action>,
+    ground: Option<&'static str>,
+    note: Option<String>,
+    second: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn new(
+        actor: Actor,
+        action: Action,
+        object: &str,
+        of: Option<Action>,
+        ground: Option<&Ground>,
+        second: Option<&str>,
+    ) -> Entry {
+        Entry {
+            actor,
+            action,
+            object: object.to_owned(),
+            of,
+            ground: ground.map(|ground| ground.code().as_str()),
+            note: ground.map(|ground| ground.words().to_owned()),
+            second: second.map(str::to_owned),
+        }
+    }
+
+    /// A held copy came to the end of its time.
+    pub fn expired(object: &str) -> Entry {
+        Entry::of_the_gateway(Action::Expire, object, None)
+    }
+
+    /// Mail of our own could not be sent; `why` is a word for counting.
+    pub fn given_up(object: &str, why: &'static str) -> Entry {
+        Entry::of_the_gateway(Action::GiveUp, object, Some(why))
+    }
+
+    fn of_the_gateway(action: Action, object: &str, ground: Option<&'static str>) -> Entry {
+        let actor = Actor { name: "octroi".into(), role: None };
+        Entry { actor, action, object: object.to_owned(), of: None, ground, note: None, second: None }
+    }
+
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The id of what it is done to.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// What was proposed, where this is about a proposal.
+    pub fn of(&self) -> Option<Action> {
+        self.of
+    }
+
+    /// The ground's code.
+    pub fn ground(&self) -> Option<&'static str> {
+        self.ground
+    }
+
+    /// The person's own words; to be sealed.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Who confirmed, where two decided.
+    pub fn second(&self) -> Option<&str> {
+        self.second.as_deref()
+    }
+}
+
+/// What a permit is for.
+pub trait PermitKind {
+    const COMMAND: Command;
+    const ACTION: Action;
+}
+
+/// Looking at what a copy is held for.
+#[derive(Debug)]
+pub enum Look {}
+/// Reading its message at the desk.
+#[derive(Debug)]
+pub enum Open {}
+/// Taking its message away.
+#[derive(Debug)]
+pub enum Export {}
+/// Trying an item of the outbox now.
+#[derive(Debug)]
+pub enum Retry {}
+
+impl PermitKind for Look {
+    const COMMAND: Command = Command::Show;
+    const ACTION: Action = Action::Look;
+}
+
+impl PermitKind for Open {
+    const COMMAND: Command = Command::Open;
+    const ACTION: Action = Action::Open;
+}
+
+impl PermitKind for Export {
+    const COMMAND: Command = Command::Export;
+    const ACTION: Action = Action::Export;
+}
+
+impl PermitKind for Retry {
+    const COMMAND: Command = Command::OutboxRetry;
+    const ACTION: Action = Action::Retry;
+}
+
+/// The permission to do one thing to one thing. Only a [`super::Caller`] gives it.
+#[derive(Debug, Clone)]
+pub struct Permit<K> {
+    entry: Entry,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: PermitKind> Permit<K> {
+    pub(super) fn of(entry: Entry) -> Permit<K> {
+        Permit { entry, kind: PhantomData }
+    }
+
+    /// What the audit is to say.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The id of what may be touched.
+    pub fn object(&self) -> &str {
+        &self.entry.object
+    }
+}
+
+/// Something of the gateway that one may do something to.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    pub id: &'a str,
+    /// Decision D20.
+    pub private: bool,
+    belongs: Belongs<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Belongs<'a> {
+    /// To the sender's unit; to nobody's where it is not known.
+    Unit(Option<&'a str>),
+    /// To no unit: the role suffices.
+    House,
+}
+
+impl<'a> Object<'a> {
+    /// A held mail, or a copy of it.
+    pub fn held(id: &'a str, unit: Option<&'a str>, private: bool) -> Object<'a> {
+        Object { id, private, belongs: Belongs::Unit(unit) }
+    }
+
+    /// The gateway's own affair, such as an item of its outbox.
+    pub fn of_the_house(id: &'a str) -> Object<'a> {
+        Object { id, private: false, belongs: Belongs::House }
+    }
+
+    pub(super) fn is_within(&self, scope: &Scope) -> bool {
+        match self.belongs {
+            Belongs::Unit(unit) => scope.covers(unit),
+            Belongs::House => true,
+        }
+    }
+}

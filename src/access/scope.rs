@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Units as scope: the sender's unit and what is below it (decision D25).
+
+use std::fmt;
+
+/// Whose mail an account is there for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// `*`: every unit, and mail whose sender has no known unit.
+    All,
+    /// These units and those below them.
+    Units(Vec<String>),
+}
+
+impl Scope {
+    /// Reads unit paths; `*` among them is everything.
+    pub fn of<'a>(units: impl IntoIterator<Item = &'a str>) -> Scope {
+        let units: Vec<String> = units.into_iter().map(|unit| unit.trim().trim_matches('/').to_owned()).collect();
+        if units.iter().any(|unit| unit == "*") { Scope::All } else { Scope::Units(units) }
+    }
+
+    /// Whether mail of this unit belongs here; `None` is a sender without a known unit, who belongs to `*`.
+    ///
+    /// A unit nobody is there for needs no rule of its own: whoever is there for one above it is there for it too, and
+    /// `*` for all.
+    pub fn covers(&self, unit: Option<&str>) -> bool {
+        match (self, unit) {
+            (Scope::All, _) => true,
+            (Scope::Units(_), None) => false,
+            (Scope::Units(units), Some(unit)) => units.iter().any(|above| {
+                unit.strip_prefix(above.as_str())
+                    .is_some_and(|rest| !above.is_empty() && (rest.is_empty() || rest.starts_with('/')))
+            }),
+        }
+    }
+
+    /// The units, where it is not all of them.
+    pub fn units(&self) -> Option<&[String]> {
+        match self {
+            Scope::All => None,
+            Scope::Units(units) => Some(units),
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::All => f.write_str("*"),
+            Scope::Units(units) => f.write_str(&units.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_covers_itself_and_what_is_below_and_nothing_beside() {
+        let sg = Scope::of(["sg", "/dgfip/cadastre/"]);
+        for inside in ["sg", "sg/achats", "sg/achats/marches", "dgfip/cadastre", "dgfip/cadastre/75"] {
+            assert!(sg.covers(Some(inside)), "{inside}");
+        }
+        for outside in ["sgx", "sgx/achats", "dgfip", "dgfip/cad", "achats/sg", ""] {
+            assert!(!sg.covers(Some(outside)), "{outside}");
+        }
+        assert!(!sg.covers(None), "a sender without a unit belongs to `*`");
+        assert!(Scope::of(["sg", "*"]).covers(None) && Scope::All.covers(Some("anything")));
+        assert!(!Scope::of([""]).covers(Some("sg")), "an empty name is no unit above all");
+        assert_eq!(sg.to_string(), "sg, dgfip/cadastre");
+    }
+}
