@@ -8,7 +8,6 @@
 //! Standards: sd_notify(3) and socket activation as systemd documents them.
 
 pub mod demo;
-mod desk;
 mod wiring;
 mod policies;
 pub mod scan;
@@ -31,10 +30,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Directory;
 use crate::config::{Loaded, PolicyMode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
 use crate::deliver::outbox::{Outbox, ReleaseRoute, RouteTls};
+use crate::desk::Desk;
 use crate::listen::capacity::ContentBudget;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
@@ -277,7 +278,7 @@ impl Gateway {
         &self,
         listeners: Vec<(TcpListener, smtp::TlsStart)>,
         control: tokio::net::UnixListener,
-        accounts: control::Directory,
+        accounts: Directory,
         pages: Vec<(TcpListener, Page)>,
         hop: Arc<NextHop>,
         store: Store,
@@ -286,8 +287,8 @@ impl Gateway {
         for (listener, tls) in listeners {
             self.tasks.spawn(self.smtp.clone().listen(listener, tls));
         }
-        let desk = Arc::new(desk::StoreDesk::new(store.clone()));
-        self.tasks.spawn(control::serve(control, desk, Arc::new(accounts), self.stop.clone()));
+        let desk = Arc::new(Desk::new(store.clone(), accounts, Arc::new(Timestamp::now)));
+        self.tasks.spawn(control::serve(control, desk, self.stop.clone()));
         let outbox = Outbox::new(store.clone(), self.route()?, Arc::new(Timestamp::now));
         self.tasks.spawn(outbox.run(self.stop_later.clone()));
 

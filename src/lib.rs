@@ -22,6 +22,7 @@ pub mod detect;
 pub mod policy;
 #[forbid(unsafe_code)]
 pub mod notice;
+#[forbid(unsafe_code)]
 pub mod access;
 // With the world.
 #[forbid(unsafe_code)]
@@ -31,6 +32,8 @@ pub mod deliver;
 pub mod worker;
 #[forbid(unsafe_code)]
 pub mod pipeline;
+#[forbid(unsafe_code)]
+pub mod desk;
 #[forbid(unsafe_code)]
 pub mod listen;
 #[forbid(unsafe_code)]

@@ -7,20 +7,21 @@ use super::{GroundError, Resolution, Role};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     #[error(
-        "user {uid} has no account at this gateway; the operator adds one to the settings, section [cli.accounts]: \
+        "user {uid} has no account on this gateway; to add one, write in section [cli.accounts] of the settings: \
          {uid} = {{ account = \"a.martin\", role = \"reviewer\" }}"
     )]
     Stranger { uid: u32 },
-    #[error("{name} is {} and may not {deed}; roles that may: {}", names(.has, " and "), names(.may, ", "))]
+    #[error("{name} has the role {} and may not {deed}; roles that may: {}", names(.has, ", "), names(.may, ", "))]
     Role { name: String, has: Vec<Role>, deed: &'static str, may: &'static [Role] },
     #[error(
-        "root without an account is operator and may not {deed} (roles that may: {}); give the person at this terminal \
-         an account in the settings, section [cli.accounts]: root = {{ account = \"a.martin\", role = \"{}\" }}",
+        "root without an account has the role operator and may not {deed} (roles that may: {}); to give the person at this \
+         terminal an account, write in section [cli.accounts] of the settings: \
+         root = {{ account = \"a.martin\", role = \"{}\" }}",
         names(.may, ", "), names(.may.get(..1).unwrap_or_default(), "")
     )]
     UnmappedRoot { deed: &'static str, may: &'static [Role] },
     /// Another unit's. That it exists is not told.
-    #[error("there is nothing called {id}")]
+    #[error("there is no held copy and no outbox item with the id {id}")]
     OutOfScope { id: String },
     /// Decision D20.
     #[error("{id} is private mail: it can be released or rejected, and nobody reads it")]

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{ask_gateway, print, unexpected};
-use crate::listen::control::{Answer, Found, Request};
+use crate::desk::Found;
+use crate::listen::control::{Answer, Request};
 
 /// Find out what became of a mail, with one line for each recipient; exit code 1 if nothing is known
 #[derive(Debug, clap::Args)]

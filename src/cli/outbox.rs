@@ -8,7 +8,8 @@ use clap::Subcommand;
 
 use super::quarantine::counted;
 use super::{ask_gateway, print, unexpected};
-use crate::listen::control::{Answer, OutboxRow, Request};
+use crate::desk::OutboxRow;
+use crate::listen::control::{Answer, Request};
 
 /// List and retry mail that octroi itself sends: released copies, failure reports, notices
 #[derive(Debug, clap::Args)]

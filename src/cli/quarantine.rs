@@ -9,7 +9,9 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::{ask_gateway, print, unexpected};
-use crate::listen::control::{Answer, CopyState, Counts, Done, Held, HeldQuery, Request, Shown};
+use crate::desk::{Counts, Done, Held, HeldQuery, Shown};
+use crate::listen::control::{Answer, Request};
+use crate::store::CopyState;
 
 /// List, show, release, reject and export held copies, through the running gateway
 #[derive(Debug, clap::Args)]

@@ -10,8 +10,8 @@ use super::values::{Entry, Values};
 use super::verify::Locations;
 use super::words::{listing, nearest};
 use super::{Cli, Dns, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
+use crate::access::{Account, Accounts, Role, Scope, User};
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
-use crate::listen::control::{Account, Accounts, Role, User};
 use crate::listen::log;
 use crate::listen::settings::{
     InwardTls, MilterAddress, MilterSettings, Networks, SmtpSettings, Timeouts, TrustedPeers,
@@ -263,7 +263,8 @@ impl Reader {
             }
             match Role::parse(&role.text) {
                 Some(role) => {
-                    accounts.push((user, Account { name: account.text.trim().to_owned(), role }));
+                    let name = account.text.trim().to_owned();
+                    accounts.push((user, Account { name, roles: vec![role], scope: Scope::All, mail: None }));
                 }
                 None => {
                     let known = Role::ALL.iter().map(|role| role.as_str());

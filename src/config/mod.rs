@@ -22,8 +22,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::access::Accounts;
 use crate::deliver::settings::{Hop, NextHop};
-use crate::listen::control::Accounts;
 use crate::listen::log;
 use crate::listen::settings::{MilterSettings, SmtpSettings};
 use crate::mail::Mailbox;

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::audit::Chain;
 use super::engine::Row;
@@ -62,7 +62,7 @@ pub struct Actor {
 }
 
 /// Where a held copy stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CopyState {
     /// Written before the next hop had answered; nobody sees it yet.
@@ -74,6 +74,9 @@ pub enum CopyState {
 }
 
 impl CopyState {
+    pub const ALL: [CopyState; 5] =
+        [CopyState::Pending, CopyState::Held, CopyState::Released, CopyState::Rejected, CopyState::Expired];
+
     pub fn as_str(self) -> &'static str {
         match self {
             CopyState::Pending => "pending",
@@ -86,9 +89,7 @@ impl CopyState {
 
     /// Reads the word; `None` where it is none.
     pub fn parse(text: &str) -> Option<CopyState> {
-        [CopyState::Pending, CopyState::Held, CopyState::Released, CopyState::Rejected, CopyState::Expired]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        CopyState::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 

@@ -6,7 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Answer, Refusal, Request};
+use super::{Answer, Request};
+use crate::desk::Refusal;
 
 /// Bytes of an answer line: the longest list.
 const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
@@ -48,11 +49,13 @@ fn converse(mut stream: UnixStream, request: &Request) -> io::Result<(Answer, Ve
     stream.set_write_timeout(Some(Duration::from_secs(60)))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
-    stream.write_all(&line)?;
+    // Who has no account is told so before anything is asked, and the gateway may have closed by now.
+    let sent = stream.write_all(&line);
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
     reader.by_ref().take(ANSWER_LIMIT).read_until(b'\n', &mut line)?;
     if line.is_empty() {
+        sent?;
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let answer = serde_json::from_slice(&line)?;

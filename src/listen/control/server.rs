@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The gateway's side of the control socket.
+//! The gateway's side of the control socket: frames, who is at the other end, and limits.
 
 use std::io;
 use std::path::Path;
@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Caller, Desk, Directory, Found, Refusal, Request};
+use super::{Answer, Request};
+use crate::access::Caller;
+use crate::desk::{Desk, Listing, Queued, Refusal};
 use crate::listen::unix;
 
-/// Bytes of a request line: ids, a reason, an anchor's path.
+/// Bytes of a request line: ids, a reason, the text of an anchor.
 const REQUEST_LIMIT: u64 = 64 * 1024;
 /// A person types one command at a time; scripts may overlap a little.
 const CONNECTIONS: usize = 16;
 /// How long a peer may take to ask, or to take its answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens the socket, taking the place of one that a dead gateway left behind.
 ///
@@ -34,17 +35,22 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers until told to stop. A connection that fails ends alone.
-pub async fn serve<D: Desk>(
+pub async fn serve(listener: UnixListener, desk: Arc<Desk>, shutdown: CancellationToken) {
+    serve_peers(listener, desk, shutdown, |stream| Ok(stream.peer_cred()?.uid())).await;
+}
+
+/// `peer` says whose process is at the other end.
+async fn serve_peers(
     listener: UnixListener,
-    desk: Arc<D>,
-    directory: Arc<Directory>,
+    desk: Arc<Desk>,
     shutdown: CancellationToken,
+    peer: impl Fn(&UnixStream) -> io::Result<u32>,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = shutdown.cancelled() => return,
-            next = next(&listener, &room) => next,
+            accepted = listener.accept() => accepted,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -55,39 +61,55 @@ pub async fn serve<D: Desk>(
                 continue;
             }
         };
-        let (desk, directory) = (desk.clone(), directory.clone());
+        // Who is there is asked before a permit is given: a stranger can keep nobody waiting.
+        let caller = match peer(&stream).map(|uid| desk.caller(uid)) {
+            Ok(Ok(caller)) => caller,
+            Ok(Err(refusal)) => {
+                turn_away(stream, refusal);
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "control socket: the system does not say who connects");
+                continue;
+            }
+        };
+        let permit = tokio::select! {
+            () = shutdown.cancelled() => return,
+            permit = permits.clone().acquire_owned() => permit,
+        };
+        let desk = desk.clone();
         tokio::spawn(async move {
-            if let Err(error) = converse(stream, &*desk, &directory).await {
+            if let Err(error) = converse(stream, &desk, &caller).await {
                 tracing::debug!(%error, "control socket: a connection ended early");
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
 
-/// Room for one more, and then the one.
-async fn next(
-    listener: &UnixListener,
-    room: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, io::Result<(UnixStream, SocketAddr)>) {
-    // `None` only where the semaphore is closed, which nobody does.
-    let place = room.clone().acquire_owned().await.ok();
-    (place, listener.accept().await)
+/// Says why, without waiting: the buffer of a fresh socket takes a line, and whoever has gone hears nothing.
+fn turn_away(stream: UnixStream, refusal: Refusal) {
+    let (Ok(stream), Ok(line)) = (stream.into_std(), line(&Answer::Refused(refusal))) else { return };
+    let _ = io::Write::write_all(&mut &stream, &line);
 }
 
-async fn converse<D: Desk>(stream: UnixStream, desk: &D, directory: &Directory) -> io::Result<()> {
-    let uid = stream.peer_cred()?.uid();
+fn line(answer: &Answer) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+async fn converse(stream: UnixStream, desk: &Desk, caller: &Caller) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut line = Vec::new();
+    let mut asked = Vec::new();
     let mut reader = BufReader::new(reader.take(REQUEST_LIMIT));
-    tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
-    let (answer, content) = match answer(&line, uid, desk, directory).await {
+    tokio::time::timeout(TIMEOUT, reader.read_until(b'\n', &mut asked)).await??;
+    let (answer, content) = match answer(&asked, caller, desk).await {
         Ok(answered) => answered,
         Err(refusal) => (Answer::Refused(refusal), Bytes::new()),
     };
-    let mut out = serde_json::to_vec(&answer)?;
-    out.push(b'\n');
-    tokio::time::timeout(PATIENCE, async {
+    let out = line(&answer)?;
+    tokio::time::timeout(TIMEOUT, async {
         writer.write_all(&out).await?;
         writer.write_all(&content).await?;
         writer.shutdown().await
@@ -95,34 +117,87 @@ async fn converse<D: Desk>(stream: UnixStream, desk: &D, directory: &Directory) 
     .await?
 }
 
-async fn answer<D: Desk>(line: &[u8], uid: u32, desk: &D, directory: &Directory) -> Result<(Answer, Bytes), Refusal> {
-    // First who asks, then what: a stranger learns nothing of the protocol.
-    let caller = directory.caller(uid)?;
-    let request: Request = serde_json::from_slice(line)
+async fn answer(asked: &[u8], caller: &Caller, desk: &Desk) -> Result<(Answer, Bytes), Refusal> {
+    let request: Request = serde_json::from_slice(asked)
         .map_err(|error| Refusal::BadRequest(format!("the gateway does not understand this request: {error}")))?;
-    caller.may(&request)?;
-    if let Request::Export { id } = &request {
-        let content = desk.export(&caller, id).await?;
-        return Ok((Answer::Message { bytes: content.len() as u64 }, content));
-    }
-    Ok((ask_desk(&request, &caller, desk).await?, Bytes::new()))
-}
-
-async fn ask_desk<D: Desk>(request: &Request, caller: &Caller, desk: &D) -> Result<Answer, Refusal> {
-    Ok(match request {
-        Request::List(query) if caller.role.sees_copies() => Answer::Held(desk.list(caller, query).await?),
-        Request::List(_) => Answer::Counts(desk.counts().await?),
+    let answer = match &request {
+        Request::List(query) => match desk.list(caller, query).await? {
+            Listing::Copies(copies) => Answer::Held(copies),
+            Listing::Counts(counts) => Answer::Counts(counts),
+        },
         Request::Show { id } => Answer::Shown(Box::new(desk.show(caller, id).await?)),
         Request::Release { id, reason } => Answer::Done(desk.release(caller, id, reason).await?),
         Request::Reject { id, reason } => Answer::Done(desk.reject(caller, id, reason).await?),
-        Request::Export { id } => Answer::Message { bytes: desk.export(caller, id).await?.len() as u64 },
-        Request::Find { what } if caller.role.sees_copies() => Answer::Found(desk.find(caller, what).await?),
-        Request::Find { what } => {
-            Answer::Found(desk.find(caller, what).await?.into_iter().map(Found::sealed).collect())
+        Request::Export { id } => {
+            let content = desk.export(caller, id).await?;
+            return Ok((Answer::Message { bytes: content.len() as u64 }, content));
         }
-        Request::OutboxList if caller.role.sees_copies() => Answer::Outbox(desk.outbox_list(caller).await?),
-        Request::OutboxList => Answer::Counts(desk.counts().await?),
+        Request::Find { what } => Answer::Found(desk.find(caller, what).await?),
+        Request::OutboxList => match desk.outbox_list(caller).await? {
+            Queued::Items(items) => Answer::Outbox(items),
+            Queued::Counts(counts) => Answer::Counts(counts),
+        },
         Request::OutboxRetry { id } => Answer::Retried { rows: desk.outbox_retry(caller, id.as_deref()).await? },
         Request::AuditVerify { anchor } => Answer::Audit(desk.audit_verify(caller, anchor.as_deref()).await?),
-    })
+    };
+    Ok((answer, Bytes::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream as Client;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::access::Directory;
+    use crate::store::{Retention, Store, StoreSettings};
+
+    const STRANGERS: usize = 40;
+
+    /// Forty connections of a stranger that say nothing and stay open, and one of root behind them.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn strangers_are_turned_away_at_once_and_keep_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = StoreSettings {
+            database: folder.path().join("db"),
+            blobs: folder.path().join("blobs"),
+            key_file: folder.path().join("key"),
+            node: "gate".into(),
+            quota: None,
+            retention: Retention::default(),
+        };
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let store = Store::open(settings, now).await.unwrap();
+        let desk = Arc::new(Desk::new(store, Directory::default(), Arc::new(move || now)));
+        let socket = folder.path().join("socket");
+        let listener = bind(&socket).unwrap();
+        let (stop, came) = (CancellationToken::new(), AtomicUsize::new(0));
+        let peer =
+            move |_: &UnixStream| Ok(if came.fetch_add(1, Ordering::Relaxed) < STRANGERS { 4_000_000_000 } else { 0 });
+        let serving = tokio::spawn(serve_peers(listener, desk, stop.clone(), peer));
+
+        let asked = tokio::task::spawn_blocking(move || {
+            let connect = || {
+                let client = Client::connect(&socket).unwrap();
+                // Far beyond what an answer takes, and below the time a silent peer is given.
+                client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+                client
+            };
+            let idle: Vec<Client> = (0..STRANGERS).map(|_| connect()).collect();
+            for mut stranger in &idle {
+                let mut said = String::new();
+                stranger.read_to_string(&mut said).unwrap();
+                assert!(said.contains("has no account"), "{said}");
+            }
+            let mut root = connect();
+            root.write_all(b"{\"do\":\"list\",\"state\":\"held\",\"limit\":1}\n").unwrap();
+            let mut answer = String::new();
+            root.read_to_string(&mut answer).unwrap();
+            answer
+        });
+        assert!(asked.await.unwrap().contains("\"counts\""));
+        stop.cancel();
+        serving.await.unwrap();
+    }
 }

@@ -1,112 +1,30 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The control socket over a real unix socket, with a desk of our own behind it.
+//! The control socket over a real unix socket, with a real desk and store behind it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use octroi::access::{Account, Accounts, Role, Scope, User};
+use octroi::desk::{Desk, HeldQuery};
 use octroi::listen::control::*;
+use octroi::mail::Content;
+use octroi::store::{CopyState, Keeping, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-/// A desk that remembers who asked what.
-#[derive(Default)]
-pub struct FakeDesk {
-    log: Mutex<Vec<String>>,
-}
-
-impl FakeDesk {
-    fn note(&self, caller: &Caller, what: &str) {
-        self.log.lock().unwrap().push(format!("{}: {what}", caller.name));
-    }
-}
+use crate::store::{all_held, mail, noon, settings};
 
 pub const MESSAGE: &[u8] = b"Subject: \xe9t\xe9\r\n\r\n{\"not\":\"a line of the protocol\"}\n\r\n";
 
-fn held(id: &str) -> Held {
-    Held {
-        id: id.into(),
-        recipient: "b@gmail.com".into(),
-        sender: "clerk@town.example".into(),
-        held_at: "2026-03-02T08:15:00Z".parse().unwrap(),
-        rules: vec!["marking-leaves-house".into()],
-        state: CopyState::Held,
-    }
-}
-
-impl Desk for FakeDesk {
-    async fn counts(&self) -> Result<Counts, Refusal> {
-        Ok(Counts { held: 3, outbox: 1, ..Counts::default() })
-    }
-    async fn list(&self, caller: &Caller, query: &HeldQuery) -> Result<Vec<Held>, Refusal> {
-        self.note(caller, &format!("list {}", query.limit));
-        Ok(vec![held("1"), held("2")])
-    }
-    async fn show(&self, caller: &Caller, id: &str) -> Result<Shown, Refusal> {
-        self.note(caller, &format!("show {id}"));
-        Ok(Shown {
-            held: held(id),
-            mail: "m1".into(),
-            size: 1234,
-            private: true,
-            subject: None,
-            expires_at: None,
-            reasons: vec![ShownReason { rule: "r".into(), text: "a marked document leaves".into() }],
-            findings: Vec::new(),
-        })
-    }
-    async fn release(&self, caller: &Caller, id: &str, reason: &str) -> Result<Done, Refusal> {
-        if id != "1" {
-            return Err(Refusal::NotFound(id.into()));
-        }
-        self.note(caller, &format!("release {id} because {reason}"));
-        Ok(Done { id: id.into(), state: CopyState::Released, note: None })
-    }
-    async fn reject(&self, _: &Caller, _: &str, _: &str) -> Result<Done, Refusal> {
-        Err(Refusal::Unavailable("the store is away".into()))
-    }
-    async fn export(&self, caller: &Caller, id: &str) -> Result<Bytes, Refusal> {
-        self.note(caller, &format!("export {id}"));
-        Ok(Bytes::from_static(MESSAGE))
-    }
-    async fn find(&self, _: &Caller, what: &str) -> Result<Vec<Found>, Refusal> {
-        let found = Found {
-            id: "M1".into(),
-            queue_id: Some("4QZ".into()),
-            message_id: Some("m@town.example".into()),
-            received: "2026-03-02T08:15:00Z".parse().unwrap(),
-            sender: Some("clerk@town.example".into()),
-            recipient: Some("b@gmail.com".into()),
-            disposition: "pass".into(),
-            observed: Some("quarantine".into()),
-            rules: Vec::new(),
-            reply: Some("250 2.0.0 queued for <b@gmail.com>".into()),
-            state: None,
-            client_tls: None,
-            next_hop_tls: None,
-        };
-        Ok(if what == "4QZ" { vec![found] } else { Vec::new() })
-    }
-    async fn outbox_list(&self, _: &Caller) -> Result<Vec<OutboxRow>, Refusal> {
-        Ok(Vec::new())
-    }
-    async fn outbox_retry(&self, caller: &Caller, id: Option<&str>) -> Result<u64, Refusal> {
-        self.note(caller, &format!("retry {id:?}"));
-        Ok(4)
-    }
-    async fn audit_verify(&self, _: &Caller, anchor: Option<&str>) -> Result<AuditReport, Refusal> {
-        Ok(AuditReport { entries: 9, sound: true, broken_at: None, tail_proven: anchor.is_some() })
-    }
-}
-
-/// A gateway that is nothing but its control socket.
+/// A gateway that is nothing but its control socket. Held are M1, for two recipients, and M2, which is private.
 pub struct Gateway {
     pub socket: PathBuf,
-    desk: Arc<FakeDesk>,
+    store: Store,
     shutdown: CancellationToken,
-    thread: Option<std::thread::JoinHandle<()>>,
+    runtime: Option<tokio::runtime::Runtime>,
     _folder: TempDir,
 }
 
@@ -115,33 +33,48 @@ impl Gateway {
     pub fn start(role: Option<Role>) -> Gateway {
         let folder = TempDir::new().unwrap();
         let socket = folder.path().join("octroi.sock");
-        let accounts = role.map(|role| (User::Id(my_uid()), Account { name: "a.martin".into(), role }));
-        let directory = Arc::new(Accounts::new(accounts.into_iter().collect()).resolve(&BTreeMap::new()).unwrap());
-        let (desk, shutdown) = (Arc::new(FakeDesk::default()), CancellationToken::new());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let account = |role| Account { name: "a.martin".into(), roles: vec![role], scope: Scope::All, mail: None };
+        let accounts = role.map(|role| (User::Id(my_uid()), account(role)));
+        let directory = Accounts::new(accounts.into_iter().collect()).resolve(&BTreeMap::new()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let shutdown = CancellationToken::new();
+        let store = runtime.block_on(async {
+            let store = Store::open(settings(folder.path()), noon()).await.unwrap();
+            let mut open = mail("M1", &["b@gmail.com", "c@gmail.com"]);
+            open.content = Content(Bytes::from_static(MESSAGE));
+            store.keep(&all_held(&open)).await.unwrap();
+            let sealed = mail("M2", &["a.martin@home.example"]);
+            store.keep(&Keeping { private: true, ..all_held(&sealed) }).await.unwrap();
+            store
+        });
+        let desk = Arc::new(Desk::new(store.clone(), directory, Arc::new(noon)));
         let listener = {
             let _inside = runtime.enter();
             bind(&socket).unwrap()
         };
-        let (theirs, stop) = (desk.clone(), shutdown.clone());
-        let thread = std::thread::spawn(move || runtime.block_on(serve(listener, theirs, directory, stop)));
-        Gateway { socket, desk, shutdown, thread: Some(thread), _folder: folder }
+        runtime.spawn(serve(listener, desk, shutdown.clone()));
+        Gateway { socket, store, shutdown, runtime: Some(runtime), _folder: folder }
     }
 
     fn ask(&self, request: Request) -> Result<(Answer, Vec<u8>), ControlError> {
         ask(&self.socket, &request)
     }
 
-    fn log(&self) -> Vec<String> {
-        self.desk.log.lock().unwrap().clone()
+    /// Who did what to what, oldest first.
+    pub fn audit(&self) -> Vec<String> {
+        let entries = self.runtime.as_ref().unwrap().block_on(self.store.audit_entries(100)).unwrap();
+        let mut told: Vec<String> = entries.iter().map(|e| format!("{}: {} {}", e.actor, e.action, e.object)).collect();
+        told.reverse();
+        told
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.shutdown.cancel();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
+        if let Some(runtime) = self.runtime.take() {
+            // A connection may still be waiting for a peer; nothing waits for it.
+            runtime.shutdown_background();
         }
     }
 }
@@ -155,64 +88,69 @@ fn list() -> Request {
     Request::List(HeldQuery { state: Some(CopyState::Held), limit: 10 })
 }
 
-#[test]
-fn a_reviewer_lists_shows_releases_and_exports_under_his_own_name() {
-    let gateway = Gateway::start(Some(Role::Reviewer));
-    assert_eq!(gateway.ask(list()).unwrap().0, Answer::Held(vec![held("1"), held("2")]));
-    let Answer::Shown(shown) = gateway.ask(Request::Show { id: "1".into() }).unwrap().0 else { panic!() };
-    assert!(shown.private && shown.subject.is_none());
-    let released = gateway.ask(Request::Release { id: "1".into(), reason: "asked".into() }).unwrap().0;
-    assert_eq!(released, Answer::Done(Done { id: "1".into(), state: CopyState::Released, note: None }));
-    let (answer, content) = gateway.ask(Request::Export { id: "1".into() }).unwrap();
-    assert_eq!(answer, Answer::Message { bytes: MESSAGE.len() as u64 });
-    assert_eq!(content, MESSAGE);
-    assert_eq!(
-        gateway.log(),
-        ["a.martin: list 10", "a.martin: show 1", "a.martin: release 1 because asked", "a.martin: export 1"]
-    );
+fn release(id: &str) -> Request {
+    Request::Release { id: id.into(), reason: "asked by phone".into() }
+}
+
+fn reject(id: &str) -> Request {
+    Request::Reject { id: id.into(), reason: "not the right mailbox".into() }
 }
 
 #[test]
-fn refusals_of_the_desk_are_told_as_they_are() {
+fn a_reviewer_lists_shows_releases_and_exports_under_his_own_name() {
+    let gateway = Gateway::start(Some(Role::Reviewer));
+    let Answer::Held(rows) = gateway.ask(list()).unwrap().0 else { panic!("no list") };
+    assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["M2-1", "M1-2", "M1-1"]);
+    let Answer::Shown(shown) = gateway.ask(Request::Show { id: "M2-1".into() }).unwrap().0 else { panic!() };
+    assert!(shown.private && shown.subject.is_none());
+    let Answer::Done(done) = gateway.ask(release("M1-1")).unwrap().0 else { panic!("not released") };
+    assert_eq!((done.id.as_str(), done.state, done.note), ("M1-1", CopyState::Released, None));
+    let (answer, content) = gateway.ask(Request::Export { id: "M1-2".into() }).unwrap();
+    assert_eq!(answer, Answer::Message { bytes: MESSAGE.len() as u64 });
+    assert_eq!(content, MESSAGE);
+    assert_eq!(gateway.audit(), ["a.martin: look M2-1", "a.martin: release M1-1", "a.martin: export M1-2"]);
+}
+
+#[test]
+fn refusals_are_told_as_they_are() {
     let gateway = Gateway::start(Some(Role::Approver));
     let says = |request| gateway.ask(request).unwrap_err().to_string();
-    assert_eq!(
-        says(Request::Release { id: "7".into(), reason: "x".into() }),
-        "there is no held copy and no outbox item with the id 7"
-    );
-    assert_eq!(says(Request::Reject { id: "1".into(), reason: "x".into() }), "the store is away");
+    assert_eq!(says(release("7")), "there is no held copy and no outbox item with the id 7");
+    gateway.ask(reject("M1-1")).unwrap();
+    assert_eq!(says(release("M1-1")), "M1-1 is already rejected");
+    assert!(says(Request::Export { id: "M2-1".into() }).starts_with("M2-1 is private mail"));
+    let blank = Request::Release { id: "M1-2".into(), reason: " \t".into() };
+    assert_eq!(says(blank), "a reason is needed, in your own words: it is kept in the audit");
+    gateway.runtime.as_ref().unwrap().block_on(gateway.store.clone().close()).unwrap();
+    assert_eq!(says(reject("M1-2")), "the store is closed");
 }
 
 #[test]
 fn an_operator_sees_counts_and_no_copy() {
     let gateway = Gateway::start(Some(Role::Operator));
     let Answer::Counts(counts) = gateway.ask(list()).unwrap().0 else { panic!("a list for an operator") };
-    assert_eq!((counts.held, counts.outbox), (3, 1));
+    assert_eq!((counts.held, counts.outbox), (3, 0));
     assert!(matches!(gateway.ask(Request::OutboxList).unwrap().0, Answer::Counts(_)));
-    assert_eq!(gateway.ask(Request::OutboxRetry { id: None }).unwrap().0, Answer::Retried { rows: 4 });
-    for request in [
-        Request::Show { id: "1".into() },
-        Request::Release { id: "1".into(), reason: "x".into() },
-        Request::Reject { id: "1".into(), reason: "x".into() },
-        Request::Export { id: "1".into() },
-    ] {
+    assert_eq!(gateway.ask(Request::OutboxRetry { id: None }).unwrap().0, Answer::Retried { rows: 0 });
+    for request in
+        [Request::Show { id: "M1-1".into() }, release("M1-1"), reject("M1-1"), Request::Export { id: "M1-1".into() }]
+    {
         let refusal = gateway.ask(request).unwrap_err().to_string();
         assert!(refusal.contains("a.martin has the role operator and may not"), "{refusal}");
     }
-    assert_eq!(gateway.log(), ["a.martin: retry None"], "the desk was asked in spite of the role");
+    assert!(gateway.audit().is_empty(), "something was done in spite of the role");
 }
 
 #[test]
 fn a_user_without_an_account_is_operator_as_root_and_a_stranger_otherwise() {
     let gateway = Gateway::start(None);
-    let release = gateway.ask(Request::Release { id: "1".into(), reason: "x".into() });
-    let refusal = release.unwrap_err().to_string();
+    let refusal = gateway.ask(release("M1-1")).unwrap_err().to_string();
     assert!(refusal.contains("[cli.accounts]"), "{refusal}");
     match (my_uid(), gateway.ask(list())) {
         (0, answer) => assert!(matches!(answer.unwrap().0, Answer::Counts(_))),
         (_, answer) => assert!(answer.unwrap_err().to_string().contains("has no account")),
     }
-    assert!(gateway.log().is_empty());
+    assert!(gateway.audit().is_empty());
 }
 
 #[test]
@@ -228,7 +166,7 @@ fn nonsense_is_refused_and_the_next_is_served() {
         assert!(answer.contains("does not understand") || sent.is_err() || read.is_err(), "{answer}");
     }
     assert!(gateway.ask(list()).is_ok());
-    assert_eq!(gateway.log().len(), 1);
+    assert!(gateway.audit().is_empty());
 }
 
 #[test]
@@ -260,12 +198,14 @@ async fn a_dead_gateways_socket_is_taken_and_a_living_ones_is_not() {
 fn an_operator_finds_what_became_of_a_mail_and_not_who_wrote_to_whom() {
     let found = |role| {
         let gateway = Gateway::start(Some(role));
-        let Answer::Found(mut rows) = gateway.ask(Request::Find { what: "4QZ".into() }).unwrap().0 else { panic!() };
+        let Answer::Found(mut rows) = gateway.ask(Request::Find { what: "QM1".into() }).unwrap().0 else { panic!() };
+        assert_eq!(rows.len(), 2);
         rows.remove(0)
     };
     let row = found(Role::Operator);
-    assert_eq!((row.disposition.as_str(), row.reply.as_deref()), ("pass", Some("250")));
+    assert_eq!((row.disposition.as_str(), row.state), ("quarantine", Some(CopyState::Held)));
     assert_eq!((row.sender, row.recipient, row.message_id), (None, None, None));
     let row = found(Role::Reviewer);
-    assert_eq!(row.recipient.as_deref(), Some("b@gmail.com"));
+    assert!(row.recipient.is_some_and(|recipient| recipient.ends_with("@gmail.com")));
+    assert_eq!(row.sender.as_deref(), Some("agent@town.example"));
 }

@@ -285,7 +285,7 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(settings.next_hop.tls.mode, OutwardTlsMode::Required);
     assert_eq!(settings.smtp.clients.0.len(), 2);
     assert_eq!(settings.smtp.relay_for.len(), 2);
-    assert_eq!(settings.cli.accounts.resolve(&Default::default()).unwrap().caller(0).unwrap().name, "a");
+    assert_eq!(settings.cli.accounts.resolve(&Default::default()).unwrap().caller(0).unwrap().name(), "a");
 }
 
 #[test]

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! What the desk answers: one type for every driver, with the contract's names as JSON.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::store::CopyState;
+
+/// Which copies to list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldQuery {
+    /// `None`: every state.
+    pub state: Option<CopyState>,
+    pub limit: usize,
+}
+
+/// A list, or what stands in its place for who may know how much is held but not what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    Copies(Vec<Held>),
+    Counts(Counts),
+}
+
+/// The outbox, or what stands in its place for who may know how much waits but not what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queued {
+    Items(Vec<OutboxRow>),
+    Counts(Counts),
+}
+
+/// One held copy; the names are the contract's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub id: String,
+    pub recipient: String,
+    /// Empty for the null reverse-path.
+    pub sender: String,
+    pub held_at: Timestamp,
+    pub rules: Vec<String>,
+    pub state: CopyState,
+}
+
+/// How many copies are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub pending: u64,
+    pub held: u64,
+    pub released: u64,
+    pub rejected: u64,
+    pub expired: u64,
+    pub outbox: u64,
+}
+
+/// One held copy with its grounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    #[serde(flatten)]
+    pub held: Held,
+    /// The mail's id in log and journal.
+    pub mail: String,
+    /// Bytes of the message.
+    pub size: u64,
+    /// Private mail is held unreadable: neither subject nor excerpts are given (decision D20).
+    pub private: bool,
+    pub subject: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    pub reasons: Vec<ShownReason>,
+    pub findings: Vec<ShownFinding>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownReason {
+    pub rule: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownFinding {
+    pub kind: String,
+    pub value: String,
+    #[serde(rename = "where")]
+    pub place: String,
+    pub excerpt: Option<String>,
+}
+
+/// What a decision led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub id: String,
+    pub state: CopyState,
+    /// What else is to be known: "a second approval is needed", "was released before".
+    pub note: Option<String>,
+}
+
+/// What became of one recipient's copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub id: String,
+    /// The queue id of the MTA before us.
+    pub queue_id: Option<String>,
+    pub message_id: Option<String>,
+    pub received: Timestamp,
+    /// Empty for the null reverse-path; absent for private mail (decision D20), and for who may not see addresses.
+    pub sender: Option<String>,
+    /// Absent for who may not see addresses: to them an answer is counts (decision D25).
+    pub recipient: Option<String>,
+    pub disposition: String,
+    /// What rules that only observe would have done.
+    pub observed: Option<String>,
+    pub rules: Vec<String>,
+    /// The next hop's reply, verbatim.
+    pub reply: Option<String>,
+    /// The state of the held copy, where one was held.
+    pub state: Option<CopyState>,
+    /// How both sides of the gateway were protected: version, suite, and whether the certificate was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_tls: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_hop_tls: Option<String>,
+}
+
+impl Found {
+    /// What became of it, without who wrote to whom: the hop's reply may name them too.
+    pub(super) fn sealed(self) -> Found {
+        let code = |reply: String| reply.split_whitespace().next().unwrap_or_default().to_owned();
+        Found { sender: None, recipient: None, message_id: None, reply: self.reply.map(code), ..self }
+    }
+}
+
+/// One mail of our own waiting to leave: a release, a DSN, a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxRow {
+    pub id: String,
+    pub kind: String,
+    pub sender: String,
+    pub recipient: String,
+    pub since: Timestamp,
+    pub attempts: u32,
+    pub next_attempt: Option<Timestamp>,
+    pub last_reply: Option<String>,
+}
+
+/// The state of the audit chain (decision D27).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditReport {
+    pub entries: u64,
+    pub sound: bool,
+    /// The first entry that does not fit its predecessor.
+    pub broken_at: Option<u64>,
+    /// Whether an anchor outside the store proved that no entries are missing at the end.
+    pub tail_proven: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sees_no_copies_hears_the_code_of_a_reply_and_nobodys_name() {
+        let found = Found {
+            id: "M1".into(),
+            queue_id: Some("4QZ".into()),
+            message_id: Some("m@town.example".into()),
+            received: Timestamp::UNIX_EPOCH,
+            sender: Some("clerk@town.example".into()),
+            recipient: Some("b@gmail.com".into()),
+            disposition: "pass".into(),
+            observed: Some("quarantine".into()),
+            rules: Vec::new(),
+            reply: Some("250 2.0.0 queued for <b@gmail.com>".into()),
+            state: None,
+            client_tls: None,
+            next_hop_tls: None,
+        };
+        let sealed = found.clone().sealed();
+        assert_eq!((sealed.sender, sealed.recipient, sealed.message_id), (None, None, None));
+        assert_eq!((sealed.reply.as_deref(), sealed.queue_id.as_deref()), (Some("250"), Some("4QZ")));
+        assert_eq!((sealed.observed, sealed.id), (found.observed, found.id));
+    }
+}
