@@ -8,9 +8,7 @@ use super::keys;
 use super::read::{ByteSize, FileUrl, Language, Page, Setting, SqliteUrl, WebAddress};
 use super::values::{Entry, Values};
 use super::verify::Locations;
-use super::words::{listing, nearest};
 use super::{Cli, Dns, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
-use crate::access::{Account, Accounts, Role, Scope, User};
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
 use crate::listen::log;
 use crate::listen::settings::{
@@ -241,44 +239,6 @@ impl Reader {
         };
         let (blobs, key) = (file("store.blobs", "blobs"), file("store.key", "octroi.key"));
         Store { database, blobs, key, quota: self.one::<ByteSize>("store.quota").0 }
-    }
-
-    fn accounts(&mut self) -> Accounts {
-        let example = "write root = { account = \"a.martin\", role = \"reviewer\" }";
-        let mut accounts = Vec::new();
-        let mut faults = Vec::new();
-        for row in &self.values.accounts {
-            let user = row.user.text.trim();
-            let (Some(account), Some(role)) = (&row.account, &row.role) else {
-                let text = format!("cli.accounts: \"{user}\" needs both an account and a role");
-                faults.push(self.fault_at(&row.user.place, text, example));
-                continue;
-            };
-            let user = match user.parse::<u32>() {
-                Ok(uid) => User::Id(uid),
-                Err(_) => User::Name(user.to_owned()),
-            };
-            if account.text.trim().is_empty() {
-                faults.push(self.fault_at(&account.place, "cli.accounts: the account's name is empty", example));
-            }
-            match Role::parse(&role.text) {
-                Some(role) => {
-                    let name = account.text.trim().to_owned();
-                    accounts.push((user, Account { name, roles: vec![role], scope: Scope::All, mail: None }));
-                }
-                None => {
-                    let known = Role::ALL.iter().map(|role| role.as_str());
-                    let help = match nearest(&role.text, known.clone()) {
-                        Some(word) => format!("did you mean \"{word}\"?"),
-                        None => format!("write {}", listing(known)),
-                    };
-                    let text = format!("cli.accounts: \"{}\" is not a role", role.text);
-                    faults.push(self.fault_at(&role.place, text, help));
-                }
-            }
-        }
-        self.faults.append(&mut faults);
-        Accounts::new(accounts)
     }
 }
 

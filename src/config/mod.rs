@@ -9,6 +9,7 @@
 //!
 //! Standards: TOML 1.0; `docs/contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains them.
 
+mod accounts;
 mod between;
 mod build;
 pub mod error;

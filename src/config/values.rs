@@ -31,7 +31,10 @@ pub struct Entry {
 pub struct AccountRow {
     pub user: Item,
     pub account: Option<Item>,
-    pub role: Option<Item>,
+    pub roles: Vec<Item>,
+    /// None: all.
+    pub units: Vec<Item>,
+    pub mail: Option<Item>,
 }
 
 /// All that is set.
@@ -138,18 +141,23 @@ impl Walk<'_> {
                 self.fault(row.span(), "cli.accounts: a user needs an account and a role", example);
                 continue;
             };
-            let mut wanted = AccountRow { user, account: None, role: None };
+            let mut wanted = AccountRow { user, account: None, roles: Vec::new(), units: Vec::new(), mail: None };
             for (name, value) in fields {
-                let field = match name.get_ref().as_ref() {
-                    "account" => &mut wanted.account,
-                    "role" => &mut wanted.role,
+                match name.get_ref().as_ref() {
+                    "account" => wanted.account = scalar(value),
+                    "role" => wanted.roles = scalars(value),
+                    "unit" => wanted.units = scalars(value),
+                    "mail" => wanted.mail = scalar(value),
                     other => {
                         let text = format!("unknown key \"{other}\" in [cli.accounts]");
-                        self.fault(name.span(), text, example);
-                        continue;
+                        let known = ["account", "role", "unit", "mail"];
+                        let help = nearest(other, known).map_or_else(
+                            || format!("write {}", listing(known.into_iter())),
+                            |near| format!("did you mean \"{near}\"?"),
+                        );
+                        self.fault(name.span(), text, help);
                     }
-                };
-                *field = scalar(value);
+                }
             }
             self.values.accounts.push(wanted);
         }
@@ -192,17 +200,31 @@ impl Walk<'_> {
         #[serde(deny_unknown_fields)]
         struct Row {
             account: String,
-            role: String,
+            role: OneOrMore,
+            unit: Option<OneOrMore>,
+            mail: Option<String>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum OneOrMore {
+            One(String),
+            More(Vec<String>),
         }
         match serde_json::from_str::<BTreeMap<String, Row>>(value) {
             Ok(rows) => {
                 let item = |text| Item { text, place: place.clone() };
+                let items = |texts| match texts {
+                    OneOrMore::One(text) => vec![item(text)],
+                    OneOrMore::More(texts) => texts.into_iter().map(item).collect(),
+                };
                 self.values.accounts = rows
                     .into_iter()
                     .map(|(user, row)| AccountRow {
                         user: item(user),
                         account: Some(item(row.account)),
-                        role: Some(item(row.role)),
+                        roles: items(row.role),
+                        units: row.unit.map(items).unwrap_or_default(),
+                        mail: row.mail.map(item),
                     })
                     .collect();
             }
@@ -239,6 +261,14 @@ fn scalar(value: &Spanned<DeValue<'_>>) -> Option<Item> {
         DeValue::Array(_) | DeValue::Table(_) => return None,
     };
     Some(Item { text, place: Location::File(value.span()) })
+}
+
+/// One value, or those of a list.
+fn scalars(value: &Spanned<DeValue<'_>>) -> Vec<Item> {
+    match value.get_ref() {
+        DeValue::Array(values) => values.iter().filter_map(scalar).collect(),
+        _ => scalar(value).into_iter().collect(),
+    }
 }
 
 fn list(value: &str) -> Result<Vec<String>, serde_json::Error> {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use octroi::access::{Account, Role, Scope};
 use octroi::config::{Loaded, PolicyMode, SettingsError, parse};
 use octroi::deliver::settings::{Hop, OutwardTlsMode};
 use octroi::listen::settings::{Auth, ClientKind, InwardTlsMode};
@@ -264,6 +265,35 @@ fn accounts_are_users_with_a_role() {
     one_fault(wrong, (2, 32), "\"reviever\" is not a role", "did you mean \"reviewer\"?");
     one_fault("[cli.accounts]\nroot = { account = \"a\" }\n", (2, 1), "needs both an account and a role", "role =");
     one_fault("[cli.accounts]\nroot = \"a\"\n", (2, 8), "a user needs an account and a role", "account =");
+}
+
+#[test]
+fn an_account_has_roles_units_and_a_mailbox_of_its_own() {
+    let settings = read(
+        "[cli.accounts]\n\
+         1 = { account = \"a\", role = [\"reviewer\", \"approver\"], unit = \"sg\", mail = \"A@town.example\" }\n\
+         2 = { account = \"b\", role = \"auditor\", unit = [\"sg/achats\", \"dgfip\"] }\n\
+         3 = { account = \"c\", role = \"approver\" }\n",
+    )
+    .settings;
+    let accounts: Vec<&Account> = settings.cli.accounts.iter().collect();
+    let [a, b, c] = accounts.as_slice() else { panic!("{accounts:?}") };
+    assert_eq!(a.roles, [Role::Reviewer, Role::Approver]);
+    assert_eq!(a.mail.as_ref().map(|mail| mail.key()).as_deref(), Some("a@town.example"));
+    assert!(a.scope.covers(Some("sg/achats")) && !a.scope.covers(Some("dgfip")) && !a.scope.covers(None));
+    assert!(b.scope.covers(Some("dgfip")) && !b.scope.covers(Some("sg")));
+    assert_eq!(c.scope, Scope::All);
+
+    let row = |more: &str| format!("[cli.accounts]\nroot = {{ account = \"a\", role = \"auditor\", {more} }}\n");
+    one_fault(&row("mail = \"a.martin\""), (2, 50), "the address has no @", "a.martin@example.org");
+    one_fault(&row("unit = \"\""), (2, 50), "the name of a unit is empty", "for all");
+    one_fault(&row("untis = \"sg\""), (2, 43), "unknown key \"untis\"", "did you mean \"unit\"?");
+    let mixed = "[cli.accounts]\nroot = { account = \"a\", role = [\"auditor\", \"king\"] }\n";
+    one_fault(mixed, (2, 44), "\"king\" is not a role", "reviewer");
+    let environment =
+        [("OCTROI_CLI__ACCOUNTS", r#"{"7": {"account": "a", "role": ["auditor", "operator"], "unit": "sg"}}"#)];
+    let settings = with_environment("", &environment).unwrap_or_else(|faults| panic!("{faults}")).settings;
+    assert_eq!(settings.cli.accounts.iter().next().unwrap().roles, [Role::Auditor, Role::Operator]);
 }
 
 #[test]

@@ -63,7 +63,11 @@ fn a_reviewer_sees_a_unit_and_the_data_protection_officer_all() {
     for outside in [Some("sgx"), Some("dgfip"), None] {
         let denied = look(&reviewer, outside).unwrap_err();
         assert_eq!(denied, Denied::OutOfScope { id: "M1-1".into() });
-        assert_eq!(denied.to_string(), "there is no held copy and no outbox item with the id M1-1", "that it exists is not told");
+        assert_eq!(
+            denied.to_string(),
+            "there is no held copy and no outbox item with the id M1-1",
+            "that it exists is not told"
+        );
         assert!(look(&officer, outside).is_ok());
     }
     // A role that sees all does not lend its sight to one that decides.
@@ -101,7 +105,10 @@ fn a_stranger_is_refused_and_root_without_an_account_is_operator() {
     assert!(nobody.caller(1234).unwrap_err().to_string().contains("1234 = { account ="));
     let root = nobody.caller(0).unwrap();
     let refused = root.reach(Command::Release).unwrap_err().to_string();
-    assert!(refused.contains("root without an account has the role operator") && refused.contains("[cli.accounts]"), "{refused}");
+    assert!(
+        refused.contains("root without an account has the role operator") && refused.contains("[cli.accounts]"),
+        "{refused}"
+    );
     assert!(root.reach(Command::List).unwrap().counts_only);
     assert!(root.permit::<Look>(&Object::held("M1-1", None, false), None).is_err());
     let refused = caller("s.leroy", &[Role::Auditor], "*").reach(Command::Release).unwrap_err().to_string();
