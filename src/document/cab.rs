@@ -4,7 +4,7 @@
 use flate2::{Decompress, FlushDecompress};
 
 use super::property_set::{le16, le32};
-use super::{Budget, DocumentError, Extract, text};
+use super::{Budget, DocumentError, Extract, charset};
 
 /// MS-CAB §2.6: what one block may hold unpacked.
 const BLOCK: usize = 32 << 10;
@@ -30,7 +30,7 @@ pub(super) fn read(
     for _ in 0..count {
         let header = bytes.get(at..).filter(|rest| rest.len() > 16).ok_or(DocumentError::Broken)?;
         let end = memchr::memchr(0, header.get(16..).unwrap_or_default()).ok_or(DocumentError::Broken)?;
-        let name = text::decode(header.get(16..16 + end).unwrap_or_default()).replace('\\', "/");
+        let name = charset::decode(header.get(16..16 + end).unwrap_or_default()).replace('\\', "/");
         at += 16 + end + 1;
         let size = le32(header, 0).unwrap_or(0) as usize;
         let offset = le32(header, 4).unwrap_or(0) as usize;

@@ -2,7 +2,7 @@
 //! Images of discs (ECMA-119, ISO 9660): the files of the Joliet tree where there is one, else of the primary tree.
 
 use super::property_set::le32;
-use super::{Budget, DocumentError, Extract, text};
+use super::{Budget, DocumentError, Extract, charset};
 
 /// ECMA-119 §6.1.2: a logical sector.
 const SECTOR: usize = 2048;
@@ -120,7 +120,7 @@ impl<'a> Walk<'a> {
     fn name(&self, name: &[u8]) -> String {
         let name = match self.wide {
             true => encoding_rs::UTF_16BE.decode_without_bom_handling(name).0.into_owned(),
-            false => text::decode(name),
+            false => charset::decode(name),
         };
         // §7.5.1: a version number follows the name.
         name.split(';').next().unwrap_or_default().trim_end_matches('.').to_owned()

@@ -21,7 +21,7 @@ pub fn kind_of(bytes: &[u8]) -> &'static str {
     if filetype::has_late_pdf(bytes) && textual(head) != "eml" {
         return "pdf";
     }
-    if super::zip::ends_as_zip(bytes) && super::text::looks_binary(head) {
+    if super::zip::ends_as_zip(bytes) && super::charset::looks_binary(head) {
         return zipped(bytes);
     }
     textual(bytes)
@@ -98,10 +98,10 @@ fn compound(bytes: &[u8]) -> &'static str {
 
 fn textual(bytes: &[u8]) -> &'static str {
     let head = bytes.get(..4096).unwrap_or(bytes);
-    if head.is_empty() || super::text::looks_binary(head) {
+    if head.is_empty() || super::charset::looks_binary(head) {
         return "";
     }
-    let text = super::text::decode(head).to_ascii_lowercase();
+    let text = super::charset::decode(head).to_ascii_lowercase();
     let text = text.trim_start();
     if text.starts_with("begin:vcalendar") {
         "ics"

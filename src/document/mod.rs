@@ -13,6 +13,7 @@
 mod agile;
 mod budget;
 mod cab;
+mod charset;
 mod eml;
 mod iso;
 mod kind;
@@ -138,12 +139,14 @@ fn read(
         "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(kind, bytes, extract, budget),
         "cab" => cab::read(bytes, extract, budget, passwords),
         "iso" => iso::read(bytes, extract, budget, passwords),
-        "png" | "jpeg" | "tiff" | "bmp" | "gif" | "webp" if text::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
+        "png" | "jpeg" | "tiff" | "bmp" | "gif" | "webp"
+            if charset::looks_binary(bytes.get(..1024).unwrap_or(bytes)) =>
+        {
             picture::file(kind, bytes, extract, budget);
             Ok(())
         }
         // "GIF8" can be typed: what is text all the same is read as text.
-        _ if !bytes.is_empty() && !text::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
+        _ if !bytes.is_empty() && !charset::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
             text::read("txt", bytes, extract, budget)
         }
         _ => Ok(()),

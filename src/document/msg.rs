@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use super::property_set::le32;
-use super::{Budget, DocumentError, Extract, lzfu, ole, open, text};
+use super::{Budget, DocumentError, Extract, charset, lzfu, ole, open, text};
 
 type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 
@@ -44,7 +44,7 @@ fn message(
         }
     }
     if let Some(html) = binary(file, storage, 0x1013, budget)? {
-        text::html("/body:html", "/body:hidden", &text::decode(&html), extract, budget)?;
+        text::html("/body:html", "/body:hidden", &charset::decode(&html), extract, budget)?;
     } else if let Some(html) = string(file, storage, 0x1013, budget)? {
         text::html("/body:html", "/body:hidden", &html, extract, budget)?;
     }
@@ -122,7 +122,7 @@ fn string(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> R
     }
     let narrow = format!("{storage}/__substg1.0_{id:04X}001E");
     if file.is_stream(&narrow) {
-        return Ok(Some(text::decode(&ole::stream(file, &narrow, budget)?)));
+        return Ok(Some(charset::decode(&ole::stream(file, &narrow, budget)?)));
     }
     Ok(None)
 }

@@ -9,7 +9,7 @@ use office_oxide::DocumentFormat;
 use office_oxide::doc::SubDocumentKind;
 
 use super::property_set::{self, le16, le32};
-use super::{Budget, DocumentError, Extract, agile, kind_of, open, sheet, text};
+use super::{Budget, DocumentError, Extract, agile, charset, kind_of, open, sheet};
 
 /// Bytes searched for lines already told, about a tenth of a second.
 const SEARCH: usize = 500_000_000;
@@ -254,7 +254,7 @@ fn native(bytes: &[u8]) -> (Option<String>, &[u8]) {
         let length = le32(rest, 4)? as usize;
         let rest = rest.get(8 + length..)?;
         let size = le32(rest, 0)? as usize;
-        Some((text::decode(label), rest.get(4..)?.get(..size)?))
+        Some((charset::decode(label), rest.get(4..)?.get(..size)?))
     };
     parse().map_or((None, bytes), |(name, content)| (Some(name), content))
 }

@@ -51,7 +51,7 @@ fn version4(mut rest: &[u8], extract: &mut Extract, budget: &mut Budget) {
                 // 0xE0 in the dictionary bits marks a folder.
                 if flags & 0x00E0 != 0x00E0 {
                     let stored = content.get(..data).filter(|_| method == 0x30);
-                    let name = super::text::decode(name).replace('\\', "/");
+                    let name = super::charset::decode(name).replace('\\', "/");
                     note(&name, u64::from(size), flags & 0x0004 != 0, stored, extract, budget);
                 }
             }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Plain text and its relatives: txt, csv, ics, vcf, html, xml. Charset: byte order mark, UTF-8, else a guess.
+//! Plain text and its relatives: txt, csv, ics, vcf, html, xml.
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256};
-
-use super::{Budget, DocumentError, Extract, xml};
+use super::{Budget, DocumentError, Extract, charset, xml};
 use crate::mime;
 
 pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
     // Text that cannot be kept need not be decoded; UTF-16 needs two bytes a character, markup more.
     let limit = budget.text.saturating_mul(4);
     let cut = bytes.len() > limit;
-    let text = decode(bytes.get(..limit).unwrap_or(bytes));
+    let text = charset::decode(bytes.get(..limit).unwrap_or(bytes));
     match kind {
         "html" => html("#body", "#hidden", &text, extract, budget)?,
         "xml" => xml_text(&text, extract, budget)?,
@@ -18,61 +16,6 @@ pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut
         _ => extract.say("#body", text, budget)?,
     }
     if cut { Err(DocumentError::Budget) } else { Ok(()) }
-}
-
-/// Whether bytes are not text: control characters other than white space, unless they are UTF-16.
-pub(super) fn looks_binary(head: &[u8]) -> bool {
-    if utf16(head).is_some() {
-        return false;
-    }
-    head.iter().any(|b| matches!(b, 0..=6 | 14..=26 | 28..=31))
-}
-
-/// Decodes text of unknown charset.
-pub(super) fn decode(bytes: &[u8]) -> String {
-    charset(bytes).decode(bytes).0.into_owned()
-}
-
-fn charset(bytes: &[u8]) -> &'static Encoding {
-    if let Some((encoding, _)) = Encoding::for_bom(bytes) {
-        return encoding;
-    }
-    if let Some(encoding) = utf16(bytes) {
-        return encoding;
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(_) => return UTF_8,
-        // Cut within a character: still UTF-8.
-        Err(error) if error.error_len().is_none() => return UTF_8,
-        Err(error) if error.valid_up_to() > 512 && bytes.get(..error.valid_up_to()).is_some_and(|b| !b.is_ascii()) => {
-            return UTF_8;
-        }
-        Err(_) => {}
-    }
-    // Latin text has few letters above ASCII; where most are, it is another script, here Arabic.
-    let high = bytes.iter().filter(|b| **b >= 0xC0).count();
-    let low = bytes.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    if high > low { WINDOWS_1256 } else { WINDOWS_1252 }
-}
-
-/// UTF-16 without a mark: nearly every other byte of western text is zero.
-fn utf16(bytes: &[u8]) -> Option<&'static Encoding> {
-    if let Some((encoding, _)) = Encoding::for_bom(bytes) {
-        return (encoding != UTF_8).then_some(encoding);
-    }
-    let head = bytes.get(..512).unwrap_or(bytes);
-    if head.len() < 8 {
-        return None;
-    }
-    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
-    let (even, odd, half) = (zeros(0), zeros(1), head.len() / 2);
-    if odd * 10 > half * 7 && even * 10 < half {
-        Some(UTF_16LE)
-    } else if even * 10 > half * 7 && odd * 10 < half {
-        Some(UTF_16BE)
-    } else {
-        None
-    }
 }
 
 /// What a calendar or a card says, a line each, without the names of its properties: RFC 5545 §3.1 (a line break
@@ -131,21 +74,6 @@ fn xml_text(text: &str, extract: &mut Extract, budget: &mut Budget) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn charsets() {
-        let rows: &[(&[u8], &str)] = &[
-            ("é".as_bytes(), "é"),
-            (b"\xEF\xBB\xBFabc", "abc"),
-            (b"caf\xE9 noir", "café noir"),
-            (b"\xFF\xFEh\x00\xE9\x00", "hé"),
-            (b"h\x00e\x00l\x00l\x00o\x00", "hello"),
-            (b"\xD3\xD1\xED \xCC\xCF\xC7", "سري جدا"),
-        ];
-        for (bytes, text) in rows {
-            assert_eq!(decode(bytes), *text);
-        }
-    }
 
     #[test]
     fn folded_calendar_lines_are_joined() {

@@ -2,7 +2,7 @@
 //! winmail.dat (MS-OXTNEF): bodies, subject, attachments, nested messages. Unknown attributes are stepped over.
 
 use super::property_set::{le16, le32};
-use super::{Budget, DocumentError, Extract, lzfu, text};
+use super::{Budget, DocumentError, Extract, charset, lzfu, text};
 
 const SUBJECT: u32 = 0x0001_8004;
 const BODY: u32 = 0x0002_800C;
@@ -192,7 +192,7 @@ fn read_property<'a>(value: &'a [u8], at: &mut usize, found: &mut Vec<Property<'
 }
 
 fn plain(bytes: &[u8]) -> String {
-    text::decode(bytes).trim_end_matches('\0').to_owned()
+    charset::decode(bytes).trim_end_matches('\0').to_owned()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::{DocumentError, text};
+use super::{DocumentError, charset};
 
 /// One step through a document. Names are local: prefixes are the author's choice.
 pub(super) enum Node<'a> {
@@ -46,7 +46,7 @@ pub(super) fn decode(bytes: &[u8]) -> String {
         .filter(|encoding| encoding.is_ascii_compatible());
     match declared {
         Some(encoding) => encoding.decode(bytes).0.into_owned(),
-        None => text::decode(bytes),
+        None => charset::decode(bytes),
     }
 }
 
