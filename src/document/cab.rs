@@ -3,8 +3,9 @@
 
 use flate2::{Decompress, FlushDecompress};
 
+use super::opening::Opening;
 use super::property_set::{le16, le32};
-use super::{Budget, DocumentError, Extract, charset};
+use super::{Budget, DocumentError, charset};
 
 /// MS-CAB §2.6: what one block may hold unpacked.
 const BLOCK: usize = 32 << 10;
@@ -15,12 +16,8 @@ struct Folder {
     method: u16,
 }
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let bytes = opening.bytes;
     let (folders, reserve) = folders(bytes).ok_or(DocumentError::Broken)?;
     let count = usize::from(le16(bytes, 28).ok_or(DocumentError::Broken)?);
     let mut at = le32(bytes, 16).ok_or(DocumentError::Broken)? as usize;
@@ -35,12 +32,10 @@ pub(super) fn read(
         let size = le32(header, 0).unwrap_or(0) as usize;
         let offset = le32(header, 4).unwrap_or(0) as usize;
         let index = le16(header, 8).unwrap_or(u16::MAX);
-        if budget.files == 0 {
-            return Err(DocumentError::Budget);
-        }
+        opening.room_for_a_file()?;
         if open.as_ref().is_none_or(|(known, _)| *known != index) {
             let (content, fault) = match folders.get(usize::from(index)) {
-                Some(folder) => unpack(bytes, folder, reserve, budget),
+                Some(folder) => unpack(bytes, folder, reserve, opening.budget),
                 None => (Vec::new(), Some(DocumentError::Broken)),
             };
             outcome = outcome.and(fault.map_or(Ok(()), Err));
@@ -48,8 +43,8 @@ pub(super) fn read(
         }
         let content = open.as_ref().and_then(|(_, content)| content.get(offset..offset.checked_add(size)?));
         match content {
-            Some(content) => extract.child(&name, content, budget, passwords),
-            None => extract.closed(&name, size as u64, outcome.err().unwrap_or(DocumentError::Broken), None),
+            Some(content) => opening.child(&name, content),
+            None => opening.closed(&name, size as u64, outcome.err().unwrap_or(DocumentError::Broken), None),
         }
     }
     outcome
@@ -160,6 +155,7 @@ fn window(bits: u16) -> Option<lzxd::WindowSize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::opening::read_alone;
 
     /// A cabinet of one folder and one file, its block stored or by MSZIP.
     fn cabinet(method: u16, block: &[u8], plain: u16) -> Vec<u8> {
@@ -192,8 +188,8 @@ mod tests {
             (cabinet(3, b"in a cab", 8), Some(DocumentError::Broken), None),
         ];
         for (bytes, fault, text) in rows {
-            let mut extract = Extract::default();
-            assert_eq!(read(&bytes, &mut extract, &mut Budget::default(), &[]).err(), fault);
+            let (extract, outcome) = read_alone("cab", &bytes, read);
+            assert_eq!(outcome.err(), fault);
             let child = extract.children.first().expect("listed, read or not");
             assert_eq!(child.name, "dir/note.txt");
             assert_eq!(child.segments.first().map(|segment| segment.text.as_str()), text);

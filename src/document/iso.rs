@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Images of discs (ECMA-119, ISO 9660): the files of the Joliet tree where there is one, else of the primary tree.
 
+use super::opening::Opening;
 use super::property_set::le32;
-use super::{Budget, DocumentError, Extract, charset};
+use super::{DocumentError, charset};
 
 /// ECMA-119 §6.1.2: a logical sector.
 const SECTOR: usize = 2048;
@@ -13,26 +14,18 @@ const DEPTH: usize = 32;
 /// Folder records walked over the whole image.
 const RECORDS: usize = 50_000;
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    let (root, wide) = volume(bytes).ok_or(DocumentError::Broken)?;
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let (root, wide) = volume(opening.bytes).ok_or(DocumentError::Broken)?;
     let mut files = Vec::new();
-    let mut walk = Walk { bytes, wide, seen: Vec::new(), records: 0 };
+    let mut walk = Walk { bytes: opening.bytes, wide, seen: Vec::new(), records: 0 };
     let walked = walk.folder(root, "", DEPTH, &mut files);
     for (name, content) in files {
-        if budget.files == 0 {
-            return Err(DocumentError::Budget);
-        }
+        opening.room_for_a_file()?;
         match content {
             Some(content) => {
-                budget.spend(content.len())?;
-                extract.child(&name, content, budget, passwords);
+                opening.paid_child(&name, content)?;
             }
-            None => extract.closed(&name, 0, DocumentError::Broken, None),
+            None => opening.closed(&name, 0, DocumentError::Broken, None),
         }
     }
     walked
@@ -130,6 +123,7 @@ impl<'a> Walk<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::opening::read_alone;
 
     fn record(name: &[u8], sector: u32, length: u32, flags: u8) -> Vec<u8> {
         let size = (33 + name.len()).next_multiple_of(2).max(34);
@@ -154,8 +148,8 @@ mod tests {
         image[18 * SECTOR..18 * SECTOR + file.len()].copy_from_slice(&file);
         image[18 * SECTOR + file.len()..18 * SECTOR + file.len() + again.len()].copy_from_slice(&again);
         image[19 * SECTOR..19 * SECTOR + 10].copy_from_slice(b"in an iso\n");
-        let mut extract = Extract::default();
-        assert_eq!(read(&image, &mut extract, &mut Budget::default(), &[]), Err(DocumentError::Budget));
+        let (extract, outcome) = read_alone("iso", &image, read);
+        assert_eq!(outcome, Err(DocumentError::Budget));
         let child = extract.children.first().map(|child| (child.name.as_str(), child.size));
         assert_eq!(child, Some(("NOTE.TXT", 10)));
     }

@@ -22,6 +22,7 @@ mod msg;
 mod odf;
 mod ole;
 mod ooxml;
+mod opening;
 mod pack;
 mod paragraphs;
 mod properties;
@@ -44,6 +45,7 @@ pub use kind::kind_of;
 pub use picture::Picture;
 pub use text::card_values;
 
+use opening::Opening;
 use serde::{Deserialize, Serialize};
 
 /// A piece of text with its place inside the document.
@@ -97,58 +99,44 @@ pub fn open(name: &str, bytes: &[u8], budget: &mut Budget, passwords: &[String])
     let kind = kind_of(bytes);
     let mut extract =
         Extract { name: name.to_owned(), kind: kind.to_owned(), size: bytes.len() as u64, ..Extract::default() };
-    if let Err(fault) = budget.enter() {
-        extract.fault = Some(fault);
-        return extract;
-    }
-    if let Err(fault) = read(kind, bytes, &mut extract, budget, passwords) {
-        extract.fault.get_or_insert(fault);
-    }
-    // A file that is also a zip (a picture, a program, a PDF with an archive behind it) is read as both.
-    if !kind::is_zipped(kind) && kind != "ole" && zip::ends_as_zip(bytes) {
-        extract.properties.push(("polyglot".into(), "zip".into()));
-        if let Err(fault) = zip::read(bytes, &mut extract, budget, passwords) {
-            extract.fault.get_or_insert(fault);
+    Opening { kind, bytes, extract: &mut extract, budget, passwords }.deeper(|opening| {
+        let outcome = read(opening);
+        opening.fail(outcome);
+        // A file that is also a zip (a picture, a program, a PDF with an archive behind it) is read as both.
+        if !kind::is_zipped(kind) && kind != "ole" && zip::ends_as_zip(bytes) {
+            opening.extract.properties.push(("polyglot".into(), "zip".into()));
+            zip::read(opening)?;
         }
-    }
-    budget.leave();
+        Ok(())
+    });
     extract
 }
 
-fn read(
-    kind: &str,
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    match kind {
-        "docx" | "xlsx" | "pptx" => ooxml::read(bytes, extract, budget, passwords),
-        "odt" | "ods" | "odp" => odf::read(bytes, extract, budget, passwords),
-        "zip" => zip::read(bytes, extract, budget, passwords),
-        "7z" => sevenz::read(bytes, extract, budget, passwords),
-        "rar" => rar::read(bytes, extract, budget),
-        "tar" => tar::read(bytes, extract, budget, passwords),
-        "gz" | "bz2" | "xz" | "zst" => pack::read(kind, bytes, extract, budget, passwords),
-        "pdf" => pdf::read(bytes, extract, budget, passwords),
-        "rtf" => rtf::read(bytes, extract, budget, passwords),
-        "tnef" => tnef::read(bytes, extract, budget, passwords),
-        "msg" => msg::read(bytes, extract, budget, passwords),
-        "doc" | "xls" | "ppt" | "ooxml" | "ole" => ole::read(kind, bytes, extract, budget, passwords),
-        "eml" => eml::read(bytes, extract, budget, passwords),
-        "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(kind, bytes, extract, budget),
-        "cab" => cab::read(bytes, extract, budget, passwords),
-        "iso" => iso::read(bytes, extract, budget, passwords),
-        "png" | "jpeg" | "tiff" | "bmp" | "gif" | "webp"
-            if charset::looks_binary(bytes.get(..1024).unwrap_or(bytes)) =>
-        {
-            picture::file(kind, bytes, extract, budget);
+fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let head = opening.bytes.get(..1024).unwrap_or(opening.bytes);
+    match opening.kind {
+        "docx" | "xlsx" | "pptx" => ooxml::read(opening),
+        "odt" | "ods" | "odp" => odf::read(opening),
+        "zip" => zip::read(opening),
+        "7z" => sevenz::read(opening),
+        "rar" => rar::read(opening),
+        "tar" => tar::read(opening),
+        "gz" | "bz2" | "xz" | "zst" => pack::read(opening),
+        "pdf" => pdf::read(opening),
+        "rtf" => rtf::read(opening),
+        "tnef" => tnef::read(opening),
+        "msg" => msg::read(opening),
+        "doc" | "xls" | "ppt" | "ooxml" | "ole" => ole::read(opening),
+        "eml" => eml::read(opening),
+        "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(opening),
+        "cab" => cab::read(opening),
+        "iso" => iso::read(opening),
+        "png" | "jpeg" | "tiff" | "bmp" | "gif" | "webp" if charset::looks_binary(head) => {
+            picture::file(opening);
             Ok(())
         }
         // "GIF8" can be typed: what is text all the same is read as text.
-        _ if !bytes.is_empty() && !charset::looks_binary(bytes.get(..1024).unwrap_or(bytes)) => {
-            text::read("txt", bytes, extract, budget)
-        }
+        _ if !head.is_empty() && !charset::looks_binary(head) => text::read(&mut opening.again("txt", opening.bytes)),
         _ => Ok(()),
     }
 }
@@ -212,22 +200,5 @@ impl Extract {
         if !self.properties.iter().any(|(name, value)| name == "ocr" && value != "read") {
             self.property("ocr", why);
         }
-    }
-
-    /// Opens a file found inside. The child keeps its own faults.
-    fn child(&mut self, name: &str, bytes: &[u8], budget: &mut Budget, passwords: &[String]) {
-        let child = open(name, bytes, budget, passwords);
-        self.children.push(child);
-    }
-
-    /// Notes a file inside that cannot be read.
-    fn closed(&mut self, name: &str, size: u64, fault: DocumentError, container: Option<&str>) {
-        self.children.push(Extract {
-            name: name.to_owned(),
-            size,
-            fault: Some(fault),
-            encrypted: container.filter(|_| fault == DocumentError::Encrypted).map(str::to_owned),
-            ..Extract::default()
-        });
     }
 }

@@ -3,8 +3,9 @@
 
 use std::io::Cursor;
 
+use super::opening::Opening;
 use super::property_set::le32;
-use super::{Budget, DocumentError, Extract, charset, lzfu, ole, open, text};
+use super::{Budget, DocumentError, Extract, charset, lzfu, ole, text};
 
 type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 
@@ -20,42 +21,30 @@ const TEXTS: &[(u16, &str)] = &[
     (0x007D, "/header"),
 ];
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).map_err(|_| DocumentError::Broken)?;
-    message(&mut file, "", extract, budget, passwords)
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let mut file = cfb::CompoundFile::open(Cursor::new(opening.bytes)).map_err(|_| DocumentError::Broken)?;
+    message(&mut file, "", opening)
 }
 
 /// Reads the message stored under `storage` (empty for the file's own).
-fn message(
-    file: &mut File<'_>,
-    storage: &str,
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+fn message(file: &mut File<'_>, storage: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     for (id, place) in TEXTS {
-        if let Some(value) = string(file, storage, *id, budget)? {
-            extract.say(place, value, budget)?;
+        if let Some(value) = string(file, storage, *id, opening.budget)? {
+            opening.say(place, value)?;
         }
     }
-    if let Some(html) = binary(file, storage, 0x1013, budget)? {
-        text::html("/body:html", "/body:hidden", &charset::decode(&html), extract, budget)?;
-    } else if let Some(html) = string(file, storage, 0x1013, budget)? {
-        text::html("/body:html", "/body:hidden", &html, extract, budget)?;
+    if let Some(html) = binary(file, storage, 0x1013, opening.budget)? {
+        text::html("/body:html", "/body:hidden", &charset::decode(&html), opening)?;
+    } else if let Some(html) = string(file, storage, 0x1013, opening.budget)? {
+        text::html("/body:html", "/body:hidden", &html, opening)?;
     }
-    if let Some(packed) = binary(file, storage, 0x1009, budget)?
-        && let Some(rtf) = lzfu::unpack(&packed, budget.bytes as usize)
+    if let Some(packed) = binary(file, storage, 0x1009, opening.budget)?
+        && let Some(rtf) = lzfu::unpack(&packed, opening.budget.bytes as usize)
     {
-        budget.spend(rtf.len())?;
-        extract.child("body.rtf", &rtf, budget, passwords);
+        opening.paid_child("body.rtf", &rtf)?;
     }
-    if let Some(level) = sensitivity(file, storage, budget)? {
-        extract.property("sensitivity", level);
+    if let Some(level) = sensitivity(file, storage, opening.budget)? {
+        opening.property("sensitivity", level);
     }
     let below: Vec<String> = match file.read_storage(if storage.is_empty() { "/" } else { storage }) {
         Ok(entries) => entries
@@ -68,47 +57,33 @@ fn message(
         let name = path.rsplit('/').next().unwrap_or_default();
         if name.starts_with("__recip_version1.0_") {
             for id in [0x3001, 0x39FE, 0x3003] {
-                if let Some(value) = string(file, &path, id, budget)? {
-                    extract.say("/header:To", value, budget)?;
+                if let Some(value) = string(file, &path, id, opening.budget)? {
+                    opening.say("/header:To", value)?;
                 }
             }
         } else if name.starts_with("__attach_version1.0_") {
-            attachment(file, &path, extract, budget, passwords)?;
+            attachment(file, &path, opening)?;
         }
     }
     Ok(())
 }
 
-fn attachment(
-    file: &mut File<'_>,
-    path: &str,
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+fn attachment(file: &mut File<'_>, path: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let mut name = None;
     for id in [0x3707, 0x3704, 0x3001] {
         if name.is_none() {
-            name = string(file, path, id, budget)?;
+            name = string(file, path, id, opening.budget)?;
         }
     }
     let name = name.unwrap_or_else(|| "attachment".to_owned());
-    if let Some(content) = binary(file, path, 0x3701, budget)? {
-        extract.children.push(open(&name, &content, budget, passwords));
+    if let Some(content) = binary(file, path, 0x3701, opening.budget)? {
+        opening.child(&name, &content);
         return Ok(());
     }
     let inner = format!("{path}/__substg1.0_3701000D");
     if file.is_storage(&inner) {
-        let mut child = Extract { name, kind: "msg".into(), ..Extract::default() };
-        child.fault = match budget.enter() {
-            Ok(()) => {
-                let outcome = message(file, &inner, &mut child, budget, passwords);
-                budget.leave();
-                outcome.err()
-            }
-            Err(fault) => Some(fault),
-        };
-        extract.children.push(child);
+        let child = Extract { name, kind: "msg".into(), ..Extract::default() };
+        opening.nested(child, |opening| message(file, &inner, opening));
     }
     Ok(())
 }

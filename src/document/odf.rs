@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! OpenDocument (ISO 26300): odt, ods, odp. Text of content and styles (headers, footers, masters), metadata.
 
+use super::opening::Opening;
 use super::paragraphs::Pages;
 use super::xml::{Element, Node};
-use super::{Budget, DocumentError, Extract, properties, xml, zip};
+use super::{DocumentError, Extract, properties, xml, zip};
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let mut pages = Pages::new();
     let mut parts = Vec::new();
     let mut damage = None;
     let mut is_encrypted = false;
-    let outcome = zip::members(bytes, budget, passwords, &mut |member, budget| {
+    let outcome = zip::members(opening, &mut |member, opening| {
         damage = damage.or(member.fault);
         let file = member.name.rsplit('/').next().unwrap_or(&member.name);
         match file {
@@ -26,25 +22,25 @@ pub(super) fn read(
             "content.xml" | "styles.xml" | "meta.xml" => parts.push((member.name.clone(), xml::decode(&member.bytes))),
             "mimetype" | "settings.xml" | "layout-cache" | "thumbnail.png" | "manifest.rdf" | "current.xml" => {}
             _ if member.name.ends_with('/') || member.name.starts_with("Configurations2/") => {}
-            _ => extract.child(&member.name, &member.bytes, budget, passwords),
+            _ => opening.child(&member.name, &member.bytes),
         }
     });
     if is_encrypted {
-        extract.children.clear();
-        extract.encrypted = Some("odf".into());
+        opening.extract.children.clear();
+        opening.extract.encrypted = Some("odf".into());
         return Err(DocumentError::Encrypted);
     }
     let mut broken = Ok(());
     parts.sort();
     for (name, xml) in &parts {
         let done = match name.as_str() {
-            "meta.xml" => metadata(xml, extract, &mut pages),
+            "meta.xml" => metadata(xml, opening.extract, &mut pages),
             _ if name.ends_with("meta.xml") => Ok(()),
-            _ => content(xml, extract, &mut pages),
+            _ => content(xml, opening.extract, &mut pages),
         };
         broken = broken.and(done);
     }
-    pages.write(extract, budget)?;
+    pages.write(opening)?;
     damage.map_or(outcome.map(|_| ()), Err).and(broken)
 }
 

@@ -8,45 +8,37 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use office_oxide::DocumentFormat;
 use office_oxide::doc::SubDocumentKind;
 
+use super::opening::Opening;
 use super::property_set::{self, le16, le32};
-use super::{Budget, DocumentError, Extract, agile, charset, kind_of, open, sheet};
+use super::{Budget, DocumentError, agile, charset, kind_of, open, sheet};
 
 /// Bytes searched for lines already told, about a tenth of a second.
 const SEARCH: usize = 500_000_000;
 
 type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 
-pub(super) fn read(
-    kind: &str,
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let (kind, bytes) = (opening.kind, opening.bytes);
     let Ok(mut file) = cfb::CompoundFile::open(Cursor::new(bytes)) else {
-        extract.say("#body", strings(bytes), budget)?;
+        opening.say("#body", strings(bytes))?;
         return Err(DocumentError::Broken);
     };
-    if let Some(container) = encryption(kind, &mut file, budget) {
-        extract.encrypted = Some(container.into());
-        return if kind == "ooxml" {
-            unlock(&mut file, extract, budget, passwords)
-        } else {
-            Err(DocumentError::Encrypted)
-        };
+    if let Some(container) = encryption(kind, &mut file, opening.budget) {
+        opening.extract.encrypted = Some(container.into());
+        return if kind == "ooxml" { unlock(&mut file, opening) } else { Err(DocumentError::Encrypted) };
     }
-    describe(&mut file, extract, budget)?;
+    describe(&mut file, opening)?;
     let mut outcome = Ok(());
     if matches!(kind, "doc" | "xls" | "ppt") {
-        outcome = body(kind, bytes, extract, budget);
+        outcome = body(opening);
         if outcome == Err(DocumentError::Broken) {
             // Better raw strings than silence; the fault stays.
-            extract.say("#body", strings(bytes), budget)?;
+            opening.say("#body", strings(bytes))?;
         } else {
-            left_over(kind, &mut file, extract, budget)?;
+            left_over(&mut file, opening)?;
         }
     }
-    objects(&mut file, extract, budget, passwords)?;
+    objects(&mut file, opening)?;
     outcome
 }
 
@@ -88,53 +80,49 @@ fn encryption(kind: &str, file: &mut File<'_>, budget: &mut Budget) -> Option<&'
 }
 
 /// Tries the passwords on an encrypted package; the package opened is a child.
-fn unlock(
-    file: &mut File<'_>,
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    let information = stream(file, "EncryptionInfo", budget)?;
-    let package = stream(file, "EncryptedPackage", budget)?;
-    let Some(plain) = passwords.iter().find_map(|password| agile::open(&information, &package, password)) else {
+fn unlock(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let information = stream(file, "EncryptionInfo", opening.budget)?;
+    let package = stream(file, "EncryptedPackage", opening.budget)?;
+    let Some(plain) = opening.passwords.iter().find_map(|password| agile::open(&information, &package, password))
+    else {
         return Err(DocumentError::Encrypted);
     };
-    budget.spend(plain.len())?;
-    extract.property("password-found", "ooxml");
-    let inner = open("", &plain, budget, passwords);
+    opening.budget.spend(plain.len())?;
+    opening.property("password-found", "ooxml");
+    let inner = open("", &plain, opening.budget, opening.passwords);
     // The same file to whoever reads it: what is inside is told as its own.
-    extract.kind = inner.kind;
-    extract.segments.extend(inner.segments);
-    extract.properties.extend(inner.properties);
-    extract.children.extend(inner.children);
+    opening.extract.kind = inner.kind;
+    opening.extract.segments.extend(inner.segments);
+    opening.extract.properties.extend(inner.properties);
+    opening.extract.children.extend(inner.children);
     inner.fault.map_or(Ok(()), Err)
 }
 
 /// Properties of both summary streams.
-fn describe(file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
+fn describe(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     for path in ["\u{5}SummaryInformation", "\u{5}DocumentSummaryInformation"] {
         if !file.is_stream(path) {
             continue;
         }
-        for (name, value) in property_set::read(&stream(file, path, budget)?) {
+        for (name, value) in property_set::read(&stream(file, path, opening.budget)?) {
             let is_name = matches!(name.as_str(), "author" | "lastModifiedBy") || name.starts_with("MSIP_Label");
             if !is_name && value.chars().any(char::is_alphabetic) {
-                extract.say("#metadata", value.clone(), budget)?;
+                opening.say("#metadata", value.clone())?;
             }
-            extract.property(name, &value);
+            opening.property(name, &value);
         }
     }
     Ok(())
 }
 
 /// Text by the library. It may panic on damaged files; that is the file's fault.
-fn body(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
-    let format = match kind {
+fn body(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let format = match opening.kind {
         "doc" => DocumentFormat::Doc,
         "xls" => DocumentFormat::Xls,
         _ => DocumentFormat::Ppt,
     };
-    let owned = bytes.to_vec();
+    let owned = opening.bytes.to_vec();
     let read = catch_unwind(AssertUnwindSafe(move || {
         let document = office_oxide::Document::from_reader(Cursor::new(owned), format).ok()?;
         let mut texts = Vec::new();
@@ -145,20 +133,21 @@ fn body(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) ->
         Some(texts)
     }));
     let texts = read.ok().flatten().ok_or(DocumentError::Broken)?;
-    texts.into_iter().try_for_each(|(place, text)| extract.say(place, text, budget))
+    texts.into_iter().try_for_each(|(place, text)| opening.say(place, text))
 }
 
 /// What the library passes over: deletions of tracked changes, headers and text boxes of sheets, notes and comments of
 /// slides. Lines of the main stream that look like words and were not told yet.
-fn left_over(kind: &str, file: &mut File<'_>, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
+fn left_over(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let kind = opening.kind;
     let path = match kind {
         "doc" => "/WordDocument",
         "xls" if file.is_stream("/Book") => "/Book",
         "xls" => "/Workbook",
         _ => "/PowerPoint Document",
     };
-    let found = strings(&stream(file, path, budget)?);
-    let told: String = extract.segments.iter().flat_map(|segment| [segment.text.as_str(), "\n"]).collect();
+    let found = strings(&stream(file, path, opening.budget)?);
+    let told: String = opening.extract.segments.iter().flat_map(|segment| [segment.text.as_str(), "\n"]).collect();
     let lines: HashSet<&str> = told.split(['\n', '\t']).map(str::trim).collect();
     let mut text = String::new();
     let mut asked = 0;
@@ -177,7 +166,7 @@ fn left_over(kind: &str, file: &mut File<'_>, extract: &mut Extract, budget: &mu
         text.push_str(line);
         text.push('\n');
     }
-    extract.say("#other", text, budget)
+    opening.say("#other", text)
 }
 
 fn place(kind: SubDocumentKind) -> &'static str {
@@ -191,12 +180,7 @@ fn place(kind: SubDocumentKind) -> &'static str {
 }
 
 /// Files embedded as objects, wherever they hang.
-fn objects(
-    file: &mut File<'_>,
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+fn objects(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let paths: Vec<String> = file
         .walk()
         .filter(|entry| entry.is_stream())
@@ -208,18 +192,18 @@ fn objects(
         let is_inner = !storage.is_empty();
         match name {
             "\u{1}Ole10Native" => {
-                let bytes = stream(file, &path, budget)?;
+                let bytes = stream(file, &path, opening.budget)?;
                 let (name, content) = native(bytes.get(4..).unwrap_or_default());
-                extract.child(&name.unwrap_or_else(|| "object".into()), content, budget, passwords);
+                opening.child(&name.unwrap_or_else(|| "object".into()), content);
             }
             "Package" | "CONTENTS" | "EmbeddedOdf" => {
-                let bytes = stream(file, &path, budget)?;
-                extract.child(name, &bytes, budget, passwords);
+                let bytes = stream(file, &path, opening.budget)?;
+                opening.child(name, &bytes);
             }
             // A legacy document inside another: its text as strings.
             "WordDocument" | "Workbook" | "Book" | "PowerPoint Document" if is_inner => {
-                let bytes = stream(file, &path, budget)?;
-                extract.say("#embedded", strings(&bytes), budget)?;
+                let bytes = stream(file, &path, opening.budget)?;
+                opening.say("#embedded", strings(&bytes))?;
             }
             _ => {}
         }

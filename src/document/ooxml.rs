@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Office Open XML packages (ECMA-376): docx, xlsx, pptx. Every part is read; its path says what it is.
 
+use super::opening::Opening;
 use super::paragraphs::{self, Pages};
-use super::{Budget, DocumentError, Extract, properties, sheet, xml, zip};
+use super::{DocumentError, properties, sheet, xml, zip};
 
 /// What a part is read as.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,23 +25,18 @@ enum Part {
     Nothing,
 }
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let mut parts: Vec<(String, Part, String)> = Vec::new();
     let mut damage = None;
-    let outcome = zip::members(bytes, budget, passwords, &mut |member, budget| {
+    let outcome = zip::members(opening, &mut |member, opening| {
         if member.encrypted {
-            extract.encrypted = Some("zip".into());
+            opening.extract.encrypted = Some("zip".into());
         }
         damage = damage.or(member.fault);
         let path = member.name.trim_start_matches('/').to_owned();
         match part(&path) {
             Part::Nothing => {}
-            Part::File => extract.child(&path, &member.bytes, budget, passwords),
+            Part::File => opening.child(&path, &member.bytes),
             kind @ Part::Binary => parts.push((path, kind, super::ole::strings(&member.bytes))),
             kind => parts.push((path, kind, xml::decode(&member.bytes))),
         }
@@ -52,7 +48,7 @@ pub(super) fn read(
     let shared = shared.map(|(_, _, xml)| sheet::shared_strings(xml)).unwrap_or_default();
     let sheets =
         sheet::Sheets::read(&parts.iter().map(|(path, _, xml)| (path.as_str(), xml.as_str())).collect::<Vec<_>>());
-    sheets.describe(extract, budget)?;
+    sheets.describe(opening)?;
     parts.sort_by_key(|(path, _, _)| natural(path));
     for (path, part, xml) in &parts {
         let done = match part {
@@ -60,10 +56,10 @@ pub(super) fn read(
                 let place = notes.iter().find(|(part, _)| part == path).map_or(place, |(_, place)| place);
                 paragraphs::read(xml, place, &mut pages)
             }
-            Part::Sheet => sheet::read(xml, &sheets.place(path), &shared, &mut pages, budget.text),
-            Part::Core => properties::core(xml, extract, &mut pages),
-            Part::Custom => properties::custom(xml, extract, &mut pages),
-            Part::Label => properties::label(xml, extract),
+            Part::Sheet => sheet::read(xml, &sheets.place(path), &shared, &mut pages, opening.budget.text),
+            Part::Core => properties::core(xml, opening.extract, &mut pages),
+            Part::Custom => properties::custom(xml, opening.extract, &mut pages),
+            Part::Label => properties::label(xml, opening.extract),
             Part::Relations => relations(xml, &mut pages),
             Part::Cache => sheet::cache(xml, &mut pages),
             Part::Binary => {
@@ -74,16 +70,16 @@ pub(super) fn read(
         };
         broken = broken.and(done);
         for (name, value) in pages.variables.drain(..) {
-            extract.property(name, &value);
+            opening.property(name, &value);
         }
     }
     // Strings that no cell shows are still in the file.
     if !sheets.found {
         pages.line("#body", &shared.join("\n"));
     }
-    pages.write(extract, budget)?;
+    pages.write(opening)?;
     if let Ok(irregular) = &outcome {
-        irregular.iter().for_each(|what| extract.property("irregular", what));
+        irregular.iter().for_each(|what| opening.property("irregular", what));
     }
     if let Some(fault) = damage {
         return Err(fault);

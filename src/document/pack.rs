@@ -3,19 +3,15 @@
 
 use std::io::Read;
 
-use super::{Budget, DocumentError, Extract, kind_of};
+use super::opening::Opening;
+use super::{DocumentError, kind_of};
 
 /// xz and zstd declare how much memory their dictionary wants; more than this is a bomb.
 const DICTIONARY: u32 = 64 << 20;
 
-pub(super) fn read(
-    kind: &str,
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    let mut source: Box<dyn Read> = match kind {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let bytes = opening.bytes;
+    let mut source: Box<dyn Read> = match opening.kind {
         "gz" => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
         "bz2" => Box::new(bzip2::read::MultiBzDecoder::new(bytes)),
         "xz" => Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, DICTIONARY >> 10)),
@@ -25,13 +21,13 @@ pub(super) fn read(
             Box::new(decoder)
         }
     };
-    let (inside, fault) = budget.inflate(&mut *source);
+    let (inside, fault) = opening.inflate(&mut *source);
     if !inside.is_empty() {
-        let name = inner_name(&extract.name);
+        let name = inner_name(&opening.extract.name);
         if kind_of(&inside) == "tar" {
-            super::tar::read(&inside, extract, budget, passwords)?;
+            super::tar::read(&mut opening.again("tar", &inside))?;
         } else {
-            extract.child(&name, &inside, budget, passwords);
+            opening.child(&name, &inside);
         }
     }
     fault.map_or(Ok(()), Err)

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
+use super::opening::Opening;
 use super::xml::{Element, Node};
-use super::{Budget, DocumentError, Extract, xml};
+use super::{DocumentError, xml};
 
 /// Lines gathered by place, before they are counted against the budget.
 pub(super) struct Pages {
@@ -39,9 +40,9 @@ impl Pages {
     }
 
     /// Hands all lines to the extract.
-    pub fn write(self, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
+    pub fn write(self, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
         for (place, text) in self.places {
-            extract.say(&place, text, budget)?;
+            opening.say(&place, text)?;
         }
         Ok(())
     }

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
+use super::opening::Opening;
 use super::paragraphs::Pages;
 use super::pdf_text::{self, Canvas};
 use super::xml::Node;
-use super::{Budget, DocumentError, Extract, picture, properties, xml};
+use super::{DocumentError, Extract, picture, properties, xml};
 
 /// Pages read; nobody writes an official paper longer than this.
 const PAGES: usize = 3_000;
@@ -16,26 +17,22 @@ const PAGES: usize = 3_000;
 /// What one stream may unpack to.
 const STREAM: usize = 32 << 20;
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let bytes = opening.bytes;
     // Junk before the header shifts every offset (annex H lets readers cope).
     let start = memchr::memmem::find(bytes.get(..1024).unwrap_or(bytes), b"%PDF-").unwrap_or(0);
-    let document = load(bytes.get(start..).unwrap_or(bytes), extract, passwords)?;
+    let document = load(bytes.get(start..).unwrap_or(bytes), opening)?;
     let mut pages = Pages::new();
-    information(&document, extract, &mut pages);
-    let xmp = metadata(&document, extract, &mut pages, budget);
-    let read = page_texts(&document, extract, &mut pages, budget);
+    information(&document, opening.extract, &mut pages);
+    let xmp = metadata(&document, opening, &mut pages);
+    let read = page_texts(&document, opening, &mut pages);
     fields(&document, &mut pages);
-    pages.write(extract, budget)?;
-    embedded(&document, extract, budget, passwords)?;
+    pages.write(opening)?;
+    embedded(&document, opening)?;
     read.and(xmp)
 }
 
-fn load(bytes: &[u8], extract: &mut Extract, passwords: &[String]) -> Result<Document, DocumentError> {
+fn load(bytes: &[u8], opening: &mut Opening<'_>) -> Result<Document, DocumentError> {
     let options = |password| LoadOptions { password, max_decompressed_size: Some(STREAM), ..LoadOptions::default() };
     let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
     match Document::load_mem_with_options(bytes, options(None)) {
@@ -44,24 +41,19 @@ fn load(bytes: &[u8], extract: &mut Extract, passwords: &[String]) -> Result<Doc
         Err(_) if !is_encrypted => return Err(DocumentError::Broken),
         Err(_) => {}
     }
-    extract.encrypted = Some("pdf".into());
-    for password in passwords {
+    opening.extract.encrypted = Some("pdf".into());
+    for password in opening.passwords {
         if let Ok(document) = Document::load_mem_with_options(bytes, options(Some(password.clone())))
             && !document.is_encrypted()
         {
-            extract.property("password-found", "pdf");
+            opening.property("password-found", "pdf");
             return Ok(document);
         }
     }
     Err(DocumentError::Encrypted)
 }
 
-fn page_texts(
-    document: &Document,
-    extract: &mut Extract,
-    pages: &mut Pages,
-    budget: &mut Budget,
-) -> Result<(), DocumentError> {
+fn page_texts(document: &Document, opening: &mut Opening<'_>, pages: &mut Pages) -> Result<(), DocumentError> {
     let mut shows_image = false;
     let mut shows_text = false;
     let mut outcome = Ok(());
@@ -72,16 +64,16 @@ fn page_texts(
         if count > PAGES {
             return Err(DocumentError::Budget);
         }
-        let mut canvas = Canvas::new(document, STREAM.min(budget.bytes as usize));
+        let mut canvas = Canvas::new(document, STREAM.min(opening.budget.bytes as usize));
         let done = canvas.page(page);
-        budget.spend(canvas.unpacked)?;
+        opening.budget.spend(canvas.unpacked)?;
         outcome = outcome.and(done);
         shows_image |= canvas.shows_image;
         let is_blank = canvas.text.trim().is_empty();
         shows_text |= !is_blank;
         let place = format!("#page{count}");
         if let Some((_, stream)) = canvas.picture.filter(|_| is_blank) {
-            picture::page(document, stream, place.clone(), extract, budget);
+            picture::page(document, stream, place.clone(), opening);
         }
         pages.line(&place, &canvas.text);
         pages.line(&place, &reversed_arabic(&canvas.text));
@@ -91,7 +83,7 @@ fn page_texts(
         }
     }
     if shows_image && !shows_text {
-        extract.property("image-only", "true");
+        opening.property("image-only", "true");
     }
     if count == 0 { Err(DocumentError::Broken) } else { outcome }
 }
@@ -169,23 +161,18 @@ fn information(document: &Document, extract: &mut Extract, pages: &mut Pages) {
 }
 
 /// The catalogue's XMP packet (§14.3.2): elements and attributes with language in them.
-fn metadata(
-    document: &Document,
-    extract: &mut Extract,
-    pages: &mut Pages,
-    budget: &mut Budget,
-) -> Result<(), DocumentError> {
+fn metadata(document: &Document, opening: &mut Opening<'_>, pages: &mut Pages) -> Result<(), DocumentError> {
     let stream = document.catalog().ok().and_then(|catalog| catalog.get_deref(b"Metadata", document).ok());
     let Some(Object::Stream(stream)) = stream else { return Ok(()) };
     let packet = stream.get_plain_content_with_limit(4 << 20).map_err(|_| DocumentError::Broken)?;
-    budget.spend(packet.len())?;
+    opening.budget.spend(packet.len())?;
     let mut path: Vec<String> = Vec::new();
     // A packet that is no XML is a fault of the packet only.
     let _ = xml::walk(&xml::decode(&packet), &mut |node| match node {
         Node::Start(element) => {
             for (name, value) in element.attributes() {
                 if name.starts_with("MSIP_Label") || matches!(name.as_str(), "Keywords" | "title" | "description") {
-                    properties::note(&name, &value, extract, pages);
+                    properties::note(&name, &value, opening.extract, pages);
                 }
             }
             path.push(element.name.to_owned());
@@ -199,7 +186,7 @@ fn metadata(
                     "Producer" | "CreatorTool" | "DocumentID" | "InstanceID" | "format" | "creator"
                 )
             {
-                properties::note(name, text, extract, pages);
+                properties::note(name, text, opening.extract, pages);
             }
         }
         Node::End(_) => {
@@ -211,12 +198,7 @@ fn metadata(
 }
 
 /// File specifications with an embedded file (§7.11.4), whoever points at them.
-fn embedded(
-    document: &Document,
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+fn embedded(document: &Document, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     for object in document.objects.values() {
         let Ok(specification) = object.as_dict() else { continue };
         let Ok(files) = specification.get_deref(b"EF", document).and_then(Object::as_dict) else { continue };
@@ -226,15 +208,12 @@ fn embedded(
         else {
             continue;
         };
-        if budget.files == 0 {
-            return Err(DocumentError::Budget);
-        }
-        match stream.get_plain_content_with_limit(budget.bytes as usize) {
+        opening.room_for_a_file()?;
+        match stream.get_plain_content_with_limit(opening.budget.bytes as usize) {
             Ok(content) => {
-                budget.spend(content.len())?;
-                extract.child(&name, &content, budget, passwords);
+                opening.paid_child(&name, &content)?;
             }
-            Err(_) => extract.closed(&name, 0, DocumentError::Broken, None),
+            Err(_) => opening.closed(&name, 0, DocumentError::Broken, None),
         }
     }
     Ok(())

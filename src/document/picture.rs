@@ -5,7 +5,7 @@
 use lopdf::{Dictionary, Document, Object, Stream};
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Extract};
+use super::opening::Opening;
 
 /// A picture handed out for reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,21 +26,22 @@ const POINTS: std::ops::RangeInclusive<u64> = 120_000..=70_000_000;
 const SIDE: u64 = 60;
 
 /// A file that is a picture. Formats whose size is not looked up are handed out by their length.
-pub(super) fn file(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) {
-    let is_page = match size(kind, bytes) {
+pub(super) fn file(opening: &mut Opening<'_>) {
+    let bytes = opening.bytes;
+    let is_page = match size(opening.kind, bytes) {
         Some((width, height)) => is_page(width, height),
         None => bytes.len() >= 2_000,
     };
     if is_page {
-        hand_out("#page1".into(), bytes.to_vec(), extract, budget);
+        hand_out("#page1".into(), bytes.to_vec(), opening);
     }
 }
 
 /// What a page of a PDF shows instead of text.
-pub(super) fn page(document: &Document, stream: &Stream, place: String, extract: &mut Extract, budget: &mut Budget) {
-    match content(document, stream, budget.bytes.min(64 << 20) as usize) {
-        Some(content) => hand_out(place, content, extract, budget),
-        None => extract.note_unseen("unread"),
+pub(super) fn page(document: &Document, stream: &Stream, place: String, opening: &mut Opening<'_>) {
+    match content(document, stream, opening.budget.bytes.min(64 << 20) as usize) {
+        Some(content) => hand_out(place, content, opening),
+        None => opening.extract.note_unseen("unread"),
     }
 }
 
@@ -54,12 +55,12 @@ fn is_page(width: u64, height: u64) -> bool {
     width.min(height) >= SIDE && POINTS.contains(&width.saturating_mul(height))
 }
 
-fn hand_out(place: String, content: Vec<u8>, extract: &mut Extract, budget: &mut Budget) {
-    if budget.pictures == 0 || budget.spend(content.len()).is_err() {
-        return extract.note_unseen("unread");
+fn hand_out(place: String, content: Vec<u8>, opening: &mut Opening<'_>) {
+    if opening.budget.pictures == 0 || opening.budget.spend(content.len()).is_err() {
+        return opening.extract.note_unseen("unread");
     }
-    budget.pictures -= 1;
-    extract.pictures.push(Picture { place, length: content.len(), content });
+    opening.budget.pictures -= 1;
+    opening.extract.pictures.push(Picture { place, length: content.len(), content });
 }
 
 /// Width and height by the formats' own headers.
@@ -199,6 +200,7 @@ fn palette(document: &Document, stream: &Stream) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::opening::read_alone;
 
     #[test]
     fn a_page_is_told_from_a_logo() {
@@ -209,7 +211,7 @@ mod tests {
             bytes
         };
         let jpeg = b"\xFF\xD8\xFF\xE0\x00\x04ab\xFF\xC2\x00\x0B\x08\x04\x91\x03\x3A\x01\x01\x11\x00";
-        let rows: &[(&str, &[u8], usize)] = &[
+        let rows: &[(&'static str, &[u8], usize)] = &[
             ("png", &png(827, 1169), 1),
             ("png", &png(120, 60), 0),
             ("png", &png(10_000, 20), 0),
@@ -219,8 +221,10 @@ mod tests {
             ("jpeg", b"\xFF\xD8\xFF\xE0\x00\x00", 0),
         ];
         for (kind, bytes, count) in rows {
-            let mut extract = Extract::default();
-            file(kind, bytes, &mut extract, &mut Budget::default());
+            let (extract, _) = read_alone(kind, bytes, |opening| {
+                file(opening);
+                Ok(())
+            });
             assert_eq!(extract.pictures.len(), *count, "{kind} of {} bytes", bytes.len());
         }
     }

@@ -2,34 +2,40 @@
 //! RAR archives, versions 4 and 5: names and the encryption flag only. There is no free reader of their contents, so
 //! every member is noted as unreadable; stored members (no compression) are opened.
 
-use super::{Budget, DocumentError, Extract};
+use super::DocumentError;
+use super::opening::Opening;
 
-pub(super) fn read(bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let bytes = opening.bytes;
     match bytes.get(6..8) {
-        Some([1, 0]) => version5(bytes.get(8..).unwrap_or_default(), extract, budget),
-        Some([0, _]) => version4(bytes.get(7..).unwrap_or_default(), extract, budget),
+        Some([1, 0]) => version5(bytes.get(8..).unwrap_or_default(), opening),
+        Some([0, _]) => version4(bytes.get(7..).unwrap_or_default(), opening),
         _ => return Err(DocumentError::Broken),
     }
-    if extract.encrypted.is_some() { Err(DocumentError::Encrypted) } else { Err(DocumentError::Broken) }
+    if opening.extract.encrypted.is_some() { Err(DocumentError::Encrypted) } else { Err(DocumentError::Broken) }
 }
 
 /// Notes one member: what can be opened is opened.
-fn note(name: &str, size: u64, encrypted: bool, stored: Option<&[u8]>, extract: &mut Extract, budget: &mut Budget) {
+fn note(name: &str, size: u64, encrypted: bool, stored: Option<&[u8]>, opening: &mut Opening<'_>) {
     match stored {
-        Some(content) if !encrypted => extract.child(name, content, budget, &[]),
-        _ if encrypted => {
-            extract.encrypted = Some("rar".into());
-            extract.closed(name, size, DocumentError::Encrypted, Some("rar"));
+        // Passwords are for archives that can be read whole.
+        Some(content) if !encrypted => {
+            let same = opening.again(opening.kind, opening.bytes);
+            Opening { passwords: &[], ..same }.child(name, content);
         }
-        _ => extract.closed(name, size, DocumentError::Broken, None),
+        _ if encrypted => {
+            opening.extract.encrypted = Some("rar".into());
+            opening.closed(name, size, DocumentError::Encrypted, Some("rar"));
+        }
+        _ => opening.closed(name, size, DocumentError::Broken, None),
     }
 }
 
 /// RAR 1.5 to 4: blocks of crc16, type, flags, size; `0x8000` says that data follows.
-fn version4(mut rest: &[u8], extract: &mut Extract, budget: &mut Budget) {
+fn version4(mut rest: &[u8], opening: &mut Opening<'_>) {
     while let (Some(kind), Some(flags), Some(length)) = (rest.get(2), le16(rest, 3), le16(rest, 5)) {
         let length = usize::from(length);
-        if length < 7 || extract.children.len() >= 5_000 {
+        if length < 7 || opening.extract.children.len() >= 5_000 {
             return;
         }
         let Some(header) = rest.get(..length) else { return };
@@ -38,7 +44,7 @@ fn version4(mut rest: &[u8], extract: &mut Extract, budget: &mut Budget) {
         match kind {
             // Archive header: 0x0080 means that the headers after it are encrypted too.
             0x73 if flags & 0x0080 != 0 => {
-                extract.encrypted = Some("rar".into());
+                opening.extract.encrypted = Some("rar".into());
                 return;
             }
             0x74 => {
@@ -52,7 +58,7 @@ fn version4(mut rest: &[u8], extract: &mut Extract, budget: &mut Budget) {
                 if flags & 0x00E0 != 0x00E0 {
                     let stored = content.get(..data).filter(|_| method == 0x30);
                     let name = super::charset::decode(name).replace('\\', "/");
-                    note(&name, u64::from(size), flags & 0x0004 != 0, stored, extract, budget);
+                    note(&name, u64::from(size), flags & 0x0004 != 0, stored, opening);
                 }
             }
             0x7B => return,
@@ -64,14 +70,14 @@ fn version4(mut rest: &[u8], extract: &mut Extract, budget: &mut Budget) {
 }
 
 /// RAR 5: blocks of crc32 and variable-length integers.
-fn version5(mut rest: &[u8], extract: &mut Extract, budget: &mut Budget) {
+fn version5(mut rest: &[u8], opening: &mut Opening<'_>) {
     while let Some(after_crc) = rest.get(4..) {
         let Some((length, header)) = varint(after_crc) else { return };
         let Some(header) = header.get(..length as usize) else { return };
         let skip = rest.len() - after_crc.len() + (after_crc.len() - varint_rest(after_crc)) + length as usize;
         let Some(content) = rest.get(skip..) else { return };
-        let data = block5(header, content, extract, budget);
-        if extract.children.len() >= 5_000 {
+        let data = block5(header, content, opening);
+        if opening.extract.children.len() >= 5_000 {
             return;
         }
         let Some(data) = data else { return };
@@ -81,7 +87,7 @@ fn version5(mut rest: &[u8], extract: &mut Extract, budget: &mut Budget) {
 }
 
 /// Reads one block; gives the length of its data, `None` at the end.
-fn block5(header: &[u8], content: &[u8], extract: &mut Extract, budget: &mut Budget) -> Option<u64> {
+fn block5(header: &[u8], content: &[u8], opening: &mut Opening<'_>) -> Option<u64> {
     let (kind, at) = varint(header)?;
     let (flags, at) = varint(at)?;
     let (extra, at) = if flags & 1 != 0 { varint(at)? } else { (0, at) };
@@ -89,7 +95,7 @@ fn block5(header: &[u8], content: &[u8], extract: &mut Extract, budget: &mut Bud
     match kind {
         // Encryption header: everything after it is unreadable.
         4 => {
-            extract.encrypted = Some("rar".into());
+            opening.extract.encrypted = Some("rar".into());
             return None;
         }
         5 => return None,
@@ -107,7 +113,7 @@ fn block5(header: &[u8], content: &[u8], extract: &mut Extract, budget: &mut Bud
             let encrypted = extra > 0 && has_encryption_record(records);
             if file_flags & 1 == 0 {
                 let stored = content.get(..data as usize).filter(|_| (method >> 7) & 7 == 0);
-                note(&name, size, encrypted, stored, extract, budget);
+                note(&name, size, encrypted, stored, opening);
             }
         }
         _ => {}
@@ -155,6 +161,7 @@ fn le32(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::opening::read_alone;
 
     fn file_header4(name: &[u8], flags: u16, method: u8, content: &[u8]) -> Vec<u8> {
         let mut header = vec![0, 0, 0x74];
@@ -177,8 +184,8 @@ mod tests {
         archive.extend([0, 0, 0x73, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0]);
         archive.extend(file_header4(b"dossier\\a.txt", 0, 0x30, b"stored text"));
         archive.extend(file_header4(b"b.docx", 4, 0x33, b"????"));
-        let mut extract = Extract::default();
-        assert_eq!(read(&archive, &mut extract, &mut Budget::default()), Err(DocumentError::Encrypted));
+        let (extract, outcome) = read_alone("rar", &archive, read);
+        assert_eq!(outcome, Err(DocumentError::Encrypted));
         assert_eq!(extract.encrypted.as_deref(), Some("rar"));
         let names: Vec<_> = extract.children.iter().map(|child| (child.name.as_str(), child.fault)).collect();
         assert_eq!(names, [("dossier/a.txt", None), ("b.docx", Some(DocumentError::Encrypted))]);
@@ -187,7 +194,6 @@ mod tests {
     #[test]
     fn version_5_tells_encrypted_headers() {
         let archive = b"Rar!\x1A\x07\x01\x00\0\0\0\0\x03\x04\x00\x00";
-        let mut extract = Extract::default();
-        assert_eq!(read(archive, &mut extract, &mut Budget::default()), Err(DocumentError::Encrypted));
+        assert_eq!(read_alone("rar", archive, read).1, Err(DocumentError::Encrypted));
     }
 }

@@ -3,8 +3,9 @@
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 
+use super::opening::Opening;
 use super::paragraphs::Pages;
-use super::{Budget, DocumentError, Extract, ole, properties};
+use super::{DocumentError, ole, properties};
 
 /// Where the text of a group goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,24 +36,19 @@ struct State {
 /// Groups deeper than this are read as if at this depth.
 const DEPTH: usize = 1_000;
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let mut pages = Pages::new();
-    let mut reading = Reading::new(bytes);
+    let mut reading = Reading::new(opening.bytes);
     let outcome = reading.run(&mut pages);
     for (name, value) in std::mem::take(&mut reading.properties) {
-        properties::note(&name, &value, extract, &mut pages);
+        properties::note(&name, &value, opening.extract, &mut pages);
     }
-    pages.write(extract, budget)?;
+    pages.write(opening)?;
     for (index, object) in std::mem::take(&mut reading.objects).into_iter().enumerate() {
-        budget.spend(object.len())?;
+        opening.budget.spend(object.len())?;
         let (name, content) = ole::object(&object);
         let name = name.unwrap_or_else(|| format!("object{}", index + 1));
-        extract.child(&name, content, budget, passwords);
+        opening.child(&name, content);
     }
     outcome
 }
@@ -402,10 +398,11 @@ fn charset(number: i32) -> &'static Encoding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Extract;
+    use crate::document::opening::read_alone;
 
     fn extract(rtf: &str) -> Extract {
-        let mut extract = Extract::default();
-        let outcome = read(rtf.as_bytes(), &mut extract, &mut Budget::default(), &[]);
+        let (mut extract, outcome) = read_alone("rtf", rtf.as_bytes(), read);
         extract.fault = outcome.err();
         extract
     }

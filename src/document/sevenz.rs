@@ -5,57 +5,47 @@ use std::io::Cursor;
 
 use sevenz_rust2::{ArchiveReader, Error, Password};
 
-use super::{Budget, DocumentError, Extract};
+use super::opening::Opening;
+use super::{Budget, DocumentError};
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let none = std::iter::once(None);
-    for password in none.chain(passwords.iter().map(Some)) {
-        let before = extract.children.len();
-        let attempt = attempt(bytes, password.map(String::as_str), extract, budget, passwords);
+    for password in none.chain(opening.passwords.iter().map(Some)) {
+        let before = opening.extract.children.len();
+        let attempt = attempt(password.map(String::as_str), opening);
         match attempt {
             Ok(()) => {
                 if password.is_some() {
-                    extract.property("password-found", "7z");
+                    opening.property("password-found", "7z");
                 }
                 return Ok(());
             }
             Err(DocumentError::Encrypted) => {
-                extract.encrypted = Some("7z".into());
-                extract.children.truncate(before);
+                opening.extract.encrypted = Some("7z".into());
+                opening.extract.children.truncate(before);
             }
             Err(fault) => return Err(fault),
         }
     }
-    names(bytes, extract);
+    names(opening);
     Err(DocumentError::Encrypted)
 }
 
-fn attempt(
-    bytes: &[u8],
-    password: Option<&str>,
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+fn attempt(password: Option<&str>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let key = password.map_or_else(Password::empty, Password::new);
-    let mut reader = ArchiveReader::new(Cursor::new(bytes), key).map_err(|error| fault_of(&error, password))?;
+    let mut reader = ArchiveReader::new(Cursor::new(opening.bytes), key).map_err(|error| fault_of(&error, password))?;
     reader.set_thread_count(1);
     let mut stopped = None;
     let outcome = reader.for_each_entries(|entry, source| {
         if entry.is_directory() {
             return Ok(true);
         }
-        if budget.files == 0 {
-            stopped = Some(DocumentError::Budget);
+        if let Err(fault) = opening.room_for_a_file() {
+            stopped = Some(fault);
             return Ok(false);
         }
-        let (content, fault) = inflate(budget, source)?;
-        extract.child(entry.name(), &content, budget, passwords);
+        let (content, fault) = inflate(opening.budget, source)?;
+        opening.child(entry.name(), &content);
         stopped = fault;
         Ok(fault.is_none())
     });
@@ -104,11 +94,11 @@ fn is_password_trouble(cause: &std::io::Error) -> bool {
 }
 
 /// Where only the contents are encrypted, the names can still be told.
-fn names(bytes: &[u8], extract: &mut Extract) {
-    let Ok(archive) = sevenz_rust2::Archive::read(&mut Cursor::new(bytes), &Password::empty()) else {
+fn names(opening: &mut Opening<'_>) {
+    let Ok(archive) = sevenz_rust2::Archive::read(&mut Cursor::new(opening.bytes), &Password::empty()) else {
         return;
     };
     for entry in archive.files.iter().filter(|entry| !entry.is_directory()).take(5_000) {
-        extract.closed(entry.name(), entry.size(), DocumentError::Encrypted, Some("7z"));
+        opening.closed(entry.name(), entry.size(), DocumentError::Encrypted, Some("7z"));
     }
 }

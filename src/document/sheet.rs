@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! SpreadsheetML (ECMA-376 part 1 §18): cell rows as lines, shared and inline strings, headers, hidden sheets.
 
+use super::opening::Opening;
 use super::paragraphs::Pages;
 use super::xml::Node;
-use super::{Budget, DocumentError, Extract, xml};
+use super::{DocumentError, xml};
 
 /// The sheets of a workbook in its order.
 #[derive(Default)]
@@ -66,15 +67,15 @@ impl Sheets {
     }
 
     /// The names of the sheets, and which are hidden.
-    pub fn describe(&self, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
+    pub fn describe(&self, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
         for (name, state, _) in &self.list {
             if state.to_ascii_lowercase().contains("hidden") {
-                extract.property("hidden-sheet", name);
+                opening.property("hidden-sheet", name);
             }
         }
         let names: Vec<&str> = self.list.iter().map(|(name, _, _)| name.as_str()).collect();
-        extract.say("#sheets", names.join("\n"), budget)?;
-        extract.say("#hidden", self.names.join("\n"), budget)
+        opening.say("#sheets", names.join("\n"))?;
+        opening.say("#hidden", self.names.join("\n"))
     }
 }
 

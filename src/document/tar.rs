@@ -3,27 +3,21 @@
 
 use std::io::Cursor;
 
-use super::{Budget, DocumentError, Extract};
+use super::DocumentError;
+use super::opening::Opening;
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    let mut archive = ::tar::Archive::new(Cursor::new(bytes));
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let mut archive = ::tar::Archive::new(Cursor::new(opening.bytes));
     let entries = archive.entries().map_err(|_| DocumentError::Broken)?;
     for entry in entries {
         let mut entry = entry.map_err(|_| DocumentError::Broken)?;
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        if budget.files == 0 {
-            return Err(DocumentError::Budget);
-        }
+        opening.room_for_a_file()?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let (bytes, fault) = budget.inflate(&mut entry);
-        extract.child(&name, &bytes, budget, passwords);
+        let (bytes, fault) = opening.inflate(&mut entry);
+        opening.child(&name, &bytes);
         if let Some(fault) = fault {
             return Err(fault);
         }

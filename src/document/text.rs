@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Plain text and its relatives: txt, csv, ics, vcf, html, xml.
 
-use super::{Budget, DocumentError, Extract, charset, xml};
+use super::opening::Opening;
+use super::{DocumentError, charset, xml};
 use crate::mime;
 
-pub(super) fn read(kind: &str, bytes: &[u8], extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let bytes = opening.bytes;
     // Text that cannot be kept need not be decoded; UTF-16 needs two bytes a character, markup more.
-    let limit = budget.text.saturating_mul(4);
+    let limit = opening.budget.text.saturating_mul(4);
     let cut = bytes.len() > limit;
     let text = charset::decode(bytes.get(..limit).unwrap_or(bytes));
-    match kind {
-        "html" => html("#body", "#hidden", &text, extract, budget)?,
-        "xml" => xml_text(&text, extract, budget)?,
-        "ics" | "vcf" => extract.say("#body", card_values(&text), budget)?,
-        _ => extract.say("#body", text, budget)?,
+    match opening.kind {
+        "html" => html("#body", "#hidden", &text, opening)?,
+        "xml" => xml_text(&text, opening)?,
+        "ics" | "vcf" => opening.say("#body", card_values(&text))?,
+        _ => opening.say("#body", text)?,
     }
     if cut { Err(DocumentError::Budget) } else { Ok(()) }
 }
@@ -35,19 +37,13 @@ pub fn card_values(text: &str) -> String {
 }
 
 /// A document of HTML: what it shows at one place, what it sends unseen at another.
-pub(super) fn html(
-    place: &str,
-    unseen: &str,
-    html: &str,
-    extract: &mut Extract,
-    budget: &mut Budget,
-) -> Result<(), DocumentError> {
+pub(super) fn html(place: &str, unseen: &str, html: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let page = mime::html::text(html);
-    extract.say(place, page.shown, budget)?;
-    extract.say(unseen, page.hidden, budget)
+    opening.say(place, page.shown)?;
+    opening.say(unseen, page.hidden)
 }
 
-fn xml_text(text: &str, extract: &mut Extract, budget: &mut Budget) -> Result<(), DocumentError> {
+fn xml_text(text: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let mut lines = String::new();
     let mut attributes = String::new();
     let outcome = xml::walk(text, &mut |node| match node {
@@ -65,10 +61,10 @@ fn xml_text(text: &str, extract: &mut Extract, budget: &mut Budget) -> Result<()
         }
         _ => {}
     });
-    extract.say("#body", lines, budget)?;
-    extract.say("#hidden", attributes, budget)?;
+    opening.say("#body", lines)?;
+    opening.say("#hidden", attributes)?;
     // Half the world's .xml is HTML or worse; show it as it is when it is no XML.
-    if outcome.is_err() { html("#body", "#hidden", text, extract, budget) } else { Ok(()) }
+    if outcome.is_err() { html("#body", "#hidden", text, opening) } else { Ok(()) }
 }
 
 #[cfg(test)]

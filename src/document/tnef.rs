@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! winmail.dat (MS-OXTNEF): bodies, subject, attachments, nested messages. Unknown attributes are stepped over.
 
+use super::opening::Opening;
 use super::property_set::{le16, le32};
-use super::{Budget, DocumentError, Extract, charset, lzfu, text};
+use super::{Budget, DocumentError, charset, lzfu, text};
 
 const SUBJECT: u32 = 0x0001_8004;
 const BODY: u32 = 0x0002_800C;
@@ -19,13 +20,8 @@ struct Attachment {
     data: Option<Vec<u8>>,
 }
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    let mut rest = bytes.get(6..).ok_or(DocumentError::Broken)?;
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let mut rest = opening.bytes.get(6..).ok_or(DocumentError::Broken)?;
     let mut attachment = Attachment::default();
     let mut outcome = Ok(());
     while !rest.is_empty() {
@@ -39,59 +35,46 @@ pub(super) fn read(
             break;
         };
         match id {
-            SUBJECT => extract.say("/subject", plain(value), budget)?,
-            BODY => extract.say("/body", plain(value), budget)?,
-            PROPERTIES => message(value, extract, budget, passwords)?,
-            RENDERING => finish(std::mem::take(&mut attachment), extract, budget, passwords)?,
+            SUBJECT => opening.say("/subject", plain(value))?,
+            BODY => opening.say("/body", plain(value))?,
+            PROPERTIES => message(value, opening)?,
+            RENDERING => finish(std::mem::take(&mut attachment), opening)?,
             TITLE => attachment.name = Some(plain(value)),
             DATA => {
-                budget.spend(value.len())?;
+                opening.budget.spend(value.len())?;
                 attachment.data = Some(value.to_vec());
             }
-            ATTACHMENT => attached(value, &mut attachment, budget)?,
+            ATTACHMENT => attached(value, &mut attachment, opening.budget)?,
             _ => {}
         }
         // A checksum of two bytes follows; wrong ones are common and read over by every program.
         rest = after.get(length as usize + 2..).unwrap_or_default();
     }
-    finish(attachment, extract, budget, passwords)?;
+    finish(attachment, opening)?;
     outcome
 }
 
-fn finish(
-    attachment: Attachment,
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+fn finish(attachment: Attachment, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     if let Some(data) = attachment.data {
-        if budget.files == 0 {
-            return Err(DocumentError::Budget);
-        }
+        opening.room_for_a_file()?;
         let name = attachment.name.unwrap_or_else(|| "attachment".to_owned());
-        extract.child(&name, &data, budget, passwords);
+        opening.child(&name, &data);
     }
     Ok(())
 }
 
 /// Properties of the message: bodies in HTML or compressed RTF, subject, sender.
-fn message(
-    value: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
+fn message(value: &[u8], opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     for property in properties(value) {
         match property.id {
-            0x0037 => extract.say("/subject", property.string(), budget)?,
-            0x1000 => extract.say("/body", property.string(), budget)?,
-            0x1013 => text::html("/body:html", "/body:hidden", &property.string(), extract, budget)?,
-            0x0C1A | 0x0C1F | 0x5D01 => extract.say("/header:From", property.string(), budget)?,
-            0x0E04 => extract.say("/header:To", property.string(), budget)?,
+            0x0037 => opening.say("/subject", property.string())?,
+            0x1000 => opening.say("/body", property.string())?,
+            0x1013 => text::html("/body:html", "/body:hidden", &property.string(), opening)?,
+            0x0C1A | 0x0C1F | 0x5D01 => opening.say("/header:From", property.string())?,
+            0x0E04 => opening.say("/header:To", property.string())?,
             0x1009 => {
-                if let Some(rtf) = lzfu::unpack(property.bytes, budget.bytes as usize) {
-                    budget.spend(rtf.len())?;
-                    extract.child("body.rtf", &rtf, budget, passwords);
+                if let Some(rtf) = lzfu::unpack(property.bytes, opening.budget.bytes as usize) {
+                    opening.paid_child("body.rtf", &rtf)?;
                 }
             }
             _ => {}
@@ -198,6 +181,7 @@ fn plain(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::opening::read_alone;
 
     fn attribute(id: u32, value: &[u8]) -> Vec<u8> {
         let mut bytes = vec![2];
@@ -216,8 +200,8 @@ mod tests {
         tnef.extend(attribute(RENDERING, &[0; 14]));
         tnef.extend(attribute(TITLE, b"note.txt\0"));
         tnef.extend(attribute(DATA, b"CONFIDENTIEL"));
-        let mut extract = Extract::default();
-        assert_eq!(read(&tnef, &mut extract, &mut Budget::default(), &[]), Ok(()));
+        let (extract, outcome) = read_alone("tnef", &tnef, read);
+        assert_eq!(outcome, Ok(()));
         assert_eq!(extract.segments.first().map(|s| s.text.as_str()), Some("Objet"));
         let child = extract.children.first();
         assert_eq!(child.map(|c| (c.name.as_str(), c.kind.as_str())), Some(("note.txt", "txt")));

@@ -6,7 +6,8 @@ use std::io::{Cursor, Read};
 use ::zip::ZipArchive;
 use ::zip::result::ZipError;
 
-use super::{Budget, DocumentError, Extract};
+use super::DocumentError;
+use super::opening::Opening;
 
 /// One member, read or not.
 pub(super) struct Member {
@@ -18,38 +19,28 @@ pub(super) struct Member {
     pub size: u64,
 }
 
-pub(super) fn read(
-    bytes: &[u8],
-    extract: &mut Extract,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Result<(), DocumentError> {
-    let outcome = members(bytes, budget, passwords, &mut |member, budget| {
+pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let outcome = members(opening, &mut |member, opening| {
         if member.encrypted {
-            extract.encrypted = Some("zip".into());
+            opening.extract.encrypted = Some("zip".into());
         }
         match member.fault {
             Some(fault) if member.bytes.is_empty() => {
-                extract.closed(&member.name, member.size, fault, Some("zip"));
+                opening.closed(&member.name, member.size, fault, Some("zip"));
                 if fault == DocumentError::Encrypted {
-                    extract.fault = Some(fault);
+                    opening.extract.fault = Some(fault);
                 }
             }
             fault => {
-                extract.child(&member.name, &member.bytes, budget, passwords);
-                if let (Some(fault), Some(child)) = (fault, extract.children.last_mut()) {
+                opening.child(&member.name, &member.bytes);
+                if let (Some(fault), Some(child)) = (fault, opening.extract.children.last_mut()) {
                     child.fault.get_or_insert(fault);
                 }
             }
         }
     });
-    match outcome {
-        Ok(irregular) => {
-            irregular.iter().for_each(|what| extract.property("irregular", what));
-            Ok(())
-        }
-        Err(fault) => Err(fault),
-    }
+    outcome?.iter().for_each(|what| opening.property("irregular", what));
+    Ok(())
 }
 
 /// Whether an end-of-central-directory record (APPNOTE §4.3.16) stands near the end.
@@ -60,13 +51,12 @@ pub(super) fn ends_as_zip(bytes: &[u8]) -> bool {
 
 /// Reads the members one by one. The result names oddities of the archive's form.
 pub(super) fn members(
-    bytes: &[u8],
-    budget: &mut Budget,
-    passwords: &[String],
-    each: &mut dyn FnMut(Member, &mut Budget),
+    opening: &mut Opening<'_>,
+    each: &mut dyn FnMut(Member, &mut Opening<'_>),
 ) -> Result<Vec<&'static str>, DocumentError> {
+    let bytes = opening.bytes;
     let Ok(mut archive) = ZipArchive::new(Cursor::new(bytes)) else {
-        return stream(bytes, budget, each);
+        return stream(opening, each);
     };
     let mut irregular = Vec::new();
     if archive.has_overlapping_files().unwrap_or(true) {
@@ -76,15 +66,15 @@ pub(super) fn members(
         irregular.push("duplicate names");
     }
     let headers = memchr::memmem::find_iter(bytes, b"PK\x01\x02").count();
-    if archive.len() > budget.files as usize {
+    if archive.len() > opening.budget.files as usize {
         irregular.push("too many members");
     }
     for index in 0..archive.len() {
-        if budget.files == 0 || budget.bytes == 0 {
+        if opening.budget.files == 0 || opening.budget.bytes == 0 {
             return Err(DocumentError::Budget);
         }
-        if let Some(member) = member(&mut archive, index, budget, passwords) {
-            each(member, budget);
+        if let Some(member) = member(&mut archive, index, opening) {
+            each(member, opening);
         }
     }
     // A directory that lists fewer members than it has entries hides some from us, not from every program.
@@ -94,12 +84,7 @@ pub(super) fn members(
     Ok(irregular)
 }
 
-fn member(
-    archive: &mut ZipArchive<Cursor<&[u8]>>,
-    index: usize,
-    budget: &mut Budget,
-    passwords: &[String],
-) -> Option<Member> {
+fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize, opening: &mut Opening<'_>) -> Option<Member> {
     let known = archive.name_for_index(index).and_then(Result::ok).map(|name| name.into_owned());
     let (name, encrypted, size) = match archive.by_index_raw(index) {
         Ok(raw) if raw.is_dir() => return None,
@@ -118,16 +103,16 @@ fn member(
     let mut member = Member { name, bytes: Vec::new(), fault: None, encrypted, size };
     if !encrypted {
         match archive.by_index(index) {
-            Ok(mut file) => (member.bytes, member.fault) = budget.inflate(&mut file),
+            Ok(mut file) => (member.bytes, member.fault) = opening.inflate(&mut file),
             Err(_) => member.fault = Some(DocumentError::Broken),
         }
         return Some(member);
     }
     member.fault = Some(DocumentError::Encrypted);
-    for password in passwords {
+    for password in opening.passwords {
         match archive.by_index_decrypt(index, password.as_bytes()) {
             Ok(mut file) => {
-                let (bytes, fault) = budget.inflate(&mut file);
+                let (bytes, fault) = opening.inflate(&mut file);
                 // ZipCrypto lets one wrong password in 256 through; the checksum then says so.
                 if fault != Some(DocumentError::Broken) {
                     (member.bytes, member.fault) = (bytes, fault);
@@ -152,21 +137,20 @@ fn member_name(raw: &[u8], decoded: Option<&str>) -> String {
 
 /// No usable directory: local headers, as far as they lead.
 fn stream(
-    bytes: &[u8],
-    budget: &mut Budget,
-    each: &mut dyn FnMut(Member, &mut Budget),
+    opening: &mut Opening<'_>,
+    each: &mut dyn FnMut(Member, &mut Opening<'_>),
 ) -> Result<Vec<&'static str>, DocumentError> {
-    let mut rest = bytes;
+    let mut rest = opening.bytes;
     while let Ok(Some(mut file)) = ::zip::read::read_zipfile_from_stream(&mut rest) {
-        if budget.files == 0 || budget.bytes == 0 {
+        if opening.budget.files == 0 || opening.budget.bytes == 0 {
             return Err(DocumentError::Budget);
         }
         let name = member_name(file.name_raw(), file.name().ok().as_deref());
         let (size, encrypted) = (file.size(), file.encrypted());
-        let (bytes, fault) = budget.inflate(&mut file as &mut dyn Read);
+        let (bytes, fault) = opening.inflate(&mut file as &mut dyn Read);
         drop(file);
-        budget.files -= 1;
-        each(Member { name, bytes, fault, encrypted, size }, budget);
+        opening.budget.files -= 1;
+        each(Member { name, bytes, fault, encrypted, size }, opening);
         if fault.is_some() {
             break;
         }
