@@ -28,7 +28,7 @@ pub fn faults(faults: &SettingsErrors) {
     drawn(&faults.draw(colour()));
 }
 
-/// SettingsErrors as another room has drawn them.
+/// Faults of settings as another room has drawn them.
 pub fn drawn(faults: &str) {
     let _ = io::stderr().write_all(faults.as_bytes());
 }

@@ -263,11 +263,16 @@ fn scalar(value: &Spanned<DeValue<'_>>) -> Option<Item> {
     Some(Item { text, place: Location::File(value.span()) })
 }
 
-/// One value, or those of a list.
+/// One value, or those of a list. What is no single value, and a list without one, is an empty word, which no reader of
+/// an account takes: a mistake must not widen what somebody may see.
 fn scalars(value: &Spanned<DeValue<'_>>) -> Vec<Item> {
+    let item = |value: &Spanned<DeValue<'_>>| {
+        let empty = || Item { text: String::new(), place: Location::File(value.span()) };
+        scalar(value).unwrap_or_else(empty)
+    };
     match value.get_ref() {
-        DeValue::Array(values) => values.iter().filter_map(scalar).collect(),
-        _ => scalar(value).into_iter().collect(),
+        DeValue::Array(values) if !values.is_empty() => values.iter().map(item).collect(),
+        _ => vec![item(value)],
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! What must not live here: the decision (that is `policy`), or anything durable (that is `store`).
 //!
-//! How it fails: a next hop that is away, lost or changed is an [`NextHopError`], which the pipeline answers with a
+//! How it fails: a next hop that is away, lost or changed is a [`NextHopError`], which the pipeline answers with a
 //! 4xx; nothing here turns a fault into silence.
 //!
 //! Standards: RFC 5321 §4.5.3.2 (time limits towards the next hop), RFC 2920 (pipelining), RFC 3207 (STARTTLS),

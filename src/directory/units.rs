@@ -100,7 +100,7 @@ impl Units {
         at_home.any(|application| application.senders.iter().any(|known| *known == key || known == domain))
     }
 
-    /// PolicyErrors of units that a rule or an exception names and nobody knows. `files` are `(path, text)`.
+    /// Faults about units that a rule or an exception names and nobody knows. `files` are `(path, text)`.
     pub fn unknown_in<'a>(&self, files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<PolicyError> {
         if self.known.is_empty() {
             return Vec::new();

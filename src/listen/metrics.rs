@@ -107,7 +107,7 @@ pub struct Metrics {
     pub content_in_flight: Gauge,
     /// Times a mail was refused because that memory was used up.
     pub memory_refusals: Counter,
-    /// From the final dot to the verdict.
+    /// From the final dot to the reply to the client, the next hop included.
     pub inspection: Histogram,
     /// Copies in the quarantine now.
     pub held: Gauge,
@@ -226,7 +226,7 @@ impl Metrics {
 
     fn write_inspection(&self, out: &mut String) -> fmt::Result {
         let name = "octroi_inspection_seconds";
-        head(out, name, "histogram", "Time from the final dot of a message to the verdict.")?;
+        head(out, name, "histogram", "Time from the final dot of a message to the reply to the client, the next hop included.")?;
         let mut below = 0;
         for (bound, bucket) in BUCKETS.iter().zip(&self.inspection.buckets) {
             below += bucket.load(Relaxed);

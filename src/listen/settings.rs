@@ -70,6 +70,7 @@ pub enum ClientKind {
     /// Mail programs, or a proxy before the queue: nobody tries again by himself.
     Submission,
 }
+
 /// AUTH (decision D7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {

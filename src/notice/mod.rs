@@ -6,7 +6,7 @@
 //! told (that is `store`), and any word that an administration might want to say otherwise: those are in
 //! `policies/notices`.
 //!
-//! How it fails: a text with a fault is a [`PolicyError`](crate::policy::PolicyError) with its place and remedy when
+//! How it fails: a text with a fault is a [`PolicyError`](crate::diagnostic::PolicyError) with its place and remedy when
 //! policies are loaded. Filling a text never fails: where a fact is missing, what would name it is left out. A notice
 //! that cannot be laid out is a [`NoticeError`].
 //!

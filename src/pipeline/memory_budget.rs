@@ -33,7 +33,7 @@ impl MemoryBudget {
         MemoryBudget { units, free: Arc::new(Semaphore::new(units)) }
     }
 
-    /// Waits for budget for a message of `size` bytes, first come first served. One that alone needs more than there is
+    /// Waits for memory for a message of `size` bytes, first come first served. One that alone needs more than there is
     /// takes all: the listener bounds its size.
     ///
     /// # Errors

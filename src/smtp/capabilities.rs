@@ -31,7 +31,7 @@ pub struct Capabilities {
     pub auth: String,
 }
 
-/// AdvertisedLimits that a server declares; zero is none (RFC 9422 §4).
+/// Limits that a server declares; zero is none (RFC 9422 §4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AdvertisedLimits {
     /// MAIL commands of one session.

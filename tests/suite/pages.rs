@@ -128,6 +128,10 @@ fn read(root: &Path) -> Project {
     }
     while let Some(path) = waiting.pop() {
         let at = root.join(&path);
+        // What cargo builds, of the fuzz targets too.
+        if path.ends_with("/target") {
+            continue;
+        }
         if at.is_dir() {
             let names = fs::read_dir(&at).expect("a folder of ours").map(|e| e.expect("a file of ours").file_name());
             waiting.extend(names.map(|name| format!("{path}/{}", name.to_string_lossy())));

@@ -16,7 +16,7 @@ use crate::mail::Mailbox;
 
 use likeness::{Likeness, Names, base};
 
-/// Recipients judged: who sends to more private mailboxes than this is not sending home.
+/// Recipients looked at: who sends to more private mailboxes than this is not sending home.
 const MOST: usize = 200;
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {

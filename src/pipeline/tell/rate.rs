@@ -36,12 +36,12 @@ impl NoticeRate {
         let key = *blake3::hash(format!("{sender}\0{rule}").as_bytes()).as_bytes();
         // A poisoned lock only means that a thread died between two whole entries.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let rate = |before: &Timestamp| at.duration_since(*before) < HOUR;
-        if last.get(&key).is_some_and(rate) {
+        let is_recent = |before: &Timestamp| at.duration_since(*before) < HOUR;
+        if last.get(&key).is_some_and(is_recent) {
             return None;
         }
         if last.len() >= MOST {
-            last.retain(|_, before| rate(before));
+            last.retain(|_, before| is_recent(before));
             if last.len() >= MOST {
                 tracing::warn!(most = MOST, "no notice: too many senders got a notice within the last hour");
                 return None;

@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
 
+use octroi::notice::Notices;
 use octroi::policy::Policy;
 
 const PATHS: [&str; 6] =
@@ -13,5 +14,7 @@ const PATHS: [&str; 6] =
 fuzz_target!(|data: &[u8]| {
     let Some((first, bytes)) = data.split_first() else { return };
     let path = PATHS[usize::from(first % 6)];
-    let _ = Policy::load(&BTreeMap::from([(path.to_owned(), bytes.to_vec())]));
+    let files = BTreeMap::from([(path.to_owned(), bytes.to_vec())]);
+    let _ = Policy::load(&files);
+    let _ = Notices::load(&files, None);
 });

@@ -11,7 +11,7 @@ const WEBMAIL: &str = "someone@gmail.com";
 const THROWAWAY: &str = "x@yopmail.com";
 const OTHER: &str = "shop@firm.example";
 
-/// ClassifiedRecipient, findings, what the policy says: disposition and the rules that spoke, strictest first.
+/// Recipient, findings, what the policy says: disposition and the rules that spoke, strictest first.
 const TABLE: &[(&str, &str, &str)] = &[
     // Plain mail.
     (OWN, "", "pass"),

@@ -91,10 +91,7 @@ fn we_are_root() -> bool {
 #[test]
 fn every_statement_is_prepared_by_postgresql_with_our_types() {
     let Some(server) = Server::start() else {
-        // Past the test harness's capture: a skip must be seen.
-        let why = "SKIPPED every_statement_is_prepared_by_postgresql_with_our_types: postgresql is not installed";
-        let _ = writeln!(std::io::stderr(), "\n{why}");
-        return;
+        return crate::skip::skip("postgresql is not installed");
     };
     for migration in octroi::store::MIGRATIONS {
         server.sql(migration.sql);
