@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::engine::Row;
 use super::tx::{FromRow, Tx, args, statements};
-use super::{Actor, Store, StoreError, earlier, instant, micros};
-use jiff::Timestamp;
+use super::{Store, StoreError, earlier, instant, micros};
 
 /// Longest written ground that is kept, in characters.
 const GROUND: usize = 500;
@@ -25,6 +26,12 @@ statements! {
         ON CONFLICT (node) DO UPDATE SET seq = excluded.seq, head = excluded.head, mac = excluded.mac \
         WHERE excluded.seq > audit_checkpoint.seq";
     CUT = "DELETE FROM audit WHERE node = $1 AND seq <= $2";
+}
+
+/// Who acts. There is no act without a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    pub name: String,
 }
 
 /// One entry. It holds ids and names of accounts, never content.

@@ -17,8 +17,7 @@ use sqlx::{
 };
 
 use super::StoreError;
-use super::schema::Migration;
-use super::tx::{Statement, Value};
+use super::sql::{Migration, Statement, Value};
 
 /// Readers beside the one writer.
 const READERS: u32 = 4;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::engine::Row;
-use super::keep::bare_message_id;
+use super::keeping::bare_message_id;
 use super::tx::{args, statements};
 use super::{CopyState, Store, StoreError, instant};
 use crate::mail::address_key;

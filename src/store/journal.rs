@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
-use super::keep::{bare_message_id, json};
+use super::keeping::{bare_message_id, json};
 use super::key::{self, KeyFile};
 use super::tx::{Tx, Value, statements};
 use super::{Store, StoreError, micros};

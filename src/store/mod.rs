@@ -12,6 +12,8 @@
 
 mod audit;
 mod blob;
+mod copy;
+mod courier;
 mod digest;
 mod engine;
 mod error;
@@ -20,6 +22,7 @@ mod figures;
 mod find;
 mod journal;
 mod keep;
+mod keeping;
 mod key;
 mod outbox;
 mod quarantine;
@@ -27,6 +30,8 @@ mod rows;
 mod schema;
 mod seal;
 mod settle;
+mod sql;
+mod sweep;
 mod followup;
 mod tx;
 mod writer;
@@ -39,20 +44,23 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
-pub use audit::{Anchor, AuditEntry, AuditReport};
+pub use audit::{Actor, Anchor, AuditEntry, AuditReport};
+pub use copy::{Change, CopyState};
 pub use digest::{DigestFigures, Waiting};
 pub use error::StoreError;
-pub use expiry::Swept;
 pub use figures::Figures;
 pub use find::FindRow;
 pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::{Entry, Journal};
-pub use keep::{HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest};
+pub use keeping::{
+    HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest,
+};
 pub use key::KeyFile;
 pub use outbox::{DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Work};
-pub use quarantine::{Actor, Change, CopyState, Exported, Filter, HeldDetail, HeldRow};
-pub use schema::{MIGRATIONS, Migration};
-pub use tx::Statement;
+pub use quarantine::{Exported, Filter, HeldDetail, HeldRow};
+pub use schema::MIGRATIONS;
+pub use sql::{Migration, Statement};
+pub use sweep::Swept;
 
 /// How long what is kept (decision D16; the law's figures are in `docs/field.md`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +193,7 @@ impl Store {
 pub fn statements() -> impl Iterator<Item = Statement> {
     [
         audit::STATEMENTS,
+        courier::STATEMENTS,
         digest::STATEMENTS,
         expiry::STATEMENTS,
         figures::STATEMENTS,
@@ -192,11 +201,11 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         followup::STATEMENTS,
         journal::STATEMENTS,
         keep::STATEMENTS,
-        outbox::STATEMENTS,
         quarantine::STATEMENTS,
         rows::STATEMENTS,
         schema::STATEMENTS,
         settle::STATEMENTS,
+        sweep::STATEMENTS,
     ]
     .into_iter()
     .flatten()

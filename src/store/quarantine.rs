@@ -4,9 +4,10 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::audit::Chain;
+use super::audit::{Actor, Chain};
+use super::copy::{Change, CopyState};
 use super::engine::Row;
 use super::followup::FollowupEvent;
 use super::outbox::OutboxKind;
@@ -53,52 +54,6 @@ statements! {
     DECIDED = "UPDATE held SET state = $1, decided_at = $2, \
         untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE CAST($3 AS TEXT) END \
             FROM mail WHERE mail.id = held.mail) WHERE id = $4 AND state = 'held'";
-}
-
-/// Who acts. There is no act without a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
-    pub name: String,
-}
-
-/// Where a held copy stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CopyState {
-    /// Written before the next hop had answered; nobody sees it yet.
-    Pending,
-    Held,
-    Released,
-    Rejected,
-    Expired,
-}
-
-impl CopyState {
-    pub const ALL: [CopyState; 5] =
-        [CopyState::Pending, CopyState::Held, CopyState::Released, CopyState::Rejected, CopyState::Expired];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CopyState::Pending => "pending",
-            CopyState::Held => "held",
-            CopyState::Released => "released",
-            CopyState::Rejected => "rejected",
-            CopyState::Expired => "expired",
-        }
-    }
-
-    /// Reads the word; `None` where it is none.
-    pub fn parse(text: &str) -> Option<CopyState> {
-        CopyState::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
-
-/// Whether an act changed anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    Done,
-    /// It had been done before.
-    Already,
 }
 
 /// Which copies to list; what is `None` does not restrict.

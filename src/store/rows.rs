@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::blob::Sealed;
-use super::keep::{bare_message_id, json};
+use super::keeping::{bare_message_id, json};
 use super::outbox::OutboxKind;
 use super::settle::NewItem;
 use super::tx::{Tx, args, statements};

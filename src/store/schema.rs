@@ -9,16 +9,10 @@ use tokio::sync::{Mutex, Notify};
 
 use super::blob::Blobs;
 use super::engine::Engine;
+use super::sql::Migration;
 use super::tx::{Reader, Tx, args, statements};
 use super::writer::Writer;
 use super::{Inner, KeyFile, Store, StoreError, StoreSettings, journal};
-
-/// One change of the schema.
-pub struct Migration {
-    pub version: i64,
-    pub name: &'static str,
-    pub sql: &'static str,
-}
 
 /// Every change of the schema, in order. Rows are added, never changed: their checksums stand in the databases.
 pub const MIGRATIONS: &[Migration] = &[

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Where a held copy stands, and whether an act changed that.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a held copy stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyState {
+    /// Written before the next hop had answered; nobody sees it yet.
+    Pending,
+    Held,
+    Released,
+    Rejected,
+    Expired,
+}
+
+impl CopyState {
+    pub const ALL: [CopyState; 5] =
+        [CopyState::Pending, CopyState::Held, CopyState::Released, CopyState::Rejected, CopyState::Expired];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CopyState::Pending => "pending",
+            CopyState::Held => "held",
+            CopyState::Released => "released",
+            CopyState::Rejected => "rejected",
+            CopyState::Expired => "expired",
+        }
+    }
+
+    /// Reads the word; `None` where it is none.
+    pub fn parse(text: &str) -> Option<CopyState> {
+        CopyState::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// Whether an act changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Done,
+    /// It had been done before.
+    Already,
+}
