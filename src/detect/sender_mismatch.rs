@@ -4,21 +4,17 @@
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::evidence::SenderProof;
 use crate::detect::reading::inspection::{Inspection, excerpt};
-use crate::mail::ReversePath;
-use crate::mail::identity::plain;
+use crate::mail::{Mailbox, ReversePath};
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
-    let reverse_path = match &inspection.evidence.envelope.reverse_path {
-        // A null reverse-path names nobody who could disagree (RFC 5321 §4.5.5).
-        ReversePath::Null => return,
-        path => match path.mailbox() {
-            Some(mailbox) => plain(mailbox),
-            None => return,
-        },
-    };
+    // A null reverse-path names nobody who could disagree (RFC 5321 §4.5.5).
+    let ReversePath::Mailbox(mailbox) = &inspection.evidence.envelope.reverse_path else { return };
+    let (written, reverse_path) = (mailbox.original().key(), mailbox.sender_identity());
     if let Some(from) = inspection.header("From") {
-        let lower = from.to_lowercase();
-        if lower.contains('@') && !lower.contains(&reverse_path) {
+        let words = from.split(|c: char| c.is_whitespace() || "<>()\"[],;:".contains(c));
+        let mut authors = words.filter_map(|word| Mailbox::parse(word).ok()).map(|author| author.sender_identity());
+        if from.contains('@') && !from.to_lowercase().contains(&written) && authors.all(|author| author != reverse_path)
+        {
             findings
                 .push(Finding::new(FindingKind::SenderMismatch, "header:From").value("from").excerpt(excerpt(from)));
         }
@@ -26,7 +22,7 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let sender = inspection.evidence.sender;
     if sender.proof == Some(SenderProof::Login)
         && let Some(login) = &sender.mailbox
-        && login.key() != reverse_path
+        && login.sender_identity() != reverse_path
     {
         findings.push(Finding::new(FindingKind::SenderMismatch, "envelope").value("login"));
     }

@@ -11,8 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::People;
 use crate::diagnostic::{PolicyError, Source, source};
-use crate::mail::identity::plain;
-use crate::mail::{Domain, Mailbox};
+use crate::mail::{Domain, Identity, Mailbox};
 
 const UNIT_EXAMPLE: &str = "write [unit.\"sg/achats\"], and below it title = \"Bureau des achats\"";
 const APPLICATION_EXAMPLE: &str = "write [application.paie], and below it networks = [\"192.0.2.10\"] and senders = [\"ne-pas-repondre@paie.example\"]";
@@ -31,8 +30,15 @@ pub struct Units {
 #[derive(Debug, Clone)]
 struct Application {
     networks: Vec<IpNet>,
-    /// Addresses, or domains with nothing below them.
-    senders: Vec<String>,
+    senders: Vec<ApplicationSender>,
+}
+
+/// In whose name an application sends.
+#[derive(Debug, Clone)]
+enum ApplicationSender {
+    Mailbox(Identity),
+    /// A domain with nothing below it.
+    Domain(Domain),
 }
 
 impl Units {
@@ -95,9 +101,12 @@ impl Units {
         if at_home.peek().is_none() {
             return false;
         }
-        let key = plain(sender);
-        let domain = key.rsplit_once('@').map_or("", |(_, domain)| domain);
-        at_home.any(|application| application.senders.iter().any(|known| *known == key || known == domain))
+        let sender = sender.sender_identity();
+        let is_named = |known: &ApplicationSender| match known {
+            ApplicationSender::Mailbox(identity) => *identity == sender,
+            ApplicationSender::Domain(domain) => domain == sender.domain(),
+        };
+        at_home.any(|application| application.senders.iter().any(is_named))
     }
 
     /// Faults about units that a rule or an exception names and nobody knows. `files` are `(path, text)`.
@@ -260,10 +269,10 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn sender(text: &str) -> Option<String> {
+fn sender(text: &str) -> Option<ApplicationSender> {
     match text.contains('@') {
-        true => Mailbox::parse(text).ok().map(|mailbox| plain(&mailbox)),
-        false => Domain::parse(text).ok().map(|domain| domain.as_str().to_owned()),
+        true => Mailbox::parse(text).ok().map(|mailbox| ApplicationSender::Mailbox(mailbox.sender_identity())),
+        false => Domain::parse(text).ok().map(ApplicationSender::Domain),
     }
 }
 

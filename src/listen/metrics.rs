@@ -226,7 +226,12 @@ impl Metrics {
 
     fn write_inspection(&self, out: &mut String) -> fmt::Result {
         let name = "octroi_inspection_seconds";
-        head(out, name, "histogram", "Time from the final dot of a message to the reply to the client, the next hop included.")?;
+        head(
+            out,
+            name,
+            "histogram",
+            "Time from the final dot of a message to the reply to the client, the next hop included.",
+        )?;
         let mut below = 0;
         for (bound, bucket) in BUCKETS.iter().zip(&self.inspection.buckets) {
             below += bucket.load(Relaxed);

@@ -98,8 +98,8 @@ impl fmt::Display for Domain {
 /// `local@domain`. The local part keeps its case and is held without its quotes (RFC 5321 §2.4, §4.1.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mailbox {
-    local: Box<str>,
-    domain: Domain,
+    pub(super) local: Box<str>,
+    pub(super) domain: Domain,
 }
 
 impl Mailbox {
@@ -134,7 +134,8 @@ impl Mailbox {
         &self.domain
     }
 
-    /// The form under which lists, people and journals compare addresses: all lower case.
+    /// The address as it came, in lower case: under it a mail is kept and found again. Whether two addresses are one
+    /// mailbox is for [`Mailbox::identity`] to say.
     pub fn key(&self) -> String {
         format!("{}@{}", self.local.to_lowercase(), self.domain)
     }

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 use crate::diagnostic::{PolicyError, Source, distance, source};
 use crate::directory::{Class, ClassifiedRecipient};
-use crate::mail::{Domain, ForwardPath, Mailbox};
+use crate::mail::{Domain, ForwardPath, Identity, Mailbox};
 
 /// The list of exceptions (decision D19).
 pub const ALLOWED: &str = "allowed";
@@ -74,8 +74,8 @@ struct Hit {
 pub struct DomainLists {
     names: Vec<String>,
     domains: HashMap<Box<str>, Vec<Hit>>,
-    /// Whole addresses, by lower-case key.
-    addresses: HashMap<Box<str>, Vec<Hit>>,
+    /// Whole addresses, by whose mailbox they are.
+    addresses: HashMap<Identity, Vec<Hit>>,
     exceptions: Vec<Exception>,
 }
 
@@ -143,14 +143,18 @@ impl DomainLists {
         let ends = entry.until.and_then(|day| day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()).map(|z| z.timestamp());
         let below = entry.wild || SERVICES.contains(&name);
         let hit = Hit { list, itself: !entry.wild, below, ends, exception };
-        let table = if entry.is_address { &mut self.addresses } else { &mut self.domains };
-        table.entry(entry.key.into_boxed_str()).or_default().push(hit);
+        match entry.names {
+            Named::Mailbox(mailbox) => self.addresses.entry(mailbox.identity()).or_default().push(hit),
+            Named::Domain(domain) => self.domains.entry(domain.as_str().into()).or_default().push(hit),
+        }
     }
 
     /// Decision D19: an exception has an owner and a reason; a whole webmail domain also a scope and an end.
     fn check_exception(&self, entry: &Entry, source: &Source) -> Option<PolicyError> {
-        let whole_webmail = !entry.is_address
-            && Domain::parse(&entry.key).is_ok_and(|d| self.of_domain(&d, None) & (WEBMAIL | DISPOSABLE) != 0);
+        let whole_webmail = match &entry.names {
+            Named::Domain(domain) => self.of_domain(domain, None) & (WEBMAIL | DISPOSABLE) != 0,
+            Named::Mailbox(_) => false,
+        };
         let missing = |name: &&&str| entry.option(name).is_empty();
         let needed: &[&str] = if whole_webmail { &["owner", "reason", "scope", "until"] } else { &["owner", "reason"] };
         let missing: Vec<&str> = needed.iter().filter(missing).copied().collect();
@@ -185,7 +189,7 @@ impl DomainLists {
             return 0;
         }
         let mut bits = 0;
-        for hit in self.addresses.get(mailbox.key().as_str()).into_iter().flatten() {
+        for hit in self.addresses.get(&mailbox.identity()).into_iter().flatten() {
             if hit.ends.is_none_or(|end| instant < end) {
                 bits |= 1 << hit.list;
                 hit.exception.into_iter().for_each(&mut exception);
@@ -341,12 +345,18 @@ struct Entry {
     pattern: String,
     /// Where the pattern stands in the file.
     at: usize,
-    /// The domain without `*.`, or the address in lower case.
-    key: String,
+    names: Named,
+    /// It began with `*.`.
     wild: bool,
-    is_address: bool,
     until: Option<Date>,
     options: Vec<(String, String)>,
+}
+
+/// What an entry names.
+#[derive(Debug, Clone)]
+enum Named {
+    Mailbox(Mailbox),
+    Domain(Domain),
 }
 
 impl Entry {
@@ -359,19 +369,18 @@ impl Entry {
         let mut words = words(line, start, source)?.into_iter();
         let Some((pattern, at)) = words.next() else { return Ok(None) };
         let fault = |message: String| PolicyError::at(source, at..at + pattern.len(), message);
-        let (is_address, wild) = (pattern.contains('@'), pattern.starts_with("*."));
-        let key = if is_address {
-            Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is not an address: {e}")))?.key()
+        let wild = pattern.starts_with("*.");
+        let names = if pattern.contains('@') {
+            Named::Mailbox(Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is not an address: {e}")))?)
         } else {
             let domain = pattern.strip_prefix("*.").unwrap_or(&pattern);
             let domain = Domain::parse(domain).ok().filter(|d| !d.is_literal());
-            let domain = domain.ok_or_else(|| {
+            Named::Domain(domain.ok_or_else(|| {
                 fault(format!("`{pattern}` is not a domain"))
                     .help("write `town.example`, `*.town.example` or `name@town.example`")
-            })?;
-            domain.as_str().to_owned()
+            })?)
         };
-        let mut entry = Entry { pattern: pattern.clone(), at, key, wild, is_address, until: None, options: Vec::new() };
+        let mut entry = Entry { pattern: pattern.clone(), at, names, wild, until: None, options: Vec::new() };
         for (word, at) in words {
             let fault = |message: String| PolicyError::at(source, at..at + word.len(), message);
             let Some((key, value)) = word.split_once('=') else {

@@ -4,8 +4,7 @@
 use crate::detect::reading::inspection::Inspection;
 use crate::directory::Class;
 use crate::directory::fold::{fold, letters};
-use crate::mail::Mailbox;
-use crate::mail::identity::plain;
+use crate::mail::{Identity, Mailbox};
 
 /// What ends the line above a quotation, folded.
 const WROTE: &[&str] = &["a ecrit", "wrote", "schreef", "schrieb", "كتب"];
@@ -21,16 +20,15 @@ pub fn passed_on(inspection: &Inspection<'_>) -> Option<(String, String)> {
         return None;
     }
     let (place, line, authors) = first_quotation(inspection)?;
-    let key = |mailbox: &Mailbox| plain(mailbox);
-    let sender = inspection.evidence.sender.mailbox.as_ref().map(key);
-    let known: Vec<String> =
-        recipients().filter_map(|recipient| recipient.mailbox.as_ref()).map(key).chain(sender).collect();
+    let sender = inspection.evidence.sender.mailbox.as_ref().map(Mailbox::sender_identity);
+    let known = recipients().filter_map(|recipient| recipient.mailbox.as_ref()).map(Mailbox::identity);
+    let known: Vec<Identity> = known.chain(sender).collect();
     let ours = !authors.is_empty() && authors.iter().all(|author| !known.contains(author));
     ours.then_some((place, line))
 }
 
-/// Where it stands, and the addresses of the agents it may quote: none where it quotes somebody else.
-fn first_quotation(inspection: &Inspection<'_>) -> Option<(String, String, Vec<String>)> {
+/// Where it stands, and the agents it may quote: none where it quotes somebody else.
+fn first_quotation(inspection: &Inspection<'_>) -> Option<(String, String, Vec<Identity>)> {
     for (_, text) in inspection.body_texts().filter(|(_, text)| text.place != "body#signature") {
         for line in text.original.lines().take(MOST) {
             if line.len() > 400 || !line.trim_end().ends_with(':') {
@@ -47,12 +45,12 @@ fn first_quotation(inspection: &Inspection<'_>) -> Option<(String, String, Vec<S
 }
 
 /// By address, else by the name behind the last comma: Thunderbird gives no more.
-fn authors(inspection: &Inspection<'_>, line: &str, folded: &str) -> Vec<String> {
+fn authors(inspection: &Inspection<'_>, line: &str, folded: &str) -> Vec<Identity> {
     if line.contains('@') {
         let words = line.split(|c: char| c.is_whitespace() || "<>()\"[],;".contains(c));
         let mut addresses = words.filter_map(|word| Mailbox::parse(word.trim_start_matches("mailto:")).ok());
         let ours = |author: &Mailbox| inspection.tables.own.iter().any(|own| author.domain().is_within(own));
-        return addresses.next().filter(ours).map(|author| plain(&author)).into_iter().collect();
+        return addresses.next().filter(ours).map(|author| author.sender_identity()).into_iter().collect();
     }
     let name = folded.rsplit(',').next().unwrap_or(folded);
     inspection.evidence.people.called(&letters(name)).to_vec()

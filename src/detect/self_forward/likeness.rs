@@ -37,8 +37,7 @@ impl Names {
         let evidence = inspection.evidence;
         let mailbox = evidence.sender.mailbox.as_ref().or(evidence.envelope.reverse_path.mailbox());
         if let Some(mailbox) = mailbox {
-            let key = mailbox.key();
-            if let Some(person) = evidence.people.at(&key) {
+            if let Some(person) = evidence.people.sender(mailbox) {
                 all.add(&person.given, &person.surname, &person.nickname);
                 all.add(&person.given, &person.birth_name, &person.nickname);
                 if !person.birth_name.is_empty() {

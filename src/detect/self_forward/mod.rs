@@ -12,7 +12,7 @@ use crate::detect::reading::evidence::Evidence;
 use crate::detect::reading::inspection::{self, Inspection};
 use crate::directory::fold::{fold, letters, words};
 use crate::directory::{Class, ClassifiedRecipient};
-use crate::mail::Mailbox;
+use crate::mail::{Identity, Mailbox};
 
 use likeness::{Likeness, Names, base};
 
@@ -64,10 +64,10 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
 
 /// The agent, other than the sender, whose whole name the local part is.
 fn colleague(evidence: &Evidence<'_>, mailbox: &Mailbox) -> Option<String> {
-    let sender = evidence.sender.mailbox.as_ref().map(Mailbox::key);
+    let sender = evidence.sender.mailbox.as_ref().map(Mailbox::sender_identity);
     let local = fold(base(mailbox.local()));
     let called = evidence.people.called(&letters(&local));
-    called.iter().find(|mail| Some(mail.as_str()) != sender.as_deref()).cloned()
+    called.iter().find(|agent| Some(*agent) != sender.as_ref()).map(Identity::to_string)
 }
 
 /// How the mail speaks to its reader.

@@ -10,7 +10,6 @@ use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::{Finding, FindingKind};
 use crate::directory::{Class, ClassifiedRecipient, Person};
 use crate::mail::Mailbox;
-use crate::mail::identity::plain;
 use crate::policy::Policy;
 use crate::policy::question::{CampaignFacts, Question};
 
@@ -30,7 +29,8 @@ pub(super) struct MailEvidence<'a> {
 impl<'a> MailEvidence<'a> {
     pub fn new(policy: &'a Policy, question: &Question<'a>) -> MailEvidence<'a> {
         let Question { sender, recipients, findings, campaign, size, .. } = *question;
-        let key = sender.mailbox.as_ref().map(plain);
+        // As people write it, for rules are written by people.
+        let key = sender.mailbox.as_ref().map(|mailbox| mailbox.original().key());
         let person = sender.mailbox.as_ref().and_then(|mailbox| policy.people.sender(mailbox));
         MailEvidence { sender, key, person, recipients, findings, campaign, size }
     }
@@ -143,8 +143,9 @@ impl RecipientEvidence<'_> {
         };
         let SenderFacts { address, unit, proof, .. } = self.sender;
         let proven = *proof == Proof::Login;
+        let identity = Mailbox::parse(address).ok().map(|mailbox| mailbox.identity());
         let covers = |scope: &str| match scope.contains('@') {
-            true => address.eq_ignore_ascii_case(scope),
+            true => Mailbox::parse(scope).is_ok_and(|named| Some(named.identity()) == identity),
             false => unit.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
         };
         self.policy.lists.exceptions_for(mailbox, self.instant).iter().any(|exception| {

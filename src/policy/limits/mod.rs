@@ -24,8 +24,7 @@ use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::diagnostic::PolicyError;
 use crate::directory::Class;
 use crate::directory::upwards;
-use crate::mail::identity::plain;
-use crate::mail::{Domain, Mailbox};
+use crate::mail::{Domain, Identity, Mailbox};
 
 /// The file of the policy folder.
 pub const FILE: &str = "limits.toml";
@@ -36,7 +35,7 @@ pub enum Per {
     /// The address that connects; an IPv6 client is its /64, which one machine may use as it likes (RFC 8981).
     Client,
     Login,
-    /// The sender of decision D18, without what VERP, BATV and SRS add, and without `+tag`.
+    /// The sender of decision D18: who writes from `a+1@`, `a+2@` … is one sender, and so is who is relayed by SRS.
     Sender,
     /// The sender's unit, and each unit above it with all that is below.
     Unit,
@@ -57,8 +56,8 @@ pub enum Counted {
 pub enum Scope {
     /// A unit and all below it.
     Unit(String),
-    /// One sender, as the key of [`Per::Sender`].
-    Sender(String),
+    /// One sender, whichever way the address is written.
+    Sender(Identity),
     /// Every sender of a domain.
     Domain(Domain),
     Login(String),
@@ -131,7 +130,7 @@ pub enum Key {
 pub struct Originator {
     client: Option<IpAddr>,
     login: Option<String>,
-    sender: Option<(String, Domain)>,
+    sender: Option<(Identity, Domain)>,
     /// The sender is a login that the session saw proven.
     proven: bool,
     /// The path of the sender's unit; empty where unknown.
@@ -142,14 +141,11 @@ impl Originator {
     /// `login` is the one the session saw proven, if any; `sender` is decision D18's.
     pub fn new(client: Option<IpAddr>, login: Option<&str>, sender: &Sender, policy: &Policy) -> Originator {
         let mailbox = sender.mailbox.as_ref();
-        let person = mailbox.and_then(|mailbox| {
-            let known = |key: &str| policy.people.at(key);
-            known(&mailbox.key()).or_else(|| known(&sender_key(mailbox)))
-        });
+        let person = mailbox.and_then(|mailbox| policy.people.sender(mailbox));
         Originator {
             client: client.map(network_of),
             login: login.map(str::to_lowercase),
-            sender: mailbox.map(|mailbox| (sender_key(mailbox), mailbox.domain().clone())),
+            sender: mailbox.map(|mailbox| (mailbox.sender_identity(), mailbox.domain().clone())),
             proven: sender.proof == Some(SenderProof::Login),
             unit: person.map(|person| person.unit.clone()).unwrap_or_default(),
         }
@@ -190,7 +186,7 @@ impl Limit {
             Per::Everyone => vec![Key::Everyone],
             Per::Client => originator.client.map(Key::Client).into_iter().collect(),
             Per::Login => originator.login.as_deref().map(name).into_iter().collect(),
-            Per::Sender => originator.sender.iter().map(|(sender, _)| name(sender)).collect(),
+            Per::Sender => originator.sender.iter().map(|(sender, _)| name(&sender.to_string())).collect(),
             Per::Unit => upwards(&originator.unit).map(name).collect(),
         }
     }
@@ -221,16 +217,6 @@ impl Limit {
     }
 }
 
-/// The name a sender is counted under: who writes from `a+1@`, `a+2@` … is one sender.
-fn sender_key(mailbox: &Mailbox) -> String {
-    let plain = plain(mailbox);
-    let (Some((local, domain)), false) = (plain.rsplit_once('@'), plain.starts_with('+')) else { return plain };
-    match local.split_once('+') {
-        Some((local, _)) => format!("{local}@{domain}"),
-        None => plain,
-    }
-}
-
 fn is_below(unit: &str, above: &str) -> bool {
     unit.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -251,7 +237,7 @@ mod tests {
         Originator {
             client: Some(network_of("2001:db8:1:2:3:4:5:6".parse().unwrap())),
             login: None,
-            sender: Some((sender_key(&mailbox), mailbox.domain().clone())),
+            sender: Some((mailbox.sender_identity(), mailbox.domain().clone())),
             proven: proof == SenderProof::Login,
             unit: unit.into(),
         }
@@ -295,15 +281,16 @@ mod tests {
 
     #[test]
     fn rewriting_a_sender_makes_no_new_sender() {
+        let per_sender = limit("per = \"sender\"\nmessages = 1");
         for written in [
             "prvs=0123abcd=anne@town.example",
             "SRS0=HHH=TT=town.example=anne@relay.example",
             "anne+bob=web.example@town.example",
             "ANNE+x@town.example",
         ] {
-            assert_eq!(sender_key(&Mailbox::parse(written).unwrap()), "anne@town.example", "{written}");
+            let sender = originator(written, SenderProof::Claimed, "");
+            assert_eq!(names(&per_sender, &sender), ["anne@town.example"], "{written}");
         }
-        assert_eq!(sender_key(&Mailbox::parse("+31@town.example").unwrap()), "+31@town.example");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Counted, Limit, LimitList, Per, Scope, sender_key};
+use super::{Counted, Limit, LimitList, Per, Scope};
 use crate::diagnostic::{PolicyError, Source, source};
 use crate::directory::Class;
 use crate::mail::{Domain, Mailbox};
@@ -280,7 +280,7 @@ impl File<'_> {
                 }
                 (!name.is_empty()).then(|| Scope::Unit(name.to_owned()))
             }
-            "sender" if name.contains('@') => Mailbox::parse(name).ok().map(|m| Scope::Sender(sender_key(&m))),
+            "sender" if name.contains('@') => Mailbox::parse(name).ok().map(|m| Scope::Sender(m.sender_identity())),
             "sender" => Domain::parse(name).ok().map(Scope::Domain),
             "login" => (!name.is_empty()).then(|| Scope::Login(name.to_lowercase())),
             "client" => {

@@ -125,3 +125,45 @@ fn one_defer_defers_all_and_nothing_is_kept() {
     let journal = house.journal("<deferred@justice.gouv.example>", 4);
     assert!(journal.iter().all(|(_, disposition)| disposition == "defer"), "{journal:?}");
 }
+
+/// All three are one mailbox for people, lists, exceptions, limits and campaigns; on the way they are three.
+#[test]
+fn one_mailbox_written_in_three_ways_gets_three_copies() {
+    let hop = Hop::friendly();
+    let house = House::new(hop.address);
+    let gateway = house.serve();
+    let mut client = Client::greet(gateway.address);
+    let to = ["xy+a@gmail.com", "xy+b@gmail.com", "X.Y@gmail.com"];
+    let content = message("three-ways");
+    assert!(client.mail(CLERK, &to, &content).starts_with("250 2.0.0 hop ok"));
+    let mails = hop.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].to, to.map(|address| format!("<{address}>")));
+    let passed = house.journal("<three-ways@justice.gouv.example>", 3);
+    assert_eq!(passed, pairs(&[("X.Y@gmail.com", "pass"), ("xy+a@gmail.com", "pass"), ("xy+b@gmail.com", "pass")]));
+}
+
+#[test]
+fn each_way_is_held_and_released_by_itself() {
+    let hop = Hop::friendly();
+    let house = House::new(hop.address);
+    let rule = "@id(\"gmail\") @disposition(\"quarantine\") @reason(\"kept for a test.\")\n\
+                forbid (principal, action, resource) when { resource.domain == \"gmail.com\" };\n";
+    house.policy("rules/gmail.cedar", rule);
+    let gateway = house.serve();
+    let mut client = Client::greet(gateway.address);
+    let to = ["xy+a@gmail.com", "xy+b@gmail.com", "X.Y@gmail.com"];
+    let content = message("three-held");
+    assert!(client.mail(CLERK, &to, &content).starts_with("250 2.0.0 accepted as "));
+    let held = house.copies();
+    assert_eq!(held.iter().map(|copy| copy.recipient.as_str()).collect::<Vec<_>>(), ["X.Y@gmail.com", to[0], to[1]]);
+    let output = house.run(&["quarantine", "release", &held[1].id, "--reason", "asked by phone"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let sent = &hop.wait_for_mails(1)[0];
+    assert!(sent.to.len() == 1 && sent.to[0].starts_with("<xy+a@gmail.com>"), "{:?}", sent.to);
+    let states = house.copies().into_iter().map(|copy| copy.state).collect::<Vec<_>>();
+    assert_eq!(states, ["held", "released", "held"]);
+    // Sent again by its client, all three are the repeats they are (decision D11).
+    assert!(client.mail(CLERK, &to, &content).starts_with("250 2.0.0 accepted as "));
+    assert_eq!(house.copies().len(), 3);
+}

@@ -67,6 +67,24 @@ fn exceptions_are_named_and_leave_the_class_alone() {
 }
 
 #[test]
+fn an_exception_for_a_mailbox_holds_whichever_way_it_is_written() {
+    let policy = policy(&[(
+        "domains/allowed.list",
+        "j.dupont@gmail.com owner=sg reason=x\nchief@partner.example owner=sg reason=x\n",
+    )]);
+    for (to, allowed) in [
+        ("jdupont+sg@googlemail.com", Some("j.dupont@gmail.com")),
+        ("Chief+sg@partner.example", Some("chief@partner.example")),
+        ("prvs=0123abcd=chief@partner.example", Some("chief@partner.example")),
+        ("jdupond@gmail.com", None),
+        // It goes to elsewhere.example, whomever it names.
+        ("SRS0=HHH=TT=partner.example=chief@elsewhere.example", None),
+    ] {
+        assert_eq!(class(&policy, to, None).allowed_by.as_deref(), allowed, "{to}");
+    }
+}
+
+#[test]
 fn long_lists_may_stand_in_several_files() {
     let policy =
         policy(&[("domains/private-webmail-public.list", "bbox.fr\n"), ("domains/press.list", "journal.example\n")]);
