@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The only wiring: builds every part once, hands it down, starts and stops the tasks.
+//! Wiring: builds every part once, connects the parts, starts and stops the tasks.
 //!
-//! What must not live here: behaviour. Whatever decides, reads or writes is another room's.
+//! What must not live here: behaviour. Deciding, reading and writing belong to other rooms.
 //!
-//! How it fails: before anything listens, with a [`StartError`] that says what to do; nothing starts half-configured.
+//! How it fails: before anything listens, with a [`StartError`] that says what to do. octroi never starts
+//! half-configured.
 //!
-//! Standards: sd_notify(3) and socket activation as systemd documents them.
+//! Standards: sd_notify(3) and socket activation, as systemd documents them.
 
 pub mod demo;
 mod wiring;

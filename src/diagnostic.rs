@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What is wrong in a file that an operator writes: file, line, column, and what to write instead.
+//! Errors in files that an operator writes: file, line, column, and what to write instead.
 //!
-//! What must not live here: reading of files, and any knowledge of what stands in them.
+//! What must not live here: reading of files, and any knowledge of their content.
 //!
-//! How it fails: it does not; a report that cannot be drawn is told in a line.
+//! How it fails: it does not; a report that cannot be drawn becomes one line.
 //!
 //! Standards: none.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! octroi, an outbound mail gateway. This list is the map: a room may use only rooms above it.
+//! octroi, an outbound mail gateway. This list is the map: a room (top-level module) may use only rooms above it.
 
 // Pure: values in, values out. No tokio, sockets, files, clock or randomness.
 #[forbid(unsafe_code)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! octroi: arguments to the command line, its answer to the exit code.
+//! octroi: passes the arguments to the command line, and returns its exit code.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

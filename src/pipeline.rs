@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The one path of every mail, through either listener: read, gather, inspect, judge, act, record.
 //!
-//! What must not live here: sockets and protocols (`listen`, `deliver`), SQL (`store`), or any opinion (`policy`).
+//! What must not live here: sockets and protocols (`listen`, `deliver`), SQL (`store`), opinions (`policy`).
 //!
-//! How it fails: a [`PipelineError`] is ours and becomes a 4xx in one place; a 2xx is answered only when every copy is
-//! onward or durable (RFC 5321 §6.1; promises 1 and 2 of the architecture).
+//! How it fails: a [`PipelineError`] is octroi's own fault and becomes a 4xx in one place. octroi answers 2xx only
+//! when every copy is with the next hop or stored durably (RFC 5321 §6.1; promises 1 and 2 of the architecture).
 //!
 //! Standards: RFC 5321 §4.1.1.4 (one reply for all recipients), decisions D1, D2, D4, D11, D12 and D17.
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The gateway at work with nothing set up: a throw-away folder, next hop and morning of mail around the real gateway.
+//! The demonstration: the real gateway, with a temporary folder, a temporary next hop and sample mails.
 //!
-//! What must not live here: printing (`cli`), and any short cut through the gateway: the mails come in by the SMTP
-//! door, and the verdicts told are the gateway's own log lines.
+//! What must not live here: printing (`cli`), and any short cut through the gateway. The mails come in through the
+//! SMTP listener, and the verdicts shown are the gateway's own log lines.
 //!
-//! How it fails: with a [`DemoError`] before the first mail, or at a mail that the gateway does not answer. Whatever
-//! happens, the folder goes when the [`Demo`] does.
+//! How it fails: with a [`DemoError`] before the first mail, or at a mail that the gateway does not answer. In every
+//! case the folder is removed together with the [`Demo`].
 //!
 //! Standards: those of the gateway.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The policy folder, from the disk to a ruleset that judges.
+//! Reads the policy folder from disk and builds the ruleset.
 
 use std::collections::BTreeMap;
 use std::io;

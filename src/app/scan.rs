@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Judging messages that lie somewhere: files, folders, mailboxes, standard input. Nothing is sent or kept.
+//! Judges messages from files, folders, mailboxes or standard input. Sends and keeps nothing.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

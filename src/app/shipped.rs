@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The shipped policies, inside the program: what `octroi demo` works with wherever it is started.
+//! The shipped policies, compiled into the program, so that `octroi demo` works everywhere.
 
 use std::io;
 use std::path::Path;

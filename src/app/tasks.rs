@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the gateway does by the clock: figures, readiness, expiry, notices and digests, the seal of the audit.
+//! Periodic tasks: metrics, readiness, expiry, notices and digests, the seal of the audit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

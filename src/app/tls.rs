@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! TLS of both sides, from files to rustls. One provider: aws-lc-rs.
+//! TLS on both sides: from files to rustls configurations. The only provider is aws-lc-rs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

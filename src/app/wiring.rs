@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the settings give each part: the sockets it listens on, the next hop, the store, the notices.
+//! Builds the parts from the settings: sockets, next hop, store, notices.
 
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `octroi audit`: is the chain of audit entries unbroken (decision D27)?
+//! `octroi audit`: verifies the chain of audit entries (decision D27).
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

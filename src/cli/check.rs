@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `octroi check`: is everything in order? All that is not, at once.
+//! `octroi check`: reports all errors in settings and policies at once.
 
 use std::path::Path;
 use std::process::ExitCode;

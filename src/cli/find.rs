@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `octroi find`: what became of a mail, one line a recipient (decision D24).
+//! `octroi find`: what became of a mail, with one line for each recipient (decision D24).
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the operator types: one file per subcommand.
+//! The command line: one file for each subcommand.
 //!
-//! What must not live here: work. A subcommand reads its arguments, asks a room or the running gateway, and prints.
+//! What must not live here: work. A subcommand reads its arguments, asks another room or the running gateway, and
+//! prints.
 //!
-//! How it fails: with a sentence on standard error and the contract's exit code. Data goes to standard output, one
-//! JSON object a line where `--json` is given.
+//! How it fails: with a sentence on standard error and an exit code of the contract. Data goes to standard output;
+//! with `--json`, one JSON object on each line.
 //!
 //! Standards: `docs/contract.md` (commands, exit codes); `NO_COLOR` as on no-color.org.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `octroi outbox`: mail of our own that waits to leave: releases, failure notices, notices to agents.
+//! `octroi outbox`: the mail that octroi itself sends: released copies, failure reports, notices.
 
 use std::path::Path;
 use std::process::ExitCode;

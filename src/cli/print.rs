@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Printing: data to standard output, sentences to standard error, colour only where somebody looks.
+//! Printing: data to standard output, sentences to standard error, colour only on a terminal.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};

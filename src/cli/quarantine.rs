@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `octroi quarantine`: the review desk without a browser.
+//! `octroi quarantine`: review held copies without a browser.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

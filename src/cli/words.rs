@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One vocabulary: where somebody types a word of prose for a state or a command, the error offers the right one.
+//! One vocabulary: if somebody types a word of prose for a state or a command, the error offers the right one.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What must hold between keys: who may speak, TLS that is whole or off, no mail in circles, numbers that fit.
+//! Checks between settings: who may send, complete TLS, no mail loop, limits that fit together.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Flat texts → settings, and what must hold between them.
+//! Builds the settings from flat texts, and checks them together.
 
 use std::path::{Path, PathBuf};
 

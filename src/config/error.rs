@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What is wrong with the settings: where it stands, what it says, what to write instead.
+//! Errors in the settings: where, what, and what to write instead.
 
 use std::fmt;
 use std::ops::Range;

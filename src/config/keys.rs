@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The table of every key: its default, an example, and what it means. Reading, errors and the test of
-//! `deploy/octroi.toml` all go by it.
+//! The table of all settings: default, example, meaning. Reading, errors and the test of `deploy/octroi.toml` use it.
 
 /// What shape a key's value has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the operator sets: text and environment become checked settings, each room's own type.
+//! The settings: file and environment become checked values, in the types of the rooms that use them.
 //!
-//! What must not live here: any use of a setting. Rooms get their values from `app`; none of them reads a file or
-//! the environment for itself.
+//! What must not live here: any use of a setting. Rooms get their values from `app`; no room reads a file or the
+//! environment itself.
 //!
-//! How it fails: as [`SettingsErrors`], all of them at once, each with file, line, column and what to write instead. Nothing
-//! starts with half of its settings.
+//! How it fails: with [`SettingsErrors`]: all errors at once, each with file, line, column and what to write instead.
+//! octroi does not start with only a part of its settings.
 //!
-//! Standards: TOML 1.0; `docs/contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains them.
+//! Standards: TOML 1.0; `docs/contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains
+//! them.
 
 mod accounts;
 mod between;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One text → one value: durations, sizes, addresses, networks, paths, choices.
+//! Reads one text into one value: durations, sizes, addresses, networks, paths, choices.
 //!
-//! Every `Err` is the end of the sentence `KEY: …`: it says what is wrong, and where it can, what to write.
+//! Every `Err` completes the sentence `KEY: …`: it says what is wrong and, if possible, what to write.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! File and environment → one flat table of texts, each with its place. Unknown keys end here.
+//! Collects file and environment into one flat table of texts with their places. Rejects unknown keys.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

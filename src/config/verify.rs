@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the settings point to: does it exist, can it be used? Nothing is left behind.
+//! Checks what the settings name: does it exist, can octroi use it? Leaves no files behind.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The known word nearest to a wrong one.
+//! Finds the known word nearest to an unknown one.
 
 /// The known word a wrong one was probably meant to be: half of its letters are in place.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

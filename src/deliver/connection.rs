@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One connection to a next hop: bytes out, replies in, with and without TLS.
+//! One connection to a next hop: sends bytes and reads replies, with or without TLS.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The milter listener's way onward: the mail never left the MTA, which is told at the end what to do with it.
+//! Delivery through the milter listener: the mail stays in the MTA, and octroi tells the MTA at the end what to do
+//! with it.
 
 use super::{NextHopError, Onward};
 use crate::mail::{Content, Mail, Reply, reply};

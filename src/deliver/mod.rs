@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What we do with a mail once it is judged: send it on, and send what we owe people about it.
+//! Delivery: sends judged mail on, and sends reports and notices about it.
 //!
-//! What must not live here: the decision (that is `policy`), or anything durable (that is `store`).
+//! What must not live here: decisions (`policy`), and anything durable (`store`).
 //!
-//! How it fails: a next hop that is away, lost or changed is a [`NextHopError`], which the pipeline answers with a
-//! 4xx; nothing here turns a fault into silence.
+//! How it fails: a next hop that is down, lost or changed is a [`NextHopError`], and the pipeline answers 4xx. No
+//! error is hidden here.
 //!
-//! Standards: RFC 5321 §4.5.3.2 (time limits towards the next hop), RFC 2920 (pipelining), RFC 3207 (STARTTLS),
-//! RFC 2033 (LMTP), RFC 3030 (BDAT).
+//! Standards: RFC 5321 §4.5.3.2 (time limits towards the next hop), RFC 2920 (pipelining), RFC 3207 (STARTTLS), RFC
+//! 2033 (LMTP), RFC 3030 (BDAT).
 
 use std::future::Future;
 

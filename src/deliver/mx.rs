@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Who hosts a domain's mail: MX look-ups, as evidence about recipients. Delivery itself never asks here.
+//! Looks up the MX hosts of recipients' domains, as evidence for rules. Delivery does not use it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The next hop: how to reach it, what it can, and the connections kept open to it (decision D3).
+//! The next hop: its address, its capabilities, and the pool of open connections (decision D3).
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};

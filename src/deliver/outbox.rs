@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The outbox's courier: takes what is due, speaks SMTP or LMTP with the release route, writes down how it ended
-//! (decisions D10, D16). One item is one transaction; bytes leave exactly as they were kept.
+//! Delivers the outbox: takes the items that are due, sends them by SMTP or LMTP on the release route, and stores the
+//! result (decisions D10, D16). One item is one transaction; the bytes leave exactly as they were kept.
 
 use std::fmt;
 use std::path::PathBuf;

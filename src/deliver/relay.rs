@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One client's transactions towards the next hop: offered line by line, narrowed, delivered or abandoned.
+//! Relays one client's transactions to the next hop: offers them line by line, narrows the recipients, delivers or
+//! abandons them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the operator sets about the way onward: the next hop, its TLS, its pool.
+//! Settings of delivery: the next hop, its TLS, its pool.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The octets of one connection, whatever they travel on.
+//! The byte stream of one connection, over TCP, TLS or a Unix socket.
 
 use std::io;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Files and texts that are lists of people's addresses.
+//! Detects files and texts that are lists of people's addresses.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Files that are not what their name says.
+//! Detects files whose name does not match their content.
 
 use crate::detect::document::{extension, family};
 use crate::detect::finding::{Finding, FindingKind};

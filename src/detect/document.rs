@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Attached documents, by family. What is part of the letter itself (logos, signatures, invitations) is none.
+//! Detects attached documents, by family. Parts of the letter itself (logos, signatures, invitations) do not count.
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::Inspection;

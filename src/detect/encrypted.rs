@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Containers that only their reader can open: archives and documents under a password, S/MIME, OpenPGP.
+//! Detects containers that only the reader can open: archives and documents with a password, S/MIME, OpenPGP.
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::Inspection;

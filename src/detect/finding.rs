@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A finding: one fact somebody can check, with its place.
+//! A finding: one fact that a person can check, with its place.
 
 use serde::{Serialize, Serializer};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Meeting invitations: iCalendar parts and files (RFC 5545, RFC 6047).
+//! Detects meeting invitations: iCalendar parts and files (RFC 5545, RFC 6047).
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::Inspection;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Machine-readable sensitivity labels: Microsoft's in headers and document properties, the marking headers of
+//! Reads machine-readable sensitivity labels: Microsoft's in headers and document properties, the marking headers of
 //! NATO, Australia and others, and `Sensitivity`.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Recipients at domains that imitate one of the administration's, a partner's, or a well-known webmail service.
+//! Detects recipients in domains that imitate a domain of the administration, of a partner, or of a well-known webmail
+//! service.
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::Inspection;

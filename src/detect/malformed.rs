@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Defects of the message's form: information, never a reason to hold on its own.
+//! Reports defects in the form of the message. A defect alone is never a reason to hold mail.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Markings of classification and protection, where they stand as markings.
+//! Detects markings of classification and protection, at places where markings stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 

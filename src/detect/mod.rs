@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What we notice: one file per detector, the findings they state, and the one list of detectors.
+//! Detection: one file for each detector, the findings, and the one list of detectors.
 //!
-//! What must not live here: opinions. A detector says what stands where; whether that matters is `policy`'s word.
-//! Nothing here reads a file, a clock or a socket, and nothing learns from one mail to the next.
+//! What must not live here: opinions. A detector says what it found and where; `policy` decides whether it matters.
+//! Nothing here reads a file, a clock or a socket, and nothing learns from one mail for the next.
 //!
-//! How it fails: it does not. Detectors read hostile text, bounded by what `mime` and `document` hand over; only
-//! the vocabulary of markings can be wrong, and that is [`VocabularyError`] when it is loaded.
+//! How it fails: it does not. Detectors read hostile text within the bounds that `mime` and `document` set. Only the
+//! vocabulary of markings can contain errors; loading it then gives a [`VocabularyError`].
 //!
-//! Standards: header names are those of RFC 2156, 3834, 4021, 5322 and 7444; check digits cite their source beside
-//! the code; markings cite theirs in `policies/markings/`.
+//! Standards: header names from RFC 2156, 3834, 4021, 5322 and 7444; check digits name their source next to the code;
+//! markings name theirs in `policies/markings/`.
 
 mod address_list;
 mod disguised;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Mail marked private: a mark in the subject or on the first line, or the Sensitivity header.
+//! Detects mail marked personal: a mark in the subject or on the first line, or the Sensitivity header.
 //!
-//! Case law asks for a manifest mark (`docs/field.md`: Nikon and what followed). "Personnel" is also French for staff,
-//! so the word counts only as a mark: in brackets, before a separator, or alone.
+//! Case law asks for an obvious mark (`docs/field.md`: Nikon and later cases). "Personnel" is also the French word for
+//! staff, so the word counts only as a mark: in brackets, before a separator, or alone.
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{self, Inspection};

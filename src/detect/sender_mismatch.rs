@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! MAIL FROM, From and login that disagree (decision D18).
+//! Detects different senders in MAIL FROM, From and login (decision D18).
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::evidence::SenderProof;

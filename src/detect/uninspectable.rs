@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What could not be read (decision D17): the silence of a detector must not be mistaken for a clean file.
+//! Reports what octroi could not read (decision D17): a detector that finds nothing does not prove that a file is
+//! clean.
 
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::Inspection;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Words and names without what writing may change in them.
+//! Words and names, without the differences that spelling may have.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Who there is: the administration's people, units and applications, and of which class a recipient is.
+//! The directory: the administration's people, units and applications, and the class of each recipient.
 //!
-//! What must not live here: what is decided about anybody (that is `policy`), what a mail says (that is `detect`), and
-//! reading of files: texts come in.
+//! What must not live here: decisions about anybody (`policy`), the content of a mail (`detect`), and reading of
+//! files: texts are passed in.
 //!
-//! How it fails: reading gives every [`PolicyError`](crate::diagnostic::PolicyError) of a file with its place, and keeps
-//! the rows without a fault. Asking never fails: who is not known is nobody.
+//! How it fails: reading reports every [`PolicyError`](crate::diagnostic::PolicyError) of a file with its place, and
+//! keeps the rows without an error. Asking never fails: an unknown person is nobody.
 //!
 //! Standards: RFC 4180 for `people.csv`, TOML 1.0 for `units.toml`; decision D18.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The administration's agents, from `policies/units/people.csv`.
+//! The agents of the administration, from `policies/units/people.csv`.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reads `units/people.csv`: any column but `mail` may be missing or empty.
+//! Reads `units/people.csv`: every column but `mail` may be missing or empty.
 
 use std::collections::HashMap;
 

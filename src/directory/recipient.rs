@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Who a recipient is: the class, and the evidence beside it.
+//! A recipient's class, and the evidence about it.
 
 use serde::Serialize;
 

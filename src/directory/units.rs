@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Units and applications of the administration: `units/*.toml`, and what other files say of them.
+//! Units and applications of the administration: reads `units/*.toml`, and checks the units that other files name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Opens encrypted Office packages with a known password (MS-OFFCRYPTO §2.3.4.10, agile encryption: what Office has
+//! Opens encrypted Office packages with a known password (MS-OFFCRYPTO §2.3.4.10, agile encryption, which Office has
 //! written since 2010). Older schemes stay closed.
 
 use aws_lc_rs::cipher::{AES_128, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};

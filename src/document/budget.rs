@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What reading one attachment may cost. Declared sizes are claims; only bytes that really came out are counted.
+//! The budget for reading one attachment. Declared sizes are only claims: octroi counts the bytes that really come
+//! out.
 
 use std::io::Read;
 

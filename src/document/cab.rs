@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Cabinets (MS-CAB): folders stored, by MSZIP or by LZX; Quantum and files that begin in another cabinet are listed.
+//! Cabinet files (MS-CAB): stored, MSZIP and LZX folders. Quantum, and files that begin in another cabinet, are only
+//! listed.
 
 use flate2::{Decompress, FlushDecompress};
 

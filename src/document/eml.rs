@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Messages as files (RFC 5322), read by the reader of the mail itself: header fields, bodies, attachments as children.
+//! Messages as files (RFC 5322), read like the mail itself: header fields, bodies, attachments as children.
 
 use super::opening::Opening;
 use super::{DocumentError, Extract, text};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Images of discs (ECMA-119, ISO 9660): the files of the Joliet tree where there is one, else of the primary tree.
+//! Disc images (ECMA-119, ISO 9660): the files of the Joliet tree if there is one, else of the primary tree.
 
 use super::opening::Opening;
 use super::property_set::le32;

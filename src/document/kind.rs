@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The true type by content. A name never decides. Fixed bytes are known to `mime::filetype`; here containers are opened.
+//! Finds the true type of a file by its content; the name never decides. `mime::filetype` knows fixed bytes, this file
+//! opens containers.
 
 use std::io::Cursor;
 

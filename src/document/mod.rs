@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Text, properties and labels out of attachments, within a budget of bytes, depth, files and text: one file per format.
+//! Documents: text, properties and labels out of attachments, within a budget of bytes, depth, files and text. One
+//! file for each format.
 //!
-//! What must not live here: opinions (that is `detect`), processes and limits of the machine (that is `worker`).
+//! What must not live here: opinions (`detect`), processes and limits of the machine (`worker`).
 //!
-//! How it fails: it does not. What cannot be read is a [`DocumentError`] in the extract, which becomes the finding
-//! `uninspectable` or `encrypted` (decision D17); what was read before the fault is kept. Libraries below may still
-//! abort or hang on hostile input, so [`open`] is called in a worker process only.
+//! How it fails: it does not. What cannot be read is a [`DocumentError`] in the extract and becomes the finding
+//! `uninspectable` or `encrypted` (decision D17); what was read before the error is kept. Libraries below may still
+//! abort or hang on hostile input, so only a worker process calls [`open`].
 //!
 //! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), ECMA-119 (iso), MS-CAB, MS-CFB,
 //! MS-OXMSG, MS-OXTNEF, RTF 1.9.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Paragraphs of WordprocessingML and DrawingML: runs joined, one line a paragraph, text boxes and deleted text apart.
+//! Paragraphs of WordprocessingML and DrawingML: joins runs, one line for each paragraph, keeps text boxes and deleted
+//! text apart.
 
 use std::collections::HashSet;
 

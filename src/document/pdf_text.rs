@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The text a PDF page draws (ISO 32000-1 §9): fonts decoded, lines and words told apart by where glyphs stand.
+//! The text that a PDF page draws (ISO 32000-1 §9): decodes fonts, and finds lines and words from the positions of
+//! glyphs.
 
 use std::collections::HashMap;
 

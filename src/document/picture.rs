@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Pictures that may show a page of text: picture files, and what a PDF page shows where it draws no text. Here they
-//! are only found and put into a form that a reader of pictures takes; reading them is left to `worker`.
+//! Finds pictures that may show text: picture files, and pictures on PDF pages without text. It converts them for a
+//! reader of pictures; `worker` runs that reader.
 
 use lopdf::{Dictionary, Document, Object, Stream};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! RAR archives, versions 4 and 5: names and the encryption flag only. There is no free reader of their contents, so
-//! every member is noted as unreadable; stored members (no compression) are opened.
+//! RAR archives, versions 4 and 5: names and the encryption flag. There is no free reader for compressed contents, so
+//! such members are reported as unreadable; stored members are opened.
 
 use super::DocumentError;
 use super::opening::Opening;

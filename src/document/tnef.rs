@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! winmail.dat (MS-OXTNEF): bodies, subject, attachments, nested messages. Unknown attributes are stepped over.
+//! winmail.dat (MS-OXTNEF): bodies, subject, attachments, nested messages. Skips unknown attributes.
 
 use super::opening::Opening;
 use super::property_set::{le16, le32};

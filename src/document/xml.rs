@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reading XML leniently: decoded text, local names, entities resolved, nothing expanded, nothing fetched.
+//! Reads XML tolerantly: decoded text, local names, resolved entities; expands and fetches nothing.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};

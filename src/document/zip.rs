@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Zip archives (PKWARE APPNOTE): every member is opened in turn; encrypted ones with each known password.
+//! Zip archives (PKWARE APPNOTE): opens every member; tries each known password on encrypted ones.
 
 use std::io::{Cursor, Read};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How many are here, and how much they brought: connections in all and per client, bytes of content in flight.
+//! Limits what clients use: connections in total and from one client, bytes of content in memory.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

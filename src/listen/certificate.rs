@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Whom a client's certificate names. It was verified before by rustls; here it is only read.
+//! Reads the names in a client certificate. rustls has verified the certificate before.
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;

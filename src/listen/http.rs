@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `/metrics`, `/healthz` and `/readyz`.
+//! The HTTP pages `/metrics`, `/healthz` and `/readyz`.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Names for mails: short, unique across restarts and gateways, sortable by time.
+//! Ids of mails: short, unique across restarts and gateways, sortable by time.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

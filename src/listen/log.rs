@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The log: one writer thread, human lines or JSON lines, and the one line a recipient of decision D24.
+//! The log: one writer thread, lines for people or JSON lines, and one line for each recipient (decision D24).
 //!
-//! Lines are appended to one bounded buffer; a thread of its own writes it out. Nobody who handles mail ever waits for
-//! a terminal or a pipe: when the buffer is full, lines are dropped and counted.
+//! Lines go to one bounded buffer, and a separate thread writes them out. Code that handles mail never waits for a
+//! terminal or a pipe: when the buffer is full, lines are dropped and counted.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What a door says of a mail that has gone the whole path: a log line a recipient (decision D24), and the counters.
+//! Logs the outcome of a mail that was processed completely: one line for each recipient (decision D24), and the
+//! counters.
 
 use super::log::{Log, RecipientLine};
 use super::metrics::{HopError, Metrics};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What we count, and how Prometheus reads it. One `Metrics` is built by `app` and handed down.
+//! The metrics, and their page for Prometheus. `app` builds one `Metrics` and hands it down.
 
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The milter listener: drives pure sessions over sockets. It moves bytes, answers events, and knows no milter protocol.
+//! The milter listener: drives protocol sessions over sockets. It moves bytes and answers events, and does not know
+//! the milter protocol.
 
 use std::future::Future;
 use std::io;

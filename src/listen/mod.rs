@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How the world reaches us: sockets, TLS, timeouts, limits; the control socket, health and metrics pages, the log.
+//! Listeners: sockets, TLS, timeouts, limits; the control socket, the health and metrics pages, the log.
 //!
-//! What must not live here: the grammar of a protocol (that is `smtp` and `milter`), decisions about a mail (that is `pipeline`),
-//! SQL. A driver moves bytes and events, nothing more.
+//! What must not live here: the grammar of a protocol (`smtp`, `milter`), decisions about a mail (`pipeline`), SQL. A
+//! listener only moves bytes and events.
 //!
-//! How it fails: a connection fails alone. Each error ends its own connection and is logged; none ends the process.
+//! How it fails: one connection at a time. An error ends its own connection and is logged; no error ends the process.
 //!
-//! Standards: RFC 5321 §4.5.3 (limits, timeouts), RFC 3207 (STARTTLS), RFC 8314 (TLS at once), RFC 5280
-//! (client certificates); Prometheus text format 0.0.4 for `/metrics`.
+//! Standards: RFC 5321 §4.5.3 (limits, timeouts), RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC 5280 (client
+//! certificates); Prometheus text format 0.0.4 for `/metrics`.
 
 mod certificate;
 pub mod control;

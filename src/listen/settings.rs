@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the operator sets about the listeners.
+//! Settings of the listeners.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The SMTP listener: drives pure sessions over sockets. It moves bytes, answers events, and knows no SMTP.
+//! The SMTP listener: drives protocol sessions over sockets. It moves bytes and answers events, and does not know
+//! SMTP.
 
 use std::sync::Arc;
 use std::time::Duration;

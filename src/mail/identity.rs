@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Whose mailbox an address is: one form for all the ways in which one mailbox is written.
-//!
-//! It is for comparing, with people, lists, exceptions, limits and campaigns. Whoever sends, releases, reports or looks
-//! for a mail uses the address as it came.
-//!
-//! Standards: RFC 5233 (tags), draft-levine-smtp-batv-01 (BATV); SRS and VERP are customs without an RFC.
+//! The mailbox that an address means, without the changes that relays and lists make.
 
 use std::fmt;
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The words every other room speaks: addresses, envelopes, mail, replies.
+//! The words that all other rooms use: addresses, envelopes, mail, replies.
 //!
-//! What must not live here: parsing of protocol lines (that is `smtp`), reading of content (that is
-//! `mime`), or any opinion about a mail (that is `policy`).
+//! What must not live here: parsing of protocol lines (`smtp`), reading of content (`mime`), opinions about a mail
+//! (`policy`).
 //!
-//! How it fails: text that is no address is an [`AddressError`]; nothing else here can fail.
+//! How it fails: a text that is not an address is an [`AddressError`]; nothing else here can fail.
 //!
-//! Standards: RFC 5321 (paths, replies), RFC 5322 (*message* is content, *mail* is envelope plus
-//! content), RFC 2034 and RFC 3463 (enhanced status codes).
+//! Standards: RFC 5321 (paths, replies), RFC 5322 (*message* is content, *mail* is envelope plus content), RFC 2034
+//! and RFC 3463 (enhanced status codes).
 
 mod address;
 mod envelope;

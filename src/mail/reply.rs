@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Replies, and the one table of every reply we compose ourselves.
+//! Replies, and the one table of all replies that octroi itself composes.
 //!
-//! Texts never reveal a rule, a list or a host: who is refused learns what to do, not how we decide.
+//! Texts never reveal a rule, a list or a host: a refused client learns what to do, not how octroi decides.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The text after `MAIL FROM:` or `RCPT TO:`, as the client wrote it, taken apart where we need its words again.
+//! Parses the text after `MAIL FROM:` or `RCPT TO:`, kept as the client wrote it, when octroi needs its words again.
 
 use super::Mailbox;
 

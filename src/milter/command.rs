@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What an MTA says: each command with its data taken apart.
+//! The commands of an MTA, each with its data parsed.
 
 use std::net::IpAddr;
 

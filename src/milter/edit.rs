@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! From two contents to the changes that make the MTA's one into ours: fields of the header, and the body.
+//! Compares two versions of a message and lists the changes the MTA must make: header fields and body.
 
 use memchr::memmem;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The MTA's macros: what it knows of its client, the sender and the mail. Only those we use are kept.
+//! The macros of the MTA: what it knows about the client, the sender and the mail. Only the macros that octroi uses
+//! are kept.
 
 use super::command::Texts;
 use crate::mail::Tls;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The milter protocol as a state machine: what the MTA sends becomes a mail, and what was decided about it becomes
-//! the packets that tell the MTA. [`session`] is one connection, [`negotiate`] what both sides agree on.
+//! The milter protocol as a state machine: the MTA's packets become a mail, and the decision about it becomes packets
+//! for the MTA. [`session`] is one connection, [`negotiate`] is what both sides agree on.
 //!
 //! What must not live here: sockets, clocks, any judgement of a mail, any use of the MTA's own hold queue
-//! (`SMFIR_QUARANTINE`): a held copy is in our quarantine or nowhere.
+//! (`SMFIR_QUARANTINE`): octroi holds copies in its own quarantine.
 //!
-//! How it fails: an MTA that breaks the protocol, or does not grant what we need, is a [`ProtocolError`] and the end of its
-//! connection, after which it defers by `milter_default_action`. Nothing here panics on bytes from the network, and
-//! no packet is stored before its length is known to be bearable.
+//! How it fails: an MTA that breaks the protocol, or does not allow what octroi needs, gets a [`ProtocolError`]. Its
+//! connection ends, and it defers the mail by `milter_default_action`. Bytes from the network cause no panic, and
+//! octroi stores no packet before it has checked its length.
 //!
 //! Standards: Sendmail's milter protocol, versions 2 to 6 (`mfdef.h` of libmilter; Postfix MILTER_README).
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What MTA and filter agree on at the beginning: version, actions, steps left out, macros wanted.
+//! What MTA and milter agree on at the beginning: version, actions, skipped steps, wanted macros.
 
 use super::{ProtocolError, packet};
 

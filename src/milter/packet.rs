@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Packets: a length of four octets, a command of one, and data. Out of a stream, and into one.
+//! Packets: a length of four bytes, a command of one byte, and data. Reads them from a stream and writes them.
 
 use super::ProtocolError;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What we tell an MTA: each response as its packet.
+//! Responses to an MTA, each as its packet.
 
 use super::edit::Edit;
 use super::packet::write;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One connection with an MTA as a value.
+//! One connection with an MTA, as a value.
 //!
-//! The driver gives octets to [`Session::receive`], drains [`Session::next_event`], answers what is asked, and writes
-//! [`Session::output`]. How the octets were cut into packets changes nothing.
+//! The driver gives bytes to [`Session::receive`], drains [`Session::next_event`], answers the events, and writes
+//! [`Session::output`]. The result does not depend on how the bytes were cut into packets.
 
 use std::mem;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Messages made to be more than they weigh, told before anything is built of them.
+//! Recognises messages that would become much larger than they are, before anything is built from them.
 
 use memchr::{memchr, memmem};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Boundaries where they are none: a delimiter stands at the start of a line (RFC 2046 §5.1.1), mail-parser 0.11 takes
-//! it anywhere in a line, and would cut the text there.
+//! Boundaries at wrong places: a delimiter stands at the start of a line (RFC 2046 §5.1.1), but mail-parser 0.11
+//! accepts it anywhere in a line and would cut the text there.
 
 use aho_corasick::AhoCorasick;
 use mail_parser::{Message, MimeHeaders};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How much of a message is read, and the words for what was too much.
+//! How much of a message octroi reads, and the words for what was too much.
 
 /// How much of one message is read; beyond it [`Message::exceeded`] says which limit.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Cutting parts out of a message, byte for byte, and telling apart what may not be cut.
+//! Cuts parts out of a message, byte for byte, and recognises parts that must not be cut.
 
 use memchr::memchr;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Encodings and folds that mail-parser takes otherwise than mail programs do.
+//! Encodings and folds that mail-parser reads differently from mail programs.
 
 use std::borrow::Cow;
 

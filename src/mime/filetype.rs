@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What a file is, by its content. Quick and shallow; `document` begins with the same table and looks deeper into
-//! what it opens.
+//! The type of a file by its first bytes. It is fast and shallow; `document` uses the same table and then looks
+//! deeper.
 
 use memchr::memmem;
 

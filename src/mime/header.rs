@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Header fields: unfolded, encoded words decoded, whatever their bytes.
+//! Header fields: unfolded, with encoded words decoded, for any bytes.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Files that stand where no attachment is expected: pasted in the text, in a data: URI, uuencoded.
+//! Files at places without attachments: pasted in the text, in a data: URI, uuencoded.
 
 use memchr::memmem;
 

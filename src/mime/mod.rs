@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A message as a tree of parts with its defects: read once, original bytes untouched.
+//! MIME: a message as a tree of parts with its defects. It is read once, and the original bytes are not changed.
 //!
-//! What must not live here: opinions about what was found (`detect`), and the insides of documents (`document`).
+//! What must not live here: opinions about what was found (`detect`), and the inside of documents (`document`).
 //!
-//! How it fails: it does not. A deviation is a [`Defect`], a budget exceeded is [`Message::exceeded`] (decision D17).
+//! How it fails: it does not. A deviation is a [`Defect`], an exceeded budget is [`Message::exceeded`] (decision D17).
 //!
-//! Standards: RFC 5322, 2045 to 2047, 2231; mail-parser does the grammar, the evasions it leaves open are closed in
-//! `encoding.rs`, `outside.rs` and `hidden.rs`.
+//! Standards: RFC 5322, 2045 to 2047, 2231. mail-parser does the grammar; `encoding.rs`, `outside.rs` and `hidden.rs`
+//! close the evasions it leaves open.
 
 mod bomb;
 mod boundary;

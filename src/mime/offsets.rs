@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reading at the offsets that mail-parser gives.
+//! Reads at the offsets that mail-parser gives.
 
 use std::ops::Range;
 

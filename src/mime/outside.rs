@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What stands where no part is: multiparts without their boundary, text before the first part and after the last.
+//! Text outside all parts: multiparts without their boundary, text before the first part and after the last.
 
 use mail_parser::{MessagePart, MimeHeaders};
 use memchr::{memchr, memmem, memrchr};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! When reading must end. The pure rooms know no clock: whoever reads brings the answer, they only ask.
+//! When reading must stop. The pure rooms have no clock: the caller passes this value, and they ask it.
 
 use std::cell::Cell;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! From mail-parser's parts to ours, one by one.
+//! Converts mail-parser's parts into ours.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Recipients: named, or only counted.
+//! Recipients in a notice: named, or only counted.
 
 /// Addresses named before the rest is only counted.
 const MOST_NAMED: usize = 10;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the digest to the security team may name: figures inside sentences, and lists of figures.
+//! The places of the digest for the security team: numbers inside sentences, and lists of numbers.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Failure reports to senders (RFC 3464), composed of facts alone: no clock, no randomness, no socket.
+//! Failure reports to senders (RFC 3464), built only from facts: no clock, no randomness, no socket.
 //!
-//! NOTIFY was obeyed by whoever decided that a report is due; RET, ENVID and ORCPT are obeyed here. We return the
-//! header and never the body, whatever RET says: RFC 3461 §4.3 lets a server send less, and what was held back must
-//! not travel once more.
+//! The caller has already obeyed NOTIFY; this file obeys RET, ENVID and ORCPT. A report contains the header of the
+//! message and never its body, whatever RET says: RFC 3461 §4.3 allows a server to return less, and held content must
+//! not leave by a report.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A text filled with the facts of one mail, or of one digest.
+//! Fills a text with the facts of one mail, or of one digest.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The language a person is told in: the one the person writes in.
+//! The language of a notice: the one in which the person writes.
 
 use crate::detect::reading::language;
 use crate::mime::{Body, Message};

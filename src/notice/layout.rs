@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Notices to senders, laid out as mail: plain text in short lines, and the same as simple HTML (RFC 2046 §5.1.4).
+//! Lays out notices to senders as mail: plain text in short lines, and the same as simple HTML (RFC 2046 §5.1.4).
 //!
-//! Composed of facts alone, like failure reports: no clock, no randomness, no socket. Nothing of the mail a notice is
-//! about comes in but its Message-ID.
+//! Notices are built only from facts, like failure reports: no clock, no randomness, no socket. Only the Message-ID
+//! comes from the mail that a notice is about.
 
 use jiff::Timestamp;
 use lettre::Address;

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What people are told: texts in their languages, filled with the facts of a mail, and laid out as mail;
-//! and failure reports.
+//! Texts to people: notices in several languages, filled with the facts of a mail and laid out as mail; and failure
+//! reports.
 //!
-//! What must not live here: whether, when and to whom something is told (that is `pipeline/tell`), what is still to be
-//! told (that is `store`), and any word that an administration might want to say otherwise: those are in
-//! `policies/notices`.
+//! What must not live here: whether, when and to whom a notice goes (`pipeline/tell`), what is still to be sent
+//! (`store`), and any words that an administration may want to change: they are in `policies/notices`.
 //!
-//! How it fails: a text with a fault is a [`PolicyError`](crate::diagnostic::PolicyError) with its place and remedy when
-//! policies are loaded. Filling a text never fails: where a fact is missing, what would name it is left out. A notice
-//! that cannot be laid out is a [`NoticeError`].
+//! How it fails: an error in a text is a [`PolicyError`](crate::policy::PolicyError) with place and remedy when
+//! policies are loaded. Filling a text never fails: if a fact is missing, the passage that names it is left out. A
+//! notice that cannot be laid out is a [`NoticeError`].
 //!
-//! Standards: RFC 5322, RFC 2046 §5.1.4 (two versions of one text), RFC 3834 (nobody's program may answer),
-//! RFC 3464 and RFC 6533 (failure reports); decisions D16 and D20.
+//! Standards: RFC 5322, RFC 2046 §5.1.4 (two versions of one text), RFC 3834 (no program may answer), RFC 3464 and RFC
+//! 6533 (failure reports); decisions D16 and D20.
 
 mod counts;
 mod dates;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What became of the copies a notice speaks of, and the file whose words say it.
+//! What became of the copies in a notice, and the file with the text for it.
 
 use crate::policy::verdict::Disposition;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reads one text: title, passages, places, each fault with its place and remedy.
+//! Reads one text: title, passages, places; reports each error with its place and remedy.
 
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One text as it was read.
+//! One text, as it was read.
 //!
-//! A text is a title (`# …`), paragraphs and lists (`- …`). Placeholders are named in braces. `{outcome}` stands alone on
-//! its line and becomes the language's own words for what became of the mail. Lines flow together, but for a line that
-//! is only a label and a place, such as `Reference: {reference}`.
+//! A text is a title (`# …`), paragraphs and lists (`- …`). Placeholders stand in braces. `{outcome}` stands alone on
+//! its line and becomes the language's text for what became of the mail. Lines of a paragraph flow together, but a
+//! line with only a label and a place, such as `Reference: {reference}`, stays a line of its own.
 
 use super::digest::{DigestFigure, DigestList};
 

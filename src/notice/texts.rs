@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! All texts to people, `notices/LANGUAGE/NAME.md`: read and checked as a whole, chosen by name and language.
+//! All texts to people, `notices/LANGUAGE/NAME.md`: read and checked together, chosen by name and language.
 
 use std::collections::BTreeMap;
 

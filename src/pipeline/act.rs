@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Acting on verdicts: pass on, hold, strip, refuse, so that nothing is lost and no copy goes where it must not.
+//! Acts on the verdicts: pass, hold, strip, refuse. No mail is lost, and no copy goes to a wrong place.
 
 use std::sync::Arc;
 

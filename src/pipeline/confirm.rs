@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Confirming what was prepared, once the next hop has said yes (decision D12).
+//! Confirms what was prepared, after the next hop has accepted the mail (decision D12).
 //!
-//! From here on the passing copies are gone: a 451 makes the client send them twice, and its next attempts meet the rows
-//! that are still pending until their lease runs out. So a store that stumbles is asked again while the client waits, and
-//! when that is over, behind its back: its next attempt then finds the copies held.
+//! From here on the passing copies have left. A 451 would make the client send them again, and its next attempts would
+//! find rows that are still pending until their lease ends. So octroi retries a store that fails while the client
+//! waits, and then in the background: the next attempt of the client finds the copies held.
 
 use std::time::{Duration, Instant};
 

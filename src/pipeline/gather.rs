@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What must be asked elsewhere before a mail can be inspected: MX hosts and the insides of documents.
+//! Gathers what inspection needs from elsewhere: MX hosts and the content of documents.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reading, inspecting and judging one mail: everything on the path that acts on nothing. Between the two steps lies
-//! what is known only of several mails together.
+//! Reads, inspects and judges one mail: the part of the path that changes nothing. Between inspecting and judging come
+//! facts that need several mails together.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What an LMTP next hop did not take while it took the rest (decision D2): those put off go to the outbox, the senders
-//! of those refused hear of it.
+//! Recipients that an LMTP next hop did not take while it took others (decision D2): deferred ones go to the outbox,
+//! and the senders of refused ones get a report.
 
 use super::tell::report;
 use super::{Judged, Pipeline, PipelineError};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Recording: one journal row a recipient, never waiting, never content (decisions D23 and D24).
+//! Records one journal row for each recipient; never waits, never contains content (decisions D23 and D24).
 
 use super::{Judged, Outcome, Pipeline};
 use crate::mail::{Mail, Reply, Tls};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Policy tests: a mail, who receives it, and what should become of each copy. `octroi test` runs them.
+//! Policy tests: a mail, its recipients, and the expected verdict for each copy. `octroi test` runs them.
 //!
-//! Judging a mail needs the whole path, so the caller hands in how; reading, comparing and reporting is here.
+//! Judging a mail needs the whole path, so the caller passes it in. This file reads cases, compares, and reports.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Domain lists: who is ours, who is a partner, which domains are private webmail, which hosts are services.
+//! Domain lists: which domains are ours, a partner's, private webmail, and which hosts are services.
 //!
-//! An entry is `domain`, `*.domain` or `local@domain`, then `key=value` options. `*.domain` means the
-//! sub-domains. A plain `domain` means itself, and on lists of services (webmail, disposable, storage, transfer,
-//! messenger, social, meeting, consumer MX hosts) its sub-domains too: `orange.fr` covers `mel.orange.fr`.
-//! On every other list (own, partner, allowed, an administration's own) a plain `domain` is exactly itself,
-//! because there a sub-domain may belong to somebody else.
+//! An entry is `domain`, `*.domain` or `local@domain`, followed by `key=value` options. `*.domain` means the
+//! sub-domains. On lists of services (webmail, disposable, storage, transfer, messenger, social, meeting, consumer MX
+//! hosts) a plain `domain` includes its sub-domains: `orange.fr` includes `mel.orange.fr`. On every other list (own,
+//! partner, allowed, lists of the administration) a plain `domain` means only itself, because a sub-domain may belong
+//! to somebody else.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Asks all rules about one copy. The slow way: `judge` remembers the answers.
+//! Asks all rules about one copy. This is slow; `judge` remembers the answers.
 
 use std::collections::HashSet;
 use std::str::FromStr;

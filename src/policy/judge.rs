@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The verdict on each copy: all rules are asked, the strictest wins, equal facts are asked about once.
+//! The verdict on each copy: asks all rules, the strictest wins; asks only once about equal facts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What we decide: recipient classes, rules, facts offered to rules, and the verdict on each copy. A [`Policy`] is the
-//! folder an administration edits, read and checked as a whole; judging with it is a pure function of facts and instant.
+//! Policy: recipient classes, rules, the facts that rules use, and the verdict on each copy. A [`Policy`] is the
+//! folder that an administration edits, read and checked as a whole. Judging with it is a pure function of facts and
+//! instant.
 //!
-//! What must not live here: looking at content (that is `detect`), reading files or asking DNS (texts and MX hosts
-//! come in), settling mixed verdicts into one reply, and any default that is not written in a rule.
+//! What must not live here: looking at content (`detect`), reading files or asking DNS (texts and MX hosts are passed
+//! in), settling different verdicts into one reply, and any default that is not written in a rule.
 //!
-//! How it fails: loading gives all [`PolicyErrors`] of all files at once, with place and remedy, and no policy. Judging
-//! never fails: a rule that cannot be evaluated is the reason `evaluation-error`, and the copy is held (decision D17).
+//! How it fails: loading gives all [`PolicyErrors`] of all files at once, with place and remedy, and then no policy.
+//! Judging never fails: a rule that cannot be evaluated gives the reason `evaluation-error`, and the copy is held
+//! (decision D17).
 //!
 //! Standards: Cedar (strict validation) for rules; decisions D17 to D20, D23, D24 and D29; the contract's names.
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Rules: Cedar texts, read, checked and named (decision D29).
+//! Rules: reads and checks Cedar texts (decision D29).
 //!
 //! octroi adds the one `permit`. Every rule is a `forbid` with `@id`, `@disposition` and `@reason`, checked strictly
-//! against octroi's schema, so that a misspelt fact is an error at load and not a rule that never speaks.
+//! against octroi's schema: a misspelt fact is an error when the policy is loaded, and not a rule that never matches.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! SMTP answers once for all recipients (RFC 5321 §4.1.1.4): mixed verdicts are settled here and nowhere else.
+//! SMTP answers once for all recipients (RFC 5321 §4.1.1.4): only here different verdicts become one reply.
 
 use super::verdict::{Verdict, Verdicts};
 use crate::mail::{Reply, reply};

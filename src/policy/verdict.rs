@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What follows for one recipient, and why.
+//! The verdict for one recipient, and its reasons.
 
 use serde::Serialize;
 

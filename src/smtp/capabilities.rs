@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What one side of a session can do, as its answer to EHLO says.
+//! What one side of a session can do, according to its answer to EHLO.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The side that faces the next hop: reading its replies, writing commands and content.
+//! The side towards the next hop: reads its replies, writes commands and content.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How a command line is read: verb, path, parameters. What the client wrote is kept beside what it means, so
-//! that the next hop gets the client's own words.
+//! Parses a command line: verb, path, parameters. It keeps the client's own words next to their meaning, so that the
+//! next hop gets exactly these words.
 
 use crate::mail::reply::{self, Row};
 use crate::mail::{AddressError, Domain, Parameter, Parameters, closing_bracket};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Where a message ends. The most dangerous page in the product: who reads the end of data differently from the
-//! next hop can be made to carry a second, uninspected message (SMTP smuggling).
+//! The end of data. This is the most dangerous file of the product: if octroi and the next hop disagree about where a
+//! message ends, a sender can hide a second message that nobody inspects (SMTP smuggling).
 //!
-//! Only CR LF ends a line (RFC 5321 §2.3.8) and only CR LF `.` CR LF ends the data (§4.1.1.4). Everything else
-//! that some server might take for an end is refused, after the true end has been read.
+//! Only CR LF ends a line (RFC 5321 §2.3.8), and only CR LF `.` CR LF ends the data (§4.1.1.4). octroi refuses
+//! everything else that some server might take for an end, after it has read the true end.
 
 use memchr::memchr2;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Who logs in, read from an AUTH exchange that passes by (decision D7). Nothing but the name is ever taken out of it,
-//! and it is believed only once the next hop has said 235.
+//! Reads the login name from an AUTH exchange that passes through (decision D7). It reads nothing but the name, and
+//! octroi believes the name only after the next hop has answered 235.
 
 use std::fmt;
 

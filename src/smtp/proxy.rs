@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The PROXY protocol, versions 1 and 2: who really connected, told by a balancer before anything else is said.
+//! The PROXY protocol, versions 1 and 2: a load balancer names the real client before the session begins.
 //!
-//! Everything is refused that is not exactly as the specification has it (HAProxy, doc/proxy-protocol.txt): what stands
-//! in front of the greeting decides who may speak.
+//! octroi refuses everything that does not follow the specification exactly (HAProxy, doc/proxy-protocol.txt), because
+//! this header decides who may send.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

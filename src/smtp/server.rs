@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The side that faces the client: one session as a value.
+//! The side towards the client: one session, as a value.
 //!
-//! The driver gives octets to [`Session::receive`], drains [`Session::next_event`], answers what is asked, and
-//! writes [`Session::output`]. How the octets were cut into packets changes only how RCPT lines are grouped.
+//! The driver gives bytes to [`Session::receive`], drains [`Session::next_event`], answers the events, and writes
+//! [`Session::output`]. How the bytes were cut into packets changes only how RCPT lines are grouped.
 
 use std::collections::VecDeque;
 use std::mem;

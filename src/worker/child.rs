@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The worker's side: read a file from stdin, open it, write the extract to stdout, again.
+//! The worker process: reads a file from stdin, opens it, writes the extract to stdout, and starts again.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};

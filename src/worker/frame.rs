@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What goes over the socket: two lengths, a JSON header, raw bytes. One request, one answer. After a
-//! request come the file's bytes, after an answer those of its pictures, in the order in which it tells them.
+//! Messages on the worker's socket: two lengths, a JSON header, raw bytes. One request, one answer. The bytes of the
+//! file follow the request; the bytes of its pictures follow the answer, in the order in which it lists them.
 
 use serde::{Deserialize, Serialize};
 

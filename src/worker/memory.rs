@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What is remembered of files by their hash: extracts (bounded by bytes) and files that killed workers (by count).
+//! Remembers files by their hash: extracts (bounded by bytes), and files that killed workers (bounded by number).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

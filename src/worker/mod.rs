@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The processes that open hostile documents: a pool of our own executable, re-invoked with the argument `worker`,
-//! and tesseract, behind limits of the same kind, for pictures of text.
+//! Worker processes that open hostile documents: a pool of our own executable, started with the argument `worker`, and
+//! tesseract, with similar limits, for pictures of text.
 //!
-//! What must not live here: knowledge of formats (that is `document`), opinions about what was read (that is `detect`).
+//! What must not live here: knowledge of formats (`document`), opinions about what was read (`detect`).
 //!
-//! How it fails: [`WorkerError`] is ours (no process could be started, no worker became free in time: the mail is
-//! deferred). A file that kills or overruns two fresh workers is the mail's fault: an [`Extract`] with the fault
-//! `crashed` or `budget`, remembered by the file's hash (decision D17).
-//! A picture that was not read is no fault but the property `ocr`, for most pictures hold no text.
+//! How it fails: a [`WorkerError`] is octroi's own fault (no process could start, or none became free in time), and
+//! the mail is deferred. A file that kills or overruns two fresh workers is the mail's fault: its [`Extract`] has the
+//! error `crashed` or `budget`, remembered by the hash of the file (decision D17). An unread picture is not an error
+//! but the property `ocr`, because most pictures contain no text.
 //!
-//! Standards: none but the kernel's: rlimits, seccomp and landlock, each as far as the kernel grants it.
+//! Standards: only the kernel's: rlimits, seccomp and landlock, as far as the kernel allows them.
 //!
 //! [`Extract`]: crate::document::Extract
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reading pictures of text with tesseract, where it is installed: one process a picture, behind limits of its own.
+//! Reads pictures of text with tesseract, if it is installed: one process for each picture, with its own limits.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The pool: who is free, who is killed, what a death means.
+//! The pool of workers: which are free, which are killed, and what the death of a worker means.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;

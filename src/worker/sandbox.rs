@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What a worker gives up before it reads its first byte: memory beyond a limit, core dumps, files, the network,
-//! new processes. Each step is best effort, for kernels differ; what was refused is said once on stderr.
+//! What a worker gives up before it reads its first byte: memory above a limit, core dumps, files, the network, new
+//! processes. Each step is best effort, because kernels differ; a refused step is reported once on stderr.
 
 use std::collections::BTreeMap;
 use std::path::Path;

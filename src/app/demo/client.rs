@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A mail program of a few lines: sends one sample through the SMTP listener.
+//! A small mail program that sends one sample through the SMTP listener.
 
 use std::io;
 use std::net::SocketAddr;

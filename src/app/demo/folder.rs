@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A folder that goes away with its value.
+//! A temporary folder that is removed when its value is dropped.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};

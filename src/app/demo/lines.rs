@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The gateway's own log, read back: one line a recipient is what the demonstration tells.
+//! Reads the gateway's own log: the demonstration shows its lines about recipients.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A morning's mail of a ministry of justice that does not exist.
+//! The sample mails: one morning of an imaginary ministry of justice.
 
 /// One mail, as it is sent.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The throw-away next hop: takes every mail, tells of it, and keeps it as a file.
+//! The temporary next hop: accepts every mail, reports it, and writes it to a file.
 
 use std::io;
 use std::path::{Path, PathBuf};

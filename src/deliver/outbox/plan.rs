@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The commands of one transaction of the outbox: what the sender asked for, as far as the hop offers it (decision D10).
+//! The commands of one outbox transaction: what the sender asked for, if the next hop offers it (decision D10).
 
 use smtp_proto::{
     EXT_8BIT_MIME, EXT_CHUNKING, EXT_DSN, EXT_MT_PRIORITY, EXT_REQUIRE_TLS, EXT_SIZE, EXT_SMTP_UTF8, EhloResponse,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The message itself: by BDAT where the next hop has it, else by DATA; and its answers, of which LMTP gives one a
+//! Sends the message: by BDAT if the next hop offers it, else by DATA. Reads the replies; LMTP gives one for each
 //! recipient.
 
 use super::Relay;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! XFORWARD, MAIL and RCPT lines, in as few writes as the next hop allows (RFC 2920).
+//! Sends XFORWARD, MAIL and RCPT in as few writes as the next hop allows (RFC 2920).
 
 use super::Relay;
 use crate::deliver::NextHopError;

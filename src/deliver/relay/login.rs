@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Connections that are one client's own: it authenticated there, or the next hop was told by XCLIENT who it is
+//! Connections that belong to one client: the client has logged in there, or the next hop knows the client by XCLIENT
 //! (decisions D3 and D7). They never go to the pool.
 
 use zeroize::Zeroizing;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What one mail demands of the next hop, whatever it offered when our client asked (decision D5).
+//! What one mail needs from the next hop at delivery time, whatever the next hop offered before (decision D5).
 
 use crate::mail::Parameters;
 use crate::mail::reply::{self, Row};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Forwards: a message passed on inside the text, as an attachment, by resending, or by a machine.
+//! Detects forwards: a message passed on inside the text, as an attachment, by resending, or automatically.
 //!
-//! A reply that quotes is no forward. The two look alike in Outlook; what tells them apart is who wrote the quoted
-//! message: a reply goes back to its author, a forward goes to somebody else.
+//! A reply with a quotation is not a forward, although both look the same in Outlook. The difference is the author of
+//! the quoted message: a reply goes back to this author, a forward goes to somebody else.
 
 mod quoted;
 

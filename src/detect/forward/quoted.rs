@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A mail of a colleague passed on by answering it to somebody else: nothing says "forward" but who is quoted.
+//! Detects a colleague's mail that is passed on as an answer to somebody else: only the quoted author shows that it is
+//! a forward.
 
 use crate::detect::reading::inspection::Inspection;
 use crate::directory::Class;

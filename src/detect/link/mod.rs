@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Links that share something through a consumer service: the host decides the kind, the path whether it shares.
+//! Detects links that share something through a consumer service: the host gives the kind, the path says whether it
+//! shares.
 
 mod sharing;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Whether an address of a known service shares something, or only names the service.
+//! Decides whether a link to a known service shares something, or only names the service.
 //!
-//! The paths are those the services' own "share", "invite" and "join" buttons produce, as seen in 2025 and 2026.
+//! The paths are those that the services' own "share", "invite" and "join" buttons made in 2025 and 2026.
 
 use crate::detect::reading::link_hosts::LinkKind;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Identifiers of persons and their check digits. What a checksum does not prove needs a word beside it.
+//! Identification numbers of persons and their check digits. A number that no checksum proves needs a word next to it.
 
 /// French NIR, 15 digits as written with its key; `a`/`b` stand for Corsica (décret 82-103: key = 97 − n mod 97,
 /// with 2A as 19 and 2B as 18).

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Identifiers of persons in texts and documents, counted by distinct valid value and file.
+//! Detects identification numbers of persons in texts and documents, and counts distinct valid values in each file.
 //!
-//! A strong check digit and a shape of its own prove a number (NIR, IBAN, a dotted national number). A weak one
-//! (BSN: one in eleven passes) needs the identifier's name nearby, or a column of numbers that all pass.
+//! A strong check digit and a special form prove a number (NIR, IBAN, a national number with dots). A weak check digit
+//! (BSN: one number in eleven is valid by chance) needs the name of the number nearby, or a column of numbers that are
+//! all valid.
 
 mod identifiers;
 

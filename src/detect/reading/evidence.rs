@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What detectors look at: everything readable about one mail, gathered once.
+//! The evidence: everything readable about one mail, collected once for all detectors.
 
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::Text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The inspection of one mail: the evidence, the tables, and what several detectors ask of them.
+//! The inspection of one mail: the evidence, the tables, and questions that several detectors ask.
 
 use crate::detect::reading::evidence::Evidence;
 use crate::detect::reading::link_hosts::LinkHosts;

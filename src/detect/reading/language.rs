@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! In what language somebody writes: a vote of small words, good enough to answer in it.
+//! Guesses the language of a text from its small words: good enough to choose the language of a notice.
 
 /// Words looked at, at most: a letter says its language in its first lines.
 const MOST_WORDS: usize = 2_000;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The domains worth imitating, and whether another imitates one of them.
+//! The domains that somebody may imitate, and whether another domain imitates one of them.
 //!
-//! Five tricks are known: letters that look alike (`justicе`, `f1nances`), dots and dashes exchanged
-//! (`finances-gouv.example`), the true name in front of a foreign one (`finances.gouv.example.com`), one letter doubled,
-//! lost or exchanged with its neighbour, and one letter replaced in a long word. In a short word another letter is
-//! no trick: `ville-laon` and `ville-lyon` are two towns. Webmail is mistyped more often than imitated: `gmial.com`.
+//! octroi knows five tricks: letters that look alike (`justicе`, `f1nances`), dots and dashes exchanged
+//! (`finances-gouv.example`), the true name in front of another one (`finances.gouv.example.com`), one letter doubled,
+//! lost or exchanged with its neighbour, and one letter replaced in a long word. In a short word another letter is not
+//! a trick: `ville-laon` and `ville-lyon` are two towns. Webmail names are mistyped more often than imitated:
+//! `gmial.com`.
 
 use std::collections::HashMap;
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How a mail is read for the detectors: its texts and their zones, one normal form, words, names and languages, and
-//! what several detectors ask of them. A file beside this folder is a detector; a file in it is none.
+//! Reading for the detectors: the texts of a mail and their zones, one normal form, words, names and languages, and
+//! questions that several detectors ask. A file next to this folder is a detector; a file in it is not.
 //!
-//! What must not live here: a finding. What stands where is each detector's word, and none of them is used here.
+//! What must not live here: findings. Each detector decides what counts, and nothing here uses a detector.
 //!
-//! How it fails: it does not; only the vocabulary of markings can be wrong when it is loaded.
+//! How it fails: it does not. Only the vocabulary of markings can contain errors when it is loaded.
 //!
-//! Standards: Unicode normal forms and confusables (UAX 15, UTS 39) for the normal form; the rest is how mail programs
-//! and people write.
+//! Standards: Unicode normal forms and confusables (UAX 15, UTS 39) for the normal form; otherwise the habits of mail
+//! programs and people.
 
 pub mod evidence;
 pub(super) mod inspection;

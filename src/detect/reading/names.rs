@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The names under which one person signs up for a mailbox.
+//! The mailbox names that one person may choose.
 
 use crate::directory::fold::{fold, letters, words};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The normal form in which all patterns are searched: one spelling for what a reader sees as the same.
+//! The normal form in which octroi searches all patterns: one spelling for everything that looks the same to a reader.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What became of the attachments of a mail: their text and properties, or why there are none.
+//! The result of opening the attachments of a mail: their text and properties, or why there are none.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How a wording stands: as a mark, or in running prose. A marking is a matter of position, not of words.
+//! Decides whether words stand as a marking or in running prose: the position decides, not the words.
 
 use crate::detect::reading::vocabulary::{Markings, Strength};
 use crate::directory::fold::fold;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Every readable text of a mail, with its place and its normal form, gathered once for all detectors.
+//! Every readable text of a mail, with its place and its normal form, collected once for all detectors.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One pass over every text for the literals of all detectors. A hit says only "look here"; the detector decides.
+//! Searches all texts once for the literals of all detectors. A hit only means "look here"; the detector decides.
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The vocabulary of markings: `policies/markings/*.toml`, read into one table of phrases.
+//! The vocabulary of markings: reads `policies/markings/*.toml` into one table of phrases.
 //!
-//! Three strengths of wording. `words` are specific: nobody writes "Stg. GEHEIM" by accident. `plain` are ordinary
-//! words ("secret") that mark only where they stand alone in capitals. `short` are abbreviations ("DR") that mark
-//! only in brackets or after a label.
+//! There are three kinds of phrases. `words` are special: nobody writes "Stg. GEHEIM" by accident. `plain` are
+//! ordinary words ("secret") that count only alone and in capitals. `short` are abbreviations ("DR") that count only
+//! in brackets or after a label.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Who wrote which lines of a body: the sender, somebody quoted, somebody forwarded, a signature, a legal footer.
+//! Finds out who wrote which lines of a body: the sender, a quoted or forwarded author, a signature, a legal footer.
 
 use std::ops::Range;
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How like a mailbox is to the sender's name, in all the ways in which people write their own.
+//! Compares a mailbox with the sender's name, in all the ways in which people write their own names.
 
 use super::Manner;
 use crate::detect::reading::inspection::Inspection;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Whose private mailbox a recipient is: the sender's own, a relative's, a namesake's, a colleague's, a stranger's.
+//! Finds out whose private mailbox a recipient is: the sender's own, a relative's, a namesake's, a colleague's, a
+//! stranger's.
 //!
-//! Precision comes first. A citizen may be called as the agent is; what is written to a citizen greets him, what
-//! one sends home does not. So weak likeness (an initial, a nickname) counts only where nobody is greeted.
+//! Precision comes first. A citizen may have the same name as the agent; a mail to a citizen greets the citizen, a
+//! mail to oneself greets nobody. So weak likeness (an initial, a nickname) counts only if the mail greets nobody.
 
 mod likeness;
 

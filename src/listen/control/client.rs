@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The command line's side of the control socket: one blocking question, one answer.
+//! The command line's side of the control socket: one blocking request, one answer.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;

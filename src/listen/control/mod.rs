@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The control socket: how `octroi quarantine`, `find`, `outbox` and `audit` ask the running gateway (decision D25).
+//! The control socket: `octroi quarantine`, `find`, `outbox` and `audit` use it to ask the running gateway (decision
+//! D25).
 //!
-//! One connection is one request: a JSON line asks, a JSON line answers; the bytes of an exported message follow
-//! their answer. Who asks is known by the peer's user id, never by what it says.
+//! One connection carries one request: a JSON line asks, a JSON line answers, and the bytes of an exported message
+//! follow the answer. The gateway identifies the caller by the user id of the peer, never by what the peer writes.
 
 mod client;
 mod server;

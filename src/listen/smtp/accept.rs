@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! From an accepted socket to a session: who it is, whether it may come in, and what stands between us and it.
+//! From an accepted socket to a session: who the client is, whether it may connect, and which proxy stands in between.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! One conversation: octets to the session, its events to the road onward, its replies back.
+//! One connection: bytes go to the session, the session's events go to the pipeline, replies go back.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Sender and recipients as an MTA names them, read with the grammar of SMTP.
+//! Sender and recipients as an MTA names them, parsed with the grammar of SMTP.
 
 use crate::mail::reply::{self, Row};
 use crate::mail::{ForwardPath, Parameters, Recipient, ReversePath};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A message as it comes in: envelope, header fields, pieces of the body.
+//! A message while it arrives: envelope, header fields, pieces of the body.
 
 use bytes::Bytes;
 use memchr::{memchr, memchr2};

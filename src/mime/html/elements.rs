@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Elements: which are shown, which break the line, which end which (WHATWG HTML §13.2.6 and §15.3).
+//! HTML elements: which are shown, which break the line, which end which (WHATWG HTML §13.2.6 and §15.3).
 
 use super::style::{Appearance, Flow};
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! HTML as a reader sees it, and apart from it what the document holds unseen.
+//! HTML as a reader sees it, and separately the text that is in the document but not shown.
 //!
-//! What must not live here: an opinion about what is hidden, and whatever needs a network or a script to appear.
+//! What must not live here: opinions about hidden text, and anything that needs a network or a script.
 //!
-//! How it fails: it does not; any text is some HTML. One pass, a stack of bounded depth.
+//! How it fails: it does not; every text is some HTML. One pass, with a stack of bounded depth.
 //!
 //! Standards: WHATWG HTML §13.2 (tokens, tree), §15 (rendering), CSS 2.2 for what hides text.
 

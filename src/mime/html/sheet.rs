@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The style sheets of a document (CSS Syntax 3, Selectors 3), as far as they may hide text.
+//! The style sheets of a document (CSS Syntax 3, Selectors 3), where they can hide text.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

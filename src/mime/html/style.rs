@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What a style does to the text under it: hides it, turns it around, or puts it in the line (CSS 2.2).
+//! What a style does to the text below it: hides it, turns it around, or puts it inline (CSS 2.2).
 
 use super::tags::Tag;
 

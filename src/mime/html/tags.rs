@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! HTML cut into tokens as browsers cut it (WHATWG HTML §13.2.5), each byte looked at a fixed number of times.
+//! Cuts HTML into tokens as browsers do (WHATWG HTML §13.2.5), and looks at each byte a fixed number of times.
 
 use memchr::{memchr, memmem};
 

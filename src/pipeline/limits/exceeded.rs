@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What a client hears when a limit is used up.
+//! The replies when a limit is reached.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How far each key of a limit is used, where governor keeps it.
+//! How much of a limit each key has used, as governor stores it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

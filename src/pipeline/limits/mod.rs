@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The counters behind the policy's limits. A transaction reserves what it asks for as it goes (the mail at MAIL, each
-//! recipient at RCPT, classes of recipients at the final dot) and gives it back unless it ends with a 2xx: what a limit or
-//! the next hop deferred, and what is a repeat, has not been counted (decision D11).
+//! The counters for the limits of the policy. A transaction reserves what it needs as it goes (the mail at MAIL, each
+//! recipient at RCPT, classes of recipients at the final dot) and gives it back unless it ends with a 2xx. So mail
+//! that a limit or the next hop defers, and repeated mail, is not counted (decision D11).
 //!
-//! Counters are this process's own and start empty with it. What is given back is lessened by what flowed off since it
-//! was taken, so that no order of takings and givings lets more through than the limit says.
+//! Counters belong to this process and are empty at its start. What a transaction gives back is reduced by what has
+//! flowed off since it was taken, so no order of taking and giving back allows more than the limit.
 
 mod exceeded;
 mod levels;

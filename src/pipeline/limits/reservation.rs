@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What one transaction has taken from the counters, and gives back unless it ends well.
+//! What one transaction has taken from the counters. It gives everything back unless the transaction succeeds.
 
 use std::fmt;
 use std::num::NonZeroU32;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The daily digest to the security team: what waits, how long, by which rule and from which unit; counts alone.
+//! The daily digest for the security team: what waits, since when, by which rule and from which unit; only numbers.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What senders are told after the day of the mail: that a held copy will expire, was released, rejected, or has
-//! expired (decision D16). One notice for each sender and event, about all that has come together since the last.
+//! Later notices to senders: a held copy will expire, was released, rejected, or has expired (decision D16). One
+//! notice for each sender and event covers everything since the last one.
 
 use std::collections::{BTreeMap, HashSet};
 

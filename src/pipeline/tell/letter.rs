@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A composed letter on its way to the outbox.
+//! A finished letter on its way to the outbox.
 
 use jiff::Timestamp;
 

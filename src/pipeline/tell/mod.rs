@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! When people are told, and who: the sender of a mail, at once and later on, and the security
-//! team each day.
+//! Notices: when they are sent, and to whom: to the sender of a mail, at once and later, and to the security team each
+//! day.
 //!
-//! What must not live here: the words and their layout (that is `notice`), what is still to be told (that is `store`),
-//! and the sending (that is `deliver`): what is told is an item of the outbox.
+//! What must not live here: the words and their layout (`notice`), what is still to be sent (`store`), and the sending
+//! (`deliver`): a notice is an item of the outbox.
 //!
-//! How it fails: what cannot be told is an error in the log and never the client's; what the store could not keep is
-//! tried again.
+//! How it fails: a notice that cannot be sent is an error in the log, and never the client's problem. What the store
+//! could not keep is tried again.
 //!
-//! Standards: RFC 3834 §2 and §5 (who must not be answered); decisions D16 and D20.
+//! Standards: RFC 3834 §2 and §5 (who must not get an answer); decisions D16 and D20.
 
 mod digest;
 mod followup;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Whether the sender is told, of what, and in which words (decisions D16 and D20).
+//! Decides whether the sender gets a notice, about which copies, and with which text (decisions D16 and D20).
 //!
-//! One notice a mail, about the strictest rule that spoke and every copy that fared as it decided. It is kept in the
-//! outbox: together with what stays behind, or by itself once the next hop has taken everything.
+//! One notice for each mail: about the strictest rule that matched and about every copy that this rule decided. It
+//! goes to the outbox: together with held copies, or alone after the next hop has taken everything.
 
 use std::sync::Arc;
 

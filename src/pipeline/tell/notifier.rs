@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How an administration wants its people told.
+//! The administration's settings for notices.
 
 use std::sync::Arc;
 

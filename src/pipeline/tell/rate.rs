@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Who was told what within the hour: at most one notice an hour for each sender and rule (decision D16).
+//! Limits notices: at most one an hour for each sender and rule (decision D16).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

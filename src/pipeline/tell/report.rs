@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Failure reports on copies that failed while others went on: refused by the rules, or by the next hop.
+//! Failure reports about copies that failed while others passed: the rules or the next hop refused them.
 
 use super::letter::item;
 use crate::mail::{Mail, Reply, Verbatim};

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! How much may be sent in what time: the rows of `limits.toml`, and which of them concern a transaction, under which
-//! key and with which weight. Everything is taken from the envelope and the session, never from a header.
+//! Limits: how much mail may be sent in a certain time. Reads the rows of `limits.toml`, and decides which of them
+//! concern a transaction, under which key and with which weight. All facts come from envelope and session, never from
+//! a header.
 //!
-//! What must not live here: counters and clocks (those are `pipeline`'s), replies, and any limit that no row says.
+//! What must not live here: counters and clocks (`pipeline`), replies, and any limit that is not in the file.
 //!
-//! How it fails: reading gives every fault of the file with its place; asking never fails. Who has no key for a limit
-//! (no login, nobody's unit, the null reverse-path) is not counted by it.
+//! How it fails: reading reports every error of the file with its place; asking never fails. A limit does not count a
+//! sender without its key (no login, no unit, the null reverse-path).
 //!
 //! Standards: RFC 5321 §4.5.3.1.10 (too many recipients); decisions D11, D18 and D24.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Reads `limits.toml`: every fault with its line, its column, and what to write instead.
+//! Reads `limits.toml`; reports every error with line, column, and what to write instead.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Replies: the next hop's, handed on in their turn, and our own.
+//! Replies: those of the next hop, passed on in order, and our own.
 
 use std::io::Write;
 use std::mem;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! AUTH, passed to the next hop (RFC 4954; decision D7). We never judge a credential: the next hop does, on a connection
-//! that is this client's alone. We only read who it is, and believe that once the next hop has said 235.
+//! AUTH, passed to the next hop (RFC 4954; decision D7). octroi never checks a password: the next hop does, on a
+//! connection that belongs to this client alone. octroi only reads the login name, and believes it after the next hop
+//! has answered 235.
 
 use std::mem;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! BDAT (RFC 3030): a message in chunks whose length is said before. The octets of a chunk are no commands, whatever
-//! becomes of it: a refused chunk is read to its end and thrown away, and only then answered (§2).
+//! BDAT (RFC 3030): a message in chunks that announce their length. The bytes of a chunk are never commands: octroi
+//! reads a refused chunk to its end, drops it, and only then answers (§2).
 
 use std::mem;
 

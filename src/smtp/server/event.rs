@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What goes into a session's construction and what comes out of it.
+//! What a session is built from, and the events that come out of it.
 
 use std::time::Duration;
 

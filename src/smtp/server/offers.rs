@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What our EHLO offers: what both sides can, and what only neighbours we trust are told.
+//! What our EHLO offers: what both sides can do, and what only trusted peers see.
 
 use std::io::Write;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! XFORWARD and XCLIENT: a trusted peer tells whom it speaks for (Postfix XFORWARD_README, XCLIENT_README).
+//! XFORWARD and XCLIENT: a trusted peer says who its client is (Postfix XFORWARD_README, XCLIENT_README).
 //!
-//! XFORWARD is for logs: we believe the queue id and hand the rest on; who may send is still decided by the connection.
-//! XCLIENT makes the session that client's own, with its login (decision D18); it begins anew (decision D6).
+//! XFORWARD is for logs: octroi believes the queue id and passes the rest on; the connection still decides who may
+//! send. XCLIENT gives the session the identity of that client, with its login (decision D18), and the session starts
+//! again (decision D6).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! A transaction from its first line to its last octet.
+//! A transaction, from its first line to its last byte.
 
 use std::mem;
 

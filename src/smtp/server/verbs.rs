@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Every command a client may give, in one table, and what each does.
+//! All commands of a client in one table, and what each does.
 
 use std::io::Write;
 use std::mem;
