@@ -56,7 +56,7 @@ use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pag
 
 pub use policies::{PoliciesError, read as read_policies, ruleset};
 
-/// How long sessions may take to end once we are told to stop: longer than D4's 95 s.
+/// How long sessions may take to end after the order to stop: longer than the 95 s of D4.
 const DRAIN: Duration = Duration::from_secs(100);
 
 /// Why the gateway does not start.
@@ -90,7 +90,7 @@ impl StartError {
     }
 }
 
-/// What can judge a mail without a door, a store or a next hop.
+/// The part that judges a mail: it needs no listener, no store and no next hop.
 pub fn inspector(settings: &Settings, policies: &Path) -> Result<Inspector, StartError> {
     let files = policies::read(policies)?;
     let ruleset = ruleset(&files, policies, mode(settings, Timestamp::now()))?;
@@ -261,7 +261,7 @@ impl Gateway {
             tasks: TaskTracker::new(),
         };
         gateway.put_in_force();
-        // Known before the first EHLO, so that it offers what the next hop can; away is no reason not to start.
+        // Asked before the first EHLO, so that octroi offers what the next hop offers. octroi also starts if it is down.
         if !gateway.addresses.is_empty()
             && let Err(fault) = hop.probe().await
         {
@@ -368,7 +368,7 @@ impl Gateway {
         loud(ruleset.policy.mode, Timestamp::now());
     }
 
-    /// Reads policies and certificates anew. What is broken is refused with the reason, and the old stays.
+    /// Loads policies and certificates again. If they contain an error, it is logged and the old ones stay in force.
     pub fn reload(&self) {
         let policies = &self.settings.policies.path;
         let fresh = policies::read(policies)
@@ -393,7 +393,7 @@ impl Gateway {
         }
     }
 
-    /// Takes no more mail, finishes what is under way, writes down what is known, and ends.
+    /// Accepts no more mail, finishes the mail in progress, writes the journal, and ends.
     pub async fn stop(self) {
         self.stop.cancel();
         let (smtp, milter) = tokio::join!(self.smtp.drained(DRAIN), self.milter.drained(DRAIN));
@@ -437,7 +437,7 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
         next_hop = %loaded.settings.next_hop.hop,
         "ready"
     );
-    // Not under systemd there is nobody to tell.
+    // Without systemd nobody listens.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut watchdog = watchdog_pulse();
     loop {

@@ -43,7 +43,7 @@ pub struct Pipeline {
     pub limits: Counters,
     /// Our name in failure reports and notices.
     pub hostname: String,
-    /// How senders are told.
+    /// Notices to senders.
     pub notices: tell::Notifier,
     /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
     pub under_way: TaskTracker,
@@ -86,7 +86,7 @@ pub struct Copy {
 
 /// How a transaction ended.
 pub struct Outcome {
-    /// What the client hears.
+    /// The reply to the client.
     pub reply: Reply,
     /// One for each recipient of the envelope.
     pub copies: Vec<Copy>,

@@ -98,7 +98,7 @@ impl Directory {
 pub struct Caller {
     account: Arc<Account>,
     uid: u32,
-    /// Root without an account of its own: an operator who can be told how to become more.
+    /// Root without an account: an operator, who gets advice on how to add an account.
     unmapped_root: bool,
 }
 

@@ -26,7 +26,7 @@ pub struct Proposal {
 pub struct Case {
     /// The copy's id.
     pub copy: String,
-    /// The sender's unit, where it is known.
+    /// The sender's unit, if it is known.
     pub unit: Option<String>,
     /// Whether a rule that held it has `@eyes("two")`.
     pub needs_two: bool,

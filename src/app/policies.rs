@@ -140,7 +140,7 @@ pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> 
     Ok(Ruleset { policy, notices, detectors })
 }
 
-/// A fault of a file of markings, as the others are told.
+/// An error in a file of markings, in the form of the other policy errors.
 fn vocabulary(error: &VocabularyError, text: &str) -> PolicyError {
     let fault = PolicyError::at(&source(&error.file, text), error.span.clone(), error.message.clone());
     // "unknown field `rnak`, expected one of `id`, `rank`, …": the reader of TOML names every field in backticks.

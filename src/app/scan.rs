@@ -162,7 +162,7 @@ pub fn envelope(content: &[u8], from: Option<&str>, to: &[String]) -> Result<Env
     {
         for group in [message.to(), message.cc(), message.bcc()].into_iter().flatten() {
             for address in addresses(group) {
-                // A header may name what is no address; the envelope would not.
+                // A header may name what is not an address; the envelope would not.
                 let _ = add(&address);
             }
         }

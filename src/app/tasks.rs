@@ -25,7 +25,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// What is watched.
 pub(super) struct Watched {
-    /// Nothing waits for one where there is no SMTP listener.
+    /// Nothing waits for one if there is no SMTP listener.
     pub hop: Option<Arc<NextHop>>,
     pub store: Store,
     pub metrics: Arc<Metrics>,

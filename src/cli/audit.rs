@@ -55,7 +55,7 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     Ok(if report.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The anchor is read here, with the rights of who asks, and never by the gateway.
+/// This command reads the anchor, with the rights of its user; the gateway never does.
 fn read_anchor(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)

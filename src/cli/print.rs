@@ -19,7 +19,7 @@ pub fn wants_colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A sentence on standard error. That it cannot be written can be told to nobody.
+/// A sentence on standard error. If it cannot be written, there is no other way to report that.
 pub fn error(text: impl Display) {
     let _ = writeln!(io::stderr(), "octroi: {text}");
 }

@@ -197,7 +197,7 @@ impl Reader {
     }
 }
 
-/// Whether a hop is on this machine, as far as its name tells.
+/// Whether a hop is on this machine, as far as its name shows.
 fn is_near(hop: &Hop) -> bool {
     match hop {
         Hop::LmtpUnix(_) => true,
@@ -224,7 +224,7 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
             || (unspecified(b) && (b.is_ipv6() || a.is_ipv4())))
 }
 
-/// Whether a hop is one of our own doors, as far as numbers and `localhost` tell.
+/// Whether a hop is one of our own listeners, as far as addresses and `localhost` show.
 fn leads_to(hop: &Hop, door: SocketAddr) -> bool {
     let (Hop::Smtp { host, port } | Hop::LmtpTcp { host, port }) = hop else { return false };
     let local = door.ip().is_unspecified() || door.ip().is_loopback();

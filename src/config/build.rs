@@ -85,7 +85,7 @@ impl Reader {
         self.many(path).pop()
     }
 
-    /// A key with a default in the table; a wrong value is a fault, and the default stands in until all are told.
+    /// A key with a default in the table. A wrong value is an error; the default replaces it while the rest is read.
     fn one<T: Setting>(&mut self, path: &str) -> T {
         self.optional(path).unwrap_or_else(|| {
             let default = keys::find(path).and_then(|key| key.default.first()).and_then(|text| T::read(text).ok());
@@ -228,7 +228,7 @@ impl Reader {
         }
     }
 
-    /// Blobs and key stand beside the database unless they are set.
+    /// Blobs and key are next to the database, unless settings name other places.
     fn store(&mut self) -> Store {
         let SqliteUrl(database) = self.one("store.url");
         let database = self.path(database);

@@ -16,7 +16,7 @@ pub struct Key {
     /// Sections and name, joined by dots.
     pub path: &'static str,
     pub shape: Shape,
-    /// The default as texts; empty where there is none or where it follows from another key.
+    /// The default as texts; empty if there is none or where it follows from another key.
     pub default: &'static [&'static str],
     /// A line an operator can copy.
     pub example: &'static str,

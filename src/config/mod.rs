@@ -38,7 +38,7 @@ pub struct Settings {
     pub smtp: SmtpSettings,
     pub milter: MilterSettings,
     pub next_hop: NextHop,
-    /// Where released mail goes; the next hop where unset (decision D10).
+    /// Where released mail goes; the next hop if unset (decision D10).
     pub release: Option<Hop>,
     pub store: Store,
     pub retention: Retention,
@@ -105,10 +105,10 @@ impl Policies {
     }
 }
 
-/// How senders are told.
+/// Notices to senders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notices {
-    /// The `From:` of notices; `postmaster@` our name where unset.
+    /// The `From:` of notices; `postmaster@` our name if unset.
     pub from: Option<Mailbox>,
     /// Where the mail's own language has no texts.
     pub language: String,
@@ -122,7 +122,7 @@ pub struct Notices {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dns {
-    /// The resolver to ask; the system's where unset.
+    /// The resolver to ask; the system's if unset.
     pub server: Option<SocketAddr>,
     /// JSON file: domain → list of MX hosts, asked before any resolver.
     pub fixed: Option<PathBuf>,
@@ -186,7 +186,7 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, SettingsErrors> {
         }
         None => String::new(),
     };
-    // A variable that is no UTF-8 is not ours or is a fault of another kind of value; it is read with replacement.
+    // A variable that is not UTF-8 is not ours or is a fault of another kind of value; it is read with replacement.
     let environment: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .filter(|(name, _)| name.starts_with("OCTROI_"))

@@ -59,7 +59,7 @@ pub fn collect<'e>(
         let help = "write texts in quotes and lists in brackets: key = \"text\", key = [\"one\", \"two\"]";
         walk.fault(span, format!("this is not valid TOML: {}", error.message().trim()), help);
     }
-    // A file that is no TOML is not looked into: what recovery makes of it would only hide the one real fault.
+    // A file that is not TOML is not looked into: what recovery makes of it would only hide the one real fault.
     if !broken {
         walk.section("", document.get_ref());
     }

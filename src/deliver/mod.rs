@@ -23,7 +23,7 @@ pub mod settings;
 pub mod stream;
 
 /// The one difference between the listeners: how a judged mail goes on. The SMTP listener sends it to the next hop, the milter
-/// door hands it back to the MTA it came from.
+/// listener hands it back to the MTA it came from.
 ///
 /// Called in the order `choose`, then `deliver`; or `abandon`.
 pub trait Onward: Send + 'static {
@@ -80,7 +80,7 @@ pub enum NextHopError {
 }
 
 impl NextHopError {
-    /// What the client hears.
+    /// The reply to the client.
     pub fn reply(self) -> Reply {
         match self {
             NextHopError::Away => reply::NEXT_HOP_AWAY.reply(),

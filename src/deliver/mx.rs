@@ -77,7 +77,7 @@ impl MxResolver {
         MxResolver { fixed: HashMap::new(), resolver: None, timeout: TIMEOUT, known: RwLock::default() }
     }
 
-    /// The domain's MX hosts, in lower case, the most preferred first; empty where it has none. `None` where nobody
+    /// The domain's MX hosts, in lower case, the most preferred first; empty where it has none. `None` if nobody
     /// could say in time: missing evidence delays no mail and decides nothing.
     pub async fn hosts(&self, domain: &Domain) -> Option<Arc<[String]>> {
         if let Some(hosts) = self.fixed.get(domain.as_str()) {

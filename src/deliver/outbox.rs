@@ -356,7 +356,7 @@ fn outcome(n: i64, attempt: Attempt, reply: String) -> RecipientOutcome {
     }
 }
 
-/// One end for every recipient. A positive reply out of place is no delivery.
+/// One result for every recipient. A positive reply at the wrong moment is not a delivery.
 fn all(item: &DueItem, attempt: Attempt, reply: &str) -> Vec<RecipientOutcome> {
     let attempt = if attempt == Attempt::Sent { Attempt::PutOff } else { attempt };
     item.recipients.iter().map(|(n, _)| outcome(*n, attempt, reply.to_owned())).collect()

@@ -52,7 +52,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// `promised`: what the session told its client in the next hop's name.
+    /// `promised`: what the session offered to its client on behalf of the next hop.
     pub fn new(hop: Arc<NextHop>, promised: Capabilities) -> Relay {
         Relay {
             hop,

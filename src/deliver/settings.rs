@@ -55,9 +55,9 @@ pub enum OutwardTlsMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutwardTls {
     pub mode: OutwardTlsMode,
-    /// The name the certificate must carry; the host of the next hop where unset.
+    /// The name the certificate must carry; the host of the next hop if unset.
     pub name: Option<String>,
-    /// PEM file with the authorities to trust; the system's where unset.
+    /// PEM file with the authorities to trust; the system's if unset.
     pub ca: Option<PathBuf>,
 }
 

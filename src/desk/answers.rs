@@ -100,9 +100,9 @@ pub struct Found {
     pub queue_id: Option<String>,
     pub message_id: Option<String>,
     pub received: Timestamp,
-    /// Empty for the null reverse-path; absent for private mail (decision D20), and for who may not see addresses.
+    /// Empty for the null reverse-path; absent for private mail (decision D20) and for roles that may not see addresses.
     pub sender: Option<String>,
-    /// Absent for who may not see addresses: to them an answer is counts (decision D25).
+    /// Absent for roles that may not see addresses: they get only numbers (decision D25).
     pub recipient: Option<String>,
     pub disposition: String,
     /// What rules that only observe would have done.

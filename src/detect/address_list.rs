@@ -24,7 +24,7 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         if memchr::memchr(b'@', text.normal.as_bytes()).is_none() {
             continue;
         }
-        // In a text those who take part and one's own house are no list; in a file they are.
+        // In a text those who take part and one's own administration are not a list; in a file they are.
         let body = is_body(&text.place);
         let known = |address: &str| body && (envelope.contains(address) || is_own(inspection, address));
         files.entry(file_of(&text.place)).or_default().extend(addresses(&text.normal, known));

@@ -92,7 +92,7 @@ fn compatible(said: &str, kind: &str) -> bool {
         ("text", "text") | ("image", "image") | ("media", "media") | ("office", "office") | ("archive", "archive") => {
             true
         }
-        // A spreadsheet may really be csv or HTML with an office name; a text file is no office file.
+        // A spreadsheet may really be csv or HTML with an office name; a text file is not an office file.
         ("office", "text") => true,
         ("office" | "archive" | "pdf", _) if zipped.contains(&kind) && said != "pdf" => true,
         ("pdf", "pdf") => true,

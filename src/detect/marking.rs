@@ -35,7 +35,7 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for (place, name) in names(inspection) {
-        // An extension is no word of the name; underscores and dots part words.
+        // An extension is not a word of the name; underscores and dots part words.
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).replace('_', " ");
         let normal = fold(&stem);
         let line = Line { normal: &normal, original: Some(&stem), zone: LinePlacement::Margin, edge: true };

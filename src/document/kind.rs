@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use crate::mime::filetype;
 
-/// Short name of the type (`pdf`, `docx`, `exe`, `txt` …), empty where unknown.
+/// Short name of the type (`pdf`, `docx`, `exe`, `txt` …), empty if unknown.
 pub fn kind_of(bytes: &[u8]) -> &'static str {
     if filetype::is_zip(bytes) {
         return zipped(bytes);

@@ -75,7 +75,7 @@ pub enum DocumentError {
 pub struct Extract {
     /// The member's name inside its container; empty for the outermost file.
     pub name: String,
-    /// Short name of the true type by content: `pdf`, `zip`, `docx`, `exe`, `png`, `ole`, `7z` …; empty where unknown.
+    /// Short name of the true type by content: `pdf`, `zip`, `docx`, `exe`, `png`, `ole`, `7z` …; empty if unknown.
     pub kind: String,
     /// Bytes, uncompressed.
     pub size: u64,

@@ -209,7 +209,7 @@ impl Reading<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        // Who and when of a comment, and the number of a note, are no words of it.
+        // Who and when of a comment, and the number of a note, are not words of it.
         let is_label = matches!(self.element.as_str(), "creator" | "creator-initials" | "date" | "note-citation");
         let is_language = !is_label && (self.paragraph > 0 || self.place() == "#alt");
         if is_language && let Some(flow) = self.flows.last_mut() {

@@ -90,7 +90,7 @@ fn unlock(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), Document
     opening.budget.spend(plain.len())?;
     opening.property("password-found", "ooxml");
     let inner = open("", &plain, opening.budget, opening.passwords);
-    // The same file to whoever reads it: what is inside is told as its own.
+    // For the reader it is the same file, so its inside counts as its own content.
     opening.extract.kind = inner.kind;
     opening.extract.segments.extend(inner.segments);
     opening.extract.properties.extend(inner.properties);
@@ -159,7 +159,7 @@ fn left_over(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), Docum
             continue;
         }
         asked += 1;
-        // Searching costs the product of both; a long document is told twice rather than late.
+        // The search costs the product of both; in a long document a line may come twice, which is better than a slow search.
         if asked * told.len() < SEARCH && told.contains(line) {
             continue;
         }

@@ -167,7 +167,7 @@ fn metadata(document: &Document, opening: &mut Opening<'_>, pages: &mut Pages) -
     let packet = stream.get_plain_content_with_limit(4 << 20).map_err(|_| DocumentError::Broken)?;
     opening.budget.spend(packet.len())?;
     let mut path: Vec<String> = Vec::new();
-    // A packet that is no XML is a fault of the packet only.
+    // A packet that is not XML is a fault of the packet only.
     let _ = xml::walk(&xml::decode(&packet), &mut |node| match node {
         Node::Start(element) => {
             for (name, value) in element.attributes() {

@@ -147,7 +147,7 @@ fn fax(document: &Document, stream: &Stream) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// Unpacked points as PNM; how many bytes a point takes is told by how many there are.
+/// Unpacked pixels as PNM; the number of bytes says how many belong to one pixel.
 fn plain(document: &Document, stream: &Stream, limit: usize) -> Option<Vec<u8>> {
     let (width, height) = dimensions(stream, document)?;
     let bits = number(&stream.dict, b"BitsPerComponent", document).unwrap_or(1);

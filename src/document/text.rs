@@ -21,7 +21,7 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
 }
 
 /// What a calendar or a card says, a line each, without the names of its properties: RFC 5545 §3.1 (a line break
-/// followed by white space is no break) and §3.3.11 (escapes).
+/// followed by white space is not a break) and §3.3.11 (escapes).
 pub fn card_values(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace("\n ", "").replace("\n\t", "");
     let value = |line: &str| {
@@ -63,7 +63,7 @@ fn xml_text(text: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> 
     });
     opening.say("#body", lines)?;
     opening.say("#hidden", attributes)?;
-    // Half the world's .xml is HTML or worse; show it as it is when it is no XML.
+    // Half the world's .xml is HTML or worse; show it as it is when it is not XML.
     if outcome.is_err() { html("#body", "#hidden", text, opening) } else { Ok(()) }
 }
 

@@ -18,8 +18,8 @@ impl ConnectionLimit {
         ConnectionLimit { most, most_per_client, present: Mutex::default() }
     }
 
-    /// A place, given back when it is dropped; `None` where there is no more. Whose it is, is said by
-    /// [`Permit::is_for`].
+    /// A permit for one more connection, given back when it is dropped; `None` if all are in use.
+    /// [`Permit::is_for`] says later which client has it.
     pub fn enter(self: &Arc<Self>) -> Option<Permit> {
         let (all, _) = &mut *self.lock();
         if *all >= self.most {

@@ -5,7 +5,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Octets of a name; a longer one is no mailbox and no host.
+/// Octets of a name; a longer one is neither a mailbox nor a host.
 const MAX_NAME: usize = 255;
 
 /// The name of the certificate's owner: its mailbox, else its host (RFC 5280 §4.2.1.6), else the common name of its

@@ -28,7 +28,7 @@ pub fn metrics(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(metrics_page)).with_state(metrics)
 }
 
-/// Serves pages until told to stop; what is being answered then is finished.
+/// Serves pages until `shutdown` is cancelled; finishes the answers in progress.
 ///
 /// # Errors
 /// The listener failed.

@@ -38,11 +38,11 @@ pub struct Level(String);
 
 impl Level {
     /// # Errors
-    /// A text that is no list of directives; a lone word must be a level.
+    /// A text that is not a list of directives; a lone word must be a level.
     pub fn parse(text: &str) -> Result<Level, String> {
         let lone = !text.contains(['=', ',']);
         if lone && text.parse::<LevelFilter>().is_err() {
-            return Err(format!("\"{text}\" is no level"));
+            return Err(format!("\"{text}\" is not a log level"));
         }
         EnvFilter::try_new(text).map_err(|error| error.to_string())?;
         Ok(Level(text.to_owned()))
@@ -132,7 +132,7 @@ pub fn start(settings: &LogSettings, mut out: Box<dyn Write + Send>) -> io::Resu
 }
 
 impl Log {
-    /// Writes the one line a recipient. Costs one formatting into the shared buffer and no allocation.
+    /// Writes the one line for each recipient. Costs one formatting into the shared buffer and no allocation.
     pub fn recipient_line(&self, line: &RecipientLine<'_>) {
         if self.writes_recipients {
             self.sink.append(|out| match self.format {
@@ -304,7 +304,7 @@ impl Sink {
             std::mem::swap(&mut lines, &mut buffer.bytes);
             let closed = buffer.closed;
             drop(buffer);
-            // Nobody can be told that the log cannot be written; mail goes on.
+            // If the log cannot be written, there is no other place to report that; mail goes on.
             let _ = out.write_all(&lines);
             lines.clear();
             let dropped = self.dropped.load(Ordering::Relaxed);

@@ -32,9 +32,9 @@ use crate::pipeline::limits::Reservation;
 const SMALL: usize = 4 * 1024;
 /// Read at once while content comes: one chunk of a body.
 const LARGE: usize = 64 * 1024;
-/// Octets every connection may have, so that it comes to hear that there is no room: a chunk, and what was read behind it.
+/// Bytes that every connection may use, so that it can receive the refusal: a chunk, and what was read after it.
 const OWED: usize = 3 * LARGE;
-/// How often the MTA hears that we are still at work (decision D4).
+/// How often octroi sends the MTA a sign of progress (decision D4).
 const PROGRESS: Duration = Duration::from_secs(10);
 /// An MTA that takes nothing for so long is gone.
 const WRITING: Duration = Duration::from_secs(60);
@@ -60,7 +60,7 @@ pub struct Parts<'a> {
     pub pipeline: Arc<Pipeline>,
     pub metrics: Arc<Metrics>,
     pub log: Log,
-    /// Bytes of content in flight, over all doors.
+    /// Bytes of content in flight, over all listeners.
     pub memory: Arc<ContentBudget>,
     pub stop: CancellationToken,
 }
@@ -102,7 +102,7 @@ impl Listener {
         })
     }
 
-    /// Accepts until told to stop.
+    /// Accepts connections until `stop` is cancelled.
     pub async fn listen(self: Arc<Self>, listener: BoundSocket) {
         loop {
             let accepted = tokio::select! {
@@ -265,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     self.session.overflow();
                     let rest = self.session.buffered();
                     if !self.share.hold(rest) && rest > OWED {
-                        // What fills the memory is no message but packets without an end.
+                        // What fills the memory is not a message but packets without an end.
                         tracing::warn!("milter: connection closed, [limits] memory is used up");
                         return Ok(false);
                     }
@@ -311,7 +311,7 @@ async fn reassure<T>(
     }
 }
 
-/// What the MTA is told. A positive reply without anything to pass on means that we have it all (decision D9).
+/// The answer to the MTA. A positive reply with nothing to pass on means that octroi has every copy (decision D9).
 fn ending(reply: Reply, handed_back: HandBack) -> Ending {
     match handed_back.passed {
         _ if !reply.is_positive() => Ending::Refused(reply),

@@ -52,7 +52,7 @@ pub struct Parts {
     pub tls: Option<Arc<ServerConfig>>,
     pub metrics: Arc<Metrics>,
     pub log: Log,
-    /// Bytes of content in flight, over all doors.
+    /// Bytes of content in flight, over all listeners.
     pub memory: Arc<ContentBudget>,
     pub stop: CancellationToken,
 }
@@ -96,7 +96,7 @@ impl Listener {
         })
     }
 
-    /// Accepts until told to stop.
+    /// Accepts connections until `stop` is cancelled.
     pub async fn listen(self: Arc<Self>, listener: TcpListener, tls: TlsStart) {
         loop {
             let accepted = tokio::select! {

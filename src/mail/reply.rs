@@ -5,11 +5,11 @@
 
 use std::fmt;
 
-/// One SMTP reply: code, enhanced status code where it has one, and one or more lines of text.
+/// One SMTP reply: code, enhanced status code if it has one, and one or more lines of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     pub code: u16,
-    /// Lines without code and line end; an enhanced status code, where there is one, begins each line.
+    /// Lines without code and line end; an enhanced status code, if there is one, begins each line.
     pub lines: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ pub struct Deferral(Row);
 
 impl Deferral {
     /// # Panics
-    /// At compile time, where a constant is built from a row that is no 4xx.
+    /// At compile time, where a constant is built from a row that is not a 4xx.
     pub const fn from_row(row: Row) -> Deferral {
         assert!(row.code >= 400 && row.code < 500);
         Deferral(row)
@@ -89,7 +89,7 @@ pub struct Refusal(Row);
 
 impl Refusal {
     /// # Panics
-    /// At compile time, where a constant is built from a row that is no 5xx.
+    /// At compile time, where a constant is built from a row that is not a 5xx.
     pub const fn from_row(row: Row) -> Refusal {
         assert!(row.code >= 500 && row.code < 600);
         Refusal(row)

@@ -36,7 +36,7 @@ impl<'a> Verbatim<'a> {
         self.parameters.iter().find(|(k, _)| k.eq_ignore_ascii_case(keyword)).map(|(_, v)| v.unwrap_or(""))
     }
 
-    /// Whether the sender of this recipient wants to hear of a failure (RFC 3461 §4.1: absent means yes).
+    /// Whether the sender wants a failure report for this recipient (RFC 3461 §4.1: absent means yes).
     pub fn wants_failure(&self) -> bool {
         self.get("NOTIFY").is_none_or(|value| value.split(',').any(|word| word.eq_ignore_ascii_case("FAILURE")))
     }

@@ -91,7 +91,7 @@ fn mailbox_in(subject: &str) -> Option<String> {
     field("emailAddress").or_else(|| field("CN")).map(|(_, value)| value.to_owned())
 }
 
-/// `+2B` is `+`. What is no xtext stays as it is.
+/// `+2B` is `+`. What is not xtext stays as it is.
 fn unxtext(text: &str) -> String {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -10,7 +10,7 @@ const MAX_FIRST: u32 = 1024;
 /// Memory an idle reader keeps for input to come.
 const MAX_IDLE: usize = 8 * 1024;
 
-/// The octets of a stream that are no complete packet yet.
+/// The octets of a stream that are not a complete packet yet.
 #[derive(Debug, Default)]
 pub struct Reader {
     input: Vec<u8>,

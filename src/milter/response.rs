@@ -18,7 +18,7 @@ pub fn discard(out: &mut Vec<u8>) {
     write(out, b'd', |_| {});
 }
 
-/// We are still at work: the MTA's clock starts anew (decision D4).
+/// A sign of progress: the MTA's timeout starts again (decision D4).
 pub fn progress(out: &mut Vec<u8>) {
     write(out, b'p', |_| {});
 }
@@ -28,7 +28,7 @@ pub fn delete_recipient(out: &mut Vec<u8>, recipient: &[u8]) {
     write(out, b'-', |data| text(data, recipient));
 }
 
-/// Refuses with our own words. What is no 4xx or 5xx becomes the MTA's own 4xx: never a pass.
+/// Refuses with our own words. What is not a 4xx or 5xx becomes the MTA's own 4xx: never a pass.
 pub fn refuse(out: &mut Vec<u8>, reply: &Reply) {
     if !(reply.is_transient() || reply.is_permanent()) || reply.lines.is_empty() {
         return write(out, b't', |_| {});
@@ -63,7 +63,7 @@ pub fn edit(out: &mut Vec<u8>, edit: &Edit) {
     }
 }
 
-/// The body anew, in pieces.
+/// The body again, in pieces.
 pub fn replace_body(out: &mut Vec<u8>, body: &[u8]) {
     for chunk in body.chunks(CHUNK) {
         write(out, b'b', |data| data.extend_from_slice(chunk));

@@ -27,7 +27,7 @@ use receiving::Receiving;
 /// Input held while an answer is awaited; beyond it the driver stops reading.
 const MAX_WAITING: usize = 64 * 1024;
 
-/// What holds for every session of one door.
+/// What all sessions of one listener share.
 #[derive(Debug, Clone)]
 pub struct SessionSettings {
     /// Octets of one message, at most.
@@ -73,11 +73,11 @@ impl std::fmt::Debug for Finished {
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// Nothing was kept; the MTA's client hears this 4xx or 5xx.
+    /// Nothing was kept; the client of the MTA gets this 4xx or 5xx.
     Refused(Reply),
     /// Every copy is durable with us: the MTA has nothing left to deliver.
     Kept,
-    /// These copies (indices into the envelope's recipients) go on, with other content where there is one; all
+    /// These copies (indices into the envelope's recipients) go on, with other content if there is one; all
     /// others are durable with us.
     Passed { copies: Vec<usize>, content: Option<Bytes> },
 }
@@ -242,7 +242,7 @@ impl Session {
         }
     }
 
-    /// There is no room for the message that comes in: it is forgotten, and refused for now at its end.
+    /// There is no memory for the incoming message: it is dropped, and refused for now at its end.
     pub fn overflow(&mut self) {
         if let State::Transaction(receiving) = &mut self.state {
             receiving.refuse(reply::NO_MEMORY.reply());

@@ -7,9 +7,9 @@ use memchr::memmem;
 /// A type by content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileType {
-    /// `application/pdf`; `application/octet-stream` where unknown.
+    /// `application/pdf`; `application/octet-stream` if unknown.
     pub media_type: &'static str,
-    /// `pdf`, `docx`, `exe` …; empty where unknown.
+    /// `pdf`, `docx`, `exe` …; empty if unknown.
     pub extension: &'static str,
 }
 

@@ -19,7 +19,7 @@ const MOST: usize = 16;
 /// A run of base64 shorter than this is a token or a key, not a file.
 const LEAST_BASE64: usize = 300;
 
-/// Looks for files in a text. Costs one scan where there are none.
+/// Looks for files in a text. Costs one scan if there are none.
 pub fn files_in(text: &str) -> Vec<Pasted> {
     let mut found = Vec::new();
     uuencoded(text, &mut found);
@@ -119,7 +119,7 @@ fn drawings(text: &str, found: &mut Vec<Pasted>) {
     }
 }
 
-/// Undoes `%41` (RFC 3986 §2.1); what is no escape stays.
+/// Undoes `%41` (RFC 3986 §2.1); what is not an escape stays.
 pub fn percent_decoded(data: &[u8]) -> Vec<u8> {
     let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
     let mut out = Vec::with_capacity(data.len());

@@ -70,7 +70,7 @@ pub struct Part {
     pub declared_type: String,
     /// By content, lower case media type such as `application/pdf`; for text parts the declared one.
     pub true_type: String,
-    /// Short name of the true type: `pdf`, `zip`, `docx`, `exe`, `png`, `ole`, `txt`, `html` …; empty where unknown.
+    /// Short name of the true type: `pdf`, `zip`, `docx`, `exe`, `png`, `ole`, `txt`, `html` …; empty if unknown.
     pub extension: String,
     pub headers: Vec<Header>,
     pub body: Body,

@@ -76,7 +76,7 @@ impl Reading<'_> {
         let boundary = part.content_type().and_then(|declared| declared.attribute("boundary")).unwrap_or_default();
         for text in [preamble, epilogue] {
             let text = text.trim_ascii();
-            // "This is a multi-part message in MIME format." and its kin are no content.
+            // "This is a multi-part message in MIME format." and similar are not content.
             let lower = text[..text.len().min(200)].to_ascii_lowercase();
             let stock = text.len() < 200 && [&b"mime"[..], b"multi"].iter().any(|w| memmem::find(&lower, w).is_some());
             if text.is_empty() || stock && ![&b"content-"[..], b"--"].iter().any(|open| lower.starts_with(open)) {

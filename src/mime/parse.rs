@@ -52,7 +52,7 @@ pub(super) struct Reading<'b> {
     pub budget: &'b ParseBudget,
     pub stop: &'b Stop<'b>,
     decoded: usize,
-    /// Bytes handed to mail-parser, those of nested messages each time anew.
+    /// Bytes handed to mail-parser, those of nested messages each time again.
     read: usize,
 }
 
@@ -68,7 +68,7 @@ impl Reading<'_> {
         }
         let header_end = header_end(raw);
         if let Some(budget) = bomb::told(raw, header_end, self.budget) {
-            // mail-parser would build them all, each level anew, before our own budget is asked.
+            // mail-parser would build them all, each level again, before our own budget is asked.
             return self.unread(budget, raw, position);
         }
         let scratch = unfold_parameters(raw);

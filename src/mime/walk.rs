@@ -215,7 +215,7 @@ impl FileType {
 
 const HTML: FileType = FileType { media_type: "text/html", extension: "html" };
 
-/// Types whose text is written between tags and shown without them. Apple Watch's and AMP's stand beside `text/html`
+/// Types whose text is written between tags and shown without them. Apple Watch's and AMP's are next to `text/html`
 /// in a multipart/alternative.
 fn is_hypertext(declared: &str) -> bool {
     matches!(declared, "text/html" | "application/xhtml+xml" | "text/x-amp-html" | "text/watch-html")

@@ -15,7 +15,7 @@ pub enum DigestFigure {
     Oldest,
     /// How many expire soon.
     Expiring,
-    /// How many are private mail, of which nothing else is told (decision D20).
+    /// How many are private mail; the digest says nothing else about them (decision D20).
     Private,
     /// Since the last digest.
     Held,

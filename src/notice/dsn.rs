@@ -199,7 +199,7 @@ fn status(cause: Cause, recipient: &ReportedRecipient) -> String {
     recipient.reply.as_deref().and_then(enhanced).unwrap_or(own).to_owned()
 }
 
-/// The enhanced status code of a 5xx reply, where it has one (RFC 2034 §4).
+/// The enhanced status code of a 5xx reply, if it has one (RFC 2034 §4).
 fn enhanced(reply: &str) -> Option<&str> {
     let word = reply.split_ascii_whitespace().nth(1)?;
     let mut parts = word.split('.');
@@ -209,7 +209,7 @@ fn enhanced(reply: &str) -> Option<&str> {
     sound.then_some(word)
 }
 
-/// Undoes xtext (RFC 3461 §4): `+2B` is `+`. What is no xtext stays as it is; what would break a line does not come out.
+/// Undoes xtext (RFC 3461 §4): `+2B` is `+`. What is not xtext stays as it is; what would break a line does not come out.
 fn xtext(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -67,7 +67,7 @@ pub fn compose(notice: &Filled<'_>, heading: &Heading<'_>) -> Result<Vec<u8>, No
 }
 
 /// No name beside the address. lettre's own check refuses local parts of real mail (SRS, quoted): ours was made at the
-/// door, and what no header line can hold is refused here.
+/// listener, and what no header line can hold is refused here.
 fn address(mailbox: &Mailbox) -> Result<LettreMailbox, NoticeError> {
     let text = mailbox.to_string();
     let (local, domain) = text.rsplit_once('@').ok_or(NoticeError::Address)?;

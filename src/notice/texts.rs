@@ -104,7 +104,7 @@ impl Notices {
         })
     }
 
-    /// A fault for each rule whose `@notice` stands in no language. `files` are the rules' `(path, text)`.
+    /// An error for each rule whose `@notice` exists in no language. `files` are the rules' `(path, text)`.
     fn missing<'a>(&self, rules: &Rules, files: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<PolicyError> {
         let known = || self.languages.values().flat_map(|whole| whole.texts.keys()).map(String::as_str);
         let mut faults = Vec::new();

@@ -39,7 +39,7 @@ impl Inspector {
         recipients
     }
 
-    /// Opens every attachment that is no plain text, in workers, side by side. What takes too long is a finding, not
+    /// Opens every attachment that is not a plain text, in workers, side by side. What takes too long is a finding, not
     /// a delay (decision D4); only a worker that cannot be had is our fault (decision D17).
     pub(super) async fn open_documents(
         &self,

@@ -10,7 +10,8 @@ use crate::policy::settle::Plan;
 use crate::store::{OutboxContent, OutboxItem, OutboxKind};
 
 impl Pipeline {
-    /// `content` is what the next hop was given. Durable before the client hears 250. Where that fails it hears 451 and sends again: twice to some, never to none.
+    /// `content` is what the next hop got. It is durable before the client gets 250. If that fails, the client gets 451 and
+    /// sends again: some recipients get the mail twice, but nobody gets none.
     pub(super) async fn keep_left_over(
         &self,
         mail: &Mail,

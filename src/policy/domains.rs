@@ -45,7 +45,7 @@ const WEBMAIL: u64 = 1 << 3;
 const ALLOWED_BIT: u64 = 1 << 4;
 const OPTIONS: [&str; 7] = ["owner", "reason", "until", "scope", "source", "date", "note"];
 
-/// One exception: who is let through, for whom, until when.
+/// One exception: who may receive mail, from whom, until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
     /// The pattern as written.
@@ -286,7 +286,7 @@ impl DomainLists {
         }
     }
 
-    /// Whether MX evidence could still tell something: only for domains on none of the four lists.
+    /// Whether MX hosts could add evidence: only for domains that are on none of the four lists.
     pub fn wants_mx(&self, path: &ForwardPath, instant: Timestamp) -> bool {
         path.mailbox().is_some_and(|mailbox| {
             !mailbox.domain().is_literal() && self.bits(mailbox, instant) & (OWN | PARTNER | DISPOSABLE | WEBMAIL) == 0

@@ -144,8 +144,8 @@ impl Policy {
         all
     }
 
-    /// What all rules say. What frees by sender or unit needs a proven one, what binds needs nothing (decision D18):
-    /// a sender who is only claimed hears what the rules say of the claim, and what they say of nobody in particular.
+    /// What all rules say. A condition that frees by sender or unit needs proof, one that binds does not (decision D18). So
+    /// octroi asks twice about an unproven sender: as the one it claims to be, and as nobody.
     fn ask(&self, mail: &MailKey, recipient: &RecipientFacts, instant: Timestamp) -> Said {
         let ask = |sender: &SenderFacts| {
             self.memo.evaluator.ask(&self.rules, &self.lists, sender, &mail.message, recipient, instant)

@@ -170,7 +170,7 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<PolicyError> {
     faults
 }
 
-/// A file in a folder of ours that has another ending; hidden files and notes to readers are let be.
+/// A file with another ending in one of our folders; hidden files and notes for readers are allowed.
 fn ending(path: &str, name: &str, end: &str) -> Option<PolicyError> {
     let harmless = name.starts_with('.') || name.ends_with('~') || name.ends_with(".md");
     (!harmless).then(|| {

@@ -7,9 +7,9 @@ use crate::mail::{Reply, reply};
 /// What becomes of a transaction as a whole (decision D1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// Nothing is sent and nothing is kept; the client hears this 4xx or 5xx.
+    /// Nothing is sent and nothing is kept; the client gets this 4xx or 5xx.
     Nothing(Reply),
-    /// Each copy goes its own way; the client hears 2xx once all of them are onward or durable.
+    /// Each copy goes its own way; the client gets 2xx when every copy is with the next hop or stored durably.
     Each(Plan),
 }
 
@@ -22,7 +22,7 @@ pub struct Plan {
     pub held: Vec<usize>,
     /// Go on without some parts: one group for each distinct set of parts (each is a transaction of its own, D2).
     pub stripped: Vec<Stripped>,
-    /// Refused beside others: the sender hears of it by a failure DSN.
+    /// Refused while other copies are not: the sender gets a failure DSN.
     pub refused: Vec<usize>,
 }
 
@@ -47,7 +47,7 @@ impl Plan {
 }
 
 /// Settles the verdicts in the order of decision D1. `bounces_reach_sender` is false where the reverse-path is
-/// null or not of our own domains: then a refusal cannot be told by DSN and the whole is refused.
+/// null or not in our own domains: then no DSN can report a refusal, and the whole mail is refused.
 pub fn settle(verdicts: &Verdicts, bounces_reach_sender: bool) -> Settlement {
     // (a) Any defer: nothing sent, nothing kept.
     for judgement in &verdicts.0 {
@@ -55,7 +55,7 @@ pub fn settle(verdicts: &Verdicts, bounces_reach_sender: bool) -> Settlement {
             return Settlement::Nothing(reply.reply());
         }
     }
-    // (b) All refused, and (c) one refused whose sender cannot be told otherwise.
+    // (b) All refused, and (c) one refused whose sender cannot get a report.
     let mut refusals = verdicts.0.iter().filter_map(|j| match &j.verdict {
         Verdict::Reject { reply, .. } => Some(reply),
         _ => None,

@@ -61,7 +61,7 @@ pub struct Reason {
     /// The rule's `@reason`: words a lawyer can read aloud.
     pub text: String,
     pub disposition: Disposition,
-    /// The rule's `@notice`, where it has one.
+    /// The rule's `@notice`, if it has one.
     pub notice: Option<String>,
 }
 

@@ -13,7 +13,7 @@ const MAX_LINE: usize = 2048;
 /// Lines of one reply. An EHLO answer of a rich server has about twenty.
 const MAX_LINES: usize = 100;
 
-/// What came from the next hop is no reply.
+/// What came from the next hop is not a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     #[error("the next hop sent a reply line of more than {MAX_LINE} bytes")]
@@ -128,7 +128,7 @@ pub fn write_hello(out: &mut Vec<u8>, lmtp: bool, name: &str) -> Result<(), Inje
     write_command(out, if lmtp { "LHLO " } else { "EHLO " }, name)
 }
 
-/// Appends one XFORWARD command with those attributes the next hop takes; nothing where there are none.
+/// Appends one XFORWARD command with those attributes the next hop takes; nothing if there are none.
 /// Values are xtext, as they came. Returns whether a reply is to come.
 pub fn write_xforward(
     out: &mut Vec<u8>,

@@ -225,7 +225,7 @@ fn is_xtext(value: &str) -> bool {
     !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic()) && decode_xtext(value).is_some()
 }
 
-/// What an xtext stands for; none where a `+` has no two hexadecimal digits after it, or the result is no UTF-8
+/// What an xtext stands for; none where a `+` has no two hexadecimal digits after it, or the result is not UTF-8
 /// or holds control characters.
 pub fn decode_xtext(value: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(value.len());

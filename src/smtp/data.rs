@@ -162,7 +162,7 @@ impl EndOfData {
     }
 
     /// Takes as many octets as need no decision beyond "CR LF, and no dot after it": whole lines, copied at once.
-    /// The first octet is inside a line, or begins one and is no dot.
+    /// The first octet is inside a line, or begins one and is not a dot.
     fn run(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
         let mut at = 0;
         let taken = loop {

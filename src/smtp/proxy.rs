@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Version 2 begins with these octets (§2.2), which are no text of any other protocol.
+/// Version 2 begins with these octets (§2.2), which are not text of any other protocol.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Octets of a header of version 1 with its CR LF (§2.1).
 const LONGEST_LINE: usize = 107;
@@ -23,7 +23,7 @@ pub enum HeaderProgress {
     Done(Option<IpAddr>),
 }
 
-/// These octets are no header.
+/// These octets are not a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection does not begin with a PROXY protocol header")]
 pub struct Malformed;

@@ -268,7 +268,7 @@ impl Session {
         content + self.input.len() - self.read
     }
 
-    /// Whether the octets that come are no command line.
+    /// Whether the next octets are not command lines.
     fn takes_content(&self) -> bool {
         match &self.state {
             State::Data(_) | State::Discarding(_) => true,
@@ -293,7 +293,7 @@ impl Session {
     }
 }
 
-/// RFC 5321 §3.1: the first words of a session, and of one that XCLIENT began anew.
+/// RFC 5321 §3.1: the first words of a session, and of one that XCLIENT began again.
 fn greet(settings: &SessionSettings, output: &mut Vec<u8>) {
     reply::GREETING.with(format_args!("{} {}", settings.hostname, reply::GREETING.text)).write(output);
 }

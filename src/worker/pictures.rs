@@ -132,7 +132,7 @@ impl Pictures {
         };
         let mut texts = Vec::new();
         for picture in listed(extract) {
-            // What is no picture after all takes no time from the next.
+            // What is not a picture after all takes no time from the next.
             let text = timeout_at(end, tesseract.read(picture, &self.executable)).await;
             texts.push(text.ok().and_then(Result::ok));
         }

@@ -104,7 +104,7 @@ impl Workers {
     }
 
     /// Opens one file. `name` is only repeated in the extract; `passwords` are tried on what is encrypted.
-    /// Identical files are read once: the result may carry another name (of an earlier mail) and is named anew then.
+    /// Identical files are read once: the result may carry another name (of an earlier mail) and then gets its own name.
     pub async fn open(&self, name: &str, bytes: Bytes, passwords: Vec<String>) -> Result<Arc<Extract>, WorkerError> {
         let hash = hash(&bytes, &passwords);
         if let Some(known) = lock(&self.memory).extract(&hash) {

@@ -33,7 +33,7 @@ impl Folder {
         self.0.join("octroi.toml")
     }
 
-    /// The user we run as: whoever makes a folder owns it.
+    /// The user octroi runs as: the owner of a folder it has just created.
     pub fn owner(&self) -> io::Result<u32> {
         Ok(std::fs::metadata(&self.0)?.uid())
     }

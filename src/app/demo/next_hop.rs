@@ -20,7 +20,7 @@ const CONTENT: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Taken {
     pub to: Vec<String>,
-    /// One of our own, which tells a sender what became of his mail.
+    /// One of our own, which tells a sender what became of the mail.
     pub is_notice: bool,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn plan(
     let lines = item.recipients.iter().map(|(_, verbatim)| verbatim).chain([&item.reverse_path]);
     // RFC 5321 §4.1.1: a command is one line; whatever was stored, no second one comes out of it.
     if lines.clone().any(|line| line.chars().any(char::is_control)) {
-        return Err("553 5.1.0 an address of this item is no address");
+        return Err("553 5.1.0 an address of this item is not valid");
     }
     let from = Verbatim::read(&item.reverse_path);
     let international =

@@ -94,7 +94,7 @@ impl Relay {
         let mut line = Vec::new();
         let said = client::write_xclient(&mut line, &self.xclient, &connection.capabilities);
         if said.map_err(|_| NextHopError::Gibberish)? {
-            // XCLIENT_README: 220 begins the session anew. A next hop that does not believe us must not take the mail
+            // XCLIENT_README: 220 begins the session again. A next hop that does not believe us must not take the mail
             // for somebody else's.
             let offered = connection.capabilities.clone();
             if connection.ask(&line, time_limit).await?.code != 220 {

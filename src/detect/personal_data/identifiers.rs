@@ -125,7 +125,7 @@ const IBAN_LENGTHS: &[(&str, usize)] = &[
     ("xk", 20),
 ];
 
-/// The length of an IBAN of that country, where there is one.
+/// The length of an IBAN of that country, if there is one.
 pub fn iban_length(country: &str) -> Option<usize> {
     IBAN_LENGTHS.iter().find(|(code, _)| *code == country).map(|(_, length)| *length)
 }

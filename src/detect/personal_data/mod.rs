@@ -186,7 +186,7 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
     let mut taken = Taken::default();
     let mut at = 0;
     while let Some(range) = patterns.iban.find_at(text, at).map(|found| found.range()) {
-        // "ab238388 ma12 …": what is no account number may hide the beginning of one.
+        // "ab238388 ma12 …": what is not an account number may hide the beginning of one.
         at = next_start(text, range.start);
         let before = text[..range.start].chars().next_back();
         if before.is_none_or(|c| !c.is_alphanumeric())
@@ -305,7 +305,7 @@ fn each<'a>(pattern: &'a Regex, text: &'a str, taken: &Taken) -> impl Iterator<I
     })
 }
 
-/// Neither digit nor letter touches the number, and it is no part of a longer run of groups.
+/// Neither digit nor letter touches the number, and it is not part of a longer run of groups.
 fn whole(text: &str, range: &Range<usize>) -> bool {
     let before = text[..range.start].chars().next_back();
     let after = text[range.end..].chars().next();

@@ -64,7 +64,7 @@ struct LevelRow {
     plain: Vec<String>,
     #[serde(default)]
     short: Vec<String>,
-    /// Restricts who may read and stands beside a level (SPÉCIAL FRANCE).
+    /// Restricts who may read and is next to a level (SPÉCIAL FRANCE).
     #[serde(default)]
     caveat: bool,
     /// Where the wording comes from, and since or until when it is in use: for the reader of the file.
@@ -127,7 +127,7 @@ pub struct Markings {
     by_first: HashMap<String, Vec<usize>>,
     /// Phrases written without any separator, for letters spaced out.
     squeezed: HashMap<String, Vec<usize>>,
-    /// Expressions that may stand beside a marking, as words, longest first.
+    /// Expressions that may stand next to a marking, as words, longest first.
     beside: Expressions,
     friends: Expressions,
     /// Rank of a sensitivity label by GUID or folded name.
@@ -246,7 +246,7 @@ impl Markings {
         self.squeezed.get(letters).map(Vec::as_slice)
     }
 
-    /// How many of `words` are an expression that may stand beside a marking.
+    /// How many of `words` are an expression that may stand next to a marking.
     pub(in crate::detect) fn beside(&self, words: &[&str]) -> usize {
         self.beside.longest_at(words)
     }

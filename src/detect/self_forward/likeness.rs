@@ -339,7 +339,7 @@ impl Names {
     }
 
     fn relative(&self, joined: &str, tokens: &[&str], manner: Manner) -> Likeness {
-        // A name that many bear means something only where nobody is spoken to.
+        // A name that many bear means something only if nobody is spoken to.
         let telling =
             |surname: &&String| surname.chars().count() >= 4 && !(is_common_surname(surname) && manner.speaks_to);
         for surname in self.surnames.iter().filter(telling) {

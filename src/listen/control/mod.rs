@@ -54,7 +54,7 @@ pub enum Request {
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     Held(Vec<Held>),
-    /// In place of a list, for those who may know how much is held but not what.
+    /// Instead of a list, for roles that may know how many copies are held but not which.
     Counts(Counts),
     Shown(Box<Shown>),
     Done(Done),

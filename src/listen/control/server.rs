@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens the socket, taking the place of one that a dead gateway left behind.
 ///
-/// Everybody may connect; who is answered is decided by user id.
+/// Everybody may connect; the user id decides who gets an answer.
 ///
 /// # Errors
 /// Another gateway answers there, or the folder cannot be written.
@@ -34,7 +34,7 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     unix::bind(path, 0o666)
 }
 
-/// Answers until told to stop. A connection that fails ends alone.
+/// Answers until `stop` is cancelled. A connection that fails ends alone.
 pub async fn serve(listener: UnixListener, desk: Arc<Desk>, shutdown: CancellationToken) {
     serve_peers(listener, desk, shutdown, |stream| Ok(stream.peer_cred()?.uid())).await;
 }

@@ -52,7 +52,7 @@ impl Written {
         let line = format!("TO:{path}{words}");
         match path_argument(&line, "TO") {
             Ok(argument) => Ok(Written { path: argument.path.to_owned(), parameters: argument.parameters, words }),
-            // The MTA has taken the parameters: one we cannot read is no reason to refuse.
+            // The MTA has taken the parameters: one we cannot read is not a reason to refuse.
             Err(SyntaxError::Syntax) => match path_argument(&format!("TO:{path}"), "TO") {
                 Ok(bare) => {
                     Ok(Written { path: bare.path.to_owned(), parameters: Parameters::default(), words: String::new() })

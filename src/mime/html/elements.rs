@@ -7,9 +7,9 @@ use super::style::{Appearance, Flow};
 pub enum ElementKind {
     /// No content.
     Void,
-    /// Content that is no markup and not shown.
+    /// Content that is not markup and not shown.
     Unseen,
-    /// Content that is no markup and shown.
+    /// Content that is not markup and shown.
     Literal,
     /// Markup that is not shown.
     Gone,

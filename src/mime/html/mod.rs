@@ -187,7 +187,7 @@ impl Page {
         self.stack.swap(before);
     }
 
-    /// Elements whose content is not shown and is no markup. Of style sheets and scripts only what is no code.
+    /// Elements whose content is not shown and is not markup. Of style sheets and scripts only what is not code.
     fn unseen(&mut self, name: &str, content: &str) {
         let prose = |line: &&str| !line.contains(['{', '}', ';', '=', '(']) && !line.trim_end().ends_with([':', ',']);
         match name {
@@ -311,7 +311,7 @@ impl Page {
         self.shown.end(count);
     }
 
-    /// `text (address)` behind the text of a link; the address alone where there is none.
+    /// `text (address)` behind the text of a link; the address alone if there is none.
     fn close_link(&mut self) {
         let Some(Link { target, from }) = self.link.take() else { return };
         let words = self.shown.text.get(from..).unwrap_or("").trim();

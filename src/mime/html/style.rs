@@ -6,7 +6,7 @@ use super::tags::Tag;
 /// How text is shown, as elements inherit it.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Appearance {
-    /// `display: none` and its kin: nothing inside can undo it.
+    /// `display: none` and similar: nothing inside can undo it.
     pub gone: bool,
     /// `visibility: hidden`: undone by `visible` inside.
     pub invisible: bool,

@@ -103,7 +103,7 @@ impl<C: Clock + Clone> Counters<C> {
         Ok(reservation)
     }
 
-    /// Forgets whoever has not been heard of for so long that the limit is whole again. To be called each minute.
+    /// Forgets keys that were not used for so long that their limit is whole again. Call it every minute.
     pub fn forget_idle(&self) {
         for counter in self.set.load().iter() {
             counter.flow.limiter.retain_recent();

@@ -47,7 +47,7 @@ impl<C: Clock> Reservation<C> {
         if self.open.is_none() || asked == 0 {
             return (asked, None);
         }
-        // The usual case in one step; where it does not fit, each by itself, and only that is told.
+        // The usual case in one step. If it does not fit, one by one, and only then octroi reports the limit.
         let all = u32::try_from(asked).unwrap_or(u32::MAX);
         if all > 1 && self.has_room(all) && self.take(|limit| early_recipients(limit, all), Tell::Success).is_ok() {
             return (asked, None);

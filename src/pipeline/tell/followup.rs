@@ -13,14 +13,14 @@ use crate::pipeline::Pipeline;
 use crate::store::{FollowupEvent, OutboxItem, OutboxKind, PendingFollowup, StoreError};
 
 impl Pipeline {
-    /// Tells what there is to tell now; gives how many notices that were. What cannot be told is an error in the log.
+    /// Sends the notices that are due now, and returns how many. A notice that cannot be sent is an error in the log.
     ///
     /// # Errors
-    /// The store does not answer: the next call tells it.
+    /// The store does not answer: the next call reports it.
     pub async fn send_followups(&self, now: Timestamp) -> Result<usize, StoreError> {
         let mut together: BTreeMap<(String, FollowupEvent, bool), Vec<PendingFollowup>> = BTreeMap::new();
         for pending in self.store.pending_followups(now).await? {
-            // Private mail is told of by itself, in other words (decision D20).
+            // Private mail gets a notice of its own, with another text (decision D20).
             together.entry((pending.to.clone(), pending.event, pending.private)).or_default().push(pending);
         }
         let (mut told, mut this_hour) = (0, HashSet::new());

@@ -97,14 +97,14 @@ impl Pipeline {
         });
     }
 
-    /// Who is told later what became of this mail's held copies.
+    /// Who gets the later notices about this mail's held copies.
     pub(in crate::pipeline) fn followup_recipient(&self, mail: &Mail, judged: &Judged) -> Option<NoticeRecipient> {
         let to = self.addressee(mail, judged).filter(|_| !is_automatic(&judged.message))?;
         Some(NoticeRecipient { to: to.clone(), language: spoken(&judged.message).map(str::to_owned) })
     }
 
-    /// Who is told: the sender by login, else by envelope, as far as it is one of ours; nobody where the
-    /// reverse-path is null (RFC 3834 §2).
+    /// Who gets the notice: the sender by login, else by envelope, if it is one of ours; nobody if the reverse-path is null
+    /// (RFC 3834 §2).
     fn addressee<'a>(&self, mail: &'a Mail, judged: &'a Judged) -> Option<&'a Mailbox> {
         let ReversePath::Mailbox(claimed) = &mail.envelope.reverse_path else { return None };
         let ruleset = self.inspector.ruleset.load();
@@ -156,7 +156,7 @@ impl<'a> NoticeSubject<'a> {
         subject
     }
 
-    /// The texts that would do, best first. A rule's own text says why, which nobody is told of private mail (D20).
+    /// The suitable texts, best first. A rule's own text says why; for private mail nobody learns this (D20).
     fn names(&self, private: bool) -> impl Iterator<Item = &str> {
         let own = self.reason.notice.as_deref().filter(|_| !private);
         own.into_iter().chain([if self.outcome == NoticeOutcome::Delivered { ADVICE } else { HELD }])

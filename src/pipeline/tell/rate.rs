@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::store::Kept;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// Pairs remembered at most: a few megabytes. Where more senders are told within one hour, the rest is not told.
+/// The most pairs to remember: a few megabytes. If more senders get notices within one hour, the rest get none.
 const MOST: usize = 65_536;
 
 type Key = [u8; 32];

@@ -6,8 +6,8 @@ use crate::mail::{Mail, Reply, Verbatim};
 use crate::notice::{Cause, FailureReport, ReportedRecipient, Stamp, dsn};
 use crate::store::{OutboxItem, OutboxKind};
 
-/// The outbox item that tells the sender which copies (places in the envelope) the rules refused while others went on
-/// (decision D1c); `None` where nobody wants to hear: null reverse-path, or NOTIFY without FAILURE.
+/// The outbox item that tells the sender which copies (indices in the envelope) the rules refused while others passed
+/// (decision D1c); `None` if nobody wants a report: null reverse-path, or NOTIFY without FAILURE.
 pub(in crate::pipeline) fn refusal(
     mail: &Mail,
     private: bool,

@@ -2,7 +2,7 @@
 //! Facts: what rules may ask about one copy. Coarse on purpose, so that most mail has the same few.
 //!
 //! A new fact is a row here and, where none of those there will do, a function in `gather`; then write
-//! `policies/schema.cedarschema` anew, as the test of it says.
+//! `policies/schema.cedarschema` again, as the test of it says.
 
 mod gather;
 mod schema;

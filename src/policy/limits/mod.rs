@@ -83,7 +83,7 @@ pub struct Limit {
     pub only: Vec<Scope>,
     /// But not these.
     pub except: Vec<Scope>,
-    /// It counts and tells, and refuses nothing (decision D24).
+    /// It counts and reports, and refuses nothing (decision D24).
     pub observes: bool,
     pub reason: String,
 }
@@ -134,7 +134,7 @@ pub struct Originator {
     sender: Option<(Identity, Domain)>,
     /// The sender is a login that the session saw proven.
     proven: bool,
-    /// The path of the sender's unit; empty where unknown.
+    /// The path of the sender's unit; empty if unknown.
     unit: String,
 }
 

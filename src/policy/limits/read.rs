@@ -43,7 +43,7 @@ const MOST_COUNTED: i64 = 100_000_000;
 /// The longest `every`, and the longest time in which a spent burst may come back.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// The rows without a fault, whatever else is wrong. `units` are the known ones; where there are none, any will do.
+/// The rows without a fault, whatever else is wrong. `units` are the known ones; if there are none, any will do.
 pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<PolicyError>) {
     let mut file = File { source: source(path, text), units, lists, faults: Vec::new() };
     let mut limits: Vec<Limit> = Vec::new();

@@ -85,8 +85,8 @@ impl Session {
         (200..300).contains(&reply.code)
     }
 
-    /// An answer nobody waits for: to a session closed meanwhile, else a mistake of the driver, which must not
-    /// change what the client is told.
+    /// An answer that nothing asked for: the session was closed meanwhile, or the driver made a mistake. It must not change
+    /// what the client gets.
     pub(super) fn unasked(&self) {
         debug_assert!(self.is_closed(), "an answer without a question");
     }

@@ -83,7 +83,7 @@ impl Session {
             }
             _ => self.errors += 1,
         }
-        // RFC 4954 §4: nothing but these belongs here; anything else positive is no proof.
+        // RFC 4954 §4: nothing but these belongs here; anything else positive is not proof.
         let is_strange = (200..400).contains(&reply.code) && !matches!(reply.code, 334 | 235);
         self.pass_on(Some(if is_strange { reply::AUTH_UNAVAILABLE.reply() } else { reply }));
         if self.errors >= self.settings.max_errors {

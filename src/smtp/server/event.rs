@@ -9,7 +9,7 @@ use crate::mail::{Client, Envelope, Parameters, Recipient, ReversePath};
 use crate::smtp::data::BareNewline;
 use crate::smtp::login::Secret;
 
-/// What holds for every session of one door.
+/// What all sessions of one listener share.
 #[derive(Debug, Clone)]
 pub struct SessionSettings {
     /// Our name in the greeting and in the answer to EHLO.

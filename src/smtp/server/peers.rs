@@ -85,7 +85,7 @@ struct Attribute {
     name: &'static str,
     /// As it came.
     value: String,
-    /// What it stands for, where that is known.
+    /// What it stands for, if that is known.
     meaning: Option<String>,
 }
 
@@ -106,7 +106,7 @@ fn attribute(word: &str, names: &'static [&'static str]) -> Option<Attribute> {
     Some(Attribute { name, value: value.to_owned(), meaning: meaning(value) })
 }
 
-/// What a value stands for, where that is known.
+/// What a value stands for, if that is known.
 fn meaning(value: &str) -> Option<String> {
     let unknown = ["[UNAVAILABLE]", "[TEMPUNAVAIL]"];
     decode_xtext(value).filter(|meaning| !unknown.iter().any(|word| meaning.eq_ignore_ascii_case(word)))

@@ -16,7 +16,7 @@ impl Session {
         matches!(&self.state, State::Transaction(transaction) if !transaction.due.is_empty())
     }
 
-    /// Hands the lines gathered so far to the driver; false where there are none.
+    /// Hands the lines gathered so far to the driver; false if there are none.
     pub(super) fn offer(&mut self) -> bool {
         if !self.has_batch() {
             return false;

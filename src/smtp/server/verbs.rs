@@ -61,7 +61,7 @@ static VERBS: [Verb; 21] = [
     verb("VRFY", When::Always, false, "§4.1.1.6, §3.5.3", vrfy),
     verb("EXPN", When::Always, false, "§4.1.1.7, §3.5.3", vrfy),
     verb("HELP", When::Always, false, "§4.1.1.8", |session, _| session.say(reply::HELP)),
-    // Octets that are no commands follow a browser's POST, and must not be read as such; a PROXY header comes from
+    // Octets that are not commands follow a browser's POST, and must not be read as such; a PROXY header comes from
     // where it is not believed.
     verb("PROXY", When::Always, true, "HAProxy proxy-protocol.txt", foreign),
     verb("GET", When::Always, true, "not SMTP", foreign),
