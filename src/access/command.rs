@@ -16,6 +16,7 @@ pub enum Command {
     OutboxList,
     OutboxRetry,
     AuditVerify,
+    AuditList,
 }
 
 /// What an entry of the audit says was done; the contract's words.
@@ -99,7 +100,7 @@ const LOOKS: &[Role] = &[Reviewer, Approver, Auditor, DataProtectionOfficer];
 const DECIDES: &[Role] = &[Reviewer, Approver];
 
 /// Every command, once.
-pub const COMMANDS: [CommandRow; 10] = [
+pub const COMMANDS: [CommandRow; 11] = [
     row(Command::List, "list held copies", LOOKS).or_counts(&[PolicyAdmin, Operator]),
     row(Command::Show, "look at a held copy", LOOKS).audited(Action::Look),
     row(Command::Open, "read a held message", LOOKS).of_content().audited(Action::Open),
@@ -113,6 +114,7 @@ pub const COMMANDS: [CommandRow; 10] = [
     row(Command::OutboxList, "see the outbox", LOOKS).or_counts(&[Operator]),
     row(Command::OutboxRetry, "retry the outbox", &[Reviewer, Approver, Operator]).audited(Action::Retry),
     row(Command::AuditVerify, "verify the audit", &[Auditor, DataProtectionOfficer, Operator]),
+    row(Command::AuditList, "read the audit", &[Auditor, DataProtectionOfficer]),
 ];
 
 impl Command {

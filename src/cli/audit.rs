@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `octroi audit`: verifies the chain of audit entries (decision D27).
+//! `octroi audit`: who looked and who decided, and whether the chain of entries is unbroken (decision D27).
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,15 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use jiff::Timestamp;
 
 use super::{ask_gateway, print, unexpected};
+use crate::desk::{AuditLine, AuditQuery};
 use crate::listen::control::{Answer, Request};
 
-/// Verify the audit: the record of who looked at held copies and who decided
+/// List and verify the audit: the record of who looked at held copies and who decided
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  octroi audit verify")]
+#[command(after_help = "Examples:\n  octroi audit list\n  octroi audit verify")]
 pub struct Args {
     #[command(subcommand)]
     command: AuditCommand,
@@ -21,6 +23,30 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
+    /// List entries, newest first: who did what to which copy, when and why
+    #[command(
+        after_help = "Examples:\n  octroi audit list --object 1M8P0D84S2WQAXQCWR\n  octroi audit list --actor a.martin --action release --json"
+    )]
+    List {
+        /// List only entries of this time or later, such as 2026-11-25T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Option<Timestamp>,
+        /// List only entries before this time
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        /// List only what this account did
+        #[arg(long, value_name = "ACCOUNT")]
+        actor: Option<String>,
+        /// List only entries about this copy, or about this mail and all its copies
+        #[arg(long, value_name = "ID")]
+        object: Option<String>,
+        /// List only this action, such as look, release, reject or export
+        #[arg(long, value_name = "ACTION")]
+        action: Option<String>,
+        /// Print one JSON object for each entry
+        #[arg(long)]
+        json: bool,
+    },
     /// Verify that nobody has changed an entry; exit code 1 if the chain of entries is broken
     #[command(
         after_help = "Examples:\n  octroi audit verify\n  octroi audit verify --anchor /media/safe/octroi-head.txt"
@@ -37,16 +63,62 @@ enum AuditCommand {
 }
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let AuditCommand::Verify { anchor, json } = &args.command;
-    let anchor = anchor.as_deref().map(read_anchor).transpose()?;
+    match &args.command {
+        AuditCommand::Verify { anchor, json } => verify(config, anchor.as_deref(), *json),
+        AuditCommand::List { since, until, actor, object, action, json } => {
+            let (actor, object, action) = (actor.clone(), object.clone(), action.clone());
+            list(config, AuditQuery { since: *since, until: *until, actor, object, action, after: None }, *json)
+        }
+    }
+}
+
+fn list(config: Option<&Path>, mut query: AuditQuery, json: bool) -> anyhow::Result<ExitCode> {
+    let mut lines = Vec::new();
+    loop {
+        let page = match ask_gateway(config, &Request::AuditList(query.clone()))?.0 {
+            Answer::AuditEntries(page) => page,
+            other => return Err(unexpected(&other)),
+        };
+        let Some(last) = page.last() else { break };
+        query.after = Some((last.at, last.node.clone(), last.seq));
+        if json {
+            print::json_lines(&page)?;
+        } else {
+            lines.extend(page.iter().map(row));
+        }
+    }
+    if !json {
+        print::table(&["AT", "WHO", "ACTION", "OBJECT", "GROUND", "REASON"], &lines)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(line: &AuditLine) -> Vec<String> {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    vec![
+        format!("{:.0}", line.at),
+        line.actor.clone(),
+        line.action.clone(),
+        line.object.clone(),
+        or_dash(&line.ground),
+        or_dash(&line.note),
+    ]
+}
+
+fn verify(config: Option<&Path>, anchor: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+    let anchor = anchor.map(read_anchor).transpose()?;
     let report = match ask_gateway(config, &Request::AuditVerify { anchor })?.0 {
         Answer::Audit(report) => report,
         other => return Err(unexpected(&other)),
     };
-    if *json {
+    if json {
         print::json_lines(&[&report])?;
     } else if report.sound {
-        let tail = if report.tail_proven { "tail proven" } else { "tail not proven" };
+        let tail = match report.proven_to {
+            _ if report.tail_proven => "tail proven".to_owned(),
+            Some(entry) => format!("proven up to entry {entry}; what comes after it is not proven"),
+            None => "tail not proven".to_owned(),
+        };
         print::line(format_args!("{} entries, the chain is unbroken, {tail}", report.entries))?;
     } else {
         let place = report.broken_at.map_or_else(String::new, |at| format!(" at entry {at}"));
@@ -55,7 +127,7 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     Ok(if report.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// This command reads the anchor, with the rights of its user; the gateway never does.
+/// The anchor is read here, with the rights of who asks, and never by the gateway.
 fn read_anchor(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     std::fs::File::open(path)

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use jiff::Timestamp;
 
 use super::{ask_gateway, print, unexpected};
 use crate::desk::{Counts, Done, Held, HeldQuery, Shown};
@@ -30,9 +31,24 @@ enum QuarantineCommand {
         #[arg(long, default_value = "held", value_parser = ["pending", "held", "released", "rejected", "expired", "all"])]
         #[arg(hide_default_value = true)]
         state: String,
-        /// List at most N copies
-        #[arg(long, default_value_t = 1000, value_name = "N")]
-        limit: usize,
+        /// List only copies from this sender
+        #[arg(long, value_name = "ADDRESS")]
+        sender: Option<String>,
+        /// List only copies to this recipient
+        #[arg(long, value_name = "ADDRESS")]
+        recipient: Option<String>,
+        /// List only copies that this rule holds
+        #[arg(long, value_name = "RULE")]
+        rule: Option<String>,
+        /// List only copies held at this time or later, such as 2026-11-25T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        since: Option<Timestamp>,
+        /// List only copies held before this time
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
+        /// List at most N copies [default: 1000; with --json all]
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
         /// Print one JSON object for each copy
         #[arg(long)]
         json: bool,
@@ -54,9 +70,12 @@ enum QuarantineCommand {
         /// The ids of the copies, as in `octroi quarantine list`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
-        /// Why you release them, for the audit
+        /// Why you release them, in your own words: the audit keeps it
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        /// The kind of reason: legitimate, lifted, authorised, mistaken or other [default: other]
+        #[arg(long, value_name = "CODE")]
+        ground: Option<String>,
     },
     /// Reject copies: octroi never sends them, and tells their sender
     #[command(after_help = "Example:\n  octroi quarantine reject 1M8P0D84S2WQAXQCWR-1 --reason \"wrong recipient\"")]
@@ -64,15 +83,23 @@ enum QuarantineCommand {
         /// The ids of the copies, as in `octroi quarantine list`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
-        /// Why you reject them, for the audit
+        /// Why you reject them, in your own words: the audit keeps it
         #[arg(long, value_name = "TEXT")]
         reason: String,
+        /// The kind of reason: wrong-recipient, other-way, marked, others-data, withdrawn or other [default: other]
+        #[arg(long, value_name = "CODE")]
+        ground: Option<String>,
     },
     /// Export the message of a copy, exactly as it was held
-    #[command(after_help = "Example:\n  octroi quarantine export 1M8P0D84S2WQAXQCWR-1 --output held.eml")]
+    #[command(
+        after_help = "Example:\n  octroi quarantine export 1M8P0D84S2WQAXQCWR-1 --output held.eml --reason \"asked by the judge, file 7\""
+    )]
     Export {
-        /// The id of the copy, as in `octroi quarantine list`
+        /// The id of the copy, as in `octroi quarantine list`; or of a mail, as in its notices
         id: String,
+        /// Why you export it, in your own words: the audit keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
         /// Write the message to this new file [default: standard output]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -81,25 +108,46 @@ enum QuarantineCommand {
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     match &args.command {
-        QuarantineCommand::List { state, limit, json } => list(config, state, *limit, *json),
+        QuarantineCommand::List { state, sender, recipient, rule, since, until, limit, json } => {
+            let query = HeldQuery {
+                state: CopyState::parse(state),
+                // One more than the table shows tells whether there are more.
+                limit: limit.unwrap_or(if *json { usize::MAX } else { SHOWN }).saturating_add(usize::from(!*json)),
+                sender: sender.clone(),
+                recipient: recipient.clone(),
+                rule: rule.clone(),
+                since: *since,
+                until: *until,
+            };
+            list(config, query, *json)
+        }
         QuarantineCommand::Show { id, json } => show(config, id, *json),
-        QuarantineCommand::Release { ids, reason } => {
-            each(config, ids, |id| Request::Release { id: id.into(), reason: reason.clone() })
-        }
-        QuarantineCommand::Reject { ids, reason } => {
-            each(config, ids, |id| Request::Reject { id: id.into(), reason: reason.clone() })
-        }
-        QuarantineCommand::Export { id, output } => export(config, id, output.as_deref()),
+        QuarantineCommand::Release { ids, reason, ground } => each(config, ids, |id| {
+            let (reason, ground) = (reason.clone(), ground.clone());
+            Request::Release { id: id.into(), reason, ground }
+        }),
+        QuarantineCommand::Reject { ids, reason, ground } => each(config, ids, |id| {
+            let (reason, ground) = (reason.clone(), ground.clone());
+            Request::Reject { id: id.into(), reason, ground }
+        }),
+        QuarantineCommand::Export { id, reason, output } => export(config, id, reason, output.as_deref()),
     }
 }
 
-fn list(config: Option<&Path>, state: &str, limit: usize, json: bool) -> anyhow::Result<ExitCode> {
-    let state = CopyState::ALL.into_iter().find(|known| known.as_str() == state);
-    match ask_gateway(config, &Request::List(HeldQuery { state, limit }))?.0 {
+/// Copies a table shows unless told otherwise.
+const SHOWN: usize = 1000;
+
+fn list(config: Option<&Path>, query: HeldQuery, json: bool) -> anyhow::Result<ExitCode> {
+    let most = query.limit.saturating_sub(1);
+    match ask_gateway(config, &Request::List(query))?.0 {
         Answer::Held(rows) if json => print::json_lines(&rows)?,
+        Answer::Held(rows) if rows.is_empty() => print::line("no copies")?,
         Answer::Held(rows) => {
             let head = ["ID", "HELD AT", "STATE", "SENDER", "RECIPIENT", "RULES"];
-            print::table(&head, &rows.iter().map(row).collect::<Vec<_>>())?;
+            print::table(&head, &rows.iter().take(most).map(row).collect::<Vec<_>>())?;
+            if rows.len() > most {
+                print::line(format_args!("There are more than these {most}: --limit lists more of them."))?;
+            }
         }
         // `list --json` promises one object a copy: counts are none, so they go to standard error there.
         Answer::Counts(counts) if json => print::error(counted(&counts)),
@@ -114,11 +162,18 @@ fn row(held: &Held) -> Vec<String> {
         held.id.clone(),
         format!("{:.0}", held.held_at),
         held.state.as_str().into(),
-        if held.sender.is_empty() { "<>".into() } else { held.sender.clone() },
-        held.recipient.clone(),
+        match held.sender.as_deref() {
+            None => SEALED.into(),
+            Some("") => "<>".into(),
+            Some(sender) => sender.to_owned(),
+        },
+        held.recipient.clone().unwrap_or_else(|| SEALED.into()),
         held.rules.join(", "),
     ]
 }
+
+/// Stands for what private mail does not show.
+const SEALED: &str = "(private)";
 
 /// What an operator may know.
 pub fn counted(counts: &Counts) -> String {
@@ -133,6 +188,10 @@ fn show(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<ExitCode>
     match ask_gateway(config, &Request::Show { id: id.into() })?.0 {
         Answer::Shown(shown) if json => print::json_lines(&[shown])?,
         Answer::Shown(shown) => print::bytes(described(&shown).as_bytes())?,
+        Answer::AllShown(all) if json => print::json_lines(&all)?,
+        Answer::AllShown(all) => {
+            print::bytes(all.iter().map(described).collect::<Vec<_>>().join("\n").as_bytes())?;
+        }
         other => return Err(unexpected(&other)),
     }
     Ok(ExitCode::SUCCESS)
@@ -148,9 +207,11 @@ fn described(shown: &Shown) -> String {
     if let Some(expires) = shown.expires_at {
         lines.push(format!("expires    {expires:.0}"));
     }
-    lines.push(format!("sender     <{}>", held.sender));
-    lines.push(format!("recipient  <{}>", held.recipient));
-    lines.push(format!("size       {} bytes", shown.size));
+    let sealed = || "(private mail: not shown)".to_owned();
+    let path = |path: &Option<String>| path.as_ref().map_or_else(sealed, |path| format!("<{path}>"));
+    lines.push(format!("sender     {}", path(&held.sender)));
+    lines.push(format!("recipient  {}", path(&held.recipient)));
+    lines.push(format!("size       {}", shown.size.map_or_else(sealed, |size| format!("{size} bytes"))));
     lines.push(match (&shown.subject, shown.private) {
         (_, true) => "subject    (private mail: not shown)".into(),
         (Some(subject), false) => format!("subject    {subject}"),
@@ -163,6 +224,11 @@ fn described(shown: &Shown) -> String {
         let excerpt = finding.excerpt.as_ref().map(|text| format!(" \"{text}\"")).unwrap_or_default();
         lines.push(format!("found      {} {} in {}{excerpt}", finding.kind, finding.value, finding.place));
     }
+    if let Some(decision) = &shown.decision {
+        let ground = decision.ground.as_deref().map(|ground| format!(" ({ground})")).unwrap_or_default();
+        lines.push(format!("decision   {} by {} at {:.0}{ground}", decision.action, decision.actor, decision.at));
+        lines.extend(decision.note.as_ref().map(|note| format!("reason     {note}")));
+    }
     lines.iter().map(|line| print::harmless(line) + "\n").collect()
 }
 
@@ -171,10 +237,8 @@ fn each(config: Option<&Path>, ids: &[String], request: impl Fn(&str) -> Request
     let mut code = ExitCode::SUCCESS;
     for id in ids {
         match ask_gateway(config, &request(id)) {
-            Ok((Answer::Done(Done { id, state, note }), _)) => {
-                let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
-                print::line(format_args!("{}: {}{}", print::harmless(&id), state.as_str(), print::harmless(&note)))?;
-            }
+            Ok((Answer::Done(done), _)) => tell(&done)?,
+            Ok((Answer::AllDone(all), _)) => all.iter().try_for_each(tell)?,
             Ok((other, _)) => return Err(unexpected(&other)),
             Err(error) => {
                 print::error(format_args!("{id}: {error:#}"));
@@ -185,8 +249,14 @@ fn each(config: Option<&Path>, ids: &[String], request: impl Fn(&str) -> Request
     Ok(code)
 }
 
-fn export(config: Option<&Path>, id: &str, output: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let (answer, content) = ask_gateway(config, &Request::Export { id: id.into() })?;
+fn tell(done: &Done) -> std::io::Result<()> {
+    let note = done.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+    print::line(format_args!("{}: {}{}", print::harmless(&done.id), done.state.as_str(), print::harmless(&note)))
+}
+
+fn export(config: Option<&Path>, id: &str, reason: &str, output: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let request = Request::Export { id: id.into(), reason: reason.into() };
+    let (answer, content) = ask_gateway(config, &request)?;
     if !matches!(answer, Answer::Message { .. }) {
         return Err(unexpected(&answer));
     }

@@ -7,11 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::store::CopyState;
 
 /// Which copies to list, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldQuery {
     /// `None`: every state.
     pub state: Option<CopyState>,
     pub limit: usize,
+    #[serde(default)]
+    pub sender: Option<String>,
+    #[serde(default)]
+    pub recipient: Option<String>,
+    #[serde(default)]
+    pub rule: Option<String>,
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    #[serde(default)]
+    pub until: Option<Timestamp>,
 }
 
 /// A list, or what stands in its place for who may know how much is held but not what.
@@ -32,9 +42,10 @@ pub enum Queued {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub id: String,
-    pub recipient: String,
-    /// Empty for the null reverse-path.
-    pub sender: String,
+    /// Absent for private mail (decision D20).
+    pub recipient: Option<String>,
+    /// Empty for the null reverse-path; absent for private mail.
+    pub sender: Option<String>,
     pub held_at: Timestamp,
     pub rules: Vec<String>,
     pub state: CopyState,
@@ -58,14 +69,60 @@ pub struct Shown {
     pub held: Held,
     /// The mail's id in log and journal.
     pub mail: String,
-    /// Bytes of the message.
-    pub size: u64,
+    /// Bytes of the message; absent for private mail.
+    pub size: Option<u64>,
     /// Private mail is held unreadable: neither subject nor excerpts are given (decision D20).
     pub private: bool,
     pub subject: Option<String>,
     pub expires_at: Option<Timestamp>,
     pub reasons: Vec<ShownReason>,
     pub findings: Vec<ShownFinding>,
+    #[serde(default)]
+    pub decision: Option<Decided>,
+}
+
+/// Who decided, when and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    pub action: String,
+    pub actor: String,
+    pub at: Timestamp,
+    pub ground: Option<String>,
+    /// The person's own words.
+    pub note: Option<String>,
+}
+
+/// Which entries of the audit to list, newest first. What is `None` does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditQuery {
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    #[serde(default)]
+    pub actor: Option<String>,
+    /// An id; a mail's means its copies too.
+    #[serde(default)]
+    pub object: Option<String>,
+    #[serde(default)]
+    pub action: Option<String>,
+    /// The last entry of the page before.
+    #[serde(default)]
+    pub after: Option<(Timestamp, String, i64)>,
+}
+
+/// One entry of the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLine {
+    pub node: String,
+    pub seq: i64,
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: String,
+    pub object: String,
+    pub ground: Option<String>,
+    /// The person's own words.
+    pub note: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +203,10 @@ pub struct AuditReport {
     pub entries: u64,
     pub sound: bool,
     /// The first entry that does not fit its predecessor.
-    pub broken_at: Option<u64>,
+    pub broken_at: Option<i64>,
+    /// Up to which entry an anchor outside the store proves that nothing was changed or removed.
+    #[serde(default)]
+    pub proven_to: Option<i64>,
     /// Whether an anchor outside the store proved that no entries are missing at the end.
     pub tail_proven: bool,
 }

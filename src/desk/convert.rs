@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The store's rows in the desk's words: the one place where they become answers.
 
-use super::{AuditReport, Found, Held, OutboxRow, Shown, ShownFinding, ShownReason};
+use super::{AuditLine, AuditReport, Decided, Found, Held, OutboxRow, Shown, ShownFinding, ShownReason};
 use crate::store::{self, FindRow, HeldDetail, HeldRow};
 
 impl From<HeldRow> for Held {
     fn from(row: HeldRow) -> Held {
         Held {
             id: row.id,
-            recipient: row.recipient,
-            sender: row.sender.unwrap_or_default(),
+            recipient: (!row.private).then_some(row.recipient),
+            sender: row.sender,
             held_at: row.held_at,
             rules: row.rules,
             state: row.state,
@@ -32,12 +32,13 @@ impl From<HeldDetail> for Shown {
         let reasons = row.rules.iter().zip(&row.reasons);
         Shown {
             mail: row.id.split('-').next().unwrap_or(&row.id).to_owned(),
-            size: row.size.unwrap_or(0),
+            size: row.size,
             private: row.private,
             subject: detail.subject,
             expires_at: Some(row.expires),
             reasons: reasons.map(|(rule, text)| ShownReason { rule: rule.clone(), text: text.clone() }).collect(),
             findings,
+            decision: None,
             held: row.into(),
         }
     }
@@ -45,7 +46,8 @@ impl From<HeldDetail> for Shown {
 
 impl From<FindRow> for Found {
     fn from(row: FindRow) -> Found {
-        Found {
+        let private = row.sender.is_none();
+        let found = Found {
             id: row.copy.unwrap_or(row.mail),
             queue_id: row.queue_id,
             message_id: row.message_id,
@@ -59,7 +61,9 @@ impl From<FindRow> for Found {
             state: row.state,
             client_tls: row.client_tls,
             next_hop_tls: row.next_hop_tls,
-        }
+        };
+        // Of private mail nobody learns who wrote to whom (decision D20).
+        if private { found.sealed() } else { found }
     }
 }
 
@@ -83,8 +87,35 @@ impl From<store::AuditReport> for AuditReport {
         AuditReport {
             entries: report.entries,
             sound: report.broken.is_empty(),
-            broken_at: None,
+            broken_at: report.broken_at,
+            proven_to: report.proven_to,
             tail_proven: report.tail_proven,
         }
     }
+}
+
+impl From<store::Decided> for Decided {
+    fn from(decided: store::Decided) -> Decided {
+        let store::Decided { action, actor, at, ground, note } = decided;
+        Decided { action, actor, at, ground: code(ground), note }
+    }
+}
+
+impl From<store::AuditEntry> for AuditLine {
+    fn from(entry: store::AuditEntry) -> AuditLine {
+        AuditLine {
+            node: entry.node,
+            seq: entry.seq,
+            at: entry.at,
+            actor: entry.actor,
+            action: entry.action,
+            object: entry.object,
+            ground: code(entry.ground),
+            note: entry.note,
+        }
+    }
+}
+
+fn code(ground: String) -> Option<String> {
+    Some(ground).filter(|ground| !ground.is_empty())
 }

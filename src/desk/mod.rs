@@ -19,12 +19,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use answers::{
-    AuditReport, Counts, Done, Found, Held, HeldQuery, Listing, OutboxRow, Queued, Shown, ShownFinding, ShownReason,
+    AuditLine, AuditQuery, AuditReport, Counts, Decided, Done, Found, Held, HeldQuery, Listing, OutboxRow, Queued,
+    Shown, ShownFinding, ShownReason,
 };
 pub use refusal::Refusal;
 
-use crate::access::{Caller, Command, Denied, Directory, Ground, GroundCode};
-use crate::store::{Actor, Anchor, Change, CopyState, Filter, Store};
+use crate::access::{Caller, Command, Denied, Directory, Ground, GroundCode, GroundError, Resolution};
+use crate::store::{Actor, Anchor, AuditFilter, Change, CopyState, Filter, Store, StoreError};
 
 type Answered<T> = Result<T, Refusal>;
 
@@ -56,7 +57,16 @@ impl Desk {
         if caller.reach(Command::List)?.counts_only {
             return Ok(Listing::Counts(self.counts().await?));
         }
-        let mut filter = Filter { state: query.state, limit: PAGE, ..Filter::default() };
+        let mut filter = Filter {
+            state: query.state,
+            sender: query.sender.clone(),
+            recipient: query.recipient.clone(),
+            rule: query.rule.clone(),
+            since: query.since,
+            until: query.until,
+            limit: PAGE,
+            ..Filter::default()
+        };
         let mut all = Vec::new();
         loop {
             let page = self.store.list(&filter).await?;
@@ -72,34 +82,103 @@ impl Desk {
         }
     }
 
-    /// What a copy is held for. A look, so the audit tells it.
-    pub async fn show(&self, caller: &Caller, id: &str) -> Answered<Shown> {
+    /// What a copy, or every copy of a mail, is held for, and what was decided. A look, so the audit tells it.
+    pub async fn show(&self, caller: &Caller, id: &str) -> Answered<Vec<Shown>> {
         caller.reach(Command::Show)?;
-        Ok(self.store.show(id, &actor(caller), (self.clock)()).await?.into())
+        let mut all = Vec::new();
+        for copy in self.copies(id).await? {
+            let shown = Shown::from(self.store.show(&copy, &actor(caller), (self.clock)()).await?);
+            all.push(Shown { decision: self.store.decided(&copy).await?.map(Into::into), ..shown });
+        }
+        Ok(all)
     }
 
-    /// Lets a copy go to its recipient.
-    pub async fn release(&self, caller: &Caller, id: &str, reason: &str) -> Answered<Done> {
-        caller.reach(Command::Release)?;
-        Ground::new(GroundCode::Other, reason).map_err(Denied::from)?;
-        let change = self.store.release(id, &actor(caller), (self.clock)()).await?;
-        let note = (change == Change::Already).then(|| "was released before".to_owned());
-        Ok(Done { id: id.to_owned(), state: CopyState::Released, note })
+    /// Lets a copy, or every held copy of a mail, go to its recipient.
+    pub async fn release(&self, caller: &Caller, id: &str, ground: Option<&str>, reason: &str) -> Answered<Vec<Done>> {
+        self.decide(caller, id, Resolution::Release, ground, reason).await
     }
 
-    /// Refuses a copy for good; its sender is told.
-    pub async fn reject(&self, caller: &Caller, id: &str, reason: &str) -> Answered<Done> {
-        caller.reach(Command::Reject)?;
-        Ground::new(GroundCode::Other, reason).map_err(Denied::from)?;
-        let change = self.store.reject(id, &actor(caller), (self.clock)()).await?;
-        let note = (change == Change::Already).then(|| "was rejected before".to_owned());
-        Ok(Done { id: id.to_owned(), state: CopyState::Rejected, note })
+    /// Refuses a copy, or every held copy of a mail, for good; the sender is told.
+    pub async fn reject(&self, caller: &Caller, id: &str, ground: Option<&str>, reason: &str) -> Answered<Vec<Done>> {
+        self.decide(caller, id, Resolution::Reject, ground, reason).await
     }
 
-    /// The message exactly as it was held.
-    pub async fn export(&self, caller: &Caller, id: &str) -> Answered<Bytes> {
+    async fn decide(
+        &self,
+        caller: &Caller,
+        id: &str,
+        to: Resolution,
+        ground: Option<&str>,
+        reason: &str,
+    ) -> Answered<Vec<Done>> {
+        caller.reach(to.command())?;
+        let unfit = |code: &str| Denied::from(GroundError::Unfit { code: code.to_owned(), to });
+        let code = match ground {
+            None => GroundCode::Other,
+            Some(text) => {
+                GroundCode::parse(text).filter(|code| GroundCode::of(to).contains(code)).ok_or_else(|| unfit(text))?
+            }
+        };
+        let who = actor(caller).because(Ground::new(code, reason).map_err(Denied::from)?);
+        let copies = self.copies(id).await?;
+        let mut done = Vec::new();
+        for copy in &copies {
+            let now = (self.clock)();
+            let (state, change) = match to {
+                Resolution::Release => (CopyState::Released, self.store.release(copy, &who, now).await),
+                Resolution::Reject => (CopyState::Rejected, self.store.reject(copy, &who, now).await),
+            };
+            done.push(match change {
+                Ok(Change::Done) => Done { id: copy.clone(), state, note: None },
+                Ok(Change::Already) => {
+                    let note = Some(format!("was {} before", state.as_str()));
+                    Done { id: copy.clone(), state, note }
+                }
+                // Of a whole mail, what was decided otherwise before stays so, and is said.
+                Err(StoreError::WrongState { id, state }) if copies.len() > 1 => {
+                    let state = CopyState::parse(&state).ok_or_else(|| Refusal::Unavailable(state.clone()))?;
+                    Done { id, state, note: Some("was decided before, and stays so".to_owned()) }
+                }
+                Err(error) => return Err(error.into()),
+            });
+        }
+        Ok(done)
+    }
+
+    /// The message exactly as it was held; of a mail as of its first copy.
+    pub async fn export(&self, caller: &Caller, id: &str, reason: &str) -> Answered<Bytes> {
         caller.reach(Command::Export)?;
-        Ok(self.store.export(id, &actor(caller), "command line", (self.clock)()).await?.content)
+        let who = actor(caller).because(Ground::new(GroundCode::Other, reason).map_err(Denied::from)?);
+        let copies = self.copies(id).await?;
+        let first = copies.first().ok_or_else(|| Refusal::NotFound(id.to_owned()))?;
+        Ok(self.store.export(first, &who, "", (self.clock)()).await?.content)
+    }
+
+    /// A mail's id means all its copies; any other stands for itself.
+    async fn copies(&self, id: &str) -> Answered<Vec<String>> {
+        if id.contains('-') {
+            return Ok(vec![id.to_owned()]);
+        }
+        let found = self.store.find(id).await?;
+        let mut copies: Vec<String> =
+            found.into_iter().filter(|row| row.mail == id).filter_map(|row| row.copy).collect();
+        copies.sort_by_key(|copy| (copy.len(), copy.clone()));
+        if copies.is_empty() { Err(Refusal::NotFound(id.to_owned())) } else { Ok(copies) }
+    }
+
+    /// Entries of the audit, newest first, a thousand at most.
+    pub async fn audit_list(&self, caller: &Caller, query: &AuditQuery) -> Answered<Vec<AuditLine>> {
+        caller.reach(Command::AuditList)?;
+        let query = query.clone();
+        let filter = AuditFilter {
+            since: query.since,
+            until: query.until,
+            actor: query.actor,
+            action: query.action,
+            object: query.object,
+            after: query.after,
+        };
+        Ok(self.store.audit_list(&filter).await?.into_iter().map(AuditLine::from).collect())
     }
 
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.
@@ -138,13 +217,16 @@ impl Desk {
     pub async fn audit_verify(&self, caller: &Caller, anchor: Option<&str>) -> Answered<AuditReport> {
         caller.reach(Command::AuditVerify)?;
         let anchors: Vec<Anchor> = anchor.unwrap_or("").lines().filter_map(|line| line.parse().ok()).collect();
+        if anchor.is_some() && anchors.is_empty() {
+            let text =
+                "the anchor holds no head of an audit chain: such a line says \"octroi-audit GATEWAY NUMBER HEAD\"";
+            return Err(Refusal::BadRequest(text.to_owned()));
+        }
         let report = self.store.audit_verify(&anchors).await?;
         for broken in &report.broken {
             tracing::error!(%broken, "the audit chain is broken");
         }
-        let mut report = AuditReport::from(report);
-        report.tail_proven &= !anchors.is_empty();
-        Ok(report)
+        Ok(report.into())
     }
 
     async fn counts(&self) -> Answered<Counts> {
@@ -175,5 +257,5 @@ impl Desk {
 }
 
 fn actor(caller: &Caller) -> Actor {
-    Actor { name: caller.name().to_owned() }
+    Actor::named(caller.name())
 }

@@ -6,18 +6,23 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::engine::Row;
+use super::key::{open_with_random_nonce, seal_with_random_nonce};
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Store, StoreError, earlier, instant, micros};
-
-/// Longest written ground that is kept, in characters.
-const GROUND: usize = 500;
+use crate::access::Ground;
 
 statements! {
     CHAINS = "SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node";
     PAGE = "SELECT * FROM audit WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
     NEWEST = "SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1";
-    ADDED = "INSERT INTO audit (node, seq, at, actor, action, object, ground, mac) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    LISTED = "SELECT * FROM audit WHERE at >= $1 AND at < $2 AND (CAST($3 AS TEXT) IS NULL OR actor = $3) \
+        AND (CAST($4 AS TEXT) IS NULL OR action = $4) AND (CAST($5 AS TEXT) IS NULL OR object = $5 \
+            OR substr(object, 1, length($5) + 1) = $5 || '-') \
+        AND (at, node, seq) < ($6, $7, $8) ORDER BY at DESC, node DESC, seq DESC LIMIT 1000";
+    DECIDED = "SELECT * FROM audit WHERE object = $1 AND action IN ('release', 'reject') \
+        ORDER BY at DESC, seq DESC LIMIT 1";
+    ADDED = "INSERT INTO audit (node, seq, at, actor, action, object, ground, note, form, mac) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2, $9)";
     LAST_BEFORE = "SELECT seq, mac FROM audit WHERE node = $1 \
         AND seq = (SELECT MAX(seq) FROM audit WHERE node = $1 AND at < $2)";
     LAST = "SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1";
@@ -28,10 +33,22 @@ statements! {
     CUT = "DELETE FROM audit WHERE node = $1 AND seq <= $2";
 }
 
-/// Who acts. There is no act without a name.
+/// Who acts, and why. There is no act without a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    pub name: String,
+    pub(super) name: String,
+    pub(super) ground: Option<Ground>,
+}
+
+impl Actor {
+    pub fn named(name: &str) -> Actor {
+        Actor { name: name.to_owned(), ground: None }
+    }
+
+    /// The same with a reason, which the audit keeps (decision D40).
+    pub fn because(self, ground: Ground) -> Actor {
+        Actor { ground: Some(ground), ..self }
+    }
 }
 
 /// One entry. It holds ids and names of accounts, never content.
@@ -45,7 +62,36 @@ pub struct AuditEntry {
     pub action: String,
     /// The id of what it was done to.
     pub object: String,
+    /// The ground's code; empty where there is none.
     pub ground: String,
+    /// The person's own words.
+    pub note: Option<String>,
+    /// The same, as they are kept and as the MAC covers them.
+    sealed: Option<Vec<u8>>,
+    form: i64,
+}
+
+/// Which entries to list; what is `None` does not restrict.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    /// An id; a mail's means its copies too.
+    pub object: Option<String>,
+    /// The last entry of the page before: its instant, gateway and number.
+    pub after: Option<(Timestamp, String, i64)>,
+}
+
+/// Who decided about a copy, when and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    pub action: String,
+    pub actor: String,
+    pub at: Timestamp,
+    pub ground: String,
+    pub note: Option<String>,
 }
 
 /// The head of one chain, to be kept elsewhere (syslog, a file): it proves that the tail was not cut.
@@ -83,21 +129,42 @@ pub struct AuditReport {
     pub heads: Vec<Anchor>,
     /// The first place of each chain where it does not hold, in words.
     pub broken: Vec<String>,
-    /// Whether anchors for every chain were given and found; if not, "tail not proven".
+    /// The first entry that does not fit, of the first chain that is broken.
+    pub broken_at: Option<i64>,
+    /// Up to which entry an anchor proves the chain; of several, this gateway's.
+    pub proven_to: Option<i64>,
+    /// Whether that is the last entry, in every chain.
     pub tail_proven: bool,
+}
+
+impl AuditReport {
+    fn breaks(&mut self, at: i64, why: String) {
+        self.broken_at = self.broken_at.or(Some(at));
+        self.broken.push(why);
+    }
 }
 
 impl Store {
     /// Recomputes every chain; `anchors` are heads noted elsewhere before.
     pub async fn audit_verify(&self, anchors: &[Anchor]) -> Result<AuditReport, StoreError> {
         let nodes: Vec<(String,)> = self.reader().fetch_all(CHAINS, args![]).await?;
-        let mut report = AuditReport { entries: 0, heads: Vec::new(), broken: Vec::new(), tail_proven: true };
+        let mut report = AuditReport {
+            entries: 0,
+            heads: Vec::new(),
+            broken: Vec::new(),
+            broken_at: None,
+            proven_to: None,
+            tail_proven: !nodes.is_empty(),
+        };
         for (node,) in nodes {
             self.verify_chain(&node, anchors, &mut report).await?;
         }
-        let unknown = anchors.iter().filter(|a| !report.heads.iter().any(|h| h.node == a.node));
-        let lost: Vec<String> = unknown.map(|a| format!("the chain of {} is gone", a.node)).collect();
-        report.broken.extend(lost);
+        // A gateway that has written nothing yet may have noted the head of nothing.
+        for anchor in anchors.iter().filter(|anchor| anchor.seq > 0) {
+            if !report.heads.iter().any(|head| head.node == anchor.node) {
+                report.breaks(1, format!("the chain of {} is gone", anchor.node));
+            }
+        }
         Ok(report)
     }
 
@@ -109,8 +176,18 @@ impl Store {
             (0, [0; 32])
         });
         let wanted: Vec<&Anchor> = anchors.iter().filter(|a| a.node == node).collect();
-        let mut found = wanted.iter().filter(|a| a.seq <= seq).count();
-        let mut whole = true;
+        let mut whole = report.broken.is_empty();
+        let mut proven = None;
+        // What was noted of an entry that has expired since proves nothing any more.
+        let matches = |seq: i64, head: &[u8; 32]| {
+            let mut noted = wanted.iter().filter(|anchor| anchor.seq == seq).peekable();
+            noted.peek().is_some().then(|| noted.all(|anchor| anchor.head == hex(head)))
+        };
+        match matches(seq, &head) {
+            Some(true) => proven = Some(seq),
+            Some(false) => report.breaks(seq, format!("the checkpoint of {node} is not the entry that was noted")),
+            None => {}
+        }
         loop {
             let page: Vec<Row> = tx.fetch_all(PAGE, args![node, seq]).await?;
             if page.is_empty() {
@@ -121,21 +198,30 @@ impl Store {
                 let entry = AuditEntry::from_row(row)?;
                 let mac = mac(key, &head, &entry);
                 if whole && (entry.seq != seq + 1 || kept != mac) {
-                    report.broken.push(format!("the chain of {node} breaks at entry {}", seq + 1));
+                    report.breaks(seq + 1, format!("the chain of {node} breaks at entry {}", seq + 1));
                     whole = false;
                 }
                 seq = entry.seq;
                 head = mac;
                 report.entries += 1;
-                found += wanted.iter().filter(|a| a.seq == seq && a.head == hex(&head)).count();
+                match matches(seq, &head) {
+                    Some(true) if whole => proven = Some(seq),
+                    Some(false) if whole => {
+                        report.breaks(seq, format!("entry {seq} of {node} is not the one that was noted"));
+                        whole = false;
+                    }
+                    _ => {}
+                }
             }
         }
-        if found < wanted.len() {
-            report.broken.push(format!(
-                "the chain of {node} does not contain an earlier anchor: entries were removed or changed"
-            ));
+        if let Some(beyond) = wanted.iter().map(|anchor| anchor.seq).filter(|noted| *noted > seq).max() {
+            let first = seq + 1;
+            report.breaks(first, format!("entries {first} to {beyond} of {node} were removed"));
         }
-        report.tail_proven &= !wanted.is_empty() && found == wanted.len();
+        report.tail_proven &= proven == Some(seq);
+        if node == self.inner.node {
+            report.proven_to = proven;
+        }
         report.heads.push(Anchor { node: node.to_owned(), seq, head: hex(&head) });
         Ok(())
     }
@@ -149,11 +235,45 @@ impl Store {
 
     /// The newest entries, newest first.
     pub async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        self.reader().fetch_all(NEWEST, args![i64::from(limit)]).await
+        let entries = self.reader().fetch_all(NEWEST, args![i64::from(limit)]).await?;
+        Ok(self.opened(entries))
+    }
+
+    /// Entries, newest first, a thousand at most.
+    pub async fn audit_list(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
+        let (at, node, seq) = match &filter.after {
+            Some((at, node, seq)) => (micros(*at), node.as_str(), *seq),
+            None => (i64::MAX, "", 0),
+        };
+        let (since, until) = (filter.since.map_or(i64::MIN, micros), filter.until.map_or(i64::MAX, micros));
+        let values = args![since, until, &filter.actor, &filter.action, &filter.object, at, node, seq];
+        let entries = self.reader().fetch_all(LISTED, values).await?;
+        Ok(self.opened(entries))
+    }
+
+    /// Who decided about a copy, as the audit knows it.
+    pub async fn decided(&self, copy: &str) -> Result<Option<Decided>, StoreError> {
+        let entry: Option<AuditEntry> = self.reader().fetch_optional(DECIDED, args![copy]).await?;
+        let decided = |AuditEntry { action, actor, at, ground, note, .. }| Decided { action, actor, at, ground, note };
+        Ok(self.opened(entry.into_iter().collect()).into_iter().next().map(decided))
+    }
+
+    /// The same entries with their words; what does not open was changed, and `audit_verify` says where.
+    fn opened(&self, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
+        for entry in &mut entries {
+            entry.note = entry.sealed.as_ref().map(|sealed| {
+                let place = place(&entry.node, entry.seq);
+                let plain = open_with_random_nonce(&self.inner.audit_note_key, place.as_bytes(), sealed);
+                let words = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+                words.unwrap_or_else(|| UNREADABLE.to_owned())
+            });
+        }
+        entries
     }
 
     pub(super) fn chain(&self) -> Chain {
-        Chain { node: self.inner.node.clone(), key: self.inner.audit_key }
+        let (key, note_key) = (self.inner.audit_key, self.inner.audit_note_key);
+        Chain { node: self.inner.node.clone(), key, note_key }
     }
 }
 
@@ -162,6 +282,15 @@ impl Store {
 pub(super) struct Chain {
     node: String,
     key: [u8; 32],
+    note_key: [u8; 32],
+}
+
+/// Stands for words that were changed since they were written.
+const UNREADABLE: &str = "(unreadable: changed since it was written)";
+
+/// Where words belong: sealed for one entry, they open in no other.
+fn place(node: &str, seq: i64) -> String {
+    format!("{node} {seq}")
 }
 
 impl Chain {
@@ -182,11 +311,17 @@ impl Chain {
             actor: actor.name.clone(),
             action: action.to_owned(),
             object: object.to_owned(),
-            ground: ground.chars().take(GROUND).collect(),
+            ground: actor.ground.as_ref().map_or(ground, |ground| ground.code().as_str()).to_owned(),
+            note: None,
+            sealed: actor.ground.as_ref().map(|ground| {
+                let place = place(&self.node, seq + 1);
+                seal_with_random_nonce(&self.note_key, place.as_bytes(), ground.words().as_bytes())
+            }),
+            form: 2,
         };
         let mac = mac(&self.key, &previous, &entry);
-        let AuditEntry { node, seq, actor, action, object, ground, .. } = &entry;
-        tx.execute(ADDED, args![node, *seq, micros(at), actor, action, object, ground, &mac]).await?;
+        let AuditEntry { node, seq, actor, action, object, ground, sealed, .. } = &entry;
+        tx.execute(ADDED, args![node, *seq, micros(at), actor, action, object, ground, sealed, &mac]).await?;
         Ok(())
     }
 
@@ -241,9 +376,18 @@ fn checkpoint_mac(key: &[u8; 32], node: &str, seq: i64, head: &[u8; 32]) -> [u8;
 /// Over the MAC before and every field, each with its length in front.
 fn mac(key: &[u8; 32], previous: &[u8; 32], entry: &AuditEntry) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_keyed(key);
-    hasher.update(b"entry").update(previous).update(&entry.seq.to_be_bytes()).update(&micros(entry.at).to_be_bytes());
+    // The first form knew no words; entries of it stand until they expire.
+    hasher
+        .update(if entry.form == 1 { b"entry" } else { b"noted" })
+        .update(previous)
+        .update(&entry.seq.to_be_bytes())
+        .update(&micros(entry.at).to_be_bytes());
     for text in [&entry.node, &entry.actor, &entry.action, &entry.object, &entry.ground] {
         hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());
+    }
+    if entry.form != 1 {
+        let length = entry.sealed.as_ref().map_or(u64::MAX, |sealed| sealed.len() as u64);
+        hasher.update(&length.to_be_bytes()).update(entry.sealed.as_deref().unwrap_or_default());
     }
     *hasher.finalize().as_bytes()
 }
@@ -258,6 +402,9 @@ impl FromRow for AuditEntry {
             action: row.get("action")?,
             object: row.get("object")?,
             ground: row.get("ground")?,
+            note: None,
+            sealed: row.get("note")?,
+            form: row.get("form")?,
         })
     }
 }

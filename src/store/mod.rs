@@ -44,7 +44,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
-pub use audit::{Actor, Anchor, AuditEntry, AuditReport};
+pub use audit::{Actor, Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
 pub use copy::{Change, CopyState};
 pub use digest::{DigestFigures, Waiting};
 pub use error::StoreError;
@@ -127,6 +127,7 @@ struct Inner {
     /// Woken whenever something in the outbox may be due.
     outbox: Notify,
     audit_key: [u8; 32],
+    audit_note_key: [u8; 32],
     journal_keys: journal::Keys,
     journal_dropped: Arc<AtomicU64>,
 }

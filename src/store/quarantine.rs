@@ -18,7 +18,7 @@ use crate::mail::address_key;
 use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 /// The columns of a list, and all its filters: the text of one statement whose first table and filter are those
-/// that leave the fewest rows. Private mail is not found by its sender, or the filter would tell what the list hides.
+/// that leave the fewest rows. Private mail is found by no address, or the filter would tell what the list hides.
 macro_rules! listed {
     ($tables:literal, $first:literal) => {
         concat!(
@@ -27,7 +27,7 @@ macro_rules! listed {
             " LEFT JOIN blob ON blob.name = mail.blob WHERE ",
             $first,
             " AND (held.state = $1 OR (CAST($1 AS TEXT) IS NULL AND held.state <> 'pending')) \
-            AND (CAST($2 AS TEXT) IS NULL OR held.address = $2) \
+            AND (CAST($2 AS TEXT) IS NULL OR (held.address = $2 AND NOT mail.private)) \
             AND (CAST($3 AS TEXT) IS NULL OR (mail.sender = $3 AND NOT mail.private)) \
             AND (CAST($4 AS TEXT) IS NULL OR \
                 EXISTS (SELECT 1 FROM held_rule WHERE held_rule.copy = held.id AND held_rule.rule = $4)) \
@@ -374,9 +374,10 @@ fn held_row(row: &Row) -> Result<HeldRow, StoreError> {
         sender: (!private).then_some(sender),
         held_at: instant(row.get("held_at")?),
         rules: list("rules")?,
-        reasons: if private { Vec::new() } else { list("reasons")? },
-        kinds: if private { Vec::new() } else { list("kinds")? },
-        rank: rank.filter(|_| !private).and_then(|rank| u8::try_from(rank).ok()),
+        // Kind and rank are given of private mail too, and the rules' own words hold nothing of it.
+        reasons: list("reasons")?,
+        kinds: list("kinds")?,
+        rank: rank.and_then(|rank| u8::try_from(rank).ok()),
         state: CopyState::parse(&state).ok_or(StoreError::Damaged { what: format!("a held copy is {state}") })?,
         expires: instant(row.get("expires")?),
         private,

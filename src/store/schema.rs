@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "told", sql: include_str!("schema/0002_told.sql") },
     Migration { version: 3, name: "tls", sql: include_str!("schema/0003_tls.sql") },
     Migration { version: 4, name: "rules and indexes", sql: include_str!("schema/0004_rules_and_indexes.sql") },
+    Migration { version: 5, name: "reasons", sql: include_str!("schema/0005_reasons.sql") },
 ];
 
 statements! {
@@ -73,6 +74,7 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
             quota: settings.quota,
             retention: settings.retention,
             audit_key: *key.derive("octroi 2026 audit chain"),
+            audit_note_key: *key.derive("octroi 2026 audit note"),
             journal_keys: journal::Keys::derive(&key),
             blobs,
             writer,

@@ -114,7 +114,7 @@ impl Settle {
         if failed.is_empty() {
             return Ok(());
         }
-        let actor = Actor { name: "octroi".into() };
+        let actor = Actor::named("octroi");
         self.chain.add(tx, self.now, &actor, "give-up", &self.item.id, why).await?;
         if !self.item.kind.is_mail() {
             return Ok(());

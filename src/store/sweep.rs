@@ -90,7 +90,7 @@ impl Store {
                 for (id,) in due {
                     let decide = Decide {
                         id,
-                        actor: Actor { name: "octroi".into() },
+                        actor: Actor::named("octroi"),
                         now,
                         to: CopyState::Expired,
                         action: "expire",

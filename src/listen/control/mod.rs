@@ -15,7 +15,9 @@ pub use client::{ControlError, ask};
 pub use server::{bind, serve};
 pub use users::system_users;
 
-use crate::desk::{AuditReport, Counts, Done, Found, Held, HeldQuery, OutboxRow, Refusal, Shown};
+use crate::desk::{
+    AuditLine, AuditQuery, AuditReport, Counts, Done, Found, Held, HeldQuery, OutboxRow, Refusal, Shown,
+};
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,13 +30,19 @@ pub enum Request {
     Release {
         id: String,
         reason: String,
+        #[serde(default)]
+        ground: Option<String>,
     },
     Reject {
         id: String,
         reason: String,
+        #[serde(default)]
+        ground: Option<String>,
     },
     Export {
         id: String,
+        #[serde(default)]
+        reason: String,
     },
     Find {
         what: String,
@@ -47,6 +55,7 @@ pub enum Request {
     AuditVerify {
         anchor: Option<String>,
     },
+    AuditList(AuditQuery),
 }
 
 /// What is answered. The bytes of a message follow the line.
@@ -57,7 +66,11 @@ pub enum Answer {
     /// Instead of a list, for roles that may know how many copies are held but not which.
     Counts(Counts),
     Shown(Box<Shown>),
+    /// Every copy of a mail, where its id was asked for.
+    AllShown(Vec<Shown>),
     Done(Done),
+    /// The same.
+    AllDone(Vec<Done>),
     Message {
         bytes: u64,
     },
@@ -67,5 +80,6 @@ pub enum Answer {
         rows: u64,
     },
     Audit(AuditReport),
+    AuditEntries(Vec<AuditLine>),
     Refused(Refusal),
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Request};
 use crate::access::Caller;
-use crate::desk::{Desk, Listing, Queued, Refusal};
+use crate::desk::{Desk, Done, Listing, Queued, Refusal};
 use crate::listen::unix;
 
 /// Bytes of a request line: ids, a reason, the text of an anchor.
@@ -125,11 +125,14 @@ async fn answer(asked: &[u8], caller: &Caller, desk: &Desk) -> Result<(Answer, B
             Listing::Copies(copies) => Answer::Held(copies),
             Listing::Counts(counts) => Answer::Counts(counts),
         },
-        Request::Show { id } => Answer::Shown(Box::new(desk.show(caller, id).await?)),
-        Request::Release { id, reason } => Answer::Done(desk.release(caller, id, reason).await?),
-        Request::Reject { id, reason } => Answer::Done(desk.reject(caller, id, reason).await?),
-        Request::Export { id } => {
-            let content = desk.export(caller, id).await?;
+        Request::Show { id } => {
+            let mut all = desk.show(caller, id).await?;
+            if all.len() == 1 { Answer::Shown(Box::new(all.remove(0))) } else { Answer::AllShown(all) }
+        }
+        Request::Release { id, reason, ground } => done(desk.release(caller, id, ground.as_deref(), reason).await?),
+        Request::Reject { id, reason, ground } => done(desk.reject(caller, id, ground.as_deref(), reason).await?),
+        Request::Export { id, reason } => {
+            let content = desk.export(caller, id, reason).await?;
             return Ok((Answer::Message { bytes: content.len() as u64 }, content));
         }
         Request::Find { what } => Answer::Found(desk.find(caller, what).await?),
@@ -139,8 +142,13 @@ async fn answer(asked: &[u8], caller: &Caller, desk: &Desk) -> Result<(Answer, B
         },
         Request::OutboxRetry { id } => Answer::Retried { rows: desk.outbox_retry(caller, id.as_deref()).await? },
         Request::AuditVerify { anchor } => Answer::Audit(desk.audit_verify(caller, anchor.as_deref()).await?),
+        Request::AuditList(query) => Answer::AuditEntries(desk.audit_list(caller, query).await?),
     };
     Ok((answer, Bytes::new()))
+}
+
+fn done(mut all: Vec<Done>) -> Answer {
+    if all.len() == 1 { Answer::Done(all.remove(0)) } else { Answer::AllDone(all) }
 }
 
 #[cfg(test)]

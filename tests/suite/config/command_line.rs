@@ -104,7 +104,7 @@ fn a_reviewer_works_from_the_shell() {
         assert!(keys.iter().any(|found| found == key), "{key}");
     }
     assert!(text(&run(&["quarantine", "list"]).stdout).starts_with("ID    HELD AT"));
-    assert!(text(&run(&["quarantine", "show", "M2-1"]).stdout).contains("subject    (private mail: not shown)"));
+    assert!(text(&run(&["quarantine", "show", "M2-1"]).stdout).contains("sender     (private mail: not shown)"));
 
     // One of two fails: the other is still done, and the exit code says that not all is well.
     let output = run(&["quarantine", "release", "7", "M1-1", "--reason", "asked"]);
@@ -112,11 +112,11 @@ fn a_reviewer_works_from_the_shell() {
     assert_eq!(text(&output.stdout), "M1-1: released\n");
     assert!(text(&output.stderr).contains("7: there is no held copy and no outbox item with the id 7"));
 
-    assert_eq!(run(&["quarantine", "export", "M1-2"]).stdout, MESSAGE);
-    assert_eq!(run(&["quarantine", "export", "M1-2", "-o", "held.eml"]).status.code(), Some(0));
+    assert_eq!(run(&["quarantine", "export", "M1-2", "--reason", "asked by the judge"]).stdout, MESSAGE);
+    assert_eq!(run(&["quarantine", "export", "M1-2", "--reason", "file 7", "-o", "held.eml"]).status.code(), Some(0));
     assert_eq!(std::fs::read(folder.path().join("held.eml")).unwrap(), MESSAGE);
     assert_eq!(
-        run(&["quarantine", "export", "M1-2", "-o", "held.eml"]).status.code(),
+        run(&["quarantine", "export", "M1-2", "--reason", "file 7", "-o", "held.eml"]).status.code(),
         Some(1),
         "a file was overwritten"
     );

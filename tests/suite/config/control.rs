@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use octroi::access::{Account, Accounts, Role, Scope, User};
-use octroi::desk::{Desk, HeldQuery};
+use octroi::desk::{AuditQuery, Desk, HeldQuery};
 use octroi::listen::control::*;
 use octroi::mail::Content;
 use octroi::store::{CopyState, Keeping, Store};
@@ -85,15 +85,15 @@ fn my_uid() -> u32 {
 }
 
 fn list() -> Request {
-    Request::List(HeldQuery { state: Some(CopyState::Held), limit: 10 })
+    Request::List(HeldQuery { state: Some(CopyState::Held), limit: 10, ..HeldQuery::default() })
 }
 
 fn release(id: &str) -> Request {
-    Request::Release { id: id.into(), reason: "asked by phone".into() }
+    Request::Release { id: id.into(), reason: "asked by phone".into(), ground: None }
 }
 
 fn reject(id: &str) -> Request {
-    Request::Reject { id: id.into(), reason: "not the right mailbox".into() }
+    Request::Reject { id: id.into(), reason: "not the right mailbox".into(), ground: None }
 }
 
 #[test]
@@ -105,7 +105,8 @@ fn a_reviewer_lists_shows_releases_and_exports_under_his_own_name() {
     assert!(shown.private && shown.subject.is_none());
     let Answer::Done(done) = gateway.ask(release("M1-1")).unwrap().0 else { panic!("not released") };
     assert_eq!((done.id.as_str(), done.state, done.note), ("M1-1", CopyState::Released, None));
-    let (answer, content) = gateway.ask(Request::Export { id: "M1-2".into() }).unwrap();
+    let (answer, content) =
+        gateway.ask(Request::Export { id: "M1-2".into(), reason: "asked by the judge".into() }).unwrap();
     assert_eq!(answer, Answer::Message { bytes: MESSAGE.len() as u64 });
     assert_eq!(content, MESSAGE);
     assert_eq!(gateway.audit(), ["a.martin: look M2-1", "a.martin: release M1-1", "a.martin: export M1-2"]);
@@ -118,8 +119,8 @@ fn refusals_are_told_as_they_are() {
     assert_eq!(says(release("7")), "there is no held copy and no outbox item with the id 7");
     gateway.ask(reject("M1-1")).unwrap();
     assert_eq!(says(release("M1-1")), "M1-1 is already rejected");
-    assert!(says(Request::Export { id: "M2-1".into() }).contains("M2-1"));
-    let blank = Request::Release { id: "M1-2".into(), reason: " \t".into() };
+    assert!(says(Request::Export { id: "M2-1".into(), reason: "asked by the judge".into() }).contains("M2-1"));
+    let blank = Request::Release { id: "M1-2".into(), reason: " \t".into(), ground: None };
     assert_eq!(says(blank), "a reason is needed, in your own words: it is kept in the audit");
     gateway.runtime.as_ref().unwrap().block_on(gateway.store.clone().close()).unwrap();
     assert_eq!(says(reject("M1-2")), "the store is closed");
@@ -132,9 +133,12 @@ fn an_operator_sees_counts_and_no_copy() {
     assert_eq!((counts.held, counts.outbox), (3, 0));
     assert!(matches!(gateway.ask(Request::OutboxList).unwrap().0, Answer::Counts(_)));
     assert_eq!(gateway.ask(Request::OutboxRetry { id: None }).unwrap().0, Answer::Retried { rows: 0 });
-    for request in
-        [Request::Show { id: "M1-1".into() }, release("M1-1"), reject("M1-1"), Request::Export { id: "M1-1".into() }]
-    {
+    for request in [
+        Request::Show { id: "M1-1".into() },
+        release("M1-1"),
+        reject("M1-1"),
+        Request::Export { id: "M1-1".into(), reason: "asked by the judge".into() },
+    ] {
         let refusal = gateway.ask(request).unwrap_err().to_string();
         assert!(refusal.contains("a.martin has the role operator and may not"), "{refusal}");
     }
@@ -208,4 +212,54 @@ fn an_operator_finds_what_became_of_a_mail_and_not_who_wrote_to_whom() {
     let row = found(Role::Reviewer);
     assert!(row.recipient.is_some_and(|recipient| recipient.ends_with("@gmail.com")));
     assert_eq!(row.sender.as_deref(), Some("agent@town.example"));
+}
+
+#[test]
+fn who_decided_when_and_why_can_be_read_and_a_mails_id_means_its_copies() {
+    let gateway = Gateway::start(Some(Role::Approver));
+    let request =
+        Request::Release { id: "M1".into(), reason: "vu avec le cabinet".into(), ground: Some("lifted".into()) };
+    let Answer::AllDone(done) = gateway.ask(request).unwrap().0 else { panic!("one answer for two copies") };
+    assert_eq!(done.iter().map(|done| done.id.as_str()).collect::<Vec<_>>(), ["M1-1", "M1-2"]);
+    assert!(done.iter().all(|done| done.state == CopyState::Released && done.note.is_none()));
+    let Answer::AllShown(shown) = gateway.ask(Request::Show { id: "M1".into() }).unwrap().0 else { panic!() };
+    let decision = shown[1].decision.as_ref().unwrap();
+    assert_eq!((decision.actor.as_str(), decision.action.as_str()), ("a.martin", "release"));
+    assert_eq!((decision.ground.as_deref(), decision.note.as_deref()), (Some("lifted"), Some("vu avec le cabinet")));
+    let wrong = Request::Reject { id: "M2-1".into(), reason: "x y".into(), ground: Some("lifted".into()) };
+    assert!(gateway.ask(wrong).unwrap_err().to_string().starts_with("\"lifted\" is no ground for a rejection"));
+    assert!(gateway.ask(Request::AuditList(AuditQuery::default())).unwrap_err().to_string().contains("read the audit"));
+
+    let gateway = Gateway::start(Some(Role::Auditor));
+    gateway.ask(Request::Show { id: "M2-1".into() }).unwrap();
+    let Answer::AuditEntries(lines) = gateway.ask(Request::AuditList(AuditQuery::default())).unwrap().0 else {
+        panic!()
+    };
+    assert_eq!(lines.len(), 1);
+    assert_eq!((lines[0].action.as_str(), lines[0].object.as_str(), lines[0].seq), ("look", "M2-1", 1));
+    let rubbish = Request::AuditVerify { anchor: Some("no head".into()) };
+    assert!(gateway.ask(rubbish).unwrap_err().to_string().contains("holds no head"));
+}
+
+#[test]
+fn of_private_mail_the_same_is_hidden_in_list_show_and_find() {
+    let gateway = Gateway::start(Some(Role::Reviewer));
+    let Answer::Held(rows) = gateway.ask(list()).unwrap().0 else { panic!("no list") };
+    let Answer::Shown(shown) = gateway.ask(Request::Show { id: "M2-1".into() }).unwrap().0 else { panic!() };
+    let Answer::Found(found) = gateway.ask(Request::Find { what: "M2".into() }).unwrap().0 else { panic!() };
+    assert_eq!((&rows[0].sender, &rows[0].recipient), (&None, &None));
+    assert_eq!((&shown.held.sender, &shown.held.recipient, shown.size), (&None, &None, None));
+    assert_eq!((&found[0].sender, &found[0].recipient, &found[0].message_id), (&None, &None, &None));
+    assert_eq!(shown.reasons[0].rule, "document-to-private-mailbox", "without its rule nobody can decide");
+    let by = |query: HeldQuery| match gateway.ask(Request::List(query)).unwrap().0 {
+        Answer::Held(rows) => rows.len(),
+        other => panic!("{other:?}"),
+    };
+    let limit = 10;
+    let recipient = Some("a.martin@home.example".into());
+    assert_eq!(by(HeldQuery { recipient, limit, ..HeldQuery::default() }), 0, "private mail is found by no address");
+    let rule = Some("document-to-private-mailbox".into());
+    assert_eq!(by(HeldQuery { rule, limit, ..HeldQuery::default() }), 3);
+    let sender = Some("agent@town.example".into());
+    assert_eq!(by(HeldQuery { sender, limit, ..HeldQuery::default() }), 2);
 }

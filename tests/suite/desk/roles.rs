@@ -10,7 +10,7 @@ use super::{caller, directory};
 
 /// What each role gets: `+` the thing itself, `#` counts or lines without addresses, `-` a refusal.
 /// The columns are reviewer, approver, policy-admin, auditor, data protection officer, operator.
-const TABLE: [(Command, &str); 10] = [
+const TABLE: [(Command, &str); 11] = [
     (Command::List, "++#++#"),
     (Command::Show, "++-++-"),
     (Command::Open, "++-++-"),
@@ -21,6 +21,7 @@ const TABLE: [(Command, &str); 10] = [
     (Command::OutboxList, "++-++#"),
     (Command::OutboxRetry, "++---+"),
     (Command::AuditVerify, "---+++"),
+    (Command::AuditList, "---++-"),
 ];
 
 fn answer(roles: &[Role], command: Command) -> char {

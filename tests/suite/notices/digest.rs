@@ -56,7 +56,7 @@ async fn a_day_is_told_once_in_counts_and_not_again_after_a_restart() {
 
     town.restart().await;
     assert!(!town.pipeline().digest(tomorrow).await.unwrap(), "the turn is remembered");
-    let reviewer = octroi::store::Actor { name: "a.martin".into() };
+    let reviewer = octroi::store::Actor::named("a.martin");
     for copy in town.held().await {
         town.pipeline().store.release(&copy.id, &reviewer, start + days(2)).await.unwrap();
     }

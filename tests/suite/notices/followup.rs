@@ -11,7 +11,7 @@ const OTHER: &str = "mairie@vallon.example";
 const DUTCH: &str = "Goedendag,\n\nhierbij het verslag voor de vergadering, met vriendelijke groeten\nJeanne";
 
 fn reviewer() -> Actor {
-    Actor { name: "a.martin".into() }
+    Actor::named("a.martin")
 }
 
 fn days(n: i64) -> SignedDuration {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The chain notices what was changed, cut or forged.
 
-use octroi::store::Anchor;
+use octroi::access::{Ground, GroundCode};
+use octroi::store::{Anchor, AuditFilter};
 use sqlx::Connection;
 
 use super::*;
@@ -32,7 +33,11 @@ async fn an_untouched_chain_holds_and_its_tail_is_proven_by_an_anchor_alone() {
     let noted: Anchor = format!("Nov 25 gate octroi: {}", store.audit_head().await.unwrap()).parse().unwrap();
     store.open_content("M1-1", &reviewer(), "one more", noon()).await.unwrap();
     let report = store.audit_verify(&[noted]).await.unwrap();
-    assert_eq!((report.entries, report.broken.len(), report.tail_proven), (4, 0, true));
+    assert_eq!((report.entries, report.broken.len()), (4, 0));
+    assert_eq!((report.proven_to, report.tail_proven), (Some(3), false), "an old anchor proves no new entry");
+    let newest = store.audit_head().await.unwrap();
+    let report = store.audit_verify(&[newest]).await.unwrap();
+    assert_eq!((report.proven_to, report.tail_proven), (Some(4), true));
 }
 
 #[tokio::test]
@@ -72,4 +77,42 @@ async fn expiry_leaves_a_checkpoint_and_the_chain_goes_on() {
     assert_eq!(store.audit_head().await.unwrap().seq, 3, "the sweep's own expiry of M1-1 is an entry");
     let report = store.audit_verify(&[]).await.unwrap();
     assert_eq!((report.entries, report.broken), (1, Vec::<String>::new()));
+}
+
+#[tokio::test]
+async fn an_anchor_of_before_proves_nothing_of_a_tail_that_was_cut() {
+    let (folder, store) = with_entries(3).await;
+    let [first, last] =
+        ["octroi-audit gate-1 0 ".to_owned() + &"0".repeat(64), store.audit_head().await.unwrap().to_string()];
+    edit(folder.path(), "DELETE FROM audit WHERE seq > 1").await;
+    let report = store.audit_verify(&[first.parse().unwrap()]).await.unwrap();
+    assert_eq!((report.proven_to, report.tail_proven, report.broken.len()), (Some(0), false, 0));
+    let report = store.audit_verify(&[last.parse().unwrap()]).await.unwrap();
+    assert_eq!((report.broken_at, report.tail_proven), (Some(2), false), "{:?}", report.broken);
+}
+
+#[tokio::test]
+async fn reasons_are_kept_sealed_and_cannot_be_changed_or_moved() {
+    let (folder, store) = with_entries(0).await;
+    let ground = |words: &str| Ground::new(GroundCode::Authorised, words).unwrap();
+    store.release("M1-1", &reviewer().because(ground("vu avec le cabinet")), noon()).await.unwrap();
+    let decided = store.decided("M1-1").await.unwrap().unwrap();
+    assert_eq!((decided.actor.as_str(), decided.action.as_str()), ("r.martin", "release"));
+    assert_eq!((decided.ground.as_str(), decided.note.as_deref()), ("authorised", Some("vu avec le cabinet")));
+    let listed = store.audit_list(&AuditFilter { object: Some("M1".into()), ..AuditFilter::default() }).await.unwrap();
+    assert_eq!(listed[0].note.as_deref(), Some("vu avec le cabinet"), "a mail's id means its copies");
+    let none = AuditFilter { actor: Some("somebody".into()), ..AuditFilter::default() };
+    assert!(store.audit_list(&none).await.unwrap().is_empty());
+
+    let mut disk = std::fs::read(folder.path().join("octroi.db")).unwrap();
+    disk.extend(std::fs::read(folder.path().join("octroi.db-wal")).unwrap_or_default());
+    let disk = String::from_utf8_lossy(&disk);
+    assert!(disk.contains("authorised") && !disk.contains("cabinet"), "the code is in clear, the words are not");
+
+    assert!(store.audit_verify(&[]).await.unwrap().broken.is_empty());
+    edit(folder.path(), "UPDATE audit SET note = zeroblob(length(note)) WHERE action = 'release'").await;
+    let report = store.audit_verify(&[]).await.unwrap();
+    assert_eq!(report.broken_at, Some(1), "{report:?}");
+    let decided = store.decided("M1-1").await.unwrap().unwrap();
+    assert!(decided.note.is_some_and(|note| note.starts_with("(unreadable")));
 }

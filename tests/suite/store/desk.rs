@@ -96,8 +96,9 @@ async fn what_expires_is_reported_once_and_its_key_is_destroyed_when_nobody_need
 async fn private_mail_can_be_released_and_never_read() {
     let (_folder, store) = one_held(true).await;
     let row = store.list(&Filter::default()).await.unwrap().remove(0);
-    assert_eq!((row.sender, row.size, row.rank), (None, None, None));
-    assert!(row.kinds.is_empty() && row.reasons.is_empty() && row.private);
+    assert_eq!((row.sender, row.size, row.rank), (None, None, Some(2)));
+    assert_eq!(row.kinds, ["marking"], "kind and rank are given (decision D20)");
+    assert!(row.private);
     assert_eq!(row.rules, ["document-to-private-mailbox"]);
     let sender = Some("agent@town.example".into());
     assert!(store.list(&Filter { sender, ..Filter::default() }).await.unwrap().is_empty());

@@ -54,7 +54,7 @@ pub async fn house() -> (TempDir, Store) {
 }
 
 pub fn reviewer() -> Actor {
-    Actor { name: "r.martin".into() }
+    Actor::named("r.martin")
 }
 
 pub const SECRET: &str = "Plan-Vigipirate-Kappa";
