@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Who may do what at the desk: roles, accounts, commands, units as scope, grounds, and when two must decide. A
-//! [`Permit`] or a [`Decision`] comes out of here and from nowhere else, and the store acts for nobody without one.
+//! [`Permit`] or a [`Decision`] comes out of here and from nowhere else. To come: the store acts for nobody without one.
 //!
 //! What must not live here: sockets, sessions, held mail itself. Who somebody is has been proven by whoever asks (the
 //! kernel names the peer of a socket); what a copy is, is told in a [`Case`].
