@@ -7,10 +7,10 @@ use super::*;
 
 /// Statements that look at every row of a table, and what makes that right.
 const WHOLE_TABLES: &[(&str, &str)] = &[
-    ("audit::CHAINS", "one row a gateway, found in the index of entries"),
-    ("outbox::ALL_LISTED", "in the order of its index, as far as its limit"),
+    ("audit::CHAINS", "every entry's gateway, out of the index"),
+    ("courier::ALL_LISTED", "in the order of its index, as far as its limit"),
     ("audit::NEWEST", "in the order of its index, as far as its limit"),
-    ("schema::BYTES_STORED", "a sum, at the start"),
+    ("schema::BYTES_STORED", "a sum, at the start and at each sweep"),
 ];
 
 async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
