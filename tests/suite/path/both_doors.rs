@@ -314,7 +314,7 @@ fn held_octets(house: &House, mta: SocketAddr) -> Vec<u8> {
     assert!(reply.starts_with("250 "), "{reply}");
     let held = house.copies();
     assert_eq!(held.len(), 1);
-    house.run(&["quarantine", "export", &held[0].id]).stdout
+    house.run(&["quarantine", "export", &held[0].id, "--reason", "the test looks at every octet"]).stdout
 }
 
 #[test]
