@@ -282,7 +282,10 @@ mod tests {
     fn a_synopsis_shows_values_brackets_and_dots() {
         let whole = documented();
         for (path, expected) in [
-            (&["quarantine", "release"][..], "octroi quarantine release ID... --reason TEXT [--ground CODE] [--config FILE]"),
+            (
+                &["quarantine", "release"][..],
+                "octroi quarantine release ID... --reason TEXT [--ground CODE] [--config FILE]",
+            ),
             (&["scan"], "octroi scan FILE... [--from ADDR] [--to ADDR...] [--policies DIR] [--json] [--config FILE]"),
             (&["man"], "octroi man [COMMAND...] [--output DIR]"),
             (&["audit"], "octroi audit [--config FILE] COMMAND"),
