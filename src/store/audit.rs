@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The audit chain: every look, release, rejection and export, each entry MACed over the one before (decision D27).
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::engine::Row;
 use super::key::{open_with_random_nonce, seal_with_random_nonce};
 use super::tx::{FromRow, Tx, args, statements};
-use super::{Store, StoreError, earlier, instant, micros};
+use super::{Store, StoreError, instant, micros};
 use crate::access::Ground;
 
 statements! {
@@ -23,8 +21,8 @@ statements! {
         ORDER BY at DESC, seq DESC LIMIT 1";
     ADDED = "INSERT INTO audit (node, seq, at, actor, action, object, ground, note, form, mac) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2, $9)";
-    LAST_BEFORE = "SELECT seq, mac FROM audit WHERE node = $1 \
-        AND seq = (SELECT MAX(seq) FROM audit WHERE node = $1 AND at < $2)";
+    LAST_OVER = "SELECT seq, mac FROM (SELECT seq, mac, at FROM audit WHERE node = $1 ORDER BY seq LIMIT $3) AS first \
+        WHERE at < $2 ORDER BY seq DESC LIMIT 1";
     LAST = "SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1";
     CHECKPOINT = "SELECT seq, head, mac FROM audit_checkpoint WHERE node = $1";
     CHECKPOINT_LEFT = "INSERT INTO audit_checkpoint (node, seq, head, mac) VALUES ($1, $2, $3, $4) \
@@ -325,19 +323,19 @@ impl Chain {
         Ok(())
     }
 
-    /// Deletes entries older than `retention`, in the chains of all gateways, since one that is gone clears its own
-    /// no more; a signed checkpoint takes the place of the last one deleted.
-    pub async fn expire(&self, tx: &mut Tx, now: Timestamp, retention: Duration) -> Result<u64, StoreError> {
+    /// Deletes entries from before an instant, at most `limit` of each chain; in the chains of all gateways, since one
+    /// that is gone clears its own no more. A signed checkpoint takes the place of the last one deleted.
+    pub async fn expire(&self, tx: &mut Tx, before: i64, limit: i64) -> Result<u64, StoreError> {
         let nodes: Vec<(String,)> = tx.fetch_all(CHAINS, args![]).await?;
         let mut deleted = 0;
         for (node,) in nodes {
-            deleted += self.expire_chain(tx, &node, earlier(now, retention)).await?;
+            deleted += self.expire_chain(tx, &node, before, limit).await?;
         }
         Ok(deleted)
     }
 
-    async fn expire_chain(&self, tx: &mut Tx, node: &str, before: i64) -> Result<u64, StoreError> {
-        let last: Option<(i64, Vec<u8>)> = tx.fetch_optional(LAST_BEFORE, args![node, before]).await?;
+    async fn expire_chain(&self, tx: &mut Tx, node: &str, before: i64, limit: i64) -> Result<u64, StoreError> {
+        let last: Option<(i64, Vec<u8>)> = tx.fetch_optional(LAST_OVER, args![node, before, limit]).await?;
         let Some((seq, mac)) = last else { return Ok(0) };
         let head = <[u8; 32]>::try_from(mac).map_err(|_| StoreError::Damaged { what: "an audit entry".into() })?;
         let mac = checkpoint_mac(&self.key, node, seq, &head);

@@ -149,6 +149,12 @@ impl Blobs {
         }
     }
 
+    /// Deletes files away from the runtime's own threads.
+    pub async fn delete_all(&self, names: Vec<String>) -> Result<(), StoreError> {
+        let this = self.clone();
+        blocking(move || names.iter().try_for_each(|name| this.delete(name))).await
+    }
+
     /// Names of files (and of temporary ones) not touched for `age`.
     pub async fn older_than(&self, age: Duration) -> Result<Vec<String>, StoreError> {
         let folder = Arc::clone(&self.folder);

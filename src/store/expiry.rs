@@ -13,8 +13,6 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.blob = $3 AND outbox.state IN ('pending', 'ready'))";
     COPIES_OF_EPOCHS = "DELETE FROM held WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, mail";
     ITEMS_OF_EPOCHS = "DELETE FROM outbox WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, blob";
-    COPIES_BEFORE = "DELETE FROM held WHERE state = 'pending' AND held_at < $1 RETURNING id, mail";
-    ITEMS_BEFORE = "DELETE FROM outbox WHERE state = 'pending' AND created < $1 RETURNING id, blob";
     PENDING_COPY = "DELETE FROM held WHERE state = 'pending' AND id = $1 RETURNING id, mail";
     PENDING_ITEM = "DELETE FROM outbox WHERE state = 'pending' AND id = $1 RETURNING id, blob";
     RETRY_KEYS_OF = "DELETE FROM retry WHERE thing = $1";
@@ -28,8 +26,6 @@ statements! {
 pub(super) enum Stale<'a> {
     /// This node's, of older process epochs.
     Epoch { node: &'a str, below: i64 },
-    /// Anybody's, older than the lease.
-    Before(i64),
     /// One held copy or outbox item.
     Thing(&'a str),
 }
@@ -45,7 +41,6 @@ pub(super) async fn free_unneeded(tx: &mut Tx, blob: &str, now: Timestamp) -> Re
 pub(super) async fn clear_pending(tx: &mut Tx, stale: Stale<'_>, now: Timestamp) -> Result<u64, StoreError> {
     let (of_held, of_outbox, values): (_, _, &[Value<'_>]) = match stale {
         Stale::Epoch { node, below } => (COPIES_OF_EPOCHS, ITEMS_OF_EPOCHS, args![node, below]),
-        Stale::Before(instant) => (COPIES_BEFORE, ITEMS_BEFORE, args![instant]),
         Stale::Thing(id) => (PENDING_COPY, PENDING_ITEM, args![id]),
     };
     let held: Vec<(String, String)> = tx.fetch_all(of_held, values).await?;

@@ -38,7 +38,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -124,6 +124,8 @@ struct Inner {
     reader: tx::Reader,
     /// Bytes of contents on the disk, for the quota.
     used: AtomicU64,
+    /// When files that no row names were last sought.
+    unknown_sought: AtomicI64,
     /// Woken whenever something in the outbox may be due.
     outbox: Notify,
     audit_key: [u8; 32],

@@ -2,7 +2,7 @@
 //! Opening: folders, migrations, the key's check value, the process epoch.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, name: "tls", sql: include_str!("schema/0003_tls.sql") },
     Migration { version: 4, name: "rules and indexes", sql: include_str!("schema/0004_rules_and_indexes.sql") },
     Migration { version: 5, name: "reasons", sql: include_str!("schema/0005_reasons.sql") },
+    Migration { version: 6, name: "audit index", sql: include_str!("schema/0006_audit_index.sql") },
 ];
 
 statements! {
@@ -81,6 +82,7 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
             ended: Mutex::new(Some(ended)),
             reader,
             used: AtomicU64::new(used),
+            unknown_sought: AtomicI64::new(i64::MIN),
             outbox: Notify::new(),
             journal_dropped: Arc::default(),
         }),

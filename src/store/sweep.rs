@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Everything expires: held copies, pending rows nobody owns, keys, blobs, retry keys, journal and audit.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::audit::Actor;
 use super::copy::{Change, CopyState};
 use super::expiry::{Stale, clear_pending};
 use super::quarantine::Decide;
-use super::tx::{Tx, args, statements};
+use super::tx::{Statement, args, statements};
 use super::{Store, StoreError, earlier, later, micros};
 
 /// Decision D12: pending rows nobody confirmed for so long belong to nobody.
@@ -19,22 +20,38 @@ const LEASE: Duration = Duration::from_secs(15 * 60);
 const UNREFERENCED: Duration = Duration::from_secs(60 * 60);
 /// Held copies that expire in one sweep; more wait for the next.
 const AT_ONCE: i64 = 500;
+/// Rows of one write: a few milliseconds, between which holds and decisions have their turn.
+const PIECE: u64 = 100;
+/// Decisions of one write: each changes a dozen rows.
+const DECISIONS: usize = 10;
+/// Pieces of one kind in one sweep; more wait for the next.
+const PIECES: usize = 500;
+/// Names of contents read at once.
+const PAGE: usize = 1000;
 
 statements! {
-    RETRY_KEYS_OVER = "DELETE FROM retry WHERE until <= $1";
-    JOURNAL_OVER = "DELETE FROM journal WHERE at < $1";
+    PENDING_BEFORE = "SELECT id FROM held WHERE state = 'pending' AND held_at < $1 \
+        UNION ALL SELECT id FROM outbox WHERE state = 'pending' AND created < $1";
+    RETRY_KEYS_OVER = "DELETE FROM retry WHERE key IN (SELECT key FROM retry WHERE until <= $1 LIMIT $2)";
+    JOURNAL_OVER = "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < $1 LIMIT $2)";
     WARNED = "UPDATE held SET warned = TRUE, \
         untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE 'expiring' END FROM mail WHERE mail.id = held.mail) \
-        WHERE state = 'held' AND NOT warned AND expires <= $1 RETURNING id, recipient";
+        WHERE id IN (SELECT id FROM held WHERE state = 'held' AND NOT warned AND expires <= $1 LIMIT $2) \
+        AND state = 'held' AND NOT warned RETURNING id, recipient";
     EXPIRED = "SELECT id FROM held WHERE state = 'held' AND expires <= $1 ORDER BY expires LIMIT $2";
-    FREED_BLOBS_OVER = "DELETE FROM blob WHERE freed <= $1 RETURNING name";
+    FREED_BLOBS_OVER = "DELETE FROM blob WHERE name IN (SELECT name FROM blob WHERE freed <= $1 LIMIT $2) \
+        RETURNING name";
+    BLOBS_AFTER = "SELECT name FROM blob WHERE name > $1 ORDER BY name LIMIT $2";
     BLOB_KNOWN = "SELECT name FROM blob WHERE name = $1";
-    RULES_OVER = "DELETE FROM held_rule WHERE copy IN \
-        (SELECT id FROM held WHERE state IN ('released', 'rejected', 'expired') AND decided_at < $1)";
-    DECIDED_COPIES_OVER = "DELETE FROM held WHERE state IN ('released', 'rejected', 'expired') AND decided_at < $1";
-    MAILS_OVER = "DELETE FROM mail WHERE received < $1 AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id)";
-    RECIPIENTS_OVER = "DELETE FROM outbox_recipient WHERE item IN (SELECT id FROM outbox WHERE ended < $1)";
-    ITEMS_OVER = "DELETE FROM outbox WHERE ended < $1";
+    RULES_OVER = "DELETE FROM held_rule WHERE copy IN (SELECT id FROM held WHERE decided_at < $1 LIMIT $2)";
+    // Never before what belongs to them, so that no row is left to which nothing leads.
+    DECIDED_COPIES_OVER = "DELETE FROM held WHERE id IN (SELECT id FROM held WHERE decided_at < $1 LIMIT $2) \
+        AND NOT EXISTS (SELECT 1 FROM held_rule WHERE held_rule.copy = held.id)";
+    MAILS_OVER = "DELETE FROM mail WHERE id IN (SELECT id FROM mail WHERE received < $1 \
+        AND NOT EXISTS (SELECT 1 FROM held WHERE held.mail = mail.id) LIMIT $2)";
+    RECIPIENTS_OVER = "DELETE FROM outbox_recipient WHERE item IN (SELECT id FROM outbox WHERE ended < $1 LIMIT $2)";
+    ITEMS_OVER = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE ended < $1 LIMIT $2) \
+        AND NOT EXISTS (SELECT 1 FROM outbox_recipient r WHERE r.item = outbox.id)";
 }
 
 /// What one sweep did.
@@ -50,23 +67,23 @@ pub struct Swept {
 }
 
 impl Store {
-    /// Lets expire what is over. To be called every few minutes; idempotent.
+    /// Lets expire what is over, in pieces between which others write. To be called every few minutes; idempotent, and
+    /// several gateways may do it at once.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
+        let retention = &self.inner.retention;
         let mut swept = Swept { expired: self.expire_held(now).await?, ..Swept::default() };
-        let (chain, retention) = (self.chain(), self.inner.retention.clone());
-        let rows = self.write(move |mut tx| async move {
-            let pending_cleared = clear_pending(&mut tx, Stale::Before(earlier(now, LEASE)), now).await?;
-            let mut swept = Swept { pending_cleared, ..Swept::default() };
-            tx.execute(RETRY_KEYS_OVER, args![micros(now)]).await?;
-            swept.journal_deleted = tx.execute(JOURNAL_OVER, args![earlier(now, retention.journal)]).await?;
-            swept.audit_deleted = chain.expire(&mut tx, now, retention.audit).await?;
-            swept.expiring = tx.fetch_all(WARNED, args![later(now, retention.warning)]).await?;
-            forget_decided(&mut tx, earlier(now, retention.journal)).await?;
-            Ok(swept)
-        });
-        let rows = rows.await?;
-        swept = Swept { expired: swept.expired, ..rows };
-        swept.blobs_deleted = self.delete_blobs(now).await?;
+        swept.pending_cleared = self.clear_stale(now).await?;
+        self.delete_over(&[RETRY_KEYS_OVER], micros(now)).await?;
+        // Decided copies and ended items are remembered as long as the journal remembers the mail.
+        let forgotten = earlier(now, retention.journal);
+        swept.journal_deleted = self.delete_over(&[JOURNAL_OVER], forgotten).await?;
+        self.delete_over(&[RULES_OVER, DECIDED_COPIES_OVER], forgotten).await?;
+        self.delete_over(&[MAILS_OVER], forgotten).await?;
+        self.delete_over(&[RECIPIENTS_OVER, ITEMS_OVER], forgotten).await?;
+        swept.audit_deleted = self.expire_audit(earlier(now, retention.audit)).await?;
+        swept.expiring = self.warn(later(now, retention.warning)).await?;
+        swept.blobs_deleted = self.delete_freed(now).await? + self.delete_unknown(now).await?;
+        self.count_bytes().await?;
         let figures = self.figures().await?;
         if let (true, Some(quota)) = (figures.quota_warning, figures.quota) {
             tracing::warn!(
@@ -80,24 +97,22 @@ impl Store {
 
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
         let due: Vec<(String,)> = self.reader().fetch_all(EXPIRED, args![micros(now), AT_ONCE]).await?;
-        if due.is_empty() {
-            return Ok(0);
-        }
-        let (chain, owner) = (self.chain(), self.own_epoch());
-        let expired = self
-            .write(move |mut tx| async move {
+        let mut expired = 0;
+        for piece in due.chunks(DECISIONS) {
+            let (piece, chain, owner) = (piece.to_vec(), self.chain(), self.own_epoch());
+            let decide = move |id| Decide {
+                id,
+                actor: Actor::named("octroi"),
+                now,
+                to: CopyState::Expired,
+                action: "expire",
+                chain: chain.clone(),
+                owner: owner.clone(),
+            };
+            let written = self.write(move |mut tx| async move {
                 let mut expired = 0;
-                for (id,) in due {
-                    let decide = Decide {
-                        id,
-                        actor: Actor::named("octroi"),
-                        now,
-                        to: CopyState::Expired,
-                        action: "expire",
-                        chain: chain.clone(),
-                        owner: owner.clone(),
-                    };
-                    match decide.write(&mut tx).await {
+                for (id,) in piece {
+                    match decide(id).write(&mut tx).await {
                         Ok(Change::Done) => expired += 1,
                         // A reviewer was faster, or another gateway.
                         Ok(Change::Already) | Err(StoreError::WrongState { .. } | StoreError::Unknown { .. }) => {}
@@ -105,37 +120,151 @@ impl Store {
                     }
                 }
                 Ok(expired)
-            })
-            .await?;
-        self.inner.outbox.notify_one();
+            });
+            expired += written.await?;
+            self.inner.outbox.notify_one();
+        }
         Ok(expired)
     }
 
-    /// Deletes files whose key was destroyed an hour ago, and files an hour old that no row ever named.
-    async fn delete_blobs(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let blobs = self.inner.blobs.clone();
-        let old = blobs.older_than(UNREFERENCED).await?;
-        let before = earlier(now, UNREFERENCED);
-        let count = self
-            .write(move |mut tx| async move {
-                let freed: Vec<(String,)> = tx.fetch_all(FREED_BLOBS_OVER, args![before]).await?;
-                for (name,) in &freed {
-                    blobs.delete(name)?;
+    /// Decision D12.
+    async fn clear_stale(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let stale: Vec<(String,)> = self.reader().fetch_all(PENDING_BEFORE, args![earlier(now, LEASE)]).await?;
+        let mut cleared = 0;
+        for piece in stale.chunks(DECISIONS) {
+            let piece = piece.to_vec();
+            let written = self.write(move |mut tx| async move {
+                let mut cleared = 0;
+                for (id,) in &piece {
+                    cleared += clear_pending(&mut tx, Stale::Thing(id), now).await?;
                 }
-                let mut count = freed.len() as u64;
+                Ok(cleared)
+            });
+            cleared += written.await?;
+        }
+        Ok(cleared)
+    }
+
+    /// Runs deletes that take an instant and a limit until there is nothing more to delete, each round one write. Gives
+    /// how many rows the last of them deleted.
+    async fn delete_over(&self, deletes: &'static [Statement], before: i64) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for _ in 0..PIECES {
+            let round = self.write(move |mut tx| async move {
+                let (mut rows, mut more) = (0, false);
+                for sql in deletes {
+                    rows = tx.execute(*sql, args![before, PIECE.cast_signed()]).await?;
+                    more |= rows >= PIECE;
+                }
+                Ok((rows, more))
+            });
+            let (rows, more) = round.await?;
+            deleted += rows;
+            if !more {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn expire_audit(&self, before: i64) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for _ in 0..PIECES {
+            let chain = self.chain();
+            let round =
+                self.write(move |mut tx| async move { chain.expire(&mut tx, before, PIECE.cast_signed()).await });
+            let rows = round.await?;
+            deleted += rows;
+            if rows == 0 {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+
+    async fn warn(&self, before: i64) -> Result<Vec<(String, String)>, StoreError> {
+        let mut warned = Vec::new();
+        for _ in 0..PIECES {
+            let round =
+                self.write(move |mut tx| async move { tx.fetch_all(WARNED, args![before, PIECE.cast_signed()]).await });
+            let rows: Vec<(String, String)> = round.await?;
+            let more = rows.len() as u64 >= PIECE;
+            warned.extend(rows);
+            if !more {
+                break;
+            }
+        }
+        Ok(warned)
+    }
+
+    /// Deletes contents whose key was destroyed an hour ago, first the rows, then the files: after a crash between the two
+    /// they are files that no row names.
+    async fn delete_freed(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let before = earlier(now, UNREFERENCED);
+        let mut deleted = 0;
+        for _ in 0..PIECES {
+            let round = self.write(move |mut tx| async move {
+                tx.fetch_all(FREED_BLOBS_OVER, args![before, PIECE.cast_signed()]).await
+            });
+            let names: Vec<(String,)> = round.await?;
+            let rows = names.len() as u64;
+            self.inner.blobs.delete_all(names.into_iter().map(|(name,)| name).collect()).await?;
+            deleted += rows;
+            if rows < PIECE {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes files an hour old that no row ever named: a crash left them. Once an hour is enough, since it means to look
+    /// at every file.
+    async fn delete_unknown(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let last = self.inner.unknown_sought.load(Ordering::Relaxed);
+        if earlier(now, UNREFERENCED) < last {
+            return Ok(0);
+        }
+        let unknown = self.unknown_files().await?;
+        let mut deleted = 0;
+        for piece in unknown.chunks(DECISIONS) {
+            let (piece, blobs) = (piece.to_vec(), self.inner.blobs.clone());
+            let written = self.write(move |mut tx| async move {
+                let mut deleted = 0;
                 // Decision D13: checked in the deleting transaction.
-                for name in old {
-                    let known: Option<(String,)> = tx.fetch_optional(BLOB_KNOWN, args![&name]).await?;
+                for name in &piece {
+                    let known: Option<(String,)> = tx.fetch_optional(BLOB_KNOWN, args![name]).await?;
                     if known.is_none() {
-                        blobs.delete(&name)?;
-                        count += 1;
+                        blobs.delete(name)?;
+                        deleted += 1;
                     }
                 }
-                Ok(count)
-            })
-            .await?;
-        self.count_bytes().await?;
-        Ok(count)
+                Ok(deleted)
+            });
+            deleted += written.await?;
+        }
+        self.inner.unknown_sought.store(micros(now), Ordering::Relaxed);
+        Ok(deleted)
+    }
+
+    /// The same files as far as a reader sees, page beside page of names in order: the writer has better things to do.
+    async fn unknown_files(&self) -> Result<Vec<String>, StoreError> {
+        let mut old = self.inner.blobs.older_than(UNREFERENCED).await?;
+        old.sort_unstable();
+        let mut old = old.into_iter().peekable();
+        let (mut unknown, mut after) = (Vec::new(), String::new());
+        while old.peek().is_some() {
+            let page: Vec<(String,)> = self.reader().fetch_all(BLOBS_AFTER, args![&after, PAGE as i64]).await?;
+            let known: HashSet<&str> = page.iter().map(|(name,)| name.as_str()).collect();
+            // Up to its last name the page says which are known; behind the last page none is.
+            let end = page.last().filter(|_| page.len() == PAGE).map(|(name,)| name.clone());
+            while let Some(name) = old.next_if(|name| end.as_ref().is_none_or(|end| name <= end)) {
+                if !known.contains(name.as_str()) {
+                    unknown.push(name);
+                }
+            }
+            after = end.unwrap_or_default();
+        }
+        Ok(unknown)
     }
 
     /// What all gateways of a store keep and delete, only the database knows.
@@ -147,12 +276,4 @@ impl Store {
         let _ = self.inner.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added_meanwhile);
         Ok(())
     }
-}
-
-/// Decided copies and ended items are remembered as long as the journal remembers the mail.
-async fn forget_decided(tx: &mut Tx, before: i64) -> Result<(), StoreError> {
-    for over in [RULES_OVER, DECIDED_COPIES_OVER, MAILS_OVER, RECIPIENTS_OVER, ITEMS_OVER] {
-        tx.execute(over, args![before]).await?;
-    }
-    Ok(())
 }

@@ -18,9 +18,7 @@ async fn with_entries(n: usize) -> (TempDir, Store) {
 }
 
 async fn edit(folder: &Path, sql: &'static str) {
-    let path = folder.join("octroi.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let mut connection = connect(folder).await;
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }

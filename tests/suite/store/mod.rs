@@ -11,6 +11,7 @@ mod keep;
 mod plans;
 mod postgres;
 mod statements;
+mod sweep;
 
 use std::path::Path;
 
@@ -122,6 +123,12 @@ pub fn notice() -> OutboxItem {
         "<agent@town.example>",
         OutboxContent::Own(Bytes::from_static(b"Subject: notice\r\n\r\nx\r\n")),
     )
+}
+
+/// The database as it is on the disk.
+pub async fn connect(folder: &Path) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("octroi.db"));
+    sqlx::ConnectOptions::connect(&options).await.unwrap()
 }
 
 /// How many files lie in the folder of blobs.

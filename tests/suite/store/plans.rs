@@ -22,8 +22,7 @@ async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
 #[tokio::test]
 async fn no_statement_reads_a_whole_table_unnamed() {
     let (folder, store) = house().await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("octroi.db"));
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut connection = connect(folder.path()).await;
     let (mut scanned, mut unnamed) = (Vec::new(), Vec::new());
     for statement in octroi::store::statements() {
         let plan = plan(&mut connection, statement.text()).await;

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Sweeping: in small writes, beside the writer where it can be, and so that what is gone is gone from the disk.
+
+use std::time::{Duration, SystemTime};
+
+use octroi::store::Entry;
+
+use super::*;
+
+async fn journaled(store: &Store, rows: usize) {
+    let journal = store.journal();
+    for n in 0..rows {
+        journal.record(Entry {
+            mail: format!("J{n}"),
+            time: noon(),
+            client: None,
+            queue_id: None,
+            message_id: None,
+            sender: "agent@town.example".into(),
+            recipient: format!("a{n}@home.example"),
+            class: "personal".into(),
+            disposition: "deliver".into(),
+            observed: None,
+            rules: Vec::new(),
+            copy: None,
+            reply: None,
+            size: 100,
+            facts: "{}".into(),
+            policy: "p".into(),
+            maybe_duplicate: false,
+            client_tls: None,
+            next_hop_tls: None,
+        });
+    }
+    journal.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_expires_goes_in_small_writes() {
+    let (_folder, store) = house().await;
+    journaled(&store, 1000).await;
+    let to: Vec<String> = (0..100).map(|n| format!("a{n}@home.example")).collect();
+    store.keep(&all_held(&mail("M1", &to.iter().map(String::as_str).collect::<Vec<_>>()))).await.unwrap();
+    let before = store.figures().await.unwrap().commits;
+    let swept = store.sweep(noon() + days(184)).await.unwrap();
+    assert_eq!((swept.journal_deleted, swept.expired), (1000, 100));
+    let writes = store.figures().await.unwrap().commits - before;
+    assert!(writes >= 20, "ten for the journal and ten for the copies at least, not {writes}");
+}
+
+#[tokio::test]
+async fn decided_copies_go_with_all_that_belongs_to_them() {
+    let (folder, store) = house().await;
+    let to: Vec<String> = (0..250).map(|n| format!("a{n}@home.example")).collect();
+    store.keep(&all_held(&mail("M1", &to.iter().map(String::as_str).collect::<Vec<_>>()))).await.unwrap();
+    let end = noon() + days(31);
+    assert_eq!(store.sweep(end).await.unwrap().expired, 250);
+    while let [item, ..] = &store.outbox_take(end, 1).await.unwrap()[..] {
+        let sent = octroi::store::RecipientOutcome::Sent { n: 1, reply: "250 ok".into() };
+        store.outbox_settle(item, vec![sent], end, end).await.unwrap();
+    }
+    store.sweep(end + days(184)).await.unwrap();
+    store.close().await.unwrap();
+    let mut database = connect(folder.path()).await;
+    for table in ["held", "held_rule", "mail", "outbox", "outbox_recipient", "blob", "retry"] {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        let (rows,): (i64,) = sqlx::query_as(sql).fetch_one(&mut database).await.unwrap();
+        assert_eq!(rows, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_no_row_names_go_after_an_hour_and_no_others() {
+    let (folder, store) = house().await;
+    store.keep(&all_held(&mail("M1", &["a@home.example"]))).await.unwrap();
+    let blobs = folder.path().join("blobs");
+    for name in ["0left", "fleft.new", "young"] {
+        std::fs::write(blobs.join(name), b"x").unwrap();
+    }
+    let old = SystemTime::now() - Duration::from_secs(2 * 60 * 60);
+    for entry in std::fs::read_dir(&blobs).unwrap().map(|entry| entry.unwrap().path()) {
+        if !entry.ends_with("young") {
+            std::fs::File::options().write(true).open(entry).unwrap().set_modified(old).unwrap();
+        }
+    }
+    assert_eq!(store.sweep(noon()).await.unwrap().blobs_deleted, 2);
+    assert!(blobs.join("young").exists());
+    store.open_content("M1-1", &reviewer(), "a test", noon()).await.expect("the held mail is still there");
+}
