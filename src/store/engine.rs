@@ -77,6 +77,12 @@ impl Pool {
         Ok(query.fetch_all(&self.0).await?.into_iter().map(Row).collect())
     }
 
+    /// Brings what stands in the write-ahead log to its place, as far as nobody needs to be waited for.
+    pub async fn settle_log(&self) -> Result<(), StoreError> {
+        sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.0).await?;
+        Ok(())
+    }
+
     /// Brings the schema to its newest version.
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<(), StoreError> {
         let row = |m: &Migration| {
@@ -162,6 +168,16 @@ impl Connection {
 
     pub async fn undo_job(&mut self) -> Result<(), StoreError> {
         self.say("ROLLBACK TO job; RELEASE job").await
+    }
+
+    /// Empties the write-ahead log, where what was deleted still stands. Gives whether it could: a reader that still needs
+    /// the log is not waited for.
+    pub async fn empty_log(&mut self) -> Result<bool, StoreError> {
+        self.say("PRAGMA busy_timeout = 0").await?;
+        let row = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(self.inner()).await;
+        let again = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY.as_millis()));
+        sqlx::raw_sql(again).execute(self.inner()).await?;
+        Ok(row?.try_get::<i64, _>(0)? == 0)
     }
 
     pub async fn is_alive(&mut self) -> bool {

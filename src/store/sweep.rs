@@ -83,6 +83,7 @@ impl Store {
         swept.audit_deleted = self.expire_audit(earlier(now, retention.audit)).await?;
         swept.expiring = self.warn(later(now, retention.warning)).await?;
         swept.blobs_deleted = self.delete_freed(now).await? + self.delete_unknown(now).await?;
+        self.forget_log().await?;
         self.count_bytes().await?;
         let figures = self.figures().await?;
         if let (true, Some(quota)) = (figures.quota_warning, figures.quota) {
@@ -265,6 +266,16 @@ impl Store {
             after = end.unwrap_or_default();
         }
         Ok(unknown)
+    }
+
+    /// What was deleted and destroyed is gone from the write-ahead log too (decision D14). Most of the log is brought to
+    /// its place beside the writer. Where somebody still reads from it, the next sweep tries again.
+    async fn forget_log(&self) -> Result<(), StoreError> {
+        self.reader().settle_log().await?;
+        if !self.inner.writer.empty_log().await? {
+            tracing::debug!("the write-ahead log is still read and is emptied later");
+        }
+        Ok(())
     }
 
     /// What all gateways of a store keep and delete, only the database knows.

@@ -111,6 +111,11 @@ impl Reader {
         Ok(Tx::on(&Arc::new(Mutex::new(self.pool.snapshot().await?))).await)
     }
 
+    /// Brings what was written last to its place, so that the writer has little left to do for it.
+    pub async fn settle_log(&self) -> Result<(), StoreError> {
+        self.pool.settle_log().await
+    }
+
     pub async fn close(&self) {
         self.pool.close().await;
     }

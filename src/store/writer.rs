@@ -34,10 +34,15 @@ struct Job {
     blobs: bool,
 }
 
+enum Message {
+    Job(Job),
+    EmptyLog(oneshot::Sender<Result<bool, StoreError>>),
+}
+
 /// The handle to the writer task, which ends when the last handle is gone and all jobs are done.
 pub(super) struct Writer {
     /// Taken away when the store is closed.
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    jobs: Mutex<Option<mpsc::Sender<Message>>>,
     pub commits: Arc<AtomicU64>,
 }
 
@@ -96,10 +101,20 @@ impl Writer {
                 (fault, done)
             })
         });
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
-        jobs.send(Job { run, blobs }).await.map_err(|_| StoreError::Closed)?;
-        drop(jobs);
+        self.send(Message::Job(Job { run, blobs })).await?;
         told.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Empties the log, between two commits; see [`Connection::empty_log`].
+    pub async fn empty_log(&self) -> Result<bool, StoreError> {
+        let (tell, told) = oneshot::channel();
+        self.send(Message::EmptyLog(tell)).await?;
+        told.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    async fn send(&self, message: Message) -> Result<(), StoreError> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
+        jobs.send(message).await.map_err(|_| StoreError::Closed)
     }
 }
 
@@ -118,7 +133,7 @@ struct Task {
     /// Held by each job in turn, as its [`Tx`].
     connection: Arc<tokio::sync::Mutex<Connection>>,
     blobs: Blobs,
-    waiting: mpsc::Receiver<Job>,
+    waiting: mpsc::Receiver<Message>,
     commits: Arc<AtomicU64>,
 }
 
@@ -126,13 +141,18 @@ impl Task {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.waiting.recv_many(&mut batch, BATCH).await > 0 {
-            let mut told = Vec::with_capacity(batch.len());
-            let outcome = self.commit(batch.drain(..), &mut told).await;
-            if outcome.is_err() {
-                self.recover().await;
+            let (mut jobs, mut emptying) = (Vec::with_capacity(batch.len()), Vec::new());
+            for message in batch.drain(..) {
+                match message {
+                    Message::Job(job) => jobs.push(job),
+                    Message::EmptyLog(tell) => emptying.push(tell),
+                }
             }
-            for done in told {
-                done(outcome.clone());
+            self.commit_all(jobs).await;
+            for tell in emptying {
+                let emptied = self.connection.lock().await.empty_log().await;
+                // A caller that went away needs no answer.
+                let _ = tell.send(emptied);
             }
         }
         if let Some(connection) = Arc::into_inner(self.connection) {
@@ -140,9 +160,23 @@ impl Task {
         }
     }
 
+    /// One commit, of which every job's caller hears.
+    async fn commit_all(&mut self, batch: Vec<Job>) {
+        if batch.is_empty() {
+            return;
+        }
+        let mut told = Vec::with_capacity(batch.len());
+        let outcome = self.commit(batch, &mut told).await;
+        if outcome.is_err() {
+            self.recover().await;
+        }
+        for done in told {
+            done(outcome.clone());
+        }
+    }
+
     /// One transaction. What it returns is what every job in `told` hears.
-    async fn commit(&mut self, batch: impl Iterator<Item = Job>, told: &mut Vec<Done>) -> Result<(), StoreError> {
-        let batch: Vec<Job> = batch.collect();
+    async fn commit(&mut self, batch: Vec<Job>, told: &mut Vec<Done>) -> Result<(), StoreError> {
         let mut ready = if batch.iter().any(|job| job.blobs) { self.blobs.sync_folder().await } else { Ok(()) };
         if ready.is_ok() {
             ready = self.connection.lock().await.begin().await;

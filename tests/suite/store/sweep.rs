@@ -87,3 +87,24 @@ async fn files_that_no_row_names_go_after_an_hour_and_no_others() {
     assert!(blobs.join("young").exists());
     store.open_content("M1-1", &reviewer(), "a test", noon()).await.expect("the held mail is still there");
 }
+
+#[tokio::test]
+async fn a_destroyed_key_is_nowhere_on_the_disk_after_the_sweep() {
+    let (folder, store) = house().await;
+    // Nobody is to be told, so that the rejection frees the content at once.
+    store.keep(&all_held(&mail_from("M1", "<>", &["a@home.example"]))).await.unwrap();
+    let mut database = connect(folder.path()).await;
+    let (key,): (Vec<u8>,) = sqlx::query_as("SELECT wrapped FROM blob").fetch_one(&mut database).await.unwrap();
+    sqlx::Connection::close(database).await.unwrap();
+    let on_disk = || -> Vec<String> {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let holds = |path: &std::path::PathBuf| {
+            path.is_file() && std::fs::read(path).unwrap().windows(key.len()).any(|part| part == key)
+        };
+        files.filter(holds).map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    };
+    assert_eq!(on_disk(), ["octroi.db-wal"], "where the test must look");
+    store.reject("M1-1", &reviewer(), noon()).await.unwrap();
+    store.sweep(noon()).await.unwrap();
+    assert_eq!(on_disk(), Vec::<String>::new());
+}
