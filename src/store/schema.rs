@@ -46,14 +46,14 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
         other => other,
     };
     let fresh = !path.exists();
+    // Before the database: a store whose key could not be written must not come to be.
+    let key = Arc::new(load_key(&settings, fresh)?);
     if fresh {
         // Addresses stand in it: for us alone, whatever the umask. SQLite gives its other files the same mode.
         use std::os::unix::fs::OpenOptionsExt;
         let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         made.map_err(|e| StoreError::open(path, e))?;
     }
-    // Before the database: a store whose key could not be written must not come to be.
-    let key = Arc::new(load_key(&settings, fresh)?);
     let engine = Engine::of_file(path);
     let pool = engine.pool().await.map_err(fault)?;
     pool.migrate(MIGRATIONS).await.map_err(fault)?;

@@ -188,6 +188,16 @@ async fn a_wrong_or_missing_key_is_an_error_at_opening() {
 }
 
 #[tokio::test]
+async fn a_store_whose_key_cannot_be_written_does_not_come_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), b"").unwrap();
+    let key_file = folder.path().join("file/key");
+    let error = Store::open(StoreSettings { key_file, ..settings(folder.path()) }, noon()).await.err().unwrap();
+    assert!(matches!(error, StoreError::Key { .. }), "{error}");
+    open(folder.path()).await.expect("with a folder for its key it is a first start again");
+}
+
+#[tokio::test]
 async fn a_damaged_database_says_so() {
     let folder = tempfile::tempdir().unwrap();
     octroi::store::KeyFile::create_or_load(&folder.path().join("key")).unwrap();
