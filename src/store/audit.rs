@@ -145,7 +145,12 @@ impl AuditReport {
 impl Store {
     /// Recomputes every chain; `anchors` are heads noted elsewhere before.
     pub async fn audit_verify(&self, anchors: &[Anchor]) -> Result<AuditReport, StoreError> {
-        let nodes: Vec<(String,)> = self.reader().fetch_all(CHAINS, args![]).await?;
+        self.verify(&mut self.reader().snapshot().await?, anchors).await
+    }
+
+    /// All of it in one snapshot: entries that expire meanwhile are no break.
+    async fn verify(&self, tx: &mut Tx, anchors: &[Anchor]) -> Result<AuditReport, StoreError> {
+        let nodes: Vec<(String,)> = tx.fetch_all(CHAINS, args![]).await?;
         let mut report = AuditReport {
             entries: 0,
             heads: Vec::new(),
@@ -155,7 +160,7 @@ impl Store {
             tail_proven: !nodes.is_empty(),
         };
         for (node,) in nodes {
-            self.verify_chain(&node, anchors, &mut report).await?;
+            self.verify_chain(tx, &node, anchors, &mut report).await?;
         }
         // A gateway that has written nothing yet may have noted the head of nothing.
         for anchor in anchors.iter().filter(|anchor| anchor.seq > 0) {
@@ -166,10 +171,15 @@ impl Store {
         Ok(report)
     }
 
-    async fn verify_chain(&self, node: &str, anchors: &[Anchor], report: &mut AuditReport) -> Result<(), StoreError> {
+    async fn verify_chain(
+        &self,
+        tx: &mut Tx,
+        node: &str,
+        anchors: &[Anchor],
+        report: &mut AuditReport,
+    ) -> Result<(), StoreError> {
         let key = &self.inner.audit_key;
-        let mut tx = self.reader().snapshot().await?;
-        let (mut seq, mut head) = checkpoint(&mut tx, key, node).await?.unwrap_or_else(|| {
+        let (mut seq, mut head) = checkpoint(tx, key, node).await?.unwrap_or_else(|| {
             report.broken.push(format!("the checkpoint of {node} was changed"));
             (0, [0; 32])
         });
@@ -409,4 +419,41 @@ impl FromRow for AuditEntry {
 
 fn hex(bytes: &[u8; 32]) -> String {
     blake3::Hash::from_bytes(*bytes).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Retention, StoreSettings};
+
+    #[tokio::test]
+    async fn entries_that_expire_while_a_chain_is_verified_break_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let [database, blobs, key_file] = ["db", "blobs", "key"].map(|name| folder.path().join(name));
+        let settings = StoreSettings {
+            database,
+            blobs,
+            key_file,
+            node: "gate".into(),
+            quota: None,
+            retention: Retention::default(),
+        };
+        let noon: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let store = Store::open(settings, noon).await.unwrap();
+        let actor = Actor { name: "r.martin".into() };
+        for (ground, day) in [("one", 0), ("two", 0), ("three", 9)] {
+            let at = noon + jiff::SignedDuration::from_hours(24 * day);
+            store.note(at, &actor, "look", "M1-1", ground).await.unwrap();
+        }
+        let mut tx = store.reader().snapshot().await.unwrap();
+        // A snapshot begins with its first read.
+        checkpoint(&mut tx, &store.inner.audit_key, "gate").await.unwrap();
+        let later = noon + jiff::SignedDuration::from_hours(24 * 1097);
+        assert_eq!(store.sweep(later).await.unwrap().audit_deleted, 2);
+        let report = store.verify(&mut tx, &[]).await.unwrap();
+        assert_eq!((report.entries, report.broken), (3, Vec::<String>::new()));
+        drop(tx);
+        let report = store.audit_verify(&[]).await.unwrap();
+        assert_eq!((report.entries, report.broken), (1, Vec::<String>::new()));
+    }
 }
