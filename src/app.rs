@@ -66,6 +66,11 @@ pub enum StartError {
     Policies(#[from] PoliciesError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(
+        "the store cannot be written any more: see the error above in the log, and start octroi again; nothing that was \
+         held is lost"
+    )]
+    StoreEnded,
     #[error("cannot listen on {0}: {1}")]
     Listen(String, io::Error),
     #[error(transparent)]
@@ -440,10 +445,12 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
     // Without systemd nobody listens.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut watchdog = watchdog_pulse();
-    loop {
+    let outcome = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
+            // What cannot hold must not go on as if it could: whoever started us starts us again.
+            () = gateway.pipeline.store.ended() => break Err(StartError::StoreEnded),
             _ = hangup.recv() => {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
                 gateway.reload();
@@ -453,11 +460,11 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
             }
         }
-    }
+    };
     tracing::info!("stopping: octroi accepts no new sessions and finishes the open ones");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     gateway.stop().await;
-    Ok(())
+    outcome
 }
 
 /// A beat at half the time systemd allows, where it asks for one.

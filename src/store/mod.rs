@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 pub use audit::{Actor, Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
 pub use copy::{Change, CopyState};
@@ -120,7 +120,6 @@ struct Inner {
     retention: Retention,
     blobs: blob::Blobs,
     writer: writer::Writer,
-    ended: Mutex<Option<writer::Ended>>,
     reader: tx::Reader,
     /// Bytes of contents on the disk, for the quota.
     used: AtomicU64,
@@ -143,11 +142,8 @@ impl Store {
 
     /// Finishes what was submitted and closes the database; later calls on any clone fail with `Closed`.
     pub async fn close(self) -> Result<(), StoreError> {
-        let ended = self.inner.ended.lock().await.take();
         self.inner.writer.stop();
-        if let Some(ended) = ended {
-            ended.wait().await;
-        }
+        self.inner.writer.ended.cancelled().await;
         self.inner.reader.close().await;
         Ok(())
     }
@@ -179,6 +175,12 @@ impl Store {
     /// This node and its process epoch, which stand in what it writes (decision D12).
     fn own_epoch(&self) -> (String, i64) {
         (self.inner.node.clone(), self.inner.epoch)
+    }
+
+    /// Waits until nothing is written any more: after [`Store::close`], or because the writer has died. Then every hold
+    /// fails until the store is opened again.
+    pub async fn ended(&self) {
+        self.inner.writer.ended.cancelled().await;
     }
 
     /// The name of this gateway.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use super::blob::Blobs;
 use super::engine::Engine;
@@ -59,7 +59,7 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
     pool.migrate(MIGRATIONS).await.map_err(fault)?;
     let reader = Reader::of(pool);
     let blobs = Blobs::open(&settings.blobs, Arc::clone(&key))?;
-    let (writer, ended) = Writer::start(engine, blobs.clone()).await.map_err(fault)?;
+    let writer = Writer::start(engine, blobs.clone()).await.map_err(fault)?;
     let check = key.check_value().to_vec();
     if !writer.run(|tx| know_key(tx, check)).await? {
         return Err(StoreError::WrongKey { path: settings.key_file });
@@ -79,7 +79,6 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
             journal_keys: journal::Keys::derive(&key),
             blobs,
             writer,
-            ended: Mutex::new(Some(ended)),
             reader,
             used: AtomicU64::new(used),
             unknown_sought: AtomicI64::new(i64::MIN),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::StoreError;
 use super::blob::Blobs;
@@ -44,15 +45,24 @@ pub(super) struct Writer {
     /// Taken away when the store is closed.
     jobs: Mutex<Option<mpsc::Sender<Message>>>,
     pub commits: Arc<AtomicU64>,
+    /// Cancelled when the task has ended, in whatever way.
+    pub ended: CancellationToken,
 }
 
 impl Writer {
-    pub async fn start(engine: Engine, blobs: Blobs) -> Result<(Writer, Ended), StoreError> {
+    pub async fn start(engine: Engine, blobs: Blobs) -> Result<Writer, StoreError> {
         let connection = Arc::new(tokio::sync::Mutex::new(engine.connect().await?));
         let (jobs, waiting) = mpsc::channel(WAITING);
         let commits = Arc::new(AtomicU64::new(0));
         let task = Task { engine, connection, blobs, waiting, commits: Arc::clone(&commits) };
-        Ok((Writer { jobs: Mutex::new(Some(jobs)), commits }, Ended(tokio::spawn(task.run()))))
+        let ended = CancellationToken::new();
+        // Also where a job panics.
+        let end = ended.clone().drop_guard();
+        tokio::spawn(async move {
+            task.run().await;
+            drop(end);
+        });
+        Ok(Writer { jobs: Mutex::new(Some(jobs)), commits, ended })
     }
 
     /// Takes no further jobs; those submitted are still done.
@@ -115,16 +125,6 @@ impl Writer {
     async fn send(&self, message: Message) -> Result<(), StoreError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
         jobs.send(message).await.map_err(|_| StoreError::Closed)
-    }
-}
-
-/// Waits for the writer task to have ended.
-pub(super) struct Ended(tokio::task::JoinHandle<()>);
-
-impl Ended {
-    pub async fn wait(self) {
-        // A writer that panicked has ended too; its callers were told `Closed`.
-        let _ = self.0.await;
     }
 }
 
@@ -219,5 +219,23 @@ impl Task {
         {
             *connection = fresh;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Retention, Store, StoreError, StoreSettings};
+
+    #[tokio::test]
+    async fn a_writer_that_dies_of_a_job_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let [database, blobs, key_file] = ["db", "blobs", "key"].map(|name| folder.path().join(name));
+        let (node, quota, retention) = ("gate".into(), None, Retention::default());
+        let settings = StoreSettings { database, blobs, key_file, node, quota, retention };
+        let store = Store::open(settings, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+        let panics = store.write::<(), _, _>(|_tx| async { panic!("a job of this test") });
+        assert!(matches!(panics.await, Err(StoreError::Closed)));
+        store.ended().await;
+        assert!(matches!(store.write(|_tx| async { Ok(()) }).await, Err(StoreError::Closed)));
     }
 }
