@@ -216,12 +216,14 @@ impl Gateway {
         let tls = tls::inward(&settings.smtp)?;
         let hop = Arc::new(NextHop::new(next_hop_settings(&settings)?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
-        let store = Store::open(store_settings(&settings), Timestamp::now()).await?;
+        // Decision D33: the store is ours, the listeners are bound, and only then it is opened and changed.
+        let claim = store::Claim::take(store_settings(&settings))?;
         let listeners = listeners(&settings).await?;
         let milters = milters(&settings).await?;
         let control = control::bind(&settings.cli.socket)
             .map_err(|e| StartError::Listen(settings.cli.socket.display().to_string(), e))?;
         let pages = pages(&settings).await?;
+        let store = claim.open(Timestamp::now()).await?;
 
         let pipeline = Arc::new(Pipeline {
             inspector,

@@ -116,7 +116,7 @@ pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
         database: settings.store.database.clone(),
         blobs: settings.store.blobs.clone(),
         key_file: settings.store.key.clone(),
-        node: settings.smtp.hostname.clone(),
+        node: settings.store.node.clone(),
         quota: Some(settings.store.quota),
         retention: store::Retention {
             quarantine: retention.quarantine,

@@ -238,7 +238,8 @@ impl Reader {
             None => beside.join(name),
         };
         let (blobs, key) = (file("store.blobs", "blobs"), file("store.key", "octroi.key"));
-        Store { database, blobs, key, quota: self.one::<ByteSize>("store.quota").0 }
+        let node = self.optional::<Domain>("store.node").map(|name| name.as_str().to_owned());
+        Store { database, blobs, key, node, quota: self.one::<ByteSize>("store.quota").0 }
     }
 }
 

@@ -106,6 +106,7 @@ const KEYS: &[Key] = &[
     one("store.url", &["sqlite:var/octroi.db"], r#"url = "sqlite:var/octroi.db""#),
     one("store.blobs", &[], r#"blobs = "file:var/blobs""#),
     one("store.key", &[], r#"key = "file:var/octroi.key""#),
+    one("store.node", &[], r#"node = "gate-1""#),
     one("store.quota", &["10 GiB"], r#"quota = "10 GiB""#),
     one("retention.quarantine", &["30d"], r#"quarantine = "30d""#),
     one("retention.warning", &["5d"], r#"warning = "5d""#),

@@ -62,6 +62,8 @@ pub struct Store {
     pub blobs: PathBuf,
     /// The file with the key that wraps the blobs' keys (decision D14).
     pub key: PathBuf,
+    /// The name of this gateway among those that share the store; by default one kept beside the database.
+    pub node: Option<String>,
     /// Bytes of blobs at most: warning at 80 %, deferral at 95 % (decision D15).
     pub quota: u64,
 }

@@ -434,7 +434,7 @@ mod tests {
             database,
             blobs,
             key_file,
-            node: "gate".into(),
+            node: Some("gate".into()),
             quota: None,
             retention: Retention::default(),
         };

@@ -10,6 +10,12 @@ use std::sync::Arc;
 pub enum StoreError {
     #[error("the store at {path} cannot be opened: {why}")]
     Open { path: PathBuf, why: String },
+    /// Decision D33.
+    #[error(
+        "the store at {path} is in use by another octroi (process {owner}): stop that one first, or give this one a \
+         `[store] url` of its own"
+    )]
+    InUse { path: PathBuf, owner: String },
     #[error("the key file {path} cannot be used: {why}")]
     Key { path: PathBuf, why: String },
     #[error("the key file {path} does not belong to this store: restore the key file the store was created with")]

@@ -12,6 +12,7 @@
 
 mod audit;
 mod blob;
+mod claim;
 mod copy;
 mod courier;
 mod digest;
@@ -36,15 +37,17 @@ mod followup;
 mod tx;
 mod writer;
 
+use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use audit::{Actor, Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
+pub use claim::Claim;
 pub use copy::{Change, CopyState};
 pub use digest::{DigestFigures, Waiting};
 pub use error::StoreError;
@@ -100,8 +103,8 @@ pub struct StoreSettings {
     pub blobs: PathBuf,
     /// The key-encryption key, outside the store.
     pub key_file: PathBuf,
-    /// The name of this gateway among those that share the store.
-    pub node: String,
+    /// The name of this gateway among those that share the store; by default one kept beside the database.
+    pub node: Option<String>,
     /// Bytes that held contents may take on the disk; warned at 80 %, no more holds at 95 % (decision D15).
     pub quota: Option<u64>,
     pub retention: Retention,
@@ -131,13 +134,14 @@ struct Inner {
     audit_note_key: [u8; 32],
     journal_keys: journal::Keys,
     journal_dropped: Arc<AtomicU64>,
+    /// Released when the store is closed, at the latest when the last clone is gone.
+    lock: Mutex<Option<File>>,
 }
 
 impl Store {
-    /// Opens the store, made where there is none: runs migrations, knows its key again, begins a new process epoch,
-    /// and clears what this node left pending before (decision D12).
+    /// Claims the store and opens it at once; see [`Claim`].
     pub async fn open(settings: StoreSettings, now: Timestamp) -> Result<Store, StoreError> {
-        schema::open(settings, now).await
+        Claim::take(settings)?.open(now).await
     }
 
     /// Finishes what was submitted and closes the database; later calls on any clone fail with `Closed`.
@@ -145,6 +149,7 @@ impl Store {
         self.inner.writer.stop();
         self.inner.writer.ended.cancelled().await;
         self.inner.reader.close().await;
+        self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
     }
 

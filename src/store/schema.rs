@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Opening: folders, migrations, the key's check value, the process epoch.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::blob::Blobs;
+use super::claim::Claim;
 use super::engine::Engine;
 use super::sql::Migration;
 use super::tx::{Reader, Tx, args, statements};
@@ -35,12 +36,9 @@ statements! {
     HELD_BEFORE = "SELECT id, rules, held_at FROM held WHERE id > $1 ORDER BY id LIMIT 1000";
 }
 
-pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Store, StoreError> {
+pub(super) async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
+    let Claim { settings, node, lock, .. } = claim;
     let path = &settings.database;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        std::fs::create_dir_all(folder).map_err(|e| StoreError::open(path, e))?;
-    }
     let fault = |e: StoreError| match e {
         StoreError::Database(e) => StoreError::open(path, e),
         other => other,
@@ -66,11 +64,11 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
     }
     writer.run(write_held_rules).await?;
     let used = bytes_stored(&reader).await?;
-    let node = settings.node.clone();
-    let epoch = writer.run(move |tx| begin_epoch(tx, node, now)).await?;
+    let own = node.clone();
+    let epoch = writer.run(move |tx| begin_epoch(tx, own, now)).await?;
     Ok(Store {
         inner: Arc::new(Inner {
-            node: settings.node,
+            node,
             epoch,
             quota: settings.quota,
             retention: settings.retention,
@@ -84,6 +82,7 @@ pub(super) async fn open(settings: StoreSettings, now: Timestamp) -> Result<Stor
             unknown_sought: AtomicI64::new(i64::MIN),
             outbox: Notify::new(),
             journal_dropped: Arc::default(),
+            lock: Mutex::new(Some(lock)),
         }),
     })
 }

@@ -230,7 +230,7 @@ mod tests {
     async fn a_writer_that_dies_of_a_job_has_ended() {
         let folder = tempfile::tempdir().unwrap();
         let [database, blobs, key_file] = ["db", "blobs", "key"].map(|name| folder.path().join(name));
-        let (node, quota, retention) = ("gate".into(), None, Retention::default());
+        let (node, quota, retention) = (None, None, Retention::default());
         let settings = StoreSettings { database, blobs, key_file, node, quota, retention };
         let store = Store::open(settings, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
         let panics = store.write::<(), _, _>(|_tx| async { panic!("a job of this test") });

@@ -171,7 +171,7 @@ mod tests {
             database: folder.path().join("db"),
             blobs: folder.path().join("blobs"),
             key_file: folder.path().join("key"),
-            node: "gate".into(),
+            node: None,
             quota: None,
             retention: Retention::default(),
         };

@@ -111,7 +111,8 @@ impl House {
         }
     }
 
-    fn spawn_at(&self, address: SocketAddr, environment: &[(&str, &str)]) -> Gateway {
+    /// The same, to listen at this address.
+    pub fn spawn_at(&self, address: SocketAddr, environment: &[(&str, &str)]) -> Gateway {
         self.write_config(address);
         let mut child = octroi(&self.config(), &["serve"])
             .envs(environment.iter().copied())

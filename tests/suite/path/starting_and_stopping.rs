@@ -86,3 +86,38 @@ fn faults_of_the_settings_are_told_and_nothing_starts() {
     };
     refused(&wrong_key, &["key"]);
 }
+
+/// Decision D33: the store's lock first, the listeners second, the epoch third.
+#[test]
+fn a_start_that_fails_takes_nothing_from_the_gateway_that_runs() {
+    let hop = Hop::friendly();
+    let house = House::new(hop.address);
+    let gateway = house.serve();
+    let mut client = Client::greet(gateway.address);
+    client.ask(&format!("MAIL FROM:<{CLERK}>"));
+    client.ask("RCPT TO:<one@pass.example>");
+    client.ask("RCPT TO:<me@held.example>");
+    assert!(client.ask("DATA").starts_with("354"));
+    // The same settings once more, by hand: at ports of its own, and at those that are taken.
+    for mut second in [house.spawn(&[]), house.spawn_at(gateway.address, &[])] {
+        assert_eq!(second.ended(), Some(1), "{}", second.log());
+        second.wait_for_line(&format!("is in use by another octroi (process {})", gateway.id()));
+    }
+    client.send(&stuffed(&message("first")));
+    let reply = client.reply();
+    assert!(reply.starts_with("250 2.0.0 hop ok"), "{reply}");
+    assert_eq!(house.copies().len(), 1);
+}
+
+#[test]
+fn a_start_that_cannot_listen_makes_no_store() {
+    let hop = Hop::friendly();
+    let house = House::new(hop.address);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut gateway = house.spawn_at(taken.local_addr().unwrap(), &[]);
+    assert_eq!(gateway.ended(), Some(1));
+    gateway.wait_for_line("cannot listen on");
+    let made = std::fs::read_dir(house.folder.path().join("var")).unwrap();
+    let made: Vec<_> = made.map(|entry| entry.unwrap().file_name()).filter(|name| name != "octroi.db.lock").collect();
+    assert!(made.is_empty(), "{made:?}");
+}

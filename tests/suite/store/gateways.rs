@@ -13,7 +13,8 @@ fn minutes(n: i64) -> SignedDuration {
 async fn gateways() -> (TempDir, Store, Store) {
     let folder = tempfile::tempdir().unwrap();
     let one = open(folder.path()).await.unwrap();
-    let two = Store::open(StoreSettings { node: "gate-2".into(), ..settings(folder.path()) }, noon()).await.unwrap();
+    let two =
+        Store::open(StoreSettings { node: Some("gate-2".into()), ..settings(folder.path()) }, noon()).await.unwrap();
     (folder, one, two)
 }
 

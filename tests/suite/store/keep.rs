@@ -126,7 +126,7 @@ async fn another_nodes_pending_rows_are_left_alone() {
     let (folder, store) = house().await;
     let first = mail("M1", &["a@home.example"]);
     let prepared = store.prepare(&all_held(&first)).await.unwrap();
-    let neighbour = StoreSettings { node: "gate-2".into(), ..settings(folder.path()) };
+    let neighbour = StoreSettings { node: Some("gate-2".into()), ..settings(folder.path()) };
     let neighbour = Store::open(neighbour, noon()).await.unwrap();
     store.confirm(prepared).await.unwrap();
     assert_eq!(neighbour.list(&Filter::default()).await.unwrap()[0].state, CopyState::Held);

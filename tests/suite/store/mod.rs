@@ -2,6 +2,7 @@
 //! The store on a real SQLite file and real blobs, in a folder of its own.
 
 mod audit;
+mod claim;
 mod courier;
 mod desk;
 mod durable;
@@ -38,7 +39,7 @@ pub fn settings(folder: &Path) -> StoreSettings {
         database: folder.join("octroi.db"),
         blobs: folder.join("blobs"),
         key_file: folder.join("key"),
-        node: "gate-1".into(),
+        node: Some("gate-1".into()),
         quota: None,
         retention: Retention::default(),
     }
