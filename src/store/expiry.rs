@@ -7,6 +7,8 @@ use super::tx::{Tx, Value, args, statements};
 use super::{StoreError, micros};
 
 statements! {
+    // Changes nothing: of two who let go of one content at once, the second waits here and then sees what the first did.
+    BLOB_LOCKED = "UPDATE blob SET freed = freed WHERE name = $1";
     FREED_IF_UNNEEDED = "UPDATE blob SET wrapped = $1, inline = NULL, freed = $2 WHERE name = $3 AND freed IS NULL \
         AND NOT EXISTS (SELECT 1 FROM held JOIN mail ON mail.id = held.mail \
             WHERE mail.blob = $3 AND held.state IN ('pending', 'held')) \
@@ -33,6 +35,7 @@ pub(super) enum Stale<'a> {
 /// Destroys a content's key once no held copy and no outbox item needs it: from then on nobody can read it, also not
 /// out of a backup of the blobs (decision D14).
 pub(super) async fn free_unneeded(tx: &mut Tx, blob: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(BLOB_LOCKED, args![blob]).await?;
     tx.execute(FREED_IF_UNNEEDED, args![&[][..], micros(now), blob]).await?;
     Ok(())
 }
