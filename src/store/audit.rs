@@ -11,6 +11,7 @@ use crate::access::Ground;
 
 statements! {
     CHAINS = "SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node";
+    GATEWAYS = "SELECT name FROM node ORDER BY name";
     PAGE = "SELECT * FROM audit WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
     NEWEST = "SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1";
     LISTED = "SELECT * FROM audit WHERE at >= $1 AND at < $2 AND (CAST($3 AS TEXT) IS NULL OR actor = $3) \
@@ -334,9 +335,9 @@ impl Chain {
     }
 
     /// Deletes entries from before an instant, at most `limit` of each chain; in the chains of all gateways, since one
-    /// that is gone clears its own no more. A signed checkpoint takes the place of the last one deleted.
+    /// that is gone clears its own no more (each writer of a chain has its row in `node`). A signed checkpoint takes the place of the last one deleted.
     pub async fn expire(&self, tx: &mut Tx, before: i64, limit: i64) -> Result<u64, StoreError> {
-        let nodes: Vec<(String,)> = tx.fetch_all(CHAINS, args![]).await?;
+        let nodes: Vec<(String,)> = tx.fetch_all(GATEWAYS, args![]).await?;
         let mut deleted = 0;
         for (node,) in nodes {
             deleted += self.expire_chain(tx, &node, before, limit).await?;

@@ -8,6 +8,8 @@ use super::*;
 /// Statements that look at every row of a table, and what makes that right.
 const WHOLE_TABLES: &[(&str, &str)] = &[
     ("audit::CHAINS", "every entry's gateway, out of the index"),
+    ("audit::GATEWAYS", "a row a gateway"),
+    ("audit::LAST_OVER", "the beginning of one chain, in the order of its key, as far as its limit"),
     ("courier::ALL_LISTED", "in the order of its index, as far as its limit"),
     ("audit::NEWEST", "in the order of its index, as far as its limit"),
     ("schema::BYTES_STORED", "a sum, at the start and at each sweep"),

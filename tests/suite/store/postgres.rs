@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use super::*;
-use crate::skip::skip;
 
 /// What text, number, truth and bytes are called there.
 const TYPES: [&str; 4] = ["text", "bigint", "boolean", "bytea"];
@@ -139,7 +138,7 @@ impl Drop for Gateway {
 /// Two gateways do the same work, each with its name for `NODE`, the second while the first has not yet committed. What
 /// each is answered: for each statement its rows, and how many they were or how many were changed.
 fn raced(server: &Server, work: &[&str]) -> [Vec<String>; 2] {
-    let mut begin = |node: &str| {
+    let begin = |node: &str| {
         let mut gateway = server.gateway();
         gateway.say("BEGIN;");
         for sql in work {
