@@ -12,7 +12,7 @@ use crate::deliver::outbox::HopAddress;
 use crate::deliver::settings::Hop;
 use crate::listen::{milter, smtp};
 use crate::mail::Mailbox;
-use crate::pipeline::tell::{Addressees, Notifier};
+use crate::pipeline::tell::{Addressees, House, Notifier};
 use crate::store;
 
 /// Which pages an address serves.
@@ -106,8 +106,11 @@ pub(super) fn notifier(settings: &Settings) -> Notifier {
         // Our name was read as a domain, or is `localhost`: behind an @ it makes a mailbox.
         Mailbox::parse(&format!("postmaster@{}", settings.smtp.hostname)).expect("our name is a domain")
     });
+    let house = settings.house.clone();
     let digest = (!notices.digest_to.is_empty()).then_some(Addressees { to: notices.digest_to, at: notices.digest_at });
-    Notifier::new(from, notices.language, notices.charter, digest, TimeZone::system())
+    let zone = house.time_zone.unwrap_or_else(TimeZone::system);
+    let house = House { name: house.name, contact: house.contact };
+    Notifier::new(from, house, notices.language, notices.charter, digest, zone)
 }
 
 pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::build::Reader;
-use super::{Policies, PolicyMode, Settings};
+use super::{House, Policies, PolicyMode, Settings};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::listen::settings::{Auth, InwardTlsMode, MilterAddress, MilterSettings, SmtpSettings};
 
@@ -16,6 +16,7 @@ impl Reader {
         self.check_roads(settings);
         self.check_numbers(settings);
         self.check_observe(&settings.policies);
+        self.check_house(&settings.house);
     }
 
     fn report(&mut self, path: &str, text: impl Into<String>, help: impl Into<String>) {
@@ -169,6 +170,18 @@ impl Reader {
             let path = if self.is_set("retention.warning") { "retention.warning" } else { "retention.quarantine" };
             let text = "the warning would come before the mail: warning must be shorter than quarantine";
             self.report(path, text, "for example: quarantine = \"30d\", warning = \"5d\"");
+        }
+    }
+
+    /// Without them a notice looks like what it warns of.
+    fn check_house(&mut self, house: &House) {
+        if house.name.is_none() && !self.is_set("house.name") {
+            let help = "write the name people know, in [house]: name = \"Ministère de l'Exemple\"";
+            self.warn("house.name", "not set: notices do not say who writes", help);
+        }
+        if house.contact.is_none() && !self.is_set("house.contact") {
+            let help = "name a mailbox that people read, in [house]: contact = \"securite@example.org\"";
+            self.warn("house.contact", "not set: nobody can answer a notice", help);
         }
     }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Location, SettingsError, SettingsErrors, Source};
 use super::keys;
-use super::read::{ByteSize, FileUrl, Language, Page, Setting, SqliteUrl, WebAddress};
+use super::read::{ByteSize, FileUrl, Language, OneLine, Page, Setting, SqliteUrl, WebAddress};
 use super::values::{Entry, Values};
 use super::verify::Locations;
-use super::{Cli, Dns, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
+use super::{Cli, Dns, House, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
 use crate::listen::log;
 use crate::listen::settings::{
@@ -133,6 +133,11 @@ impl Reader {
                 },
                 mode: self.one("policies.mode"),
                 until: self.optional("policies.until"),
+            },
+            house: House {
+                name: self.optional::<OneLine>("house.name").map(|name| name.0),
+                contact: self.optional("house.contact"),
+                time_zone: self.optional("house.time_zone"),
             },
             notices: Notices {
                 from: self.optional("notices.from"),

@@ -46,6 +46,7 @@ pub struct Settings {
     pub web: Option<SocketAddr>,
     pub metrics: Option<SocketAddr>,
     pub policies: Policies,
+    pub house: House,
     pub notices: Notices,
     pub dns: Dns,
     pub log: log::LogSettings,
@@ -107,6 +108,17 @@ impl Policies {
     }
 }
 
+/// Whose gateway this is, as people are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct House {
+    /// The administration's name, in the From and the signature of notices.
+    pub name: Option<String>,
+    /// Who answers questions about notices: their Reply-To.
+    pub contact: Option<Mailbox>,
+    /// The zone in which people read dates; the system's where unset.
+    pub time_zone: Option<jiff::tz::TimeZone>,
+}
+
 /// Notices to senders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notices {
@@ -118,7 +130,7 @@ pub struct Notices {
     pub charter: Option<String>,
     /// The security team; nobody: no digest.
     pub digest_to: Vec<Mailbox>,
-    /// The time of day of the digest, in the system's zone.
+    /// The time of day of the digest, in the house's zone.
     pub digest_at: jiff::civil::Time,
 }
 

@@ -235,6 +235,30 @@ impl Setting for Mailbox {
     }
 }
 
+/// A text that stands in a header of mail.
+pub struct OneLine(pub String);
+
+impl Setting for OneLine {
+    fn read(text: &str) -> Result<OneLine, String> {
+        let text = text.trim();
+        match text.chars().count() {
+            0 => Err("is empty".into()),
+            1..=200 if !text.contains(char::is_control) => Ok(OneLine(text.to_owned())),
+            1..=200 => Err("must be one line".into()),
+            _ => Err("is longer than 200 characters".into()),
+        }
+    }
+}
+
+/// A zone by its name in the zone database (IANA).
+impl Setting for jiff::tz::TimeZone {
+    fn read(text: &str) -> Result<jiff::tz::TimeZone, String> {
+        let text = text.trim();
+        jiff::tz::TimeZone::get(text)
+            .map_err(|_| format!("this system knows no time zone \"{text}\"; write \"Europe/Paris\""))
+    }
+}
+
 /// A language by its code, as the folders of `notices/` are named.
 pub struct Language(pub String);
 

@@ -81,16 +81,27 @@ impl DigestList {
     }
 }
 
-/// The names of all places of a digest, for faults.
+/// The names of a digest's own places, for errors.
 pub(super) fn places() -> impl Iterator<Item = &'static str> {
     let figures = DigestFigure::ALL.into_iter().map(DigestFigure::as_str);
-    ["date", "charter"].into_iter().chain(figures).chain(DigestList::ALL.into_iter().map(DigestList::as_str))
+    figures.chain(DigestList::ALL.into_iter().map(DigestList::as_str))
 }
 
 /// The facts of one digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Digest {
-    pub figures: BTreeMap<DigestFigure, String>,
+    pub figures: BTreeMap<DigestFigure, u64>,
+    /// The date of [`DigestFigure::Oldest`], where something waits.
+    pub oldest: Option<String>,
     /// Each line whole, such as `marked-leaves-house: 3`.
     pub lists: BTreeMap<DigestList, Vec<String>>,
+}
+
+impl Digest {
+    pub(super) fn shown(&self, figure: DigestFigure) -> Option<String> {
+        match figure {
+            DigestFigure::Oldest => Some(self.oldest.clone().unwrap_or_else(|| "—".to_owned())),
+            figure => self.figures.get(&figure).map(u64::to_string),
+        }
+    }
 }

@@ -9,7 +9,7 @@ use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox as LettreMailbox, Message, MultiPart, SinglePart};
 
-use super::counts::one_line;
+use super::facts::one_line;
 use super::fill::{Block, Filled};
 use crate::mail::Mailbox;
 
@@ -20,6 +20,10 @@ const COLUMNS: usize = 72;
 #[derive(Debug, Clone, Copy)]
 pub struct Heading<'a> {
     pub from: &'a Mailbox,
+    /// The name beside it: whose gateway this is.
+    pub name: Option<&'a str>,
+    /// Who answers, where the notice's reader does.
+    pub reply_to: Option<&'a Mailbox>,
     pub to: &'a Mailbox,
     pub date: Timestamp,
     /// The inside of the angle brackets of Message-ID.
@@ -47,11 +51,14 @@ pub fn compose(notice: &Filled<'_>, heading: &Heading<'_>) -> Result<Vec<u8>, No
         .singlepart(part(ContentType::TEXT_PLAIN, plain(notice)))
         .singlepart(part(ContentType::TEXT_HTML, html(notice)));
     let mut message = Message::builder()
-        .from(address(heading.from)?)
-        .to(address(heading.to)?)
+        .from(address(heading.from, heading.name)?)
+        .to(address(heading.to, None)?)
         .subject(notice.title)
         .date(heading.date.into())
         .message_id(Some(format!("<{}>", heading.message_id)));
+    if let Some(reply_to) = heading.reply_to {
+        message = message.reply_to(address(reply_to, None)?);
+    }
     if let Some(id) = heading.about.and_then(message_id) {
         message = message.in_reply_to(id.clone()).references(id);
     }
@@ -66,15 +73,15 @@ pub fn compose(notice: &Filled<'_>, heading: &Heading<'_>) -> Result<Vec<u8>, No
     Ok(message.multipart(body)?.formatted())
 }
 
-/// No name beside the address. lettre's own check refuses local parts of real mail (SRS, quoted): ours was made at the
-/// listener, and what no header line can hold is refused here.
-fn address(mailbox: &Mailbox) -> Result<LettreMailbox, NoticeError> {
+/// lettre's own check refuses local parts of real mail (SRS, quoted): ours was made at the listener, and what no header
+/// line can hold is refused here.
+fn address(mailbox: &Mailbox, name: Option<&str>) -> Result<LettreMailbox, NoticeError> {
     let text = mailbox.to_string();
     let (local, domain) = text.rsplit_once('@').ok_or(NoticeError::Address)?;
     if text.chars().any(char::is_control) || text.len() > 900 {
         return Err(NoticeError::Address);
     }
-    Ok(LettreMailbox::new(None, Address::new_dangerous(local, domain)))
+    Ok(LettreMailbox::new(name.map(str::to_owned), Address::new_dangerous(local, domain)))
 }
 
 /// A Message-ID that may stand in a header of ours: one, in angle brackets, printable ASCII (RFC 5322 §3.6.4).
@@ -89,7 +96,7 @@ fn plain(notice: &Filled<'_>) -> String {
     let mut out = String::with_capacity(2048);
     let mut after_label = false;
     for block in &notice.blocks {
-        let labelled = matches!(block, Block::Labelled(..));
+        let labelled = matches!(block, Block::Labelled(..) | Block::Link(..));
         if !(out.is_empty() || labelled && after_label) {
             out.push('\n');
         }
@@ -97,7 +104,9 @@ fn plain(notice: &Filled<'_>) -> String {
         match block {
             Block::Paragraph(text) => flow(text, "", "", &mut out),
             Block::Items(items) => items.iter().for_each(|item| flow(item, "- ", "  ", &mut out)),
-            Block::Labelled(label, value) => out.push_str(&format!("{label} {}\n", one_line(value))),
+            Block::Labelled(label, value) | Block::Link(label, value) => {
+                out.push_str(&format!("{}{}\n", spaced(label), one_line(value)));
+            }
         }
     }
     out
@@ -119,16 +128,24 @@ fn html(notice: &Filled<'_>) -> String {
                 items.iter().for_each(|item| flow(&escaped(&glued(item)), "<li>", "", &mut out));
                 out.push_str("</ul>\n");
             }
-            Block::Labelled(label, value) => {
-                let (label, value) = (escaped(label), escaped(&one_line(value)));
-                let link = value.starts_with("https://") || value.starts_with("http://");
-                let value = if link { format!("<a href=\"{value}\">{value}</a>") } else { format!("<b>{value}</b>") };
-                out.push_str(&format!("<p style=\"margin: 0.25em 0\">{label} {value}\n"));
+            Block::Labelled(label, value) | Block::Link(label, value) => {
+                let (label, value) = (escaped(&spaced(label)), escaped(&one_line(value)));
+                // What comes from a mail, such as its subject, leads nowhere.
+                let value = match block {
+                    Block::Link(..) => format!("<a href=\"{value}\">{value}</a>"),
+                    _ => format!("<b>{value}</b>"),
+                };
+                out.push_str(&format!("<p style=\"margin: 0.25em 0\">{label}{value}\n"));
             }
         }
     }
     out.push_str("</body>\n</html>\n");
     out
+}
+
+/// A label with the space behind it.
+fn spaced(label: &str) -> String {
+    if label.is_empty() { String::new() } else { format!("{label} ") }
 }
 
 fn escaped(text: &str) -> String {
@@ -200,7 +217,8 @@ mod tests {
                 Block::Paragraph(format!("Pourquoi ? {}", "mot ".repeat(40))),
                 Block::Items(vec!["un <b> ;".into(), format!("deux {}", "x ".repeat(60))]),
                 Block::Labelled("Référence :".into(), "M1".into()),
-                Block::Labelled("Charte :".into(), "https://charte.example/?a=1&b=\"2\"".into()),
+                Block::Labelled("Objet :".into(), "https://phish.example/".into()),
+                Block::Link("Charte :".into(), "https://charte.example/?a=1&b=\"2\"".into()),
                 Block::Paragraph("Fin.".into()),
             ],
         }
@@ -213,7 +231,7 @@ mod tests {
         assert!(text.starts_with("Pourquoi ? mot mot"));
         assert!(text.contains("\n\n- un <b> ;\n- deux x x"), "{text}");
         assert!(text.contains("\n  x x"), "items are indented: {text}");
-        assert!(text.ends_with("\n\nRéférence : M1\nCharte : https://charte.example/?a=1&b=\"2\"\n\nFin.\n"), "{text}");
+        assert!(text.ends_with("\n\nRéférence : M1\nObjet : https://phish.example/\nCharte : https://charte.example/?a=1&b=\"2\"\n\nFin.\n"), "{text}");
     }
 
     #[test]

@@ -12,10 +12,10 @@
 //! Standards: RFC 5322, RFC 2046 §5.1.4 (two versions of one text), RFC 3834 (no program may answer), RFC 3464 and RFC
 //! 6533 (failure reports); decisions D16 and D20.
 
-mod counts;
 mod dates;
 mod digest;
 pub mod dsn;
+mod facts;
 mod fill;
 mod language;
 mod layout;
@@ -24,12 +24,12 @@ mod read;
 mod text;
 mod texts;
 
-pub use counts::{counted, named};
 pub use dates::date_in;
 pub use digest::{DIGEST, Digest, DigestFigure, DigestList};
 pub use dsn::{Cause, FailureReport, ReportedRecipient, Stamp};
-pub use fill::{Block, Chosen, Filled, NoticeFacts};
+pub use facts::{counted, named, subject};
+pub use fill::{Block, Chosen, Filled, HouseFacts, NoticeFacts};
 pub use language::spoken;
 pub use layout::{Heading, NoticeError, compose};
 pub use outcome::NoticeOutcome;
-pub use texts::{ADVICE, HELD, Notices};
+pub use texts::{ADVICE, HELD, Notices, SEVERAL};

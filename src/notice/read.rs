@@ -3,65 +3,43 @@
 
 use std::ops::Range;
 
-use super::digest::{self, DigestFigure, DigestList};
-use super::text::{LONGEST, PLACES, Passage, Piece, Placeholder, Text};
+use super::text::{LONGEST, Passage, Piece, Text, TextKind};
 use crate::diagnostic::{PolicyError, Source};
 
 /// Reads one file.
 pub(super) struct Reader<'f> {
     pub source: Source,
-    /// A digest has other places than a notice about a mail.
-    pub digest: bool,
+    pub kind: TextKind,
     pub faults: &'f mut Vec<PolicyError>,
 }
 
 impl Reader<'_> {
-    pub fn text(self) -> Text {
-        let mut text = Text { title: String::new(), passages: Vec::new() };
-        let (source, faults, known) = (self.source, self.faults, Known { digest: self.digest });
+    pub fn text(mut self) -> Text {
+        let mut text = Text::default();
+        let source = self.source.clone();
         let whole = source.inner().as_str();
         if whole.len() > LONGEST {
-            faults.push(PolicyError::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
+            self.faults.push(PolicyError::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
             return text;
         }
         let mut open = false; // whether the next line may go on with the passage before it
         for (at, line) in lines(whole) {
-            if text.title.is_empty() {
-                match line.strip_prefix("# ").map(str::trim) {
-                    Some(title) if !title.is_empty() && !title.contains('{') => text.title = title.to_owned(),
-                    Some(title) if title.contains('{') => {
-                        let message = "a title cannot contain places: everybody sees it in the list of mails";
-                        faults.push(
-                            PolicyError::at(&source, at..at + line.len(), message).help("write only the subject"),
-                        );
-                        text.title = title.to_owned();
-                    }
-                    _ if line.is_empty() => {}
-                    _ => {
-                        let message = "the notice has no title";
-                        faults.push(
-                            PolicyError::at(&source, at..at + line.len(), message)
-                                .help("write `# ` and the subject of the mail as first line"),
-                        );
-                        return text;
-                    }
+            if text.title.is_empty() && self.kind.has_title() {
+                match self.title(at, line) {
+                    Some(title) => text.title = title,
+                    None if line.is_empty() => {}
+                    None => return text,
                 }
                 continue;
             }
             let (item, words) = line.strip_prefix("- ").map_or((false, line), |words| (true, words.trim()));
             if line.is_empty() {
                 open = false;
-            } else if line == "{outcome}" && !known.digest {
-                text.passages.push(Passage::NoticeOutcome);
-                open = false;
-            } else if let Some(list) = known.list(line) {
-                text.passages.push(Passage::List(list));
-                open = false;
-            } else if let Some((label, place)) = known.labelled(line) {
-                text.passages.push(Passage::Labelled(label, place));
+            } else if let Some(alone) = self.alone(line) {
+                text.passages.push(alone);
                 open = false;
             } else {
-                let more = known.pieces(words, at + line.len() - words.len(), &source, faults);
+                let more = self.pieces(words, at + line.len() - words.len());
                 match text.passages.last_mut() {
                     Some(Passage::Paragraph(known) | Passage::Item(known)) if open && !item => {
                         known.push(Piece::Words(" ".into()));
@@ -73,39 +51,110 @@ impl Reader<'_> {
                 open = true;
             }
         }
-        if text.title.is_empty() {
+        if text.title.is_empty() && self.kind.has_title() {
             let fault = PolicyError::of_file(source.name(), "the notice is empty");
-            faults.push(fault.help("write `# ` and the subject of the mail as first line"));
+            self.faults.push(fault.help("write `# ` and the subject of the mail as first line"));
+        } else if self.kind == TextKind::Outcome && text.passages.is_empty() {
+            self.faults.push(PolicyError::of_file(source.name(), "is empty").help("say what became of the mail"));
         }
         text
     }
 
-    /// Paragraphs without title or places.
-    pub fn outcome(self) -> Vec<String> {
-        let whole = self.source.inner().as_str();
-        if let Some(at) = whole.find('{') {
-            let message = "the text of an outcome cannot contain places";
-            self.faults.push(
-                PolicyError::at(&self.source, at..at + 1, message).help("the texts that use it contain the places"),
-            );
-        }
-        let mut paragraphs: Vec<String> = Vec::new();
-        let mut open = false;
-        for (_, line) in lines(whole) {
-            match paragraphs.last_mut() {
-                _ if line.is_empty() => {}
-                Some(paragraph) if open => {
-                    paragraph.push(' ');
-                    paragraph.push_str(line);
+    /// The title on a line; `None` where there is none.
+    fn title(&mut self, at: usize, line: &str) -> Option<String> {
+        match line.strip_prefix("# ").map(str::trim) {
+            Some(title) if !title.is_empty() => {
+                if title.contains('{') {
+                    let message = "a title cannot contain places: everybody sees it in the list of mails";
+                    self.fault(at..at + line.len(), message, "write only the subject");
                 }
-                _ => paragraphs.push(line.to_owned()),
+                Some(title.to_owned())
             }
-            open = !line.is_empty();
+            _ => {
+                if !line.is_empty() {
+                    let help = "write `# ` and the subject of the mail as first line";
+                    self.fault(at..at + line.len(), "the notice has no title", help);
+                }
+                None
+            }
         }
-        if paragraphs.is_empty() {
-            self.faults.push(PolicyError::of_file(self.source.name(), "is empty").help("say what became of the mail"));
+    }
+
+    /// A line that is one place, or a label, its colon and one place: it does not flow together with others.
+    fn alone(&self, line: &str) -> Option<Passage> {
+        let (label, name) = line.strip_suffix('}')?.rsplit_once('{')?;
+        if label.is_empty()
+            && let Some(block) = self.kind.block(name)
+        {
+            return Some(block);
         }
-        paragraphs
+        let (place, label) = (self.kind.place(name)?, label.trim_end());
+        let sound = (label.is_empty() || label.ends_with(':')) && !label.contains(['{', '}']);
+        (sound && self.kind != TextKind::Outcome).then(|| Passage::Labelled(label.to_owned(), place))
+    }
+
+    /// Words and places of one line that begins at byte `at`.
+    fn pieces(&mut self, line: &str, at: usize) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut rest = line;
+        while let Some(open) = rest.find('{') {
+            let (words, tail) = rest.split_at(open);
+            pieces.push(Piece::Words(words.to_owned()));
+            let start = at + line.len() - tail.len();
+            let Some(close) = tail.find('}') else {
+                self.fault(start..start + 1, "the closing brace is missing", self.places());
+                return pieces;
+            };
+            // Both braces are one byte, so these are boundaries.
+            match self.place(&tail[1..close], start..start + close + 1) {
+                Ok(piece) => pieces.push(piece),
+                Err(fault) => self.faults.push(fault),
+            }
+            rest = &tail[close + 1..];
+        }
+        pieces.push(Piece::Words(rest.to_owned()));
+        pieces
+    }
+
+    /// What stands between two braces: `place`, or `place:one|several`.
+    fn place(&self, inside: &str, span: Range<usize>) -> Result<Piece, PolicyError> {
+        let error = |message: String| PolicyError::at(&self.source, span, message);
+        let (name, forms) = inside.split_once(':').map_or((inside, None), |(name, forms)| (name, Some(forms)));
+        let Some(place) = self.kind.place(name) else { return Err(self.no_place(name, error)) };
+        match forms.map(|forms| forms.split('|').collect::<Vec<_>>()).as_deref() {
+            None if self.kind == TextKind::Outcome => {
+                let help = "the texts that use it contain the places; {recipient:one|several} chooses by number";
+                Err(error("the text of an outcome cannot contain places".into()).help(help))
+            }
+            None => Ok(Piece::Placeholder(place)),
+            Some(_) if !place.is_number() => {
+                Err(error(format!("`{{{name}:…}}` chooses by number, and `{name}` is no number"))
+                    .help(format!("write {{{name}}}, or {{recipient:one|several}}")))
+            }
+            Some([one, several]) => Ok(Piece::Number(place, (*one).to_owned(), (*several).to_owned())),
+            Some(_) => Err(error(format!("`{{{name}:…}}` has two forms: for one, and for several"))
+                .help(format!("write {{{name}:one|several}}"))),
+        }
+    }
+
+    fn no_place(&self, name: &str, error: impl FnOnce(String) -> PolicyError) -> PolicyError {
+        match self.kind.block(name) {
+            Some(Passage::Outcome) => {
+                error("`{outcome}` becomes whole sentences".into()).help("write it alone on its line")
+            }
+            Some(_) => error(format!("`{{{name}}}` becomes a list")).help("write it alone on its line"),
+            None => error(format!("`{{{name}}}` is not a place")).help(self.places()).nearest(name, self.kind.names()),
+        }
+    }
+
+    /// What to write instead of a place there is not.
+    fn places(&self) -> String {
+        let names: Vec<String> = self.kind.names().iter().map(|name| format!("{{{name}}}")).collect();
+        format!("the places are {}", names.join(", "))
+    }
+
+    fn fault(&mut self, span: Range<usize>, message: &str, help: impl Into<String>) {
+        self.faults.push(PolicyError::at(&self.source, span, message).help(help));
     }
 }
 
@@ -117,86 +166,4 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         at += line.len();
         (start, line.trim())
     })
-}
-
-/// Which places may be named.
-#[derive(Clone, Copy)]
-struct Known {
-    digest: bool,
-}
-
-impl Known {
-    /// A line that is a label, its colon and one place: it does not flow together with others.
-    fn labelled(self, line: &str) -> Option<(String, Placeholder)> {
-        let (label, place) = line.strip_suffix('}')?.rsplit_once('{')?;
-        let label = label.trim_end();
-        (label.ends_with(':') && !label.contains(['{', '}'])).then_some((label.to_owned(), self.place(place)?))
-    }
-
-    /// A line that is one list.
-    fn list(self, line: &str) -> Option<DigestList> {
-        DigestList::named(line.strip_prefix('{')?.strip_suffix('}')?).filter(|_| self.digest)
-    }
-
-    fn place(self, name: &str) -> Option<Placeholder> {
-        match name {
-            "date" => Some(Placeholder::Date),
-            "charter" => Some(Placeholder::Charter),
-            "recipient" if !self.digest => Some(Placeholder::Recipient),
-            "reference" if !self.digest => Some(Placeholder::Reference),
-            name if self.digest => DigestFigure::named(name).map(Placeholder::DigestFigure),
-            _ => None,
-        }
-    }
-
-    fn names(self) -> Vec<&'static str> {
-        if self.digest { digest::places().collect() } else { PLACES.to_vec() }
-    }
-
-    /// What to write instead of a place there is not.
-    fn help(self) -> String {
-        format!(
-            "the places are {}",
-            self.names().iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
-        )
-    }
-
-    /// Words and places of one line that begins at byte `at`.
-    fn pieces(self, line: &str, at: usize, source: &Source, faults: &mut Vec<PolicyError>) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        let mut rest = line;
-        let place_at = |rest: &str, len: usize| -> Range<usize> {
-            let start = at + line.len() - rest.len();
-            start..start + len
-        };
-        while let Some(open) = rest.find('{') {
-            let (words, tail) = rest.split_at(open);
-            pieces.push(Piece::Words(words.to_owned()));
-            let Some(close) = tail.find('}') else {
-                faults
-                    .push(PolicyError::at(source, place_at(tail, 1), "the closing brace is missing").help(self.help()));
-                return pieces;
-            };
-            // Both braces are one byte, so these are boundaries.
-            let name = &tail[1..close];
-            match self.place(name) {
-                Some(place) => pieces.push(Piece::Placeholder(place)),
-                None => faults
-                    .push(self.no_place(name, |message| PolicyError::at(source, place_at(tail, close + 1), message))),
-            }
-            rest = &tail[close + 1..];
-        }
-        pieces.push(Piece::Words(rest.to_owned()));
-        pieces
-    }
-
-    fn no_place(self, name: &str, say: impl FnOnce(String) -> PolicyError) -> PolicyError {
-        if name == "outcome" && !self.digest {
-            return say("`{outcome}` becomes whole sentences".into()).help("write it alone on its line");
-        }
-        if self.digest && DigestList::named(name).is_some() {
-            return say(format!("`{{{name}}}` becomes a list")).help("write it alone on its line");
-        }
-        say(format!("`{{{name}}}` is not a place")).help(self.help()).nearest(name, self.names())
-    }
 }

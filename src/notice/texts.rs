@@ -7,7 +7,7 @@ use super::digest::DIGEST;
 use super::fill::Chosen;
 use super::outcome::NoticeOutcome;
 use super::read::Reader;
-use super::text::Text;
+use super::text::{Text, TextKind};
 use crate::diagnostic::{PolicyError, nearest, source, utf8};
 use crate::policy::rules::Rules;
 
@@ -15,6 +15,11 @@ use crate::policy::rules::Rules;
 pub const HELD: &str = "held";
 /// The text for a delivered copy whose rule names none.
 pub const ADVICE: &str = "advice";
+/// The text about several mails at once (decision D16).
+pub const SEVERAL: &str = "several";
+/// What stands under every notice.
+const FOOT: &str = "foot";
+
 /// All texts, by language and name.
 #[derive(Debug, Clone, Default)]
 pub struct Notices {
@@ -24,7 +29,8 @@ pub struct Notices {
 #[derive(Debug, Clone, Default)]
 struct Language {
     texts: BTreeMap<String, Text>,
-    outcomes: BTreeMap<NoticeOutcome, Vec<String>>,
+    outcomes: BTreeMap<NoticeOutcome, Text>,
+    foot: Option<Text>,
 }
 
 impl Notices {
@@ -66,14 +72,19 @@ impl Notices {
                 continue;
             }
             let whole = notices.languages.entry(language.to_owned()).or_default();
-            let reader = Reader { source: source(path, text), digest: name == DIGEST, faults: &mut faults };
-            match NoticeOutcome::ALL.into_iter().find(|outcome| outcome.file() == name) {
-                Some(outcome) => {
-                    whole.outcomes.insert(outcome, reader.outcome());
-                }
-                None => {
-                    whole.texts.insert(name.to_owned(), reader.text());
-                }
+            let outcome = NoticeOutcome::ALL.into_iter().find(|outcome| outcome.file() == name);
+            let kind = match name {
+                _ if outcome.is_some() => TextKind::Outcome,
+                DIGEST => TextKind::Digest,
+                SEVERAL => TextKind::Several,
+                FOOT => TextKind::Foot,
+                _ => TextKind::Notice,
+            };
+            let text = Reader { source: source(path, text), kind, faults: &mut faults }.text();
+            match outcome {
+                Some(outcome) => drop(whole.outcomes.insert(outcome, text)),
+                None if kind == TextKind::Foot => whole.foot = Some(text),
+                None => drop(whole.texts.insert(name.to_owned(), text)),
             }
         }
         for (language, whole) in &notices.languages {
@@ -100,7 +111,8 @@ impl Notices {
         let wanted = wanted.iter().filter_map(|language| self.languages.get_key_value(*language));
         wanted.chain(&self.languages).find_map(|(language, whole)| {
             let text = whole.texts.get(name)?;
-            Some(Chosen { language, text, outcomes: &whole.outcomes })
+            let foot = whole.foot.as_ref().filter(|_| name != DIGEST);
+            Some(Chosen { language, text, outcomes: &whole.outcomes, foot })
         })
     }
 
@@ -135,7 +147,7 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use super::super::digest::{Digest, DigestFigure, DigestList};
-    use super::super::fill::{Block, NoticeFacts};
+    use super::super::fill::{Block, HouseFacts, NoticeFacts};
     use super::*;
 
     /// A whole language, with one text replaced.
@@ -151,13 +163,19 @@ mod tests {
         Notices::parse(files.iter().map(|(path, text)| (path.as_str(), *text)))
     }
 
+    const HOUSE: HouseFacts<'static> =
+        HouseFacts { name: Some("The Town"), contact: None, charter: Some("https://charter.example") };
     const FACTS: NoticeFacts<'static> = NoticeFacts {
         recipients: Some("b@home.example{date}"),
+        count: 1,
         date: "noon",
         reference: Some("M1"),
-        charter: Some("https://charter.example"),
+        subject: None,
+        reason: None,
         outcome: Some(NoticeOutcome::Held),
+        mails: None,
         digest: None,
+        house: HOUSE,
     };
 
     #[test]
@@ -177,11 +195,11 @@ mod tests {
                 paragraph("Really."),
                 Block::Items(vec!["one, still one;".into(), "two.".into()]),
                 Block::Labelled("Reference :".into(), "M1".into()),
-                Block::Labelled("Charter:".into(), "https://charter.example".into()),
+                Block::Link("Charter:".into(), "https://charter.example".into()),
                 paragraph("See https://charter.example."),
             ]
         );
-        let blocks = chosen.fill(&NoticeFacts { charter: None, ..FACTS }).blocks;
+        let blocks = chosen.fill(&NoticeFacts { house: HouseFacts::default(), ..FACTS }).blocks;
         assert_eq!(blocks.last(), Some(&Block::Labelled("Reference :".into(), "M1".into())), "no charter, no line");
     }
 
@@ -192,8 +210,10 @@ mod tests {
             ("", None, "the notice is empty", "# "),
             ("# For {recipient}\n", Some((1, 1)), "a title cannot contain places", "only the subject"),
             ("# T\n\nOn {dat} you\n", Some((3, 4)), "`{dat}` is not a place", "did you mean `date`?"),
-            ("# T\n\n  So {subject} it\n", Some((3, 6)), "`{subject}` is not a place", "{recipient}"),
+            ("# T\n\n  So {waiting} it\n", Some((3, 6)), "`{waiting}` is not a place", "{recipient}"),
             ("# T\n\n- é {date\n", Some((3, 5)), "the closing brace is missing", "{recipient}"),
+            ("# T\n\nA {date:day|days}\n", Some((3, 3)), "`{date:…}` chooses by number", "write {date}"),
+            ("# T\n\nA {recipient:one}\n", Some((3, 3)), "`{recipient:…}` has two forms", "{recipient:one|several}"),
             ("# T\n\nSo: {outcome}\n", Some((3, 5)), "`{outcome}` becomes whole sentences", "alone on its line"),
         ] {
             let (_, faults) = with("a", text);
@@ -213,7 +233,8 @@ mod tests {
         let (notices, faults) = with("digest", text);
         assert!(faults.is_empty(), "{faults:?}");
         let digest = Digest {
-            figures: [(DigestFigure::Waiting, "7".into()), (DigestFigure::Private, "2".into())].into(),
+            figures: [(DigestFigure::Waiting, 7), (DigestFigure::Private, 2)].into(),
+            oldest: None,
             lists: [(DigestList::Rules, vec!["marked: 7".into()])].into(),
         };
         let facts = NoticeFacts { date: "noon", digest: Some(&digest), ..NoticeFacts::default() };
@@ -234,11 +255,74 @@ mod tests {
             ("digest", "# T\n\nSo {waitin}\n", "`{waitin}` is not a place", "did you mean `waiting`?"),
             ("digest", "# T\n\nSo {rules}\n", "`{rules}` becomes a list", "alone on its line"),
             ("held", "# T\n\nSo {waiting}\n", "`{waiting}` is not a place", "{recipient}"),
+            ("several", "# T\n\nSo {reference}\n", "`{reference}` is not a place", "{held}"),
+            ("foot", "So {date}\n", "`{date}` is not a place", "{subject}"),
         ] {
             let (_, faults) = with(name, text);
             assert!(faults[0].message.starts_with(message), "{}", faults[0].message);
             assert!(faults[0].help.as_ref().is_some_and(|h| h.contains(help)), "{:?}", faults[0].help);
         }
+    }
+
+    #[test]
+    fn words_are_right_for_the_number_of_recipients() {
+        let (notices, faults) =
+            with("outcome-held", "It has not gone to {recipient:the recipient|the recipients} above.");
+        assert!(faults.is_empty(), "{faults:?}");
+        let (more, faults) = with("a", "# T\n\n{outcome}\n\nFor {recipient:you|you all}\n");
+        assert!(faults.is_empty(), "{faults:?}");
+        let said = |notices: &Notices, name: &str, count| {
+            let filled = notices.choose(name, &["en"]).unwrap().fill(&NoticeFacts { count, ..FACTS });
+            let Some(Block::Paragraph(last)) = filled.blocks.into_iter().next_back() else { panic!("no words") };
+            last
+        };
+        assert_eq!((said(&more, "a", 1), said(&more, "a", 31)), ("For you".into(), "For you all".into()));
+        assert_eq!(said(&more, "a", 0), "For you all", "none are many in English");
+        let (whole, _) = with("a", "# T\n\n{outcome}\n");
+        assert_eq!(said(&whole, "a", 1), "Really.", "an outcome may be said in several paragraphs");
+        let held = |count| {
+            let foot = Text::default();
+            let whole = notices.languages.get("en").unwrap();
+            let text = Text { passages: vec![super::super::text::Passage::Outcome], ..Text::default() };
+            let chosen = Chosen { language: "en", text: &text, outcomes: &whole.outcomes, foot: Some(&foot) };
+            chosen.fill(&NoticeFacts { count, ..FACTS }).blocks
+        };
+        assert_eq!(held(1), [Block::Paragraph("It has not gone to the recipient above.".into())]);
+        assert_eq!(held(2), [Block::Paragraph("It has not gone to the recipients above.".into())]);
+    }
+
+    #[test]
+    fn a_foot_stands_under_every_notice_but_the_digest() {
+        let foot = "Subject: {subject}\nReference: {reference}\n\n{house}\n{contact}\n";
+        let (notices, faults) = with("foot", foot);
+        assert!(faults.is_empty(), "{faults:?}");
+        let blocks = notices.choose(HELD, &["en"]).unwrap().fill(&FACTS).blocks;
+        let reference = Block::Labelled("Reference:".into(), "M1".into());
+        let house = Block::Labelled(String::new(), "The Town".into());
+        assert_eq!(blocks, [Block::Paragraph("Text.".into()), reference.clone(), house.clone()]);
+        let facts = NoticeFacts { subject: Some("Plan"), ..FACTS };
+        let subject = Block::Labelled("Subject:".into(), "Plan".into());
+        let blocks = notices.choose(HELD, &["en"]).unwrap().fill(&facts).blocks;
+        assert_eq!(blocks, [Block::Paragraph("Text.".into()), subject, reference, house]);
+    }
+
+    #[test]
+    fn several_mails_are_lists_and_an_empty_list_takes_its_words_along() {
+        let (notices, faults) =
+            with("several", "# More\n\nSo:\n\nHeld:\n\n{held}\n\nRefused:\n\n{refused}\n\nThat is all.\n");
+        assert!(faults.is_empty(), "{faults:?}");
+        let mails = BTreeMap::from([(NoticeOutcome::Refused, vec!["one".to_owned(), "two".to_owned()])]);
+        let facts = NoticeFacts { mails: Some(&mails), ..NoticeFacts::default() };
+        let paragraph = |text: &str| Block::Paragraph(text.into());
+        assert_eq!(
+            notices.choose(SEVERAL, &["en"]).unwrap().fill(&facts).blocks,
+            [
+                paragraph("So:"),
+                paragraph("Refused:"),
+                Block::Items(vec!["one".into(), "two".into()]),
+                paragraph("That is all."),
+            ]
+        );
     }
 
     #[test]

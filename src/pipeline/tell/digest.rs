@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::letter::item;
 use crate::mail::Mailbox;
-use crate::notice::{self, DIGEST, Digest, DigestFigure, DigestList, Heading, NoticeFacts};
+use crate::notice::{self, DIGEST, Digest, DigestFigure, DigestList, NoticeFacts};
 use crate::pipeline::Pipeline;
 use crate::policy::Policy;
 use crate::store::{DigestFigures, OutboxItem, OutboxKind, StoreError};
@@ -49,16 +49,16 @@ impl Pipeline {
         let date = |at: Timestamp| notice::date_in(chosen.language, at, &self.notices.zone);
         let digest = Digest {
             figures: [
-                (DigestFigure::Waiting, figures.waiting.iter().map(|group| group.copies).sum::<u64>().to_string()),
-                (DigestFigure::Oldest, figures.oldest.map_or_else(|| "—".to_owned(), date)),
-                (DigestFigure::Expiring, figures.expiring.to_string()),
-                (DigestFigure::Private, figures.private.to_string()),
-                (DigestFigure::Held, figures.held.to_string()),
-                (DigestFigure::Released, figures.released.to_string()),
-                (DigestFigure::Rejected, figures.rejected.to_string()),
-                (DigestFigure::Expired, figures.expired.to_string()),
+                (DigestFigure::Waiting, figures.waiting.iter().map(|group| group.copies).sum()),
+                (DigestFigure::Expiring, figures.expiring),
+                (DigestFigure::Private, figures.private),
+                (DigestFigure::Held, figures.held),
+                (DigestFigure::Released, figures.released),
+                (DigestFigure::Rejected, figures.rejected),
+                (DigestFigure::Expired, figures.expired),
             ]
             .into(),
+            oldest: figures.oldest.map(date),
             lists: [
                 (DigestList::Rules, lines(by_rule(figures), chosen.language)),
                 (DigestList::Units, lines(by_unit(figures, &ruleset.policy), chosen.language)),
@@ -68,18 +68,12 @@ impl Pipeline {
         };
         let filled = chosen.fill(&NoticeFacts {
             date: &date(now),
-            charter: self.notices.charter.as_deref(),
+            house: self.notices.facts(),
             digest: Some(&digest),
             ..NoticeFacts::default()
         });
-        let heading = Heading {
-            from: &self.notices.from,
-            to,
-            date: now,
-            message_id: &format!("digest-{}-{}@{}", turn.as_second(), short(to), self.hostname),
-            about: None,
-        };
-        match notice::compose(&filled, &heading) {
+        let message_id = format!("digest-{}-{}@{}", turn.as_second(), short(to), self.hostname);
+        match notice::compose(&filled, &self.notices.heading(to, now, &message_id, None)) {
             Ok(content) => Some(item(OutboxKind::Notice, to, content, now)),
             Err(error) => {
                 tracing::error!(%to, %error, "the digest could not be composed");

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::letter::item;
 use crate::mail::Mailbox;
-use crate::notice::{self, Heading, NoticeFacts};
+use crate::notice::{self, NoticeFacts};
 use crate::pipeline::Pipeline;
 use crate::store::{FollowupEvent, OutboxItem, OutboxKind, PendingFollowup, StoreError};
 
@@ -56,27 +56,23 @@ impl Pipeline {
             tracing::warn!(copy = first.copy, name, "no notice: the policy folder has no text for it");
             return None;
         };
-        let recipients = match first.private {
-            true => notice::counted(chosen.language, copies.len()),
-            false => notice::named(&distinct(copies.iter().map(|copy| copy.recipient.clone()))),
+        let named = distinct(copies.iter().map(|copy| copy.recipient.clone()));
+        let (recipients, count) = match first.private {
+            true => (notice::counted(chosen.language, copies.len()), copies.len()),
+            false => (notice::named(&named), named.len()),
         };
         let date = |copy: &PendingFollowup| notice::date_in(chosen.language, copy.received, &self.notices.zone);
         let filled = chosen.fill(&NoticeFacts {
             recipients: Some(&recipients),
+            count: count as u64,
             date: &notice::named(&distinct(copies.iter().map(date))),
             reference: Some(&notice::named(&distinct(copies.iter().map(|copy| copy.mail.clone())))),
-            charter: self.notices.charter.as_deref(),
+            house: self.notices.facts(),
             ..NoticeFacts::default()
         });
         let about = first.message_id.as_ref().filter(|_| !first.private).map(|id| format!("<{id}>"));
-        let heading = Heading {
-            from: &self.notices.from,
-            to: &to,
-            date: now,
-            message_id: &format!("{name}-{}@{}", first.copy, self.hostname),
-            about: about.as_deref(),
-        };
-        match notice::compose(&filled, &heading) {
+        let message_id = format!("{name}-{}@{}", first.copy, self.hostname);
+        match notice::compose(&filled, &self.notices.heading(&to, now, &message_id, about.as_deref())) {
             Ok(content) => Some(item(OutboxKind::Notice, &to, content, now)),
             Err(error) => {
                 tracing::error!(copy = first.copy, name, %error, "a notice could not be composed");

@@ -18,4 +18,4 @@ mod notifier;
 mod rate;
 pub(super) mod report;
 
-pub use notifier::{Addressees, Notifier};
+pub use notifier::{Addressees, House, Notifier};

@@ -10,7 +10,7 @@ use super::letter::item;
 use super::rate::NoticePermit;
 use crate::mail::{Mail, Mailbox, ReversePath};
 use crate::mime::Message;
-use crate::notice::{self, ADVICE, HELD, Heading, NoticeFacts, NoticeOutcome, spoken};
+use crate::notice::{self, ADVICE, HELD, NoticeFacts, NoticeOutcome, spoken};
 use crate::pipeline::{Judged, Pipeline};
 use crate::policy::verdict::{Disposition, Reason, Verdicts};
 use crate::store::{Keeping, NoticeRecipient, OutboxItem, OutboxKind, retry_digest};
@@ -48,22 +48,21 @@ impl Pipeline {
             let copies = subject.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
             notice::named(&copies.map(|recipient| recipient.path.to_string()).collect::<Vec<_>>())
         };
+        let title = judged.message.header("subject").filter(|_| !private).and_then(notice::subject);
         let filled = chosen.fill(&NoticeFacts {
             recipients: Some(&recipients),
+            count: subject.copies.len() as u64,
             date: &notice::date_in(chosen.language, mail.received, &self.notices.zone),
             reference: Some(&mail.id.0),
-            charter: self.notices.charter.as_deref(),
+            subject: title.as_deref(),
+            reason: Some(subject.reason.text.as_str()).filter(|_| !private),
             outcome: Some(subject.outcome),
-            digest: None,
+            house: self.notices.facts(),
+            ..NoticeFacts::default()
         });
-        let heading = Heading {
-            from: &self.notices.from,
-            to,
-            date: mail.received,
-            message_id: &format!("notice-{}@{}", mail.id, self.hostname),
-            about: judged.message.header("message-id").filter(|_| !private),
-        };
-        match notice::compose(&filled, &heading) {
+        let message_id = format!("notice-{}@{}", mail.id, self.hostname);
+        let about = judged.message.header("message-id").filter(|_| !private);
+        match notice::compose(&filled, &self.notices.heading(to, mail.received, &message_id, about)) {
             Ok(content) => Some(Due { item: item(OutboxKind::Notice, to, content, mail.received), permit }),
             Err(error) => {
                 tracing::error!(id = %mail.id, %error, "a notice could not be composed");

@@ -34,6 +34,13 @@ fn check_tells_faults_on_standard_error_and_fails() {
     assert!(!said.contains('\u{1b}'), "colour into a pipe");
 }
 
+/// What `check` misses in the defaults.
+const ALL_SET: [(&str, &str); 3] = [
+    ("OCTROI_RELEASE__VIA", "127.0.0.1:10028"),
+    ("OCTROI_HOUSE__NAME", "The Town"),
+    ("OCTROI_HOUSE__CONTACT", "help@town.example"),
+];
+
 #[test]
 fn check_of_a_sound_house_succeeds_and_still_warns() {
     let folder = TempDir::new().unwrap();
@@ -42,9 +49,11 @@ fn check_of_a_sound_house_succeeds_and_still_warns() {
     std::fs::write(folder.path().join("mine.toml"), "").unwrap();
     let output = octroi(folder.path(), &["check", "--config", "mine.toml"], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), "mine.toml: in order, with 1 warning\n");
-    assert!(text(&output.stderr).contains("release.via"));
-    let output = octroi(folder.path(), &["check"], &[("OCTROI_RELEASE__VIA", "127.0.0.1:10028")]);
+    assert_eq!(text(&output.stdout), "mine.toml: in order, with 3 warnings\n");
+    for unset in ["release.via", "house.name", "house.contact"] {
+        assert!(text(&output.stderr).contains(unset), "{unset} is not told");
+    }
+    let output = octroi(folder.path(), &["check"], &ALL_SET);
     assert_eq!(text(&output.stdout), "built-in defaults: in order\n", "{}", text(&output.stderr));
 }
 
@@ -68,7 +77,7 @@ fn check_reads_the_policies_and_draws_what_is_wrong_in_them() {
 
     let silent = head.replace("@notice(\"nowhere\")\n", "");
     rule(&format!("{silent}forbid (principal, action, resource) when {{ context.private }};\n"));
-    let output = octroi(folder.path(), &["check"], &[("OCTROI_RELEASE__VIA", "127.0.0.1:10028")]);
+    let output = octroi(folder.path(), &["check"], &ALL_SET);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert_eq!(text(&output.stdout), "built-in defaults: in order, with 1 warning\n", "{said}");

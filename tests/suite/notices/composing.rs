@@ -4,23 +4,29 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use octroi::mail::Mailbox;
-use octroi::notice::{Heading, NoticeFacts, NoticeOutcome, Notices, compose, counted, date_in};
+use octroi::notice::{Heading, HouseFacts, NoticeFacts, NoticeOutcome, Notices, compose, counted, date_in};
 
 use super::town::{CHARTER, SENDER, flat, read, shipped_files, texts};
 
 fn composed(notices: &Notices, language: &str, name: &str, outcome: NoticeOutcome) -> String {
     let date: Timestamp = "2026-11-25T16:09:00Z".parse().unwrap();
+    let contact = Mailbox::parse("securite@finances.gouv.example").unwrap();
     let chosen = notices.choose(name, &[language]).unwrap();
     let filled = chosen.fill(&NoticeFacts {
         recipients: Some("paul@home.example"),
-        date: &date_in(language, date, &TimeZone::UTC),
+        count: 1,
+        date: &date_in(language, date, &TimeZone::get("Europe/Paris").unwrap()),
         reference: Some("M-7"),
-        charter: Some(CHARTER),
+        subject: Some("Note <b>Kappa</b>"),
+        reason: Some("Because of the rule."),
         outcome: Some(outcome),
-        digest: None,
+        house: HouseFacts { name: Some("Ministère des Finances"), contact: Some(&contact), charter: Some(CHARTER) },
+        ..NoticeFacts::default()
     });
     let heading = Heading {
         from: &Mailbox::parse("postmaster@gate.example").unwrap(),
+        name: Some("Ministère des Finances"),
+        reply_to: Some(&contact),
         to: &Mailbox::parse(SENDER).unwrap(),
         date,
         message_id: "notice-M-7@gate.example",
@@ -36,22 +42,23 @@ fn three_languages_say_the_same_in_their_own_words() {
         (
             "fr",
             "Votre envoi porte une mention de protection",
-            "Le 25 novembre 2026 à 16:09 (UTC), vous avez adressé à paul@home.example un message",
+            "Le 25 novembre 2026 à 17:09 (heure de Paris), vous avez adressé à paul@home.example un message",
         ),
         (
             "nl",
             "Uw bericht draagt een rubricering of markering",
-            "Op 25 november 2026 om 16:09 (UTC) stuurde u aan paul@home.example een bericht",
+            "Op 25 november 2026 om 17:09 (tijd in Parijs) stuurde u aan paul@home.example een bericht",
         ),
         (
             "en",
             "Your message carries a protective marking",
-            "On 25 November 2026 at 16:09 (UTC) you sent paul@home.example a message",
+            "On 25 November 2026 at 17:09 (Paris time) you sent paul@home.example a message",
         ),
     ] {
         let wire = composed(&notices, language, "marked", NoticeOutcome::Held);
         for header in [
-            "From: postmaster@gate.example\r\n",
+            "<postmaster@gate.example>\r\n",
+            "Reply-To: securite@finances.gouv.example\r\n",
             "To: jeanne.aubertin@finances.gouv.example\r\n",
             "Date: Wed, 25 Nov 2026 16:09:00 +0000\r\n",
             "Message-ID: <notice-M-7@gate.example>\r\n",
@@ -67,11 +74,19 @@ fn three_languages_say_the_same_in_their_own_words() {
         let message = read(&wire);
         assert_eq!(message.parts.len(), 3, "two versions of one text");
         assert_eq!(message.header("subject"), Some(subject));
+        assert_eq!(message.header("from"), Some("Ministère des Finances <postmaster@gate.example>"));
         let (plain, html) = texts(&message);
         assert!(flat(&plain).contains(said), "{plain}");
         assert!(flat(&html).contains(said), "{html}");
         assert!(html.contains(&format!("<html lang=\"{language}\">")) && html.contains(&format!("href=\"{CHARTER}\"")));
         assert!(plain.contains("M-7\n") || plain.contains("M-7\r\n"), "{plain}");
+        assert!(plain.contains("Note <b>Kappa</b>") && html.contains("Note &lt;b&gt;Kappa&lt;/b&gt;"), "{html}");
+        for text in [&plain, &html] {
+            assert!(
+                text.contains("Ministère des Finances") && text.contains("securite@finances.gouv.example"),
+                "{text}"
+            );
+        }
     }
 }
 
@@ -81,7 +96,7 @@ fn every_text_leaves_whole_for_every_outcome() {
     let names: Vec<String> = shipped_files()
         .into_keys()
         .filter_map(|path| Some(path.strip_prefix("notices/fr/")?.strip_suffix(".md")?.to_owned()))
-        .filter(|name| !name.starts_with("outcome-") && name != "digest")
+        .filter(|name| !name.starts_with("outcome-") && !["digest", "foot", "several"].contains(&name.as_str()))
         .collect();
     assert!(names.len() >= 13 && names.iter().any(|name| name == "advice"), "{names:?}");
     assert_eq!(notices.languages().collect::<Vec<_>>(), ["en", "fr", "nl"]);

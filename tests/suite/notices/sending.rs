@@ -3,7 +3,7 @@
 
 use octroi::config::PolicyMode;
 
-use super::town::{CHARTER, OUTSIDE, SENDER, Town, flat, marked, read, reference, texts};
+use super::town::{CHARTER, CONTACT, HOUSE, OUTSIDE, SENDER, Town, flat, marked, read, reference, texts};
 
 const COLLEAGUE: &str = "paul.mesnard@interieur.gouv.example";
 
@@ -30,7 +30,8 @@ async fn a_mail_passes_and_its_sender_is_told_once() {
     assert_eq!(notice.to, [format!("<{SENDER}>")]);
     let message = read(&notice.content);
     for (name, value) in [
-        ("from", "postmaster@gate.finances.gouv.example"),
+        ("from", "Ministère des Finances <postmaster@gate.finances.gouv.example>"),
+        ("reply-to", CONTACT),
         ("to", SENDER),
         ("subject", "Votre message contient un lien vers un service grand public"),
         ("auto-submitted", "auto-replied"),
@@ -42,10 +43,12 @@ async fn a_mail_passes_and_its_sender_is_told_once() {
     let (plain, html) = texts(&message);
     for text in [&plain, &html] {
         let text = flat(text);
-        for told in [reference(&answer), CHARTER, COLLEAGUE, "Votre message est parti normalement"] {
+        for told in
+            [reference(&answer), CHARTER, COLLEAGUE, "Photos du chantier", HOUSE, "Votre message est parti normalement"]
+        {
             assert!(text.contains(told), "{told} is not in {text}");
         }
-        for quoted in ["Photos", "chantier", "we.tl", "Ab12"] {
+        for quoted in ["we.tl", "Ab12"] {
             assert!(!text.contains(quoted), "{quoted} is quoted");
         }
     }

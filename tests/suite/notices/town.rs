@@ -22,6 +22,8 @@ use tokio::sync::mpsc;
 const PATIENCE: Duration = Duration::from_secs(60);
 pub const CHARTER: &str = "https://intranet.finances.gouv.example/charte";
 pub const OUTSIDE: &str = "contact@atelier.example";
+pub const HOUSE: &str = "Ministère des Finances";
+pub const CONTACT: &str = "aide-messagerie@finances.gouv.example";
 pub const TEAM: &str = "securite@finances.gouv.example";
 pub const SENDER: &str = "jeanne.aubertin@finances.gouv.example";
 
@@ -155,6 +157,7 @@ impl Town {
         let text = format!(
             "[smtp]\nupstream = \"127.0.0.1:{upstream}\"\nhostname = \"gate.finances.gouv.example\"\nrelay_for = [\"guest.example\"]\n\
              [smtp.upstream_tls]\nmode = \"off\"\n[web]\nlisten = \"off\"\n[dns]\nstatic = \"mx.json\"\n\
+             [house]\nname = \"{HOUSE}\"\ncontact = \"{CONTACT}\"\ntime_zone = \"Europe/Paris\"\n\
              [notices]\ncharter = \"{CHARTER}\"\ndigest_to = [\"{TEAM}\"]\n"
         );
         let file = self.folder.path().join("octroi.toml");

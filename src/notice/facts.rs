@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Recipients in a notice: named, or only counted.
+//! Facts of a mail as people read them: recipients, named or only counted, and the subject.
 
 /// Addresses named before the rest is only counted.
 const MOST_NAMED: usize = 10;
@@ -28,6 +28,15 @@ pub fn counted(language: &str, count: usize) -> String {
     }
 }
 
+/// The subject in one line, shortened; none where there is nothing to read in it.
+pub fn subject(text: &str) -> Option<String> {
+    /// Characters; more is no help in knowing the mail again.
+    const LONGEST: usize = 120;
+    let words = one_line(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut = words.char_indices().nth(LONGEST).map(|(at, _)| format!("{}…", words[..at].trim_end()));
+    Some(cut.unwrap_or(words)).filter(|words| !words.is_empty())
+}
+
 /// No text of others may begin a line of ours.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -36,6 +45,14 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subject_is_one_line_of_readable_length() {
+        assert_eq!(subject(" Note \r\n de\tservice ").as_deref(), Some("Note de service"));
+        assert_eq!(subject(" \n"), None);
+        assert_eq!(subject(&"é".repeat(120)).unwrap().chars().count(), 120);
+        assert_eq!(subject(&"é".repeat(121)).unwrap(), "é".repeat(120) + "…");
+    }
 
     #[test]
     fn recipients_are_named_or_counted() {
