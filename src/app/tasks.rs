@@ -102,6 +102,9 @@ pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: Cancellat
             Ok(swept) => tracing::debug!(?swept, "swept"),
             Err(error) => tracing::error!(%error, "expired copies and records could not be deleted"),
         }
+        if let Err(error) = pipeline.tell_owed(None, now).await {
+            tracing::error!(%error, "senders could not be told of mail that was held or refused");
+        }
         if let Err(error) = pipeline.send_followups(now).await {
             tracing::error!(%error, "notices about held copies could not be sent");
         }

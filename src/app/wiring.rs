@@ -110,7 +110,15 @@ pub(super) fn notifier(settings: &Settings) -> Notifier {
     let digest = (!notices.digest_to.is_empty()).then_some(Addressees { to: notices.digest_to, at: notices.digest_at });
     let zone = house.time_zone.unwrap_or_else(TimeZone::system);
     let house = House { name: house.name, contact: house.contact };
-    Notifier::new(from, house, notices.language, notices.charter, digest, zone)
+    Notifier {
+        from,
+        house,
+        language: notices.language,
+        charter: notices.charter,
+        digest,
+        zone,
+        noted_every: notices.noted_every,
+    }
 }
 
 pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
@@ -126,6 +134,7 @@ pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
             warning: retention.warning,
             journal: retention.journal,
             audit: retention.audit,
+            told: settings.notices.noted_every,
             outbox: retention.outbox,
             ..store::Retention::default()
         },

@@ -143,6 +143,7 @@ impl Reader {
                 from: self.optional("notices.from"),
                 language: self.one::<Language>("notices.language").0,
                 charter: self.optional::<WebAddress>("notices.charter").map(|address| address.0),
+                noted_every: self.one("notices.noted_every"),
                 digest_to: self.many("notices.digest_to"),
                 digest_at: self.one("notices.digest_at"),
             },

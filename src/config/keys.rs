@@ -125,6 +125,7 @@ const KEYS: &[Key] = &[
     one("notices.from", &[], r#"from = "postmaster@example.org""#),
     one("notices.language", &["fr"], r#"language = "fr""#),
     one("notices.charter", &[], r#"charter = "https://intranet.example.org/charte""#),
+    one("notices.noted_every", &["1d"], r#"noted_every = "1d""#),
     many("notices.digest_to", &[], r#"digest_to = ["securite@example.org"]"#),
     one("notices.digest_at", &["07:30"], r#"digest_at = "07:30""#),
     one("dns.server", &[], r#"server = "127.0.0.1:53""#),

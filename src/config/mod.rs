@@ -128,6 +128,8 @@ pub struct Notices {
     pub language: String,
     /// The address of the charter that notices name.
     pub charter: Option<String>,
+    /// How long a sender is not told again what the same rule noted (decision D16).
+    pub noted_every: Duration,
     /// The security team; nobody: no digest.
     pub digest_to: Vec<Mailbox>,
     /// The time of day of the digest, in the house's zone.

@@ -32,14 +32,14 @@ impl Pipeline {
             Settlement::Each(plan) if !plan.keeps() => {
                 let outcome = self.pass_on(&mail, &judged, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
-                    self.tell(&mail, &judged);
+                    self.tell(&mail, &judged, false);
                 }
                 (mail, judged, outcome, onward)
             }
             Settlement::Each(plan) if plan.is_one_strip() => {
                 let outcome = self.pass_on_stripped(&mail, &judged, &plan, &mut onward).await;
                 if outcome.reply.is_positive() {
-                    self.tell(&mail, &judged);
+                    self.tell(&mail, &judged, false);
                 }
                 (mail, judged, outcome, onward)
             }
@@ -62,7 +62,12 @@ impl Pipeline {
             let (mail, judged) = &*theirs;
             let mut onward = onward;
             let outcome = match this.keep_and_deliver(mail, judged, &plan, &mut onward).await {
-                Ok(outcome) => outcome,
+                Ok(outcome) => {
+                    if outcome.reply.is_positive() {
+                        this.tell(mail, judged, true);
+                    }
+                    outcome
+                }
                 Err(fault) => {
                     onward.abandon().await;
                     Outcome::nothing(fault.into_reply(), mail)
@@ -94,14 +99,9 @@ impl Pipeline {
             return Ok(lost(fault, mail));
         }
         let mut keeping = self.keeping(mail, judged, plan);
-        // A turn not spent is given back: what was not kept may be told at the next attempt.
-        let turn = self.notice(mail, judged).map(|due| {
-            keeping.outbox.push(due.item);
-            due.permit
-        });
+        keeping.outbox.extend(self.debt(mail, judged));
         if plan.onward.is_empty() {
             let kept = self.store.keep(&keeping).await?;
-            turn.into_iter().for_each(|turn| turn.spend(&kept));
             checkpoint("kept");
             return Ok(held(mail, plan, &kept, None));
         }
@@ -114,7 +114,6 @@ impl Pipeline {
                 let left_over = onward.left_over();
                 self.keep_left_over(mail, judged, OutboxContent::Mail, &left_over).await?;
                 self.confirm(prepared).await?;
-                turn.into_iter().for_each(|turn| turn.spend(&kept));
                 checkpoint("confirmed");
                 let mut outcome = held(mail, plan, &kept, Some(answer));
                 outcome.note_left_over(&left_over);

@@ -12,7 +12,7 @@ statements! {
     FREED_IF_UNNEEDED = "UPDATE blob SET wrapped = $1, inline = NULL, freed = $2 WHERE name = $3 AND freed IS NULL \
         AND NOT EXISTS (SELECT 1 FROM held JOIN mail ON mail.id = held.mail \
             WHERE mail.blob = $3 AND held.state IN ('pending', 'held')) \
-        AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.blob = $3 AND outbox.state IN ('pending', 'ready'))";
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.blob = $3 AND outbox.state IN ('pending', 'owed', 'ready'))";
     COPIES_OF_EPOCHS = "DELETE FROM held WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, mail";
     ITEMS_OF_EPOCHS = "DELETE FROM outbox WHERE state = 'pending' AND node = $1 AND epoch < $2 RETURNING id, blob";
     PENDING_COPY = "DELETE FROM held WHERE state = 'pending' AND id = $1 RETURNING id, mail";
@@ -30,6 +30,11 @@ pub(super) enum Stale<'a> {
     Epoch { node: &'a str, below: i64 },
     /// One held copy or outbox item.
     Thing(&'a str),
+}
+
+pub(super) async fn forget_recipients(tx: &mut Tx, item: &str) -> Result<(), StoreError> {
+    tx.execute(RECIPIENTS_OF, args![item]).await?;
+    Ok(())
 }
 
 /// Destroys a content's key once no held copy and no outbox item needs it: from then on nobody can read it, also not
@@ -50,7 +55,7 @@ pub(super) async fn clear_pending(tx: &mut Tx, stale: Stale<'_>, now: Timestamp)
     let items: Vec<(String, String)> = tx.fetch_all(of_outbox, values).await?;
     for (id, _) in held.iter().chain(&items) {
         tx.execute(RETRY_KEYS_OF, args![id]).await?;
-        tx.execute(RECIPIENTS_OF, args![id]).await?;
+        forget_recipients(tx, id).await?;
     }
     let mut blobs: Vec<String> = items.iter().map(|(_, blob)| blob.clone()).collect();
     for (id, mail) in &held {

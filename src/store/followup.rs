@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use super::engine::Row;
 use super::rows::insert_blob;
 use super::settle::NewItem;
+use super::told::take_turn;
 use super::tx::{FromRow, Tx, args, statements};
 use super::{CopyState, OutboxContent, OutboxItem, Store, StoreError, earlier, instant, micros};
 
-/// Decision D16: at most one notice an hour for each sender and event; what comes meanwhile waits for the next.
+/// Decision D16: of what time does, a sender hears at most once an hour; what comes meanwhile waits for the next. What a
+/// person decides is never limited.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Copies looked at in one round.
 const AT_ONCE: i64 = 1000;
@@ -21,13 +23,10 @@ const AT_ONCE: i64 = 1000;
 statements! {
     UNTOLD = "SELECT held.id, held.mail, held.recipient, held.untold, mail.tell, mail.language, mail.private, \
         mail.received, mail.message_id FROM held JOIN mail ON mail.id = held.mail \
-        WHERE held.untold IS NOT NULL AND mail.tell IS NOT NULL AND NOT EXISTS \
-        (SELECT 1 FROM told WHERE told.tell = mail.tell AND told.event = held.untold AND told.at > $1) \
+        WHERE held.untold IS NOT NULL AND mail.tell IS NOT NULL AND (held.untold IN ('released', 'rejected') \
+        OR NOT EXISTS (SELECT 1 FROM told WHERE told.tell = mail.tell AND told.event = held.untold AND told.at > $1)) \
         ORDER BY mail.received, held.id LIMIT $2";
     MARKED_TOLD = "UPDATE held SET untold = NULL WHERE id = $1 AND untold = $2";
-    TOLD = "INSERT INTO told (tell, event, at) VALUES ($1, $2, $3) \
-        ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at WHERE told.at <= $4";
-    TOLD_OVER = "DELETE FROM told WHERE at <= $1";
 }
 
 /// What became, or will soon become, of a held copy.
@@ -55,6 +54,11 @@ impl FollowupEvent {
 
     fn parse(text: &str) -> Option<FollowupEvent> {
         FollowupEvent::ALL.into_iter().find(|event| event.as_str() == text)
+    }
+
+    /// Whether a person did it.
+    pub fn is_decision(self) -> bool {
+        matches!(self, FollowupEvent::Released | FollowupEvent::Rejected)
     }
 
     /// What there is to tell of a copy that has come to this state.
@@ -134,7 +138,10 @@ impl Store {
                 owner: (&owner.0, owner.1),
             };
             item.insert(&mut tx).await?;
-            remember(&mut tx, &first, now).await
+            if !first.event.is_decision() {
+                take_turn(&mut tx, &first.to, first.event.as_str(), micros(now), earlier(now, HOUR)).await?;
+            }
+            Ok(())
         });
         match written.await {
             Ok(()) => {}
@@ -161,16 +168,6 @@ impl Store {
 
 async fn forget(tx: &mut Tx, id: &str, event: FollowupEvent) -> Result<u64, StoreError> {
     tx.execute(MARKED_TOLD, args![id, event.as_str()]).await
-}
-
-async fn remember(tx: &mut Tx, told: &PendingFollowup, now: Timestamp) -> Result<(), StoreError> {
-    let hour_ago = earlier(now, HOUR);
-    let changed = tx.execute(TOLD, args![&told.to, told.event.as_str(), micros(now), hour_ago]).await?;
-    if changed != 1 {
-        return Err(StoreError::Confirm { changed, expected: 1 });
-    }
-    tx.execute(TOLD_OVER, args![hour_ago]).await?;
-    Ok(())
 }
 
 impl FromRow for PendingFollowup {

@@ -65,6 +65,15 @@ impl Store {
     }
 
     async fn write_keeping(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Prepared, StoreError> {
+        let rows = self.rows_of(keeping, state).await?;
+        let stored = rows.stored();
+        let written = self.write_after_blobs(move |mut tx| async move { rows.insert(&mut tx).await }).await?;
+        self.inner.used.fetch_add(stored, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    /// The rows to be written, with their contents sealed and on the disk.
+    pub(super) async fn rows_of(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Rows, StoreError> {
         let mut rows = Rows::of(keeping, state, &self.inner.retention, self.own_epoch())?;
         self.look_for_repeats(&mut rows).await?;
         if rows.wants_mail() {
@@ -77,10 +86,7 @@ impl Store {
                 item.sealed = Some(self.inner.blobs.put_small(own).await?);
             }
         }
-        let stored = rows.stored();
-        let written = self.write_after_blobs(move |mut tx| async move { rows.insert(&mut tx).await }).await?;
-        self.inner.used.fetch_add(stored, Ordering::Relaxed);
-        Ok(written)
+        Ok(rows)
     }
 
     /// A first look without the writer, so that a repeat costs no blob. The unique key decides in the commit.
@@ -110,7 +116,7 @@ statements! {
     KEPT_BEFORE = "SELECT thing FROM retry WHERE key = $1 AND until > $2";
     HELD_CONFIRMED = "UPDATE held SET state = 'held' \
         WHERE id = $1 AND state = 'pending' AND node = $2 AND epoch = $3";
-    ITEM_CONFIRMED = "UPDATE outbox SET state = 'ready' \
+    ITEM_CONFIRMED = "UPDATE outbox SET state = CASE WHEN kind = 'debt' THEN 'owed' ELSE 'ready' END \
         WHERE id = $1 AND state = 'pending' AND node = $2 AND epoch = $3";
 }
 

@@ -15,6 +15,7 @@ mod blob;
 mod claim;
 mod copy;
 mod courier;
+mod debt;
 mod digest;
 mod engine;
 mod error;
@@ -33,6 +34,7 @@ mod seal;
 mod settle;
 mod sql;
 mod sweep;
+mod told;
 mod followup;
 mod tx;
 mod writer;
@@ -49,6 +51,7 @@ use tokio::sync::Notify;
 pub use audit::{Actor, Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
 pub use claim::Claim;
 pub use copy::{Change, CopyState};
+pub use debt::Debt;
 pub use digest::{DigestFigures, Waiting};
 pub use error::StoreError;
 pub use figures::Figures;
@@ -64,6 +67,7 @@ pub use quarantine::{Exported, Filter, HeldDetail, HeldRow};
 pub use schema::MIGRATIONS;
 pub use sql::{Migration, Statement};
 pub use sweep::Swept;
+pub use told::NotedTurn;
 
 /// How long what is kept (decision D16; the law's figures are in `docs/field.md`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +77,8 @@ pub struct Retention {
     pub warning: Duration,
     pub journal: Duration,
     pub audit: Duration,
+    /// How long it is known who was told what (decision D16).
+    pub told: Duration,
     /// How long a repeated mail is known for one (decision D11).
     pub retry_key: Duration,
     /// How long the outbox tries (decision D16).
@@ -88,6 +94,7 @@ impl Default for Retention {
             warning: 5 * DAY,
             journal: 183 * DAY,
             audit: 1096 * DAY,
+            told: DAY,
             retry_key: 7 * DAY,
             outbox: 5 * DAY,
         }
@@ -204,6 +211,7 @@ pub fn statements() -> impl Iterator<Item = Statement> {
     [
         audit::STATEMENTS,
         courier::STATEMENTS,
+        debt::STATEMENTS,
         digest::STATEMENTS,
         expiry::STATEMENTS,
         figures::STATEMENTS,
@@ -216,6 +224,7 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         schema::STATEMENTS,
         settle::STATEMENTS,
         sweep::STATEMENTS,
+        told::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -16,6 +16,8 @@ pub enum OutboxKind {
     Failure,
     /// A notice to a sender or an officer.
     Notice,
+    /// The facts of a notice that is still owed to a sender: never sent, but turned into a notice.
+    Debt,
     /// A held copy, released.
     Release,
     /// A copy without the parts held back.
@@ -29,6 +31,7 @@ impl OutboxKind {
         match self {
             OutboxKind::Failure => "failure",
             OutboxKind::Notice => "notice",
+            OutboxKind::Debt => "debt",
             OutboxKind::Release => "release",
             OutboxKind::Stripped => "stripped",
             OutboxKind::Remainder => "remainder",
@@ -36,7 +39,7 @@ impl OutboxKind {
     }
 
     fn parse(text: &str) -> OutboxKind {
-        [OutboxKind::Failure, OutboxKind::Release, OutboxKind::Stripped, OutboxKind::Remainder]
+        [OutboxKind::Failure, OutboxKind::Debt, OutboxKind::Release, OutboxKind::Stripped, OutboxKind::Remainder]
             .into_iter()
             .find(|kind| kind.as_str() == text)
             .unwrap_or(OutboxKind::Notice)
@@ -53,6 +56,8 @@ impl OutboxKind {
 pub enum ItemState {
     /// Written before the next hop had answered.
     Pending,
+    /// A debt: told at the end of the sender's hour (decision D16).
+    Owed,
     Ready,
     Sent,
     Failed,
@@ -62,6 +67,7 @@ impl ItemState {
     pub fn as_str(self) -> &'static str {
         match self {
             ItemState::Pending => "pending",
+            ItemState::Owed => "owed",
             ItemState::Ready => "ready",
             ItemState::Sent => "sent",
             ItemState::Failed => "failed",
@@ -69,7 +75,7 @@ impl ItemState {
     }
 
     pub(super) fn parse(text: &str) -> ItemState {
-        [ItemState::Pending, ItemState::Ready, ItemState::Sent]
+        [ItemState::Pending, ItemState::Owed, ItemState::Ready, ItemState::Sent]
             .into_iter()
             .find(|state| state.as_str() == text)
             .unwrap_or(ItemState::Failed)

@@ -196,7 +196,11 @@ pub(super) struct NewItem<'a> {
 
 impl NewItem<'_> {
     pub async fn insert(self, tx: &mut Tx) -> Result<(), StoreError> {
-        let state = if self.pending { ItemState::Pending } else { ItemState::Ready };
+        let state = match self.kind {
+            _ if self.pending => ItemState::Pending,
+            OutboxKind::Debt => ItemState::Owed,
+            _ => ItemState::Ready,
+        };
         let values = args![
             self.id,
             self.mail,

@@ -18,6 +18,8 @@ use super::{Store, StoreError, earlier, later, micros};
 const LEASE: Duration = Duration::from_secs(15 * 60);
 /// Decision D13: a blob goes only when nothing has referred to it for so long.
 const UNREFERENCED: Duration = Duration::from_secs(60 * 60);
+/// Decision D16 counts in hours: what was told is known for one at least.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Held copies that expire in one sweep; more wait for the next.
 const AT_ONCE: i64 = 500;
 /// Rows of one write: a few milliseconds, between which holds and decisions have their turn.
@@ -33,6 +35,7 @@ statements! {
     PENDING_BEFORE = "SELECT id FROM held WHERE state = 'pending' AND held_at < $1 \
         UNION ALL SELECT id FROM outbox WHERE state = 'pending' AND created < $1";
     RETRY_KEYS_OVER = "DELETE FROM retry WHERE key IN (SELECT key FROM retry WHERE until <= $1 LIMIT $2)";
+    TOLD_OVER = "DELETE FROM told WHERE (tell, event) IN (SELECT tell, event FROM told WHERE at <= $1 LIMIT $2)";
     JOURNAL_OVER = "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < $1 LIMIT $2)";
     WARNED = "UPDATE held SET warned = TRUE, \
         untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE 'expiring' END FROM mail WHERE mail.id = held.mail) \
@@ -74,6 +77,7 @@ impl Store {
         let mut swept = Swept { expired: self.expire_held(now).await?, ..Swept::default() };
         swept.pending_cleared = self.clear_stale(now).await?;
         self.delete_over(&[RETRY_KEYS_OVER], micros(now)).await?;
+        self.delete_over(&[TOLD_OVER], earlier(now, retention.told.max(HOUR))).await?;
         // Decided copies and ended items are remembered as long as the journal remembers the mail.
         let forgotten = earlier(now, retention.journal);
         swept.journal_deleted = self.delete_over(&[JOURNAL_OVER], forgotten).await?;

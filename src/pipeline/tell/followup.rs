@@ -25,7 +25,7 @@ impl Pipeline {
         }
         let (mut told, mut this_hour) = (0, HashSet::new());
         for ((to, event, _), copies) in together {
-            if this_hour.contains(&(to.clone(), event)) {
+            if !event.is_decision() && this_hour.contains(&(to.clone(), event)) {
                 continue;
             }
             match self.followup(&copies, now) {

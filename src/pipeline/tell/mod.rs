@@ -10,12 +10,13 @@
 //!
 //! Standards: RFC 3834 §2 and §5 (who must not get an answer); decisions D16 and D20.
 
+mod debt;
 mod digest;
 mod followup;
 mod letter;
 mod notice;
 mod notifier;
-mod rate;
 pub(super) mod report;
+mod told_mail;
 
 pub use notifier::{Addressees, House, Notifier};

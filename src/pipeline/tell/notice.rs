@@ -1,99 +1,106 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Decides whether the sender gets a notice, about which copies, and with which text (decisions D16 and D20).
+//! Decides whether the sender gets a notice, about which copies, and how soon (decisions D16 and D20).
 //!
-//! One notice for each mail: about the strictest rule that matched and about every copy that this rule decided. It
-//! goes to the outbox: together with held copies, or alone after the next hop has taken everything.
+//! One notice for each mail: about the strictest rule that matched and about every copy that this rule decided. What was
+//! held, refused or stripped is a debt, kept with what stays behind of the mail; a notice about noted mail goes out by
+//! itself, once the next hop has taken everything, and not again for a while.
 
 use std::sync::Arc;
 
-use super::letter::item;
-use super::rate::NoticePermit;
+use super::told_mail::ToldMail;
 use crate::mail::{Mail, Mailbox, ReversePath};
 use crate::mime::Message;
-use crate::notice::{self, ADVICE, HELD, NoticeFacts, NoticeOutcome, spoken};
+use crate::notice::{self, NoticeOutcome, spoken};
 use crate::pipeline::{Judged, Pipeline};
 use crate::policy::verdict::{Disposition, Reason, Verdicts};
-use crate::store::{Keeping, NoticeRecipient, OutboxItem, OutboxKind, retry_digest};
+use crate::store::{Keeping, NotedTurn, NoticeRecipient, OutboxItem, StoreError, retry_digest};
 
-/// A notice to be kept, and the leave to send it.
-pub(in crate::pipeline) struct Due {
-    pub item: OutboxItem,
-    pub permit: NoticePermit,
+/// What the sender of one mail is to be told.
+struct Telling<'a> {
+    to: &'a Mailbox,
+    rule: &'a str,
+    mail: ToldMail,
 }
 
 impl Pipeline {
-    /// The notice this mail asks for, if any. One that cannot be composed is an error in the log and holds up nothing.
-    pub(in crate::pipeline) fn notice(&self, mail: &Mail, judged: &Judged) -> Option<Due> {
+    /// What the sender is still to be told of a mail of which something stays behind, to be kept with it.
+    pub(in crate::pipeline) fn debt(&self, mail: &Mail, judged: &Judged) -> Option<OutboxItem> {
+        let telling = self.telling(mail, judged).filter(|telling| telling.mail.outcome != NoticeOutcome::Delivered)?;
+        Some(telling.mail.debt(telling.to))
+    }
+
+    /// Tells the sender of a mail whose transaction is over: `kept` is whether a debt stands in the store. The 2xx is
+    /// given: what fails here is an error in the log, and never the client's.
+    pub(in crate::pipeline) fn tell(self: &Arc<Self>, mail: &Mail, judged: &Judged, kept: bool) {
+        let Some(telling) = self.telling(mail, judged) else { return };
+        let (this, mail, to) = (self.clone(), mail.clone(), telling.to.clone());
+        let (rule, told, private) = (telling.rule.to_owned(), telling.mail, judged.is_private());
+        self.under_way.spawn(async move {
+            let result = if told.outcome == NoticeOutcome::Delivered {
+                this.note(&mail, &to, &rule, &told).await
+            } else {
+                let debt = (!kept).then(|| told.debt(&to));
+                this.tell_at_once(&mail, &to, private, debt).await
+            };
+            if let Err(fault) = result {
+                tracing::error!(id = %mail.id, %fault, "the sender could not be told at once");
+            }
+        });
+    }
+
+    /// Tells of mail that was noted, unless the same rule's notice to the same person is too young.
+    async fn note(&self, mail: &Mail, to: &Mailbox, rule: &str, told: &ToldMail) -> Result<(), StoreError> {
+        let since = mail.received.checked_sub(self.notices.noted_every).unwrap_or(mail.received);
+        let turn = NotedTurn { to, rule, since };
+        if self.store.was_noted(turn).await? {
+            tracing::debug!(id = %mail.id, rule, "no notice: this sender had one for this rule already");
+            return Ok(());
+        }
+        let Some(item) = self.letter_about(&[told], to, mail.received) else { return Ok(()) };
+        self.store.keep_noted(&keeping(mail, told.private, item), turn).await?;
+        Ok(())
+    }
+
+    async fn tell_at_once(
+        &self,
+        mail: &Mail,
+        to: &Mailbox,
+        private: bool,
+        debt: Option<OutboxItem>,
+    ) -> Result<(), StoreError> {
+        if let Some(debt) = debt {
+            self.store.keep(&keeping(mail, private, debt)).await?;
+        }
+        self.tell_owed(Some(to), mail.received).await?;
+        Ok(())
+    }
+
+    fn telling<'a>(&self, mail: &'a Mail, judged: &'a Judged) -> Option<Telling<'a>> {
         let subject = NoticeSubject::of(&judged.verdicts)?;
         let to = self.addressee(mail, judged)?;
         if is_automatic(&judged.message) {
             tracing::debug!(id = %mail.id, "no notice: the mail is automatic");
             return None;
         }
-        let ruleset = self.inspector.ruleset.load();
         let private = judged.is_private();
-        let spoken = spoken(&judged.message);
-        let wanted: Vec<&str> = spoken.into_iter().chain([self.notices.language.as_str()]).collect();
-        let Some(chosen) = subject.names(private).find_map(|name| ruleset.notices.choose(name, &wanted)) else {
-            tracing::warn!(id = %mail.id, rule = subject.reason.rule, "no notice: the policy folder has no text for it");
-            return None;
+        let header = |name| judged.message.header(name).filter(|_| !private);
+        let copies = subject.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
+        let recipients: Vec<String> = copies.map(|recipient| recipient.path.to_string()).collect();
+        let told = ToldMail {
+            mail: mail.id.to_string(),
+            received: mail.received,
+            language: spoken(&judged.message).map(str::to_owned),
+            private,
+            outcome: subject.outcome,
+            copies: recipients.len(),
+            recipients: if private { Vec::new() } else { recipients },
+            // A rule's own text says why, which nobody is told of private mail.
+            text: subject.reason.notice.clone().filter(|_| !private),
+            reason: Some(subject.reason.text.clone()).filter(|_| !private),
+            subject: header("subject").and_then(notice::subject),
+            message_id: header("message-id").map(str::to_owned),
         };
-        let Some(permit) = self.notices.rate.take(&to.key(), &subject.reason.rule, mail.received) else {
-            tracing::debug!(id = %mail.id, rule = subject.reason.rule, "no notice: this sender got one for this rule within the last hour");
-            return None;
-        };
-        let recipients = if private {
-            notice::counted(chosen.language, subject.copies.len())
-        } else {
-            let copies = subject.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
-            notice::named(&copies.map(|recipient| recipient.path.to_string()).collect::<Vec<_>>())
-        };
-        let title = judged.message.header("subject").filter(|_| !private).and_then(notice::subject);
-        let filled = chosen.fill(&NoticeFacts {
-            recipients: Some(&recipients),
-            count: subject.copies.len() as u64,
-            date: &notice::date_in(chosen.language, mail.received, &self.notices.zone),
-            reference: Some(&mail.id.0),
-            subject: title.as_deref(),
-            reason: Some(subject.reason.text.as_str()).filter(|_| !private),
-            outcome: Some(subject.outcome),
-            house: self.notices.facts(),
-            ..NoticeFacts::default()
-        });
-        let message_id = format!("notice-{}@{}", mail.id, self.hostname);
-        let about = judged.message.header("message-id").filter(|_| !private);
-        match notice::compose(&filled, &self.notices.heading(to, mail.received, &message_id, about)) {
-            Ok(content) => Some(Due { item: item(OutboxKind::Notice, to, content, mail.received), permit }),
-            Err(error) => {
-                tracing::error!(id = %mail.id, %error, "a notice could not be composed");
-                None
-            }
-        }
-    }
-
-    /// Tells the sender of a mail that has gone on whole. The 2xx is given already: what fails here is an error in the
-    /// log, and never the client's.
-    pub(in crate::pipeline) fn tell(self: &Arc<Self>, mail: &Mail, judged: &Judged) {
-        let Some(Due { item, permit }) = self.notice(mail, judged) else { return };
-        let (this, mail) = (self.clone(), mail.clone());
-        let private = judged.is_private();
-        self.under_way.spawn(async move {
-            let keeping = Keeping {
-                mail: &mail,
-                retry_digest: retry_digest(&mail.content),
-                message_id: None,
-                subject: None,
-                private,
-                tell: None,
-                held: Vec::new(),
-                outbox: vec![item],
-                series: "o",
-            };
-            match this.store.keep(&keeping).await {
-                Ok(kept) => permit.spend(&kept),
-                Err(fault) => tracing::error!(id = %mail.id, %fault, "the notice to the sender is lost"),
-            }
-        });
+        Some(Telling { to, rule: &subject.reason.rule, mail: told })
     }
 
     /// Who gets the later notices about this mail's held copies.
@@ -113,6 +120,21 @@ impl Pipeline {
             tracing::debug!(id = %mail.id, "no notice: the sender is not in our own domains");
         }
         own
+    }
+}
+
+/// A notice, or the debt of one, of which nothing else is kept.
+fn keeping(mail: &Mail, private: bool, item: OutboxItem) -> Keeping<'_> {
+    Keeping {
+        mail,
+        retry_digest: retry_digest(&mail.content),
+        message_id: None,
+        subject: None,
+        private,
+        tell: None,
+        held: Vec::new(),
+        outbox: vec![item],
+        series: "o",
     }
 }
 
@@ -153,12 +175,6 @@ impl<'a> NoticeSubject<'a> {
             strictest = disposition;
         }
         subject
-    }
-
-    /// The suitable texts, best first. A rule's own text says why; for private mail nobody learns this (D20).
-    fn names(&self, private: bool) -> impl Iterator<Item = &str> {
-        let own = self.reason.notice.as_deref().filter(|_| !private);
-        own.into_iter().chain([if self.outcome == NoticeOutcome::Delivered { ADVICE } else { HELD }])
     }
 }
 
@@ -223,16 +239,6 @@ mod tests {
         };
         assert_eq!(told(vec![refused(None), notify()]).map(|t| t.0), Some("n".into()), "the report tells the rest");
         assert_eq!(told(vec![refused(Some("never")), notify()]).map(|t| t.3), Some(vec![0]));
-    }
-
-    #[test]
-    fn private_mail_is_told_of_in_words_that_say_no_why() {
-        let all = verdicts(vec![Verdict::Quarantine {
-            because: reasons(&[("q", Disposition::Quarantine, Some("private-mailbox"))]),
-        }]);
-        let subject = NoticeSubject::of(&all).unwrap();
-        assert_eq!(subject.names(true).collect::<Vec<_>>(), ["held"]);
-        assert_eq!(subject.names(false).collect::<Vec<_>>(), ["private-mailbox", "held"]);
     }
 
     #[test]

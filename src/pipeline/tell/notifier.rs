@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The administration's settings for notices.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::rate::NoticeRate;
 use crate::mail::Mailbox;
 use crate::notice::{Heading, HouseFacts};
 
@@ -23,7 +22,8 @@ pub struct Notifier {
     pub digest: Option<Addressees>,
     /// The zone in which people read dates.
     pub zone: TimeZone,
-    pub(super) rate: Arc<NoticeRate>,
+    /// How long a person is not told again what the same rule noted (decision D16).
+    pub noted_every: Duration,
 }
 
 /// Whose gateway this is.
@@ -43,17 +43,6 @@ pub struct Addressees {
 }
 
 impl Notifier {
-    pub fn new(
-        from: Mailbox,
-        house: House,
-        language: String,
-        charter: Option<String>,
-        digest: Option<Addressees>,
-        zone: TimeZone,
-    ) -> Notifier {
-        Notifier { from, house, language, charter, digest, zone, rate: Arc::default() }
-    }
-
     pub(super) fn facts(&self) -> HouseFacts<'_> {
         HouseFacts {
             name: self.house.name.as_deref(),

@@ -58,7 +58,7 @@ async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_within_the_hour_waits_and_comes_together() {
+async fn what_a_person_decides_is_told_each_time() {
     let mut town = Town::open(PolicyMode::Enforce).await;
     for number in 1..=3 {
         let mail =
@@ -73,13 +73,43 @@ async fn more_within_the_hour_waits_and_comes_together() {
     assert_eq!(told(&town, now).await.len(), 1);
     store.reject(&held[1].id, &reviewer(), now).await.unwrap();
     store.reject(&held[2].id, &reviewer(), now).await.unwrap();
-    assert!(told(&town, now + SignedDuration::from_mins(59)).await.is_empty(), "the hour is not over");
-    let notices = told(&town, now + SignedDuration::from_mins(60)).await;
+    let notices = told(&town, now + SignedDuration::from_mins(1)).await;
     let [(_, subject, text)] = &notices[..] else { panic!("one notice for both, not {notices:?}") };
     assert_eq!(subject, "Votre courrier retenu ne partira pas");
     for copy in &held[1..] {
         assert!(text.contains(copy.id.split('-').next().unwrap()), "{text}");
     }
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_time_does_within_the_hour_waits_and_comes_together() {
+    let town = Town::open(PolicyMode::Enforce).await;
+    let start = Timestamp::now() + days(1);
+    let minutes = SignedDuration::from_mins;
+    let mut references = Vec::new();
+    for minute in [0, 20, 40] {
+        let mail = marked(SENDER, &format!("Note {minute}"), "Bonjour, la note est pour vous, merci");
+        references.push(town.hand_in(start + minutes(minute), SENDER, &[OUTSIDE], &mail).await);
+    }
+    town.notices().await;
+    town.due(start + days(1)).await;
+    let end = start + days(30);
+    let expired = async |minute| {
+        town.pipeline().store.sweep(end + minutes(minute)).await.unwrap();
+        let notices = told(&town, end + minutes(minute)).await;
+        notices
+            .into_iter()
+            .filter(|(_, subject, _)| subject == "Votre courrier retenu a été effacé")
+            .map(|told| told.2)
+            .collect::<Vec<_>>()
+    };
+    let first = expired(1).await;
+    assert!(first.len() == 1 && first[0].contains(&references[0]), "{first:?}");
+    assert!(expired(21).await.is_empty() && expired(41).await.is_empty(), "the hour is not over");
+    let both = expired(61).await;
+    assert_eq!(both.len(), 1, "{both:?}");
+    assert!(both[0].contains(&references[1]) && both[0].contains(&references[2]), "{both:?}");
     town.close().await;
 }
 

@@ -5,5 +5,6 @@ mod composing;
 mod digest;
 mod followup;
 mod naming;
+mod owed;
 mod sending;
 mod town;

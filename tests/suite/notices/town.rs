@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use octroi::app::Gateway;
 use octroi::config::{self, PolicyMode};
+use octroi::deliver::hand_back::HandBack;
 use octroi::listen::log;
+use octroi::mail::{Client, Content, Envelope, ForwardPath, Mail, MailId, Parameters, Recipient, ReversePath};
 use octroi::mime::{self, Body, Message};
 use octroi::pipeline::Pipeline;
+use octroi::pipeline::limits::Reservation;
 use octroi::store::{CopyState, Filter, HeldRow, OutboxKind, OutboxRow, RecipientOutcome, Work};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -25,6 +29,7 @@ pub const OUTSIDE: &str = "contact@atelier.example";
 pub const HOUSE: &str = "Ministère des Finances";
 pub const CONTACT: &str = "aide-messagerie@finances.gouv.example";
 pub const TEAM: &str = "securite@finances.gouv.example";
+pub const COLLEAGUE: &str = "paul.mesnard@interieur.gouv.example";
 pub const SENDER: &str = "jeanne.aubertin@finances.gouv.example";
 
 /// One transaction as the next hop saw it.
@@ -129,14 +134,21 @@ pub struct Town {
     folder: TempDir,
     pub hop: Hop,
     gateway: Option<Gateway>,
+    handed_in: AtomicU32,
     _log: log::Guard,
     writer: log::Log,
 }
 
 impl Town {
     pub async fn open(mode: PolicyMode) -> Town {
+        Town::with_rules(mode, "").await
+    }
+
+    /// The shipped policy, and these rules beside it.
+    pub async fn with_rules(mode: PolicyMode, rules: &str) -> Town {
         let folder = tempfile::tempdir().unwrap();
         copy(&shipped(), &folder.path().join("policies"));
+        std::fs::write(folder.path().join("policies/rules/own.cedar"), rules).unwrap();
         let own = folder.path().join("policies/domains/own.list");
         std::fs::write(own, "gouv.example\n*.gouv.example\n").unwrap();
         std::fs::write(folder.path().join("mx.json"), "{\"atelier.example\": [\"mx.atelier.example\"]}").unwrap();
@@ -147,7 +159,7 @@ impl Town {
             target: log::Target::Stderr,
         };
         let (writer, guard) = log::start(&settings, Box::new(io::sink())).unwrap();
-        let mut town = Town { folder, hop, gateway: None, _log: guard, writer };
+        let mut town = Town { folder, hop, gateway: None, handed_in: AtomicU32::new(1), _log: guard, writer };
         town.start(mode).await;
         town
     }
@@ -192,6 +204,43 @@ impl Town {
         assert!(reply(&mut stream).await.starts_with("354"));
         stream.write_all(format!("{}\r\n.\r\n", content.replace('\n', "\r\n")).as_bytes()).await.unwrap();
         reply(&mut stream).await
+    }
+
+    /// Takes one mail the whole way at an instant of the test's own, past the listener, to a next hop that takes
+    /// everything; its reference.
+    pub async fn hand_in(&self, received: Timestamp, from: &str, to: &[&str], content: &str) -> String {
+        let pipeline = &self.gateway.as_ref().unwrap().pipeline;
+        let number = self.handed_in.fetch_add(1, Ordering::Relaxed);
+        let recipient = |to: &&str| Recipient {
+            path: ForwardPath::parse(to).unwrap(),
+            parameters: Parameters::default(),
+            verbatim: format!("<{to}>"),
+        };
+        let mail = Mail {
+            id: MailId(format!("M{number}").into()),
+            received,
+            client: Client::default(),
+            envelope: Envelope {
+                reverse_path: ReversePath::parse(from).unwrap(),
+                parameters: Parameters::default(),
+                verbatim: format!("<{from}>"),
+                recipients: to.iter().map(recipient).collect(),
+            },
+            content: Content(content.replace('\n', "\r\n").into()),
+        };
+        let id = mail.id.to_string();
+        let (processed, _) = pipeline.process(mail, Reservation::default(), HandBack::default()).await;
+        assert!(processed.outcome.reply.is_positive(), "{:?}", processed.outcome.reply);
+        id
+    }
+
+    /// The notices that may be sent at an instant, in the order in which they were composed: whom to, and the message.
+    pub async fn told(&self, now: Timestamp) -> Vec<(String, Message)> {
+        self.notices().await;
+        self.pipeline().tell_owed(None, now).await.unwrap();
+        let due = self.due(now).await.into_iter();
+        let notices = due.filter(|(_, content)| content.contains("X-Auto-Response-Suppress"));
+        notices.map(|(to, content)| (to, read(&content))).collect()
     }
 
     /// The notices in the outbox, sent or not, once every transaction has come to its end.
@@ -245,6 +294,15 @@ async fn reply(stream: &mut BufReader<TcpStream>) -> String {
             return line.trim_end().to_owned();
         }
     }
+}
+
+/// Worth a notice, whoever receives it.
+pub fn link(from: &str, more: &str) -> String {
+    format!(
+        "From: <{from}>\nTo: Paul Mesnard <{COLLEAGUE}>\nSubject: Photos du chantier\nMessage-ID: <photos-1@finances.gouv.example>\n{more}\
+         MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\
+         Bonjour Paul,\n\nles photos du chantier sont ici : https://we.tl/t-Ab12Cd34Ef\n\nJeanne\n"
+    )
 }
 
 /// Held for everyone outside.

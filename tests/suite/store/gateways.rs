@@ -195,17 +195,16 @@ async fn a_sender_is_told_once_an_hour_whichever_gateway_tells() {
     let mail = mail("M1", &["a@home.example", "b@home.example"]);
     let tell = NoticeRecipient { to: Mailbox::parse("agent@town.example").unwrap(), language: None };
     one.keep(&Keeping { tell: Some(tell), ..all_held(&mail) }).await.unwrap();
-    for id in ["M1-1", "M1-2"] {
-        one.release(id, &reviewer(), noon()).await.unwrap();
-    }
-    let untold = one.pending_followups(noon()).await.unwrap();
-    assert_eq!(untold.iter().map(|u| u.event).collect::<Vec<_>>(), [FollowupEvent::Released; 2]);
-    assert!(one.keep_followup(&untold[..1], notice(), noon()).await.unwrap());
+    let now = noon() + days(26);
+    one.sweep(now).await.unwrap();
+    let untold = one.pending_followups(now).await.unwrap();
+    assert_eq!(untold.iter().map(|u| u.event).collect::<Vec<_>>(), [FollowupEvent::Expiring; 2]);
+    assert!(one.keep_followup(&untold[..1], notice(), now).await.unwrap());
     // This one had read what is to be told before.
-    assert!(!two.keep_followup(&untold[1..], notice(), noon()).await.unwrap());
-    let left = two.pending_followups(noon() + minutes(61)).await.unwrap();
+    assert!(!two.keep_followup(&untold[1..], notice(), now).await.unwrap());
+    let left = two.pending_followups(now + minutes(61)).await.unwrap();
     assert_eq!(left.len(), 1, "it waits for the next hour");
-    assert!(two.keep_followup(&left, notice(), noon() + minutes(61)).await.unwrap());
+    assert!(two.keep_followup(&left, notice(), now + minutes(61)).await.unwrap());
 }
 
 #[tokio::test]

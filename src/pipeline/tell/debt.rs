@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Paying what senders are owed (decision D16): the first mail of a sender that was held, refused or cut is told at
+//! once, those of the following hour together in one notice that names each.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::letter::item;
+use super::told_mail::ToldMail;
+use crate::mail::Mailbox;
+use crate::notice::{self, Chosen, NoticeFacts, NoticeOutcome, Notices, SEVERAL};
+use crate::pipeline::Pipeline;
+use crate::store::{Debt, OutboxItem, OutboxKind, StoreError};
+
+impl Pipeline {
+    /// Tells what is owed and due: to one person, or to everybody. Gives how many notices that were. What cannot be told
+    /// is an error in the log.
+    ///
+    /// # Errors
+    /// The store does not answer: the next call tells it.
+    pub async fn tell_owed(&self, to: Option<&Mailbox>, now: Timestamp) -> Result<usize, StoreError> {
+        let mut by_person: BTreeMap<String, Vec<Debt>> = BTreeMap::new();
+        for debt in self.store.debts(to, now).await? {
+            by_person.entry(debt.to.clone()).or_default().push(debt);
+        }
+        let mut told = 0;
+        for (to, debts) in by_person {
+            let (due, moot): (Vec<_>, Vec<_>) = debts.into_iter().partition(|debt| still_news(debt).is_some());
+            if !moot.is_empty() {
+                self.store.forgive_debts(&moot, now).await?;
+            }
+            let mails: Vec<ToldMail> = due.iter().filter_map(still_news).collect();
+            let letter = self
+                .own_addressee(&to, now)
+                .and_then(|to| self.letter_about(&mails.iter().collect::<Vec<_>>(), &to, now));
+            match letter {
+                Some(letter) => told += usize::from(self.store.pay_debts(&due, letter, now).await?),
+                None => self.store.forgive_debts(&due, now).await?,
+            }
+        }
+        Ok(told)
+    }
+
+    fn own_addressee(&self, to: &str, now: Timestamp) -> Option<Mailbox> {
+        let to = Mailbox::parse(to).ok()?;
+        let is_own = self.inspector.ruleset.load().policy.lists.is_own(&to, now);
+        if !is_own {
+            tracing::info!(%to, "no notice: the sender is no longer of our domains");
+        }
+        is_own.then_some(to)
+    }
+
+    /// The letter about one mail, or about several.
+    pub(super) fn letter_about(&self, mails: &[&ToldMail], to: &Mailbox, now: Timestamp) -> Option<OutboxItem> {
+        let first = *mails.first()?;
+        let ruleset = self.inspector.ruleset.load();
+        let spoken = mails.iter().find_map(|mail| mail.language.as_deref());
+        let wanted: Vec<&str> = spoken.into_iter().chain([self.notices.language.as_str()]).collect();
+        let several = ruleset.notices.choose(SEVERAL, &wanted).filter(|_| mails.len() > 1);
+        let chosen = several.or_else(|| own_text(&ruleset.notices, first, &wanted));
+        let Some(chosen) = chosen else {
+            tracing::warn!(id = first.mail, "no notice: the policy folder has no text for it");
+            return None;
+        };
+        let shown: Vec<Shown> = mails.iter().map(|mail| self.shown(mail, chosen.language)).collect();
+        let mut lines: BTreeMap<NoticeOutcome, Vec<String>> = BTreeMap::new();
+        for (mail, shown) in mails.iter().zip(&shown) {
+            let own = own_text(&ruleset.notices, mail, &[chosen.language]).filter(|_| !mail.private);
+            lines.entry(mail.outcome).or_default().push(shown.line(own));
+        }
+        let together =
+            |of: fn(&Shown) -> &str| notice::named(&shown.iter().map(|s| of(s).to_owned()).collect::<Vec<_>>());
+        let references = shown.iter().map(|shown| shown.reference.as_str()).collect::<Vec<_>>().join(", ");
+        let filled = chosen.fill(&NoticeFacts {
+            recipients: Some(&together(|shown| &shown.recipients)),
+            count: mails.iter().map(|mail| mail.copies as u64).sum(),
+            date: &together(|shown| &shown.date),
+            // Where there is no list, each by its reference, however many.
+            reference: Some(references.as_str()).filter(|_| several.is_none()),
+            subject: first.subject.as_deref().filter(|_| mails.len() == 1),
+            reason: first.reason.as_deref().filter(|_| mails.len() == 1),
+            outcome: Some(first.outcome),
+            mails: Some(&lines),
+            digest: None,
+            house: self.notices.facts(),
+        });
+        let message_id = format!("notice-{}@{}", first.mail, self.hostname);
+        let about = first.message_id.as_deref().filter(|_| mails.len() == 1);
+        match notice::compose(&filled, &self.notices.heading(to, now, &message_id, about)) {
+            Ok(content) => Some(item(OutboxKind::Notice, to, content, now)),
+            Err(error) => {
+                tracing::error!(id = first.mail, %error, "a notice could not be composed");
+                None
+            }
+        }
+    }
+
+    fn shown(&self, mail: &ToldMail, language: &str) -> Shown {
+        Shown {
+            date: notice::date_in(language, mail.received, &self.notices.zone),
+            recipients: match mail.private {
+                true => notice::counted(language, mail.copies),
+                false => notice::named(&mail.recipients),
+            },
+            subject: mail.subject.clone(),
+            reference: mail.mail.clone(),
+        }
+    }
+}
+
+/// The facts of one mail as its sender reads them.
+struct Shown {
+    date: String,
+    recipients: String,
+    subject: Option<String>,
+    reference: String,
+}
+
+impl Shown {
+    /// The mail in one line, with the title of the text there is about it.
+    fn line(&self, text: Option<Chosen<'_>>) -> String {
+        let known = [Some(self.date.as_str()), Some(&self.recipients), self.subject.as_deref()];
+        let all = known.into_iter().chain([text.map(|text| text.title()), Some(&self.reference)]);
+        all.flatten().collect::<Vec<_>>().join(" — ")
+    }
+}
+
+/// What is still to be told. A held mail of which no copy waits any more was told of, or will be, by what became of it.
+fn still_news(debt: &Debt) -> Option<ToldMail> {
+    match serde_json::from_slice::<ToldMail>(&debt.facts) {
+        Ok(mail) => Some(mail).filter(|mail| mail.outcome != NoticeOutcome::Held || debt.waits),
+        Err(error) => {
+            tracing::error!(mail = debt.mail, %error, "what a sender is owed cannot be read: nobody is told");
+            None
+        }
+    }
+}
+
+fn own_text<'n>(notices: &'n Notices, mail: &ToldMail, wanted: &[&str]) -> Option<Chosen<'n>> {
+    mail.names().find_map(|name| notices.choose(name, wanted))
+}
