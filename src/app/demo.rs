@@ -173,6 +173,9 @@ fn loaded(name: &Path, upstream: SocketAddr, owner: u32) -> Result<config::Loade
 fn settings(door: SocketAddr, upstream: SocketAddr, pages: SocketAddr, owner: u32) -> String {
     format!(
         r#"# Made by `octroi demo`; gone when it ends.
+[house]
+name = "Ministère de la Justice"
+contact = "securite@justice.gouv.example"
 [smtp]
 listen = ["{door}"]
 upstream = "{upstream}"

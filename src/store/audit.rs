@@ -441,7 +441,7 @@ mod tests {
         };
         let noon: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         let store = Store::open(settings, noon).await.unwrap();
-        let actor = Actor { name: "r.martin".into() };
+        let actor = Actor::named("r.martin");
         for (ground, day) in [("one", 0), ("two", 0), ("three", 9)] {
             let at = noon + jiff::SignedDuration::from_hours(24 * day);
             store.note(at, &actor, "look", "M1-1", ground).await.unwrap();

@@ -10,9 +10,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
-use super::{Store, StoreError, StoreSettings, schema};
+use super::{StoreError, StoreSettings};
 
 /// Longest name of a node; it stands in each of its rows.
 const LONGEST: usize = 64;
@@ -72,13 +70,12 @@ impl Claim {
         Ok(Claim { settings, node, new_node, lock })
     }
 
-    /// Opens the store, made where there is none: runs migrations, knows its key again, begins a new process epoch, and
-    /// clears what this node left pending before (decision D12).
-    pub async fn open(self, now: Timestamp) -> Result<Store, StoreError> {
-        if let Some(path) = &self.new_node {
-            keep_node(path, &self.node).map_err(|e| StoreError::open(path, e))?;
+    /// Writes down a name that was made for this gateway, so that the next start has it too.
+    pub(super) fn keep_node(&self) -> Result<(), StoreError> {
+        match &self.new_node {
+            Some(path) => keep_node(path, &self.node).map_err(|e| StoreError::open(path, e)),
+            None => Ok(()),
         }
-        schema::open(self, now).await
     }
 }
 

@@ -36,7 +36,16 @@ statements! {
     HELD_BEFORE = "SELECT id, rules, held_at FROM held WHERE id > $1 ORDER BY id LIMIT 1000";
 }
 
-pub(super) async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
+impl Claim {
+    /// Opens the store, made where there is none: runs migrations, knows its key again, begins a new process epoch, and
+    /// clears what this node left pending before (decision D12).
+    pub async fn open(self, now: Timestamp) -> Result<Store, StoreError> {
+        self.keep_node()?;
+        open(self, now).await
+    }
+}
+
+async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
     let Claim { settings, node, lock, .. } = claim;
     let path = &settings.database;
     let fault = |e: StoreError| match e {

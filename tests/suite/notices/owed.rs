@@ -120,7 +120,7 @@ async fn what_was_decided_meanwhile_is_told_as_decided_alone() {
     one(town.told(start).await);
     let released = town.hand_in(start + minutes(5), SENDER, &[OUTSIDE], &note(2)).await;
     let store = &town.pipeline().store;
-    let reviewer = Actor { name: "a.martin".into() };
+    let reviewer = Actor::named("a.martin");
     store.release(&format!("{released}-1"), &reviewer, start + minutes(6)).await.unwrap();
     town.pipeline().send_followups(start + minutes(7)).await.unwrap();
     let message = one(town.told(start + minutes(7)).await);

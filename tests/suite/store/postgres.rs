@@ -211,7 +211,7 @@ fn of_two_gateways_that_race_one_wins() {
         r#""quarantine::DECIDED"('released', 5, 'released', 'M1-1')"#,
         r#""sweep::WARNED"(20, 100)"#,
         r#""digest::NEXT_TURN"('\x02', 'digest', '\x01')"#,
-        r#""followup::TOLD"('a@x.example', 'expiring', 5000, 1000)"#,
+        r#""told::TOLD"('a@x.example', 'expiring', 5000, 1000)"#,
         r#""rows::CLAIMED"('\xaa', 'M1-NODE', 9, 5)"#,
         r#""audit::CHECKPOINT_LEFT"('gate-0', 5, '\x00', '\x00')"#,
     ] {
