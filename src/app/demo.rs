@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 
 use super::{Gateway, StartError, shipped};
 use crate::config;
+use crate::diagnostic::Diagnostics;
 use crate::listen::log;
 use folder::Folder;
 
@@ -44,7 +45,7 @@ pub enum DemoError {
     #[error("the next hop of the demonstration cannot listen: {0}")]
     NextHop(io::Error),
     #[error("the settings of the demonstration are not in order: {0}")]
-    Settings(config::SettingsErrors),
+    Settings(Diagnostics),
     #[error("the log cannot be started: {0}")]
     Log(io::Error),
     #[error(transparent)]

@@ -6,8 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError};
-use crate::diagnostic::source;
-use crate::diagnostic::{PolicyError, PolicyErrors};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::notice::Notices;
 use crate::pipeline::Ruleset;
 use crate::policy::rules::Rules;
@@ -21,15 +20,15 @@ pub enum PoliciesError {
     #[error("the policies in {0} contain more than {1} files or {2} bytes")]
     TooMuch(PathBuf, usize, u64),
     #[error("the policies in {0} are not in order:\n{1}")]
-    PolicyErrors(PathBuf, PolicyErrors),
+    Faulty(PathBuf, Diagnostics),
 }
 
 impl PoliciesError {
     /// The fault as a person at a terminal wants it: with the lines it is about, drawn.
     pub fn report(&self, colour: bool) -> String {
         match self {
-            PoliciesError::PolicyErrors(folder, faults) => {
-                format!("the policies in {} are not in order:\n{}", folder.display(), faults.report(colour))
+            PoliciesError::Faulty(folder, faults) => {
+                format!("the policies in {} are not in order:\n{}", folder.display(), faults.draw(colour))
             }
             other => format!("{other}\n"),
         }
@@ -130,7 +129,7 @@ pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> 
             faults.extend(notices.err().into_iter().flatten());
             let text = |path: &str| texts.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text);
             faults.extend(markings.err().into_iter().flatten().map(|error| vocabulary(&error, text(&error.file))));
-            return Err(PoliciesError::PolicyErrors(folder.to_owned(), PolicyErrors(faults)));
+            return Err(PoliciesError::Faulty(folder.to_owned(), Diagnostics(faults)));
         }
     };
     let services = policy.lists.services();
@@ -141,8 +140,8 @@ pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> 
 }
 
 /// An error in a file of markings, in the form of the other policy errors.
-fn vocabulary(error: &VocabularyError, text: &str) -> PolicyError {
-    let fault = PolicyError::at(&source(&error.file, text), error.span.clone(), error.message.clone());
+fn vocabulary(error: &VocabularyError, text: &str) -> Diagnostic {
+    let fault = Diagnostic::at(&Source::new(&error.file, text), error.span.clone(), error.message.clone());
     // "unknown field `rnak`, expected one of `id`, `rank`, …": the reader of TOML names every field in backticks.
     let mut named = error.message.split('`').skip(1).step_by(2);
     match named.next().filter(|_| error.message.starts_with("unknown field")) {

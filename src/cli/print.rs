@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::app::StartError;
-use crate::config::{SettingsError, SettingsErrors, draw};
+use crate::diagnostic::{Diagnostic, Diagnostics, draw};
 
 /// Whether standard error may be coloured.
 pub fn colour() -> bool {
@@ -24,7 +24,7 @@ pub fn error(text: impl Display) {
     let _ = writeln!(io::stderr(), "octroi: {text}");
 }
 
-pub fn faults(faults: &SettingsErrors) {
+pub fn faults(faults: &Diagnostics) {
     drawn(&faults.draw(colour()));
 }
 
@@ -38,7 +38,7 @@ pub fn start_error(error: &StartError) {
     let _ = write!(io::stderr(), "octroi: {}", error.report(colour()));
 }
 
-pub fn warnings(warnings: &[SettingsError]) {
+pub fn warnings(warnings: &[Diagnostic]) {
     let _ = io::stderr().write_all(draw(warnings, colour()).as_bytes());
 }
 

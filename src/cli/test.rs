@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::print;
 use crate::app;
-use crate::diagnostic::PolicyErrors;
+use crate::diagnostic::Diagnostics;
 use crate::mail::Client;
 use crate::policy::CampaignFacts;
 use crate::policy::case::{self, Case};
@@ -58,5 +58,5 @@ fn cases(files: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Vec<Case>> {
             Err(more) => faults.extend(more),
         }
     }
-    if faults.is_empty() { Ok(cases) } else { anyhow::bail!("{}", PolicyErrors(faults)) }
+    if faults.is_empty() { Ok(cases) } else { anyhow::bail!("{}", Diagnostics(faults)) }
 }

@@ -2,10 +2,9 @@
 //! `[cli.accounts]`: which user of the system is which account of the desk, with its roles and units.
 
 use super::build::Reader;
-use super::error::SettingsError;
 use super::values::AccountRow;
-use super::words::{listing, nearest};
 use crate::access::{Account, Accounts, Role, Scope, User};
+use crate::diagnostic::{Diagnostic, listing, nearest};
 use crate::mail::Mailbox;
 
 impl Reader {
@@ -23,7 +22,7 @@ impl Reader {
         Accounts::new(accounts)
     }
 
-    fn account(&self, row: &AccountRow, faults: &mut Vec<SettingsError>) -> Option<Account> {
+    fn account(&self, row: &AccountRow, faults: &mut Vec<Diagnostic>) -> Option<Account> {
         let example = "write root = { account = \"a.martin\", role = \"reviewer\" }";
         let (Some(account), false) = (&row.account, row.roles.is_empty()) else {
             let text = format!("cli.accounts: \"{}\" needs both an account and a role", row.user.text.trim());

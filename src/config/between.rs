@@ -34,7 +34,7 @@ impl Reader {
         if smtp.listen.is_empty()
             && smtp.tls.listen.is_empty()
             && milter.listen.is_empty()
-            && !self.faults.iter().any(|fault| fault.text().starts_with("smtp.listen"))
+            && !self.faults.iter().any(|fault| fault.message.starts_with("smtp.listen"))
         {
             let text = "is empty: octroi would receive no mail";
             self.report("smtp.listen", text, "write listen = [\"127.0.0.1:10025\"]");

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::{Location, SettingsError, SettingsErrors, Source};
 use super::keys;
 use super::read::{ByteSize, FileUrl, Language, OneLine, Page, Setting, SqliteUrl, WebAddress};
 use super::values::{Entry, Values};
 use super::verify::Locations;
 use super::{Cli, Dns, House, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
+use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::listen::log;
 use crate::listen::settings::{
     InwardTls, MilterAddress, MilterSettings, Networks, SmtpSettings, Timeouts, TrustedPeers,
@@ -17,17 +17,12 @@ use crate::listen::settings::{
 use crate::mail::Domain;
 
 /// Builds the settings; `faults` are those already found.
-pub fn build(
-    values: Values,
-    source: Source,
-    base: &Path,
-    faults: Vec<SettingsError>,
-) -> Result<Loaded, SettingsErrors> {
+pub fn build(values: Values, source: Source, base: &Path, faults: Vec<Diagnostic>) -> Result<Loaded, Diagnostics> {
     let mut reader = Reader { values, source, base: base.to_owned(), faults, warnings: Vec::new() };
     let settings = reader.settings();
     reader.check(&settings);
     if !reader.faults.is_empty() {
-        return Err(SettingsErrors(reader.faults));
+        return Err(Diagnostics(reader.faults));
     }
     let locations = Locations::new(reader.values.entries, reader.source);
     Ok(Loaded { settings, warnings: reader.warnings, file: None, locations })
@@ -37,14 +32,14 @@ pub(super) struct Reader {
     pub(super) values: Values,
     source: Source,
     base: PathBuf,
-    pub(super) faults: Vec<SettingsError>,
-    pub(super) warnings: Vec<SettingsError>,
+    pub(super) faults: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
 }
 
 // Reading one key.
 impl Reader {
-    pub(super) fn fault_at(&self, place: &Location, text: impl Into<String>, help: impl Into<String>) -> SettingsError {
-        SettingsError::new(place, Some(&self.source), text, help)
+    pub(super) fn fault_at(&self, place: &Location, text: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(place, Some(&self.source), text, help)
     }
 
     pub(super) fn place(&self, path: &str) -> Location {
@@ -69,7 +64,7 @@ impl Reader {
                 Ok(value) => read.push(value),
                 Err(error) => {
                     let help = format!("for example: {example}");
-                    self.faults.push(SettingsError::new(
+                    self.faults.push(Diagnostic::new(
                         &item.place,
                         Some(&self.source),
                         format!("{path}: {error}"),

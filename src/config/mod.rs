@@ -4,7 +4,7 @@
 //! What must not live here: any use of a setting. Rooms get their values from `app`; no room reads a file or the
 //! environment itself.
 //!
-//! How it fails: with [`SettingsErrors`]: all errors at once, each with file, line, column and what to write instead.
+//! How it fails: with [`Diagnostics`]: all errors at once, each with file, line, column and what to write instead.
 //! octroi does not start with only a part of its settings.
 //!
 //! Standards: TOML 1.0; `docs/contract.md` names the keys, [`keys`] is their table, `deploy/octroi.toml` explains
@@ -13,12 +13,10 @@
 mod accounts;
 mod between;
 mod build;
-pub mod error;
 pub mod keys;
 mod read;
 mod values;
 mod verify;
-mod words;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,11 +24,10 @@ use std::time::Duration;
 
 use crate::access::Accounts;
 use crate::deliver::settings::{Hop, NextHop};
+use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::listen::log;
 use crate::listen::settings::{MilterSettings, SmtpSettings};
 use crate::mail::Mailbox;
-
-pub use error::{SettingsError, SettingsErrors, draw};
 
 /// Everything the operator has set, checked and completed. Paths are relative to the working folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +166,7 @@ pub struct Cli {
 pub struct Loaded {
     pub settings: Settings,
     /// What works but deserves a second look.
-    pub warnings: Vec<SettingsError>,
+    pub warnings: Vec<Diagnostic>,
     /// Where they came from; `None` for the built-in defaults.
     pub file: Option<PathBuf>,
     locations: verify::Locations,
@@ -180,7 +177,7 @@ impl Loaded {
     ///
     /// # Errors
     /// Every missing or unreadable thing, each at the line that names it.
-    pub fn verify(&self) -> Result<(), SettingsErrors> {
+    pub fn verify(&self) -> Result<(), Diagnostics> {
         verify::verify(&self.settings, &self.locations)
     }
 }
@@ -194,12 +191,10 @@ pub fn default_file() -> Option<PathBuf> {
 ///
 /// # Errors
 /// A file that cannot be read, or every fault in it and in the environment.
-pub fn load(named: Option<&Path>) -> Result<Loaded, SettingsErrors> {
+pub fn load(named: Option<&Path>) -> Result<Loaded, Diagnostics> {
     let file = named.map(Path::to_owned).or_else(default_file);
     let text = match &file {
-        Some(path) => {
-            std::fs::read_to_string(path).map_err(|error| SettingsErrors::unreadable(path.clone(), &error))?
-        }
+        Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?,
         None => String::new(),
     };
     // A variable that is not UTF-8 is not ours or is a fault of another kind of value; it is read with replacement.
@@ -212,6 +207,19 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, SettingsErrors> {
     let mut loaded = parse(&text, &name, environment)?;
     loaded.file = file;
     Ok(loaded)
+}
+
+/// The one fault of a settings file that cannot be read at all.
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostics {
+    let text = format!("cannot read the settings file {}: {error}", path.display());
+    let help = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "run octroi as a user who may read this file",
+        _ => {
+            "name an existing file with --config FILE, or leave --config out: octroi then uses ./octroi.toml, else \
+             /etc/octroi/octroi.toml, else the built-in defaults"
+        }
+    };
+    Diagnostics(vec![Diagnostic::new(&Location::Default, None, text, help)])
 }
 
 /// Where the policies are, also by settings that have faults: as the file says it, else the default.
@@ -232,8 +240,8 @@ pub fn parse<'e>(
     text: &str,
     name: &Path,
     environment: impl Iterator<Item = (&'e str, &'e str)>,
-) -> Result<Loaded, SettingsErrors> {
-    let source = error::Source::new(name, text);
+) -> Result<Loaded, Diagnostics> {
+    let source = Source::new(name.display().to_string(), text);
     let mut faults = Vec::new();
     let values = values::collect(text, &source, environment, &mut faults);
     build::build(values, source, name.parent().unwrap_or(Path::new("")), faults)

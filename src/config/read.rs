@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::words::{listing, nearest};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
+use crate::diagnostic::{listing, nearest};
 use crate::listen::log;
 use crate::listen::settings::{Auth, ClientKind, InwardTlsMode, MilterAddress};
 use crate::mail::{Domain, Mailbox};

@@ -7,9 +7,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Location, SettingsError, Source};
 use super::keys::{self, Key, Shape};
-use super::words::{listing, nearest};
+use crate::diagnostic::{Diagnostic, Location, Source, listing, nearest};
 
 /// One text, and where it stands.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ pub fn collect<'e>(
     text: &str,
     source: &Source,
     environment: impl Iterator<Item = (&'e str, &'e str)>,
-    faults: &mut Vec<SettingsError>,
+    faults: &mut Vec<Diagnostic>,
 ) -> Values {
     let mut walk = Walk { source, faults, values: Values::default() };
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -71,13 +70,13 @@ pub fn collect<'e>(
 
 struct Walk<'a> {
     source: &'a Source,
-    faults: &'a mut Vec<SettingsError>,
+    faults: &'a mut Vec<Diagnostic>,
     values: Values,
 }
 
 impl Walk<'_> {
     fn fault(&mut self, span: Range<usize>, text: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(SettingsError::new(&Location::File(span), Some(self.source), text, help));
+        self.faults.push(Diagnostic::new(&Location::File(span), Some(self.source), text, help));
     }
 
     fn section(&mut self, path: &str, table: &DeTable<'_>) {
@@ -175,7 +174,7 @@ impl Walk<'_> {
                 Some(near) => format!("did you mean {}?", variable_name(near)),
                 None => unknown_help(section, last),
             };
-            self.faults.push(SettingsError::new(&place, None, "there is no such setting", help));
+            self.faults.push(Diagnostic::new(&place, None, "there is no such setting", help));
             return;
         };
         let texts = match key.shape {
@@ -190,7 +189,7 @@ impl Walk<'_> {
             }
             Err(error) => {
                 let help = "write items with commas between them, or a JSON list of texts: [\"one\", \"two\"]";
-                self.faults.push(SettingsError::new(&place, None, format!("this is not a list: {error}"), help));
+                self.faults.push(Diagnostic::new(&place, None, format!("this is not a list: {error}"), help));
             }
         }
     }
@@ -230,7 +229,7 @@ impl Walk<'_> {
             }
             Err(error) => {
                 let help = r#"write {"root": {"account": "a.martin", "role": "reviewer"}}"#;
-                self.faults.push(SettingsError::new(
+                self.faults.push(Diagnostic::new(
                     place,
                     None,
                     format!("this is not a table of accounts: {error}"),

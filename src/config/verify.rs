@@ -6,9 +6,9 @@ use std::io::Read;
 use std::path::Path;
 
 use super::Settings;
-use super::error::{Location, SettingsError, SettingsErrors, Source};
 use super::values::Entry;
 use crate::access::Scope;
+use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::listen::settings::{InwardTlsMode, MilterAddress};
 
 /// Where each key was set.
@@ -25,7 +25,7 @@ impl Locations {
 }
 
 /// Looks at everything the settings name.
-pub fn verify(settings: &Settings, locations: &Locations) -> Result<(), SettingsErrors> {
+pub fn verify(settings: &Settings, locations: &Locations) -> Result<(), Diagnostics> {
     let mut visit = Visit { locations, faults: Vec::new() };
     visit.certificates(settings);
     visit.store(settings);
@@ -35,18 +35,18 @@ pub fn verify(settings: &Settings, locations: &Locations) -> Result<(), Settings
     }
     visit.milter_sockets(settings);
     visit.accounts(settings);
-    if visit.faults.is_empty() { Ok(()) } else { Err(SettingsErrors(visit.faults)) }
+    if visit.faults.is_empty() { Ok(()) } else { Err(Diagnostics(visit.faults)) }
 }
 
 struct Visit<'a> {
     locations: &'a Locations,
-    faults: Vec<SettingsError>,
+    faults: Vec<Diagnostic>,
 }
 
 impl Visit<'_> {
     fn fault(&mut self, path: &str, text: String, help: impl Into<String>) {
         let place = self.locations.entries.get(path).unwrap_or(&Location::Default);
-        self.faults.push(SettingsError::new(place, Some(&self.locations.source), format!("{path}: {text}"), help));
+        self.faults.push(Diagnostic::new(place, Some(&self.locations.source), format!("{path}: {text}"), help));
     }
 
     /// The file's text, up to 1 MiB: more than any certificate bundle that is meant for one server.

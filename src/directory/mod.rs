@@ -4,7 +4,7 @@
 //! What must not live here: decisions about anybody (`policy`), the content of a mail (`detect`), and reading of
 //! files: texts are passed in.
 //!
-//! How it fails: reading reports every [`PolicyError`](crate::diagnostic::PolicyError) of a file with its place, and
+//! How it fails: reading reports every [`Diagnostic`](crate::diagnostic::Diagnostic) of a file with its place, and
 //! keeps the rows without an error. Asking never fails: an unknown person is nobody.
 //!
 //! Standards: RFC 4180 for `people.csv`, TOML 1.0 for `units.toml`; decision D18.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{People, Person};
-use crate::diagnostic::{PolicyError, Source, source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::mail::Mailbox;
 
 /// The columns octroi reads or knows; others are an error, because a misspelt one would go unread.
@@ -12,8 +12,8 @@ const COLUMNS: [&str; 9] = ["mail", "given", "surname", "birth_name", "nickname"
 
 impl People {
     /// Reads the table, separated by commas or semicolons. Rows without a fault are kept whatever else is wrong.
-    pub fn from_csv(path: &str, text: &str) -> (People, Vec<PolicyError>) {
-        let source = source(path, text);
+    pub fn from_csv(path: &str, text: &str) -> (People, Vec<Diagnostic>) {
+        let source = Source::new(path, text);
         let mut by_mail = HashMap::new();
         let mut faults = Vec::new();
         let plain = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -30,7 +30,7 @@ impl People {
         let columns = match reader.headers() {
             Ok(headers) => columns(headers, head, shift, &source, &mut faults),
             Err(error) => {
-                faults.push(PolicyError::at(&source, shift..shift + head.len(), format!("cannot be read: {error}")));
+                faults.push(Diagnostic::at(&source, shift..shift + head.len(), format!("cannot be read: {error}")));
                 return (people_of(by_mail), faults);
             }
         };
@@ -38,7 +38,7 @@ impl People {
             return (people_of(by_mail), faults); // an empty file: no people
         }
         let Some(mail) = columns.iter().position(|c| *c == Some("mail")) else {
-            let fault = PolicyError::at(&source, shift..shift + head.len(), "the first line has no column `mail`");
+            let fault = Diagnostic::at(&source, shift..shift + head.len(), "the first line has no column `mail`");
             faults.push(fault.help(format!("write as first line: {}", COLUMNS.join(","))));
             return (people_of(by_mail), faults);
         };
@@ -47,7 +47,7 @@ impl People {
                 Ok(row) => row,
                 Err(error) => {
                     let at = error.position().map_or(0, |p| p.byte() as usize) + shift;
-                    faults.push(PolicyError::at(&source, line(text, at), format!("the row cannot be read: {error}")));
+                    faults.push(Diagnostic::at(&source, line(text, at), format!("the row cannot be read: {error}")));
                     continue;
                 }
             };
@@ -57,12 +57,12 @@ impl People {
                 Ok(mailbox) => {
                     if by_mail.insert(mailbox.key(), person(&row, &columns, &mailbox)).is_some() {
                         let message = format!("`{address}` is in this file twice");
-                        faults.push(PolicyError::at(&source, line(text, at), message));
+                        faults.push(Diagnostic::at(&source, line(text, at), message));
                     }
                 }
                 Err(error) => {
                     let message = format!("`{address}` is not an address: {error}");
-                    let fault = PolicyError::at(&source, line(text, at), message);
+                    let fault = Diagnostic::at(&source, line(text, at), message);
                     faults.push(fault.help("every row needs the agent's address in the column `mail`"));
                 }
             }
@@ -81,7 +81,7 @@ fn columns(
     head: &str,
     shift: usize,
     source: &Source,
-    faults: &mut Vec<PolicyError>,
+    faults: &mut Vec<Diagnostic>,
 ) -> Vec<Option<&'static str>> {
     let known = |name: &str| COLUMNS.into_iter().find(|known| name.eq_ignore_ascii_case(known));
     headers
@@ -90,7 +90,7 @@ fn columns(
             let column = known(name);
             if column.is_none() && !name.is_empty() {
                 let at = shift + head.find(name).unwrap_or(0);
-                let fault = PolicyError::at(source, at..at + name.len(), format!("unknown column `{name}`"));
+                let fault = Diagnostic::at(source, at..at + name.len(), format!("unknown column `{name}`"));
                 faults.push(fault.nearest(name, COLUMNS));
             }
             column

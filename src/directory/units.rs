@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::People;
-use crate::diagnostic::{PolicyError, Source, source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::mail::{Domain, Identity, Mailbox};
 
 const UNIT_EXAMPLE: &str = "write [unit.\"sg/achats\"], and below it title = \"Bureau des achats\"";
@@ -43,13 +43,10 @@ enum ApplicationSender {
 
 impl Units {
     /// Reads the files of units, `(path, text)`; what is without fault is kept whatever else is wrong.
-    pub fn parse<'a>(
-        files: impl IntoIterator<Item = (&'a str, &'a str)>,
-        people: &People,
-    ) -> (Units, Vec<PolicyError>) {
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, people: &People) -> (Units, Vec<Diagnostic>) {
         let (mut units, mut faults) = (Units::default(), Vec::new());
         for (path, text) in files {
-            let mut file = File { source: source(path, text), faults: &mut faults };
+            let mut file = File { source: Source::new(path, text), faults: &mut faults };
             let (document, errors) = DeTable::parse_recoverable(text);
             if !errors.is_empty() {
                 for error in errors {
@@ -63,7 +60,7 @@ impl Units {
                     ("unit", DeValue::Table(table)) => file.units(table, &mut units.titles),
                     ("application", DeValue::Table(table)) => file.applications(table, &mut units.applications),
                     (other, _) => {
-                        let fault = PolicyError::at(&file.source, key.span(), format!("unknown key `{other}`"));
+                        let fault = Diagnostic::at(&file.source, key.span(), format!("unknown key `{other}`"));
                         file.faults.push(fault.help(UNIT_EXAMPLE).nearest(other, ["unit", "application"]));
                     }
                 }
@@ -110,18 +107,18 @@ impl Units {
     }
 
     /// Faults about units that a rule or an exception names and nobody knows. `files` are `(path, text)`.
-    pub fn unknown_in<'a>(&self, files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<PolicyError> {
+    pub fn unknown_in<'a>(&self, files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Diagnostic> {
         if self.known.is_empty() {
             return Vec::new();
         }
         let mut faults = Vec::new();
         for (path, text) in files {
-            let source = source(path, text);
+            let source = Source::new(path, text);
             let named = if path.ends_with(".cedar") { in_rules(text) } else { in_scopes(text) };
             for span in named {
                 let unit = text.get(span.clone()).unwrap_or_default();
                 if !self.known.contains(unit) {
-                    let fault = PolicyError::at(&source, span, format!("there is no unit `{unit}`"));
+                    let fault = Diagnostic::at(&source, span, format!("there is no unit `{unit}`"));
                     let help = "write a unit from units/people.csv or units/units.toml, such as ";
                     let some = self.known().next().unwrap_or("sg");
                     faults.push(fault.help(format!("{help}`{some}`")).nearest(unit, self.known()));
@@ -180,12 +177,12 @@ fn in_scopes(text: &str) -> Vec<Range<usize>> {
 
 struct File<'f> {
     source: Source,
-    faults: &'f mut Vec<PolicyError>,
+    faults: &'f mut Vec<Diagnostic>,
 }
 
 impl File<'_> {
     fn fault(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(PolicyError::at(&self.source, span, message).help(help));
+        self.faults.push(Diagnostic::at(&self.source, span, message).help(help));
     }
 
     fn units(&mut self, table: &DeTable<'_>, titles: &mut BTreeMap<String, String>) {
@@ -213,7 +210,7 @@ impl File<'_> {
                         self.fault(value.span(), "a title must be a text", "write title = \"Bureau des achats\"");
                     }
                     (other, _) => {
-                        let fault = PolicyError::at(&self.source, name.span(), format!("a unit has no `{other}`"));
+                        let fault = Diagnostic::at(&self.source, name.span(), format!("a unit has no `{other}`"));
                         self.faults.push(fault.help("a unit has a title and nothing else").nearest(other, ["title"]));
                     }
                 }
@@ -237,7 +234,7 @@ impl File<'_> {
                     "senders" => application.senders = self.each(value, "an address or a domain", sender),
                     other => {
                         let fault =
-                            PolicyError::at(&self.source, name.span(), format!("an application has no `{other}`"));
+                            Diagnostic::at(&self.source, name.span(), format!("an application has no `{other}`"));
                         self.faults.push(fault.help(APPLICATION_EXAMPLE).nearest(other, ["networks", "senders"]));
                     }
                 }
@@ -280,7 +277,7 @@ fn sender(text: &str) -> Option<ApplicationSender> {
 mod tests {
     use super::*;
 
-    fn units(text: &str) -> (Units, Vec<PolicyError>) {
+    fn units(text: &str) -> (Units, Vec<Diagnostic>) {
         let (people, _) = People::from_csv("units/people.csv", "mail,unit\na@town.example,sg/achats\n");
         Units::parse([("units/units.toml", text)], &people)
     }

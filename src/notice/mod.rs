@@ -5,7 +5,7 @@
 //! What must not live here: whether, when and to whom a notice goes (`pipeline/tell`), what is still to be sent
 //! (`store`), and any words that an administration may want to change: they are in `policies/notices`.
 //!
-//! How it fails: an error in a text is a [`PolicyError`](crate::diagnostic::PolicyError) with place and remedy when
+//! How it fails: an error in a text is a [`Diagnostic`](crate::diagnostic::Diagnostic) with place and remedy when
 //! policies are loaded. Filling a text never fails: if a fact is missing, the passage that names it is left out. A
 //! notice that cannot be laid out is a [`NoticeError`].
 //!

@@ -4,22 +4,22 @@
 use std::ops::Range;
 
 use super::text::{LONGEST, Passage, Piece, Text, TextKind};
-use crate::diagnostic::{PolicyError, Source};
+use crate::diagnostic::{Diagnostic, Source};
 
 /// Reads one file.
 pub(super) struct Reader<'f> {
     pub source: Source,
     pub kind: TextKind,
-    pub faults: &'f mut Vec<PolicyError>,
+    pub faults: &'f mut Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
     pub fn text(mut self) -> Text {
         let mut text = Text::default();
         let source = self.source.clone();
-        let whole = source.inner().as_str();
+        let whole = source.text();
         if whole.len() > LONGEST {
-            self.faults.push(PolicyError::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
+            self.faults.push(Diagnostic::of_file(source.name(), format!("is longer than {LONGEST} bytes")));
             return text;
         }
         let mut open = false; // whether the next line may go on with the passage before it
@@ -52,10 +52,10 @@ impl Reader<'_> {
             }
         }
         if text.title.is_empty() && self.kind.has_title() {
-            let fault = PolicyError::of_file(source.name(), "the notice is empty");
+            let fault = Diagnostic::of_file(source.name(), "the notice is empty");
             self.faults.push(fault.help("write `# ` and the subject of the mail as first line"));
         } else if self.kind == TextKind::Outcome && text.passages.is_empty() {
-            self.faults.push(PolicyError::of_file(source.name(), "is empty").help("say what became of the mail"));
+            self.faults.push(Diagnostic::of_file(source.name(), "is empty").help("say what became of the mail"));
         }
         text
     }
@@ -117,8 +117,8 @@ impl Reader<'_> {
     }
 
     /// What stands between two braces: `place`, or `place:one|several`.
-    fn place(&self, inside: &str, span: Range<usize>) -> Result<Piece, PolicyError> {
-        let error = |message: String| PolicyError::at(&self.source, span, message);
+    fn place(&self, inside: &str, span: Range<usize>) -> Result<Piece, Diagnostic> {
+        let error = |message: String| Diagnostic::at(&self.source, span, message);
         let (name, forms) = inside.split_once(':').map_or((inside, None), |(name, forms)| (name, Some(forms)));
         let Some(place) = self.kind.place(name) else { return Err(self.no_place(name, error)) };
         match forms.map(|forms| forms.split('|').collect::<Vec<_>>()).as_deref() {
@@ -137,7 +137,7 @@ impl Reader<'_> {
         }
     }
 
-    fn no_place(&self, name: &str, error: impl FnOnce(String) -> PolicyError) -> PolicyError {
+    fn no_place(&self, name: &str, error: impl FnOnce(String) -> Diagnostic) -> Diagnostic {
         match self.kind.block(name) {
             Some(Passage::Outcome) => {
                 error("`{outcome}` becomes whole sentences".into()).help("write it alone on its line")
@@ -154,7 +154,7 @@ impl Reader<'_> {
     }
 
     fn fault(&mut self, span: Range<usize>, message: &str, help: impl Into<String>) {
-        self.faults.push(PolicyError::at(&self.source, span, message).help(help));
+        self.faults.push(Diagnostic::at(&self.source, span, message).help(help));
     }
 }
 

@@ -8,7 +8,7 @@ use super::fill::Chosen;
 use super::outcome::NoticeOutcome;
 use super::read::Reader;
 use super::text::{Text, TextKind};
-use crate::diagnostic::{PolicyError, nearest, source, utf8};
+use crate::diagnostic::{Diagnostic, Source, nearest, utf8};
 use crate::policy::rules::Rules;
 
 /// The text for a held copy whose rule names none, and for private mail (decision D20).
@@ -38,7 +38,7 @@ impl Notices {
     ///
     /// # Errors
     /// All faults of all files at once.
-    pub fn load(files: &BTreeMap<String, Vec<u8>>, rules: Option<&Rules>) -> Result<Notices, Vec<PolicyError>> {
+    pub fn load(files: &BTreeMap<String, Vec<u8>>, rules: Option<&Rules>) -> Result<Notices, Vec<Diagnostic>> {
         let (mut texts, mut faults) = (Vec::new(), Vec::new());
         for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("notices/")) {
             match utf8(path, bytes) {
@@ -56,18 +56,18 @@ impl Notices {
 
     /// Reads all texts from `(path, text)`; paths begin with `notices/`. Files directly in `notices/` are notes to
     /// readers. Errors of all files come at once.
-    fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Notices, Vec<PolicyError>) {
+    fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Notices, Vec<Diagnostic>) {
         let (mut notices, mut faults) = (Notices::default(), Vec::new());
         for (path, text) in files {
             let Some((language, name)) = path.strip_prefix("notices/").and_then(|rest| rest.split_once('/')) else {
                 continue;
             };
             let Some(name) = name.strip_suffix(".md").filter(|name| !name.contains('/')) else {
-                faults.push(PolicyError::of_file(path, "is not a notice").help("name it notices/LANGUAGE/NAME.md"));
+                faults.push(Diagnostic::of_file(path, "is not a notice").help("name it notices/LANGUAGE/NAME.md"));
                 continue;
             };
             if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_lowercase()) {
-                let fault = PolicyError::of_file(path, format!("`{language}` is not a language code"));
+                let fault = Diagnostic::of_file(path, format!("`{language}` is not a language code"));
                 faults.push(fault.help("use two letters as the name of the folder, such as `fr`"));
                 continue;
             }
@@ -80,7 +80,7 @@ impl Notices {
                 FOOT => TextKind::Foot,
                 _ => TextKind::Notice,
             };
-            let text = Reader { source: source(path, text), kind, faults: &mut faults }.text();
+            let text = Reader { source: Source::new(path, text), kind, faults: &mut faults }.text();
             match outcome {
                 Some(outcome) => drop(whole.outcomes.insert(outcome, text)),
                 None if kind == TextKind::Foot => whole.foot = Some(text),
@@ -91,7 +91,7 @@ impl Notices {
             let texts = [HELD, ADVICE].into_iter().filter(|name| !whole.texts.contains_key(*name));
             let outcomes = NoticeOutcome::ALL.into_iter().filter(|outcome| !whole.outcomes.contains_key(outcome));
             faults.extend(texts.chain(outcomes.map(NoticeOutcome::file)).map(|name| {
-                PolicyError::of_file(
+                Diagnostic::of_file(
                     format!("notices/{language}/{name}.md"),
                     "is missing: every language needs this text",
                 )
@@ -117,7 +117,7 @@ impl Notices {
     }
 
     /// An error for each rule whose `@notice` exists in no language. `files` are the rules' `(path, text)`.
-    fn missing<'a>(&self, rules: &Rules, files: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<PolicyError> {
+    fn missing<'a>(&self, rules: &Rules, files: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<Diagnostic> {
         let known = || self.languages.values().flat_map(|whole| whole.texts.keys()).map(String::as_str);
         let mut faults = Vec::new();
         for rule in rules.iter() {
@@ -131,8 +131,8 @@ impl Notices {
             let words = format!("@notice(\"{name}\")");
             let behind = text.get(id..).and_then(|rest| rest.find(&words)).map(|at| id + at);
             let fault = match behind.or_else(|| text.find(&words)) {
-                Some(at) => PolicyError::at(&source(&rule.path, text), at..at + words.len(), message),
-                None => PolicyError::of_file(&rule.path, message),
+                Some(at) => Diagnostic::at(&Source::new(&rule.path, text), at..at + words.len(), message),
+                None => Diagnostic::of_file(&rule.path, message),
             };
             let fault = fault.help(format!("write notices/fr/{name}.md, or leave `@notice` out"));
             faults.push(match nearest(name, known()) {
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     /// A whole language, with one text replaced.
-    fn with(name: &str, text: &str) -> (Notices, Vec<PolicyError>) {
+    fn with(name: &str, text: &str) -> (Notices, Vec<Diagnostic>) {
         let mut files: BTreeMap<String, &str> = BTreeMap::new();
         for outcome in NoticeOutcome::ALL {
             files.insert(format!("notices/en/{}.md", outcome.file()), "It is\nso.\n\nReally.");
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn a_language_is_whole_or_a_fault() {
         let (_, faults) = Notices::parse([("notices/fr/held.md", "# T\n"), ("notices/README.md", "read me")]);
-        let missing: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        let missing: Vec<&str> = faults.iter().map(|fault| fault.path()).collect();
         assert_eq!(missing.len(), 5, "{missing:?}");
         assert!(missing.contains(&"notices/fr/advice.md") && missing.contains(&"notices/fr/outcome-stripped.md"));
         let (_, faults) = Notices::parse([("notices/french/held.md", "# T\n"), ("notices/fr/held.txt", "# T\n")]);

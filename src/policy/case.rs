@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::verdict::Disposition;
-use crate::diagnostic::{PolicyError, source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::mail::{ForwardPath, ReversePath};
 
 /// One case, checked.
@@ -64,18 +64,18 @@ struct Expect {
 
 impl Case {
     /// Reads a file of `tests/`: one case, or several as `[[case]]`.
-    pub fn parse(path: &str, text: &str) -> Result<Vec<Case>, Vec<PolicyError>> {
-        let source = source(path, text);
+    pub fn parse(path: &str, text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
+        let source = Source::new(path, text);
         let file: File = toml::from_str(text).map_err(|error| {
             let span = error.span().unwrap_or(0..text.len());
-            vec![PolicyError::at(&source, span, error.message().trim()).help(
+            vec![Diagnostic::at(&source, span, error.message().trim()).help(
                 "a case has `name`, `mail`, `from`, `[expect]` with one line for each recipient, and optionally `to` and `at`",
             )]
         })?;
         let mut faults = Vec::new();
         let several = !file.case.is_empty();
         let files = if several { file.case } else { vec![file] };
-        let at = |span: Range<usize>, message: String| PolicyError::at(&source, span, message);
+        let at = |span: Range<usize>, message: String| Diagnostic::at(&source, span, message);
         let cases = files.into_iter().filter_map(|file| check(path, file, &mut faults, &at)).collect();
         if faults.is_empty() { Ok(cases) } else { Err(faults) }
     }
@@ -84,8 +84,8 @@ impl Case {
 fn check(
     path: &str,
     file: File,
-    faults: &mut Vec<PolicyError>,
-    at: &dyn Fn(Range<usize>, String) -> PolicyError,
+    faults: &mut Vec<Diagnostic>,
+    at: &dyn Fn(Range<usize>, String) -> Diagnostic,
 ) -> Option<Case> {
     let before = faults.len();
     let name = file.name.unwrap_or_default();
@@ -97,7 +97,7 @@ fn check(
     ] {
         if !there {
             let called = if name.is_empty() { "the case".to_owned() } else { format!("the case `{name}`") };
-            faults.push(PolicyError::of_file(path, format!("{called} has no {key}")));
+            faults.push(Diagnostic::of_file(path, format!("{called} has no {key}")));
         }
     }
     let from = file.from.and_then(|from| match ReversePath::parse(from.get_ref()) {
@@ -126,7 +126,7 @@ fn check(
         read.ok()
     });
     let mut addresses = Vec::new();
-    let mut address = |text: &str, span: Range<usize>, faults: &mut Vec<PolicyError>| match ForwardPath::parse(text) {
+    let mut address = |text: &str, span: Range<usize>, faults: &mut Vec<Diagnostic>| match ForwardPath::parse(text) {
         Ok(path) => addresses.push(path),
         Err(error) => faults.push(at(span, format!("`{text}` is not an address: {error}"))),
     };
@@ -152,7 +152,7 @@ fn check(
 }
 
 /// Offers the right word: the one that a word of prose means, else the nearest, else all of them.
-fn not_a_verdict(word: &str, fault: PolicyError) -> PolicyError {
+fn not_a_verdict(word: &str, fault: Diagnostic) -> Diagnostic {
     let all = Disposition::ALL.map(Disposition::as_str);
     match Disposition::meant_by(word) {
         Some(meant) => fault.help(format!("did you mean `{}`? Rules and cases use it for `{word}`", meant.as_str())),

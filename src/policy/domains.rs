@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::diagnostic::{PolicyError, Source, distance, source};
+use crate::diagnostic::{Diagnostic, Source, distance};
 use crate::directory::{Class, ClassifiedRecipient};
 use crate::mail::{Domain, ForwardPath, Identity, Mailbox};
 
@@ -81,17 +81,17 @@ pub struct DomainLists {
 
 impl DomainLists {
     /// Reads lists from `(name, path, text)`. Entries without a fault are kept whatever else is wrong.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> (DomainLists, Vec<PolicyError>) {
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> (DomainLists, Vec<Diagnostic>) {
         let mut lists = DomainLists { names: FIXED.map(String::from).to_vec(), ..DomainLists::default() };
         let (mut faults, mut exceptions) = (Vec::new(), Vec::new());
         for (name, path, text) in files {
-            let source = source(path, text);
+            let source = Source::new(path, text);
             let list_name = whole_list(name);
             let known = lists.names.iter().position(|known| known == list_name);
             let list = known.unwrap_or(lists.names.len());
             if list >= 64 {
                 faults.push(
-                    PolicyError::of_file(path, "there are more than 64 domain lists").help("combine some of them"),
+                    Diagnostic::of_file(path, "there are more than 64 domain lists").help("combine some of them"),
                 );
                 continue;
             }
@@ -99,7 +99,7 @@ impl DomainLists {
                 // A misspelt `partners.list` would silently make a partner of nobody.
                 if let Some(near) = FIXED.into_iter().find(|fixed| distance(name, fixed) <= 2) {
                     faults.push(
-                        PolicyError::of_file(path, format!("`{name}` is almost the name of another list"))
+                        Diagnostic::of_file(path, format!("`{name}` is almost the name of another list"))
                             .help(format!("did you mean `{near}.list`? If not, choose a name that is less similar")),
                     );
                     continue;
@@ -150,7 +150,7 @@ impl DomainLists {
     }
 
     /// Decision D19: an exception has an owner and a reason; a whole webmail domain also a scope and an end.
-    fn check_exception(&self, entry: &Entry, source: &Source) -> Option<PolicyError> {
+    fn check_exception(&self, entry: &Entry, source: &Source) -> Option<Diagnostic> {
         let whole_webmail = match &entry.names {
             Named::Domain(domain) => self.of_domain(domain, None) & (WEBMAIL | DISPOSABLE) != 0,
             Named::Mailbox(_) => false,
@@ -163,7 +163,7 @@ impl DomainLists {
         }
         let what = if whole_webmail { "an exception for a whole webmail domain" } else { "an exception" };
         Some(
-            PolicyError::at(
+            Diagnostic::at(
                 source,
                 entry.at..entry.at + entry.pattern.len(),
                 format!("{what} needs {}", join(&missing)),
@@ -365,10 +365,10 @@ impl Entry {
     }
 
     /// Reads a line that begins at byte `start`; `None` for blank lines and comments.
-    fn parse(line: &str, start: usize, source: &Source) -> Result<Option<Entry>, PolicyError> {
+    fn parse(line: &str, start: usize, source: &Source) -> Result<Option<Entry>, Diagnostic> {
         let mut words = words(line, start, source)?.into_iter();
         let Some((pattern, at)) = words.next() else { return Ok(None) };
-        let fault = |message: String| PolicyError::at(source, at..at + pattern.len(), message);
+        let fault = |message: String| Diagnostic::at(source, at..at + pattern.len(), message);
         let wild = pattern.starts_with("*.");
         let names = if pattern.contains('@') {
             Named::Mailbox(Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is not an address: {e}")))?)
@@ -382,7 +382,7 @@ impl Entry {
         };
         let mut entry = Entry { pattern: pattern.clone(), at, names, wild, until: None, options: Vec::new() };
         for (word, at) in words {
-            let fault = |message: String| PolicyError::at(source, at..at + word.len(), message);
+            let fault = |message: String| Diagnostic::at(source, at..at + word.len(), message);
             let Some((key, value)) = word.split_once('=') else {
                 return Err(fault(format!("`{word}` is not an option"))
                     .help("write options as `key=value`, comments after `#`"));
@@ -414,7 +414,7 @@ fn lines(text: &str) -> impl Iterator<Item = (&str, std::ops::Range<usize>)> {
 }
 
 /// Words of a line with their places; quotes hold words together, `#` ends the line outside of them.
-fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize)>, PolicyError> {
+fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize)>, Diagnostic> {
     let (mut found, mut word, mut begin, mut quoted) = (Vec::new(), String::new(), 0, false);
     // A byte order mark is what some editors put before the first line.
     let marks = line.len() - line.trim_start_matches('\u{feff}').len();
@@ -435,12 +435,8 @@ fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize
         word.push(c);
     }
     if quoted {
-        return Err(PolicyError::at(
-            source,
-            start + begin..start + line.len(),
-            "the closing quotation mark is missing",
-        )
-        .help(r#"write `reason="in words"`"#));
+        return Err(Diagnostic::at(source, start + begin..start + line.len(), "the closing quotation mark is missing")
+            .help(r#"write `reason="in words"`"#));
     }
     if !word.is_empty() {
         found.push((word, start + begin));

@@ -6,7 +6,7 @@
 //! What must not live here: looking at content (`detect`), reading files or asking DNS (texts and MX hosts are passed
 //! in), settling different verdicts into one reply, and any default that is not written in a rule.
 //!
-//! How it fails: loading gives all [`PolicyErrors`] of all files at once, with place and remedy, and then no policy.
+//! How it fails: loading gives all [`Diagnostics`] of all files at once, with place and remedy, and then no policy.
 //! Judging never fails: a rule that cannot be evaluated gives the reason `evaluation-error`, and the copy is held
 //! (decision D17).
 //!
@@ -34,7 +34,7 @@ use limits::Limit;
 pub use question::{CampaignFacts, Question};
 use rules::Rules;
 
-use crate::diagnostic::{PolicyError, PolicyErrors, nearest, utf8};
+use crate::diagnostic::{Diagnostic, Diagnostics, slip_of, utf8};
 use crate::directory::{People, Units};
 
 /// The folders of a policy that some room reads.
@@ -67,7 +67,7 @@ pub struct Policy {
 impl Policy {
     /// Reads a policy from its files: path relative to the policy folder (with `/`), content. Folders that other rooms
     /// read are left to them; a misspelt folder is a fault.
-    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Policy, PolicyErrors> {
+    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Policy, Diagnostics> {
         let mut faults = misplaced(files);
         let mut texts = Vec::new();
         for (path, bytes) in files {
@@ -116,7 +116,7 @@ impl Policy {
                 let (version, memo) = (version(files), judge::Memo::new());
                 Ok(Policy { version, lists, people, units, rules, limits, mode: Mode::Enforce, memo })
             }
-            _ => Err(PolicyErrors(faults)),
+            _ => Err(Diagnostics(faults)),
         }
     }
 
@@ -142,23 +142,23 @@ impl Policy {
 }
 
 /// Files that no room would read because of a misspelt name.
-fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<PolicyError> {
-    let mut faults: Vec<PolicyError> = Vec::new();
+fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
+    let mut faults: Vec<Diagnostic> = Vec::new();
     for path in files.keys() {
         let fault = match path.split_once('/') {
             Some((folder, _)) if !FOLDERS.contains(&folder) => {
                 let folder = format!("{folder}/");
-                if faults.iter().any(|fault| fault.path == folder) {
+                if faults.iter().any(|fault| fault.path() == folder) {
                     continue;
                 }
-                nearest(folder.trim_end_matches('/'), FOLDERS).map(|near| {
-                    PolicyError::of_file(&folder, "octroi does not read a folder with this name")
+                slip_of(folder.trim_end_matches('/'), FOLDERS).map(|near| {
+                    Diagnostic::of_file(&folder, "octroi does not read a folder with this name")
                         .help(format!("did you mean `{near}/`?"))
                 })
             }
             // A misspelt file of limits would limit nothing.
-            None if path != limits::FILE && path.ends_with(".toml") => nearest(path, [limits::FILE]).map(|near| {
-                PolicyError::of_file(path, "octroi does not read a file with this name")
+            None if path != limits::FILE && path.ends_with(".toml") => slip_of(path, [limits::FILE]).map(|near| {
+                Diagnostic::of_file(path, "octroi does not read a file with this name")
                     .help(format!("did you mean `{near}`?"))
             }),
             Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
@@ -171,10 +171,10 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<PolicyError> {
 }
 
 /// A file with another ending in one of our folders; hidden files and notes for readers are allowed.
-fn ending(path: &str, name: &str, end: &str) -> Option<PolicyError> {
+fn ending(path: &str, name: &str, end: &str) -> Option<Diagnostic> {
     let harmless = name.starts_with('.') || name.ends_with('~') || name.ends_with(".md");
     (!harmless).then(|| {
-        PolicyError::of_file(path, format!("octroi reads only files with the ending `.{end}` in this folder"))
+        Diagnostic::of_file(path, format!("octroi reads only files with the ending `.{end}` in this folder"))
             .help(format!("rename it to end in `.{end}`"))
     })
 }

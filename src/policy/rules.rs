@@ -12,11 +12,10 @@ use cedar_policy::{Effect, PolicyId, PolicySet, Schema, ValidationMode, Validato
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use miette::Diagnostic;
 
 use super::facts::{Asked, schema};
 use super::verdict::Disposition;
-use crate::diagnostic::{PolicyError, Source, source};
+use crate::diagnostic::{Diagnostic, Source, slip_of};
 
 /// The rule named where a rule could not be evaluated: the copy is held (decision D17).
 pub const EVALUATION_ERROR: &str = "evaluation-error";
@@ -71,14 +70,14 @@ impl Rules {
     }
 
     /// Reads rules from `(path, text)`. On faults, all faults of all files.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Rules, Vec<PolicyError>> {
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Rules, Vec<Diagnostic>> {
         // The schema is a part of the program; a test reads it.
         let (schema, _) = Schema::from_cedarschema_str(schema()).expect("octroi's own schema is sound");
         let validator = Validator::new(schema.clone());
         let mut set = PolicySet::from_str(PERMIT).expect("octroi's own permit is sound");
         let (mut by_id, mut faults, mut asked) = (BTreeMap::<String, Rule>::new(), Vec::new(), Asked::default());
         for (path, text) in files {
-            let source = source(path, text);
+            let source = Source::new(path, text);
             let read = match PolicySet::from_str(text) {
                 Ok(read) => read,
                 Err(errors) => {
@@ -91,7 +90,7 @@ impl Rules {
             for template in read.templates() {
                 let span = statement(&statements, template.id().as_ref(), text);
                 faults.push(
-                    PolicyError::at(&source, span, "a rule cannot contain slots such as `?principal`")
+                    Diagnostic::at(&source, span, "a rule cannot contain slots such as `?principal`")
                         .help("write the unit or the list itself"),
                 );
             }
@@ -106,7 +105,7 @@ impl Rules {
                 if let Some(first) = by_id.get(&rule.id) {
                     let message = format!("there is already a rule `{}`, in {}", rule.id, first.path);
                     faults.push(
-                        PolicyError::at(&source, annotation(text, &span, "id"), message)
+                        Diagnostic::at(&source, annotation(text, &span, "id"), message)
                             .help("give each rule its own id"),
                     );
                     continue;
@@ -126,9 +125,7 @@ impl Rules {
             faults.extend(errors.chain(warnings));
         }
         if !faults.is_empty() {
-            faults.sort_by(|a, b| {
-                (&a.path, a.span.as_ref().map(|s| s.start)).cmp(&(&b.path, b.span.as_ref().map(|s| s.start)))
-            });
+            faults.sort_by(|a, b| (a.path(), a.line_column()).cmp(&(b.path(), b.line_column())));
             return Err(faults);
         }
         let mut boundaries: Vec<Timestamp> = by_id.values().flat_map(|r| [r.from, r.until]).flatten().collect();
@@ -157,35 +154,35 @@ fn read_rule(
     policy: &cedar_policy::Policy,
     source: &Source,
     span: Range<usize>,
-    faults: &mut Vec<PolicyError>,
+    faults: &mut Vec<Diagnostic>,
 ) -> Option<Rule> {
-    let text = source.inner().as_str();
+    let text = source.text();
     let before = faults.len();
     let head = head(text, &span);
     if policy.effect() == Effect::Permit {
         faults.push(
-            PolicyError::at(source, head, "a rule can only forbid: octroi permits everything that no rule forbids")
+            Diagnostic::at(source, head, "a rule can only forbid: octroi permits everything that no rule forbids")
                 .help("write `forbid`, and after `unless` the cases that should pass"),
         );
         return None;
     }
     for (name, _) in policy.annotations().filter(|(name, _)| !ANNOTATIONS.contains(name)) {
-        let fault = PolicyError::at(source, annotation(text, &span, name), format!("unknown annotation `@{name}`"));
+        let fault = Diagnostic::at(source, annotation(text, &span, name), format!("unknown annotation `@{name}`"));
         faults.push(fault.nearest(name, ANNOTATIONS));
     }
     let mut required = |name: &str, example: &str| match policy.annotation(name).map(str::trim) {
         Some(value) if !value.is_empty() => value.to_owned(),
         Some(_) => {
             faults.push(
-                PolicyError::at(source, annotation(text, &span, name), format!("`@{name}` is empty")).help(example),
+                Diagnostic::at(source, annotation(text, &span, name), format!("`@{name}` is empty")).help(example),
             );
             String::new()
         }
         None => {
-            let near = policy.annotations().any(|(other, _)| crate::diagnostic::nearest(other, [name]).is_some());
+            let near = policy.annotations().any(|(other, _)| slip_of(other, [name]).is_some());
             // A misspelt annotation has been named already: once is enough.
             if !near {
-                faults.push(PolicyError::at(source, head.clone(), format!("the rule has no `@{name}`")).help(example));
+                faults.push(Diagnostic::at(source, head.clone(), format!("the rule has no `@{name}`")).help(example));
             }
             String::new()
         }
@@ -193,7 +190,7 @@ fn read_rule(
     let id = required("id", r#"write above it: @id("what-happens-where")"#);
     let reason = required("reason", r#"write above it: @reason("why, in words that everybody understands")"#);
     let disposition = required("disposition", r#"write above it: @disposition("quarantine")"#);
-    let wrong = |name: &str, message: String| PolicyError::at(source, annotation(text, &span, name), message);
+    let wrong = |name: &str, message: String| Diagnostic::at(source, annotation(text, &span, name), message);
     if !id.is_empty() && !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         faults.push(wrong("id", format!("`{id}` is not a rule id")).help("use lower-case letters, digits and hyphens"));
     }
@@ -258,11 +255,11 @@ fn read_instant(text: &str, last_day: bool) -> Option<Timestamp> {
 }
 
 /// A fault out of one of Cedar's, whose spans count from the file's beginning.
-fn from_cedar(error: &dyn Diagnostic, source: &Source, whole: Range<usize>) -> PolicyError {
+fn from_cedar(error: &dyn miette::Diagnostic, source: &Source, whole: Range<usize>) -> Diagnostic {
     let label = error.labels().and_then(|mut labels| labels.next());
     let span = label.as_ref().map_or(whole, |label| label.offset()..label.offset() + label.len());
     let expected = label.and_then(|label| label.label().map(str::to_owned));
-    let mut fault = PolicyError::at(source, span, error.to_string());
+    let mut fault = Diagnostic::at(source, span, error.to_string());
     if let Some(help) = error.help().map(|help| help.to_string()).or(expected) {
         fault = fault.help(help);
     }

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 use super::Policy;
 use crate::detect::reading::evidence::{Sender, SenderProof};
-use crate::diagnostic::PolicyError;
+use crate::diagnostic::Diagnostic;
 use crate::directory::Class;
 use crate::directory::upwards;
 use crate::mail::{Domain, Identity, Mailbox};
@@ -172,7 +172,7 @@ impl Originator {
 impl Limit {
     /// Reads the rows of `limits.toml`. Rows without a fault are kept whatever else is wrong. `units` are all there are,
     /// `lists` the domain lists in the order of their bits.
-    pub fn parse(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<PolicyError>) {
+    pub fn parse(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<Diagnostic>) {
         read::limits(path, text, units, lists)
     }
 

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Counted, Limit, LimitList, Per, Scope};
-use crate::diagnostic::{PolicyError, Source, source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::Class;
 use crate::mail::{Domain, Mailbox};
 
@@ -44,8 +44,8 @@ const MOST_COUNTED: i64 = 100_000_000;
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 /// The rows without a fault, whatever else is wrong. `units` are the known ones; if there are none, any will do.
-pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<PolicyError>) {
-    let mut file = File { source: source(path, text), units, lists, faults: Vec::new() };
+pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> (Vec<Limit>, Vec<Diagnostic>) {
+    let mut file = File { source: Source::new(path, text), units, lists, faults: Vec::new() };
     let mut limits: Vec<Limit> = Vec::new();
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -63,7 +63,7 @@ pub(super) fn limits(path: &str, text: &str, units: &[&str], lists: &[&str]) -> 
                 continue;
             }
             (other, _) => {
-                let fault = PolicyError::at(&file.source, key.span(), format!("unknown key `{other}`"));
+                let fault = Diagnostic::at(&file.source, key.span(), format!("unknown key `{other}`"));
                 file.faults.push(fault.help(format!("write {EXAMPLE}")).nearest(other, ["limit"]));
                 continue;
             }
@@ -91,12 +91,12 @@ struct File<'a> {
     source: Source,
     units: &'a [&'a str],
     lists: &'a [&'a str],
-    faults: Vec<PolicyError>,
+    faults: Vec<Diagnostic>,
 }
 
 impl File<'_> {
     fn fault(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(PolicyError::at(&self.source, span, message).help(help));
+        self.faults.push(Diagnostic::at(&self.source, span, message).help(help));
     }
 
     fn limit(&mut self, row: &Spanned<DeValue<'_>>) -> Option<Limit> {
@@ -109,7 +109,7 @@ impl File<'_> {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             if !KEYS.contains(&name) {
-                let fault = PolicyError::at(&self.source, key.span(), format!("a limit has no `{name}`"));
+                let fault = Diagnostic::at(&self.source, key.span(), format!("a limit has no `{name}`"));
                 self.faults.push(fault.help(format!("write one of {}", KEYS.join(", "))).nearest(name, KEYS));
             }
             fields.insert(name, value);
@@ -147,7 +147,7 @@ impl File<'_> {
         match self.lists.iter().position(|known| *known == name) {
             Some(at) => Some(LimitList { name: name.into(), bit: 1 << at }),
             None => {
-                let fault = PolicyError::at(&self.source, value.span(), format!("there is no list `{name}`"));
+                let fault = Diagnostic::at(&self.source, value.span(), format!("there is no list `{name}`"));
                 let help = format!("write the name of a file in domains/ without `.list`: {}", self.lists.join(", "));
                 self.faults.push(fault.help(help).nearest(&name, self.lists.iter().copied()));
                 None
@@ -205,7 +205,7 @@ impl File<'_> {
         let found = known.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
         if found.is_none() {
             let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-            let fault = PolicyError::at(&self.source, value.span(), format!("`{text}` is not a value of `{key}`"));
+            let fault = Diagnostic::at(&self.source, value.span(), format!("`{text}` is not a value of `{key}`"));
             self.faults.push(fault.help(format!("write one of {}", words.join(", "))).nearest(&text, words));
         }
         found
@@ -273,7 +273,7 @@ impl File<'_> {
             "unit" => {
                 let name = name.trim_matches('/');
                 if !self.units.is_empty() && !self.units.contains(&name) {
-                    let fault = PolicyError::at(&self.source, item.span(), format!("there is no unit `{name}`"));
+                    let fault = Diagnostic::at(&self.source, item.span(), format!("there is no unit `{name}`"));
                     let help = "write a unit from units/people.csv or units/*.toml";
                     self.faults.push(fault.help(help).nearest(name, self.units.iter().copied()));
                     return None;
@@ -288,8 +288,7 @@ impl File<'_> {
                 name.parse::<IpNet>().ok().or_else(single).map(Scope::Client)
             }
             _ => {
-                let fault =
-                    PolicyError::at(&self.source, item.span(), format!("`{text}` does not begin with its kind"));
+                let fault = Diagnostic::at(&self.source, item.span(), format!("`{text}` does not begin with its kind"));
                 let help = "write unit:PATH, sender:ADDRESS or sender:DOMAIN, login:NAME, client:NETWORK";
                 self.faults.push(fault.help(help).nearest(kind, SCOPES));
                 return None;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use octroi::access::{Account, Role, Scope};
-use octroi::config::{Loaded, PolicyMode, SettingsError, parse};
+use octroi::config::{Loaded, PolicyMode, parse};
 use octroi::deliver::settings::{Hop, OutwardTlsMode};
+use octroi::diagnostic::{Diagnostic, Diagnostics};
 use octroi::listen::settings::{Auth, ClientKind, InwardTlsMode};
 use octroi::smtp::data::BareNewline;
 
@@ -16,11 +17,11 @@ fn read(text: &str) -> Loaded {
     parse(text, Path::new(NAME), std::iter::empty()).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-fn faults(text: &str) -> Vec<SettingsError> {
+fn faults(text: &str) -> Vec<Diagnostic> {
     parse(text, Path::new(NAME), std::iter::empty()).expect_err("a fault").0
 }
 
-fn with_environment(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, octroi::config::SettingsErrors> {
+fn with_environment(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, Diagnostics> {
     parse(text, Path::new(NAME), environment.iter().copied())
 }
 
@@ -29,9 +30,9 @@ fn with_environment(text: &str, environment: &[(&str, &str)]) -> Result<Loaded, 
 fn one_fault(text: &str, at: (usize, usize), says: &str, help: &str) {
     let faults = faults(text);
     assert_eq!(faults.len(), 1, "{faults:#?}");
-    assert_eq!(faults[0].position(), Some(at), "{}", faults[0]);
-    assert!(faults[0].text().contains(says), "{}", faults[0]);
-    assert!(faults[0].help_text().contains(help), "{}", faults[0]);
+    assert_eq!(faults[0].line_column(), Some(at), "{}", faults[0]);
+    assert!(faults[0].message.contains(says), "{}", faults[0]);
+    assert!(faults[0].help.as_deref().unwrap_or_default().contains(help), "{}", faults[0]);
 }
 
 #[test]
@@ -48,7 +49,8 @@ fn nothing_set_is_a_sound_gateway_for_this_machine() {
     assert_eq!(settings.policies.mode, PolicyMode::Enforce);
     assert!(!settings.smtp.hostname.is_empty());
     // What is worth a warning: the missing release road (decision D10), and notices that do not say whose they are.
-    let warnings: Vec<&str> = loaded.warnings.iter().map(|warning| warning.text().split(':').next().unwrap()).collect();
+    let warnings: Vec<&str> =
+        loaded.warnings.iter().map(|warning| warning.message.split(':').next().unwrap()).collect();
     assert_eq!(warnings, ["release.via", "house.name", "house.contact"]);
 }
 
@@ -119,7 +121,7 @@ fn an_unknown_key_names_the_nearest_one() {
 fn all_faults_come_at_once_each_at_its_place() {
     let text = "[smtp]\nlisten = [\"127.0.0.1\", \"127.0.0.1:10025\", \"nowhere\"]\nmax_size = \"50 MB\"\nclient = \"mta\"\n\
                 [retention]\naudit = 3\n[lgo]\n[store]\nurl = \"postgres://db/octroi\"\n";
-    let found: Vec<_> = faults(text).iter().map(|fault| fault.position().unwrap()).collect();
+    let found: Vec<_> = faults(text).iter().map(|fault| fault.line_column().unwrap()).collect();
     for place in [(2, 11), (2, 43), (3, 12), (4, 10), (6, 9), (7, 2), (9, 7)] {
         assert!(found.contains(&place), "nothing at {place:?}: {found:?}");
     }
@@ -140,9 +142,9 @@ fn a_wrong_shape_says_the_right_one() {
 #[test]
 fn a_file_that_is_no_toml_has_a_place() {
     let faults = faults("[smtp]\nlisten = 127.0.0.1:10025\n");
-    assert!(faults[0].text().contains("this is not valid TOML"), "{}", faults[0]);
-    assert_eq!(faults[0].position().unwrap().0, 2);
-    assert!(faults[0].help_text().contains("write texts in quotes"));
+    assert!(faults[0].message.contains("this is not valid TOML"), "{}", faults[0]);
+    assert_eq!(faults[0].line_column().unwrap().0, 2);
+    assert!(faults[0].help.as_deref().unwrap_or_default().contains("write texts in quotes"));
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn who_may_speak_is_said_or_nothing_starts() {
     one_fault(&format!("{open}clients = []\n"), (2, 10), "none of them may send", "listen only on 127.0.0.1");
     read(&format!("{open}clients = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\n"));
     let everybody = read(&format!("{open}clients = [\"0.0.0.0/0\"]\n"));
-    assert!(everybody.warnings.iter().any(|warning| warning.text().contains("every machine on the Internet")));
+    assert!(everybody.warnings.iter().any(|warning| warning.message.contains("every machine on the Internet")));
     one_fault("[smtp]\nlisten = []\n", (2, 10), "would receive no mail", "listen = [");
 }
 
@@ -225,7 +227,7 @@ fn observing_has_a_last_day_and_ends_by_itself() {
     one_fault("[policies]\nmode = \"observe\"\n", (2, 8), "needs a last day", "until = ");
     one_fault("[policies]\nuntil = 2027-03-31\n", (2, 9), "is only for mode = \"observe\"", "observe");
     let loaded = read("[policies]\nmode = \"observe\"\nuntil = 2027-03-31\n");
-    assert!(loaded.warnings.iter().any(|warning| warning.text().contains("only observes until")));
+    assert!(loaded.warnings.iter().any(|warning| warning.message.contains("only observes until")));
     let policies = loaded.settings.policies;
     assert_eq!(policies.mode_at("2027-03-31T23:59:59Z".parse().unwrap()), PolicyMode::Observe);
     assert_eq!(policies.mode_at("2027-04-01T00:00:00Z".parse().unwrap()), PolicyMode::Enforce);

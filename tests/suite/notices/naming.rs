@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use octroi::diagnostic::PolicyError;
+use octroi::diagnostic::Diagnostic;
 use octroi::notice::Notices;
 use octroi::policy::rules::Rules;
 
 /// The errors of a whole language with one text more, `marked`, beside these rules.
-fn errors(rules: &str) -> Vec<PolicyError> {
+fn errors(rules: &str) -> Vec<Diagnostic> {
     let names =
         ["outcome-delivered", "outcome-stripped", "outcome-held", "outcome-refused", "held", "advice", "marked"];
     let text = |name: &str| if name.starts_with("outcome") { "So it is.\n" } else { "# A title\n\nA text.\n" };
@@ -30,11 +30,11 @@ fn a_notice_that_stands_in_no_language_is_an_error_at_its_rule() {
     let found = errors(&rule("a", "makred"));
     let [error] = &found[..] else { panic!("one error, not {found:?}") };
     assert_eq!(error.message, "there is no notice `makred`");
-    assert_eq!((error.path.as_str(), error.line_column()), ("rules/x.cedar", Some((2, 1))));
+    assert_eq!((error.path(), error.line_column()), ("rules/x.cedar", Some((2, 1))));
     assert_eq!(error.help.as_deref(), Some("did you mean `marked`?"));
     assert!(errors(&rule("a", "marked")).is_empty());
     let both = errors(&(rule("first", "x") + &rule("second", "x")));
-    let places: Vec<_> = both.iter().filter_map(PolicyError::line_column).collect();
+    let places: Vec<_> = both.iter().filter_map(Diagnostic::line_column).collect();
     assert_eq!(places, [(2, 1), (5, 1)], "each at its own rule");
 }
 

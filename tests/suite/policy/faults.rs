@@ -150,7 +150,7 @@ fn all_faults_of_all_files_come_at_once_and_print() {
         assert!(said.contains(part), "{part} in\n{said}");
     }
     assert_eq!(faults.0.len(), 9, "{said}");
-    let report = faults.report(false);
+    let report = faults.draw(false);
     assert!(report.contains("rules/a.cedar:3:8") && report.contains("context.rnak"), "{report}");
 }
 

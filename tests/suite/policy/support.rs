@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use octroi::detect::reading::evidence::{Sender, SenderProof};
 use octroi::detect::reading::opened::Opened;
 use octroi::detect::{Finding, FindingKind};
-use octroi::diagnostic::PolicyErrors;
+use octroi::diagnostic::Diagnostics;
 use octroi::directory::ClassifiedRecipient;
 use octroi::mail::{ForwardPath, Mailbox};
 use octroi::policy::verdict::{Judgement, Verdicts};
@@ -32,7 +32,7 @@ pub fn policy(more: &[(&str, &str)]) -> Policy {
     Policy::load(&files(more)).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-pub fn faults(more: &[(&str, &str)]) -> PolicyErrors {
+pub fn faults(more: &[(&str, &str)]) -> Diagnostics {
     Policy::load(&files(more)).map(|policy| policy.version).expect_err("faults")
 }
 
