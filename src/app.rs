@@ -31,7 +31,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Directory;
+use crate::access::{self, Directory};
 use crate::config::{Loaded, PolicyMode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
@@ -145,6 +145,7 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
         remarks.extend(elsewhere.map(|to| {
             format!("notices.digest_to: {to} is not in your own domains (domains/own.list) and gets no digest")
         }));
+        remarks.extend(too_few_persons(settings, &ruleset));
     }
     faults.extend(tls::inward(&settings.smtp).err().map(Into::into));
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
@@ -155,6 +156,27 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
         faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));
     }
     (faults, remarks)
+}
+
+/// Rules that ask for two persons where fewer than two could act (decision D43).
+fn too_few_persons(settings: &Settings, ruleset: &Ruleset) -> Option<String> {
+    let asking: Vec<&str> =
+        ruleset.policy.rules.iter().filter(|rule| rule.needs_two).map(|rule| rule.id.as_str()).collect();
+    let accounts = || settings.cli.accounts.iter().filter(|account| account.scope == access::Scope::All);
+    let with = |roles: &[access::Role]| {
+        let has = |account: &&access::Account| account.roles.iter().any(|role| roles.contains(role));
+        accounts().filter(has).map(|account| account.name.as_str()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (deciders, approvers) =
+        (with(&[access::Role::Reviewer, access::Role::Approver]), with(&[access::Role::Approver]));
+    let enough = deciders.len() > 1 && !approvers.is_empty();
+    (settings.four_eyes && !asking.is_empty() && !enough).then(|| {
+        format!(
+            "cli.accounts: {} asks for two persons (@eyes), and fewer than two accounts that are there for all units could \
+             act: what it holds can be decided by nobody",
+            asking.join(", ")
+        )
+    })
 }
 
 /// The same for a policy folder alone.
@@ -216,6 +238,7 @@ impl Gateway {
         let tls = tls::inward(&settings.smtp)?;
         let hop = Arc::new(NextHop::new(next_hop_settings(&settings)?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
+        let four_eyes = settings.four_eyes;
         // Decision D33: the store is ours, the listeners are bound, and only then it is opened and changed.
         let claim = store::Claim::take(store_settings(&settings))?;
         let listeners = listeners(&settings).await?;
@@ -277,7 +300,7 @@ impl Gateway {
         for listener in milters {
             gateway.tasks.spawn(gateway.milter.clone().listen(listener));
         }
-        gateway.run(listeners, control, accounts, pages, hop, store, log)?;
+        gateway.run(listeners, control, (accounts, four_eyes), pages, hop, store, log)?;
         Ok(gateway)
     }
 
@@ -286,7 +309,7 @@ impl Gateway {
         &self,
         listeners: Vec<(TcpListener, smtp::TlsStart)>,
         control: tokio::net::UnixListener,
-        accounts: Directory,
+        (accounts, four_eyes): (Directory, bool),
         pages: Vec<(TcpListener, Page)>,
         hop: Arc<NextHop>,
         store: Store,
@@ -295,7 +318,7 @@ impl Gateway {
         for (listener, tls) in listeners {
             self.tasks.spawn(self.smtp.clone().listen(listener, tls));
         }
-        let desk = Arc::new(Desk::new(store.clone(), accounts, Arc::new(Timestamp::now)));
+        let desk = Arc::new(Desk::new(store.clone(), accounts, four_eyes, Arc::new(Timestamp::now)));
         self.tasks.spawn(control::serve(control, desk, self.stop.clone()));
         let outbox = Outbox::new(store.clone(), self.route()?, Arc::new(Timestamp::now));
         self.tasks.spawn(outbox.run(self.stop_later.clone()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Actor, Command, Denied, Entry, Ground, GroundError, Object, Permit, PermitKind, Role, Scope};
+use super::{Action, Actor, Command, Denied, Entry, Ground, GroundError, Object, Permit, PermitKind, Role, Scope};
 use crate::mail::Mailbox;
 
 /// A named account of the desk.
@@ -156,6 +156,12 @@ impl Caller {
             let (name, has) = (self.account.name.clone(), self.account.roles.clone());
             Denied::Role { name, has, deed: row.deed, may: row.roles }
         })
+    }
+
+    /// What the audit says where content of private mail was asked for and not given.
+    pub fn refused_look(&self, id: &str) -> Entry {
+        let role = self.account.roles.first().copied().unwrap_or(Role::Reviewer);
+        Entry::new(Actor::of(self.name(), role), Action::RefusedLook, id, None, None, None)
     }
 
     /// The permission to do something to something, and its entry in the audit.

@@ -36,10 +36,12 @@ pub enum Action {
     Expire,
     /// By the outbox.
     GiveUp,
+    /// Somebody wanted to read private mail, and did not (decision D20).
+    RefusedLook,
 }
 
 impl Action {
-    pub const ALL: [Action; 12] = [
+    pub const ALL: [Action; 13] = [
         Action::Look,
         Action::Open,
         Action::Export,
@@ -52,6 +54,7 @@ impl Action {
         Action::Retry,
         Action::Expire,
         Action::GiveUp,
+        Action::RefusedLook,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -68,6 +71,7 @@ impl Action {
             Action::Retry => "retry",
             Action::Expire => "expire",
             Action::GiveUp => "give-up",
+            Action::RefusedLook => "refused-look",
         }
     }
 

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::{ask_gateway, print, unexpected};
-use crate::desk::{Counts, Done, Held, HeldQuery, Shown};
+use crate::desk::{Counts, Done, Held, HeldQuery, Proposed, Shown};
 use crate::listen::control::{Answer, Request};
 use crate::store::CopyState;
 
@@ -40,6 +40,9 @@ enum QuarantineCommand {
         /// List only copies that this rule holds
         #[arg(long, value_name = "RULE")]
         rule: Option<String>,
+        /// List only copies whose sender belongs to this unit or one below it
+        #[arg(long, value_name = "UNIT")]
+        unit: Option<String>,
         /// List only copies held at this time or later, such as 2026-11-25T00:00:00Z
         #[arg(long, value_name = "TIME")]
         since: Option<Timestamp>,
@@ -108,7 +111,7 @@ enum QuarantineCommand {
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     match &args.command {
-        QuarantineCommand::List { state, sender, recipient, rule, since, until, limit, json } => {
+        QuarantineCommand::List { state, sender, recipient, rule, unit, since, until, limit, json } => {
             let query = HeldQuery {
                 state: CopyState::parse(state),
                 // One more than the table shows tells whether there are more.
@@ -116,6 +119,7 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
                 sender: sender.clone(),
                 recipient: recipient.clone(),
                 rule: rule.clone(),
+                unit: unit.clone(),
                 since: *since,
                 until: *until,
             };
@@ -226,8 +230,15 @@ fn described(shown: &Shown) -> String {
     }
     if let Some(decision) = &shown.decision {
         let ground = decision.ground.as_deref().map(|ground| format!(" ({ground})")).unwrap_or_default();
-        lines.push(format!("decision   {} by {} at {:.0}{ground}", decision.action, decision.actor, decision.at));
+        let second = decision.second.as_deref().map(|name| format!(", confirmed by {name}")).unwrap_or_default();
+        let (action, actor, at) = (&decision.action, &decision.actor, decision.at);
+        lines.push(format!("decision   {action} by {actor} at {at:.0}{ground}{second}"));
         lines.extend(decision.note.as_ref().map(|note| format!("reason     {note}")));
+    }
+    if let Some(proposal) = &shown.proposal {
+        let Proposed { action, actor, at, ground, note } = proposal;
+        lines.push(format!("proposed   {action} by {actor} at {at:.0} ({ground}); an approver confirms it"));
+        lines.push(format!("reason     {note}"));
     }
     lines.iter().map(|line| print::harmless(line) + "\n").collect()
 }

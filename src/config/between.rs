@@ -17,6 +17,7 @@ impl Reader {
         self.check_numbers(settings);
         self.check_observe(&settings.policies);
         self.check_house(&settings.house);
+        self.check_four_eyes(settings.four_eyes);
     }
 
     fn report(&mut self, path: &str, text: impl Into<String>, help: impl Into<String>) {
@@ -182,6 +183,14 @@ impl Reader {
         if house.contact.is_none() && !self.is_set("house.contact") {
             let help = "name a mailbox that people read, in [house]: contact = \"securite@example.org\"";
             self.warn("house.contact", "not set: nobody can answer a notice", help);
+        }
+    }
+
+    /// Decision D43.
+    fn check_four_eyes(&mut self, four_eyes: bool) {
+        if !four_eyes {
+            let help = "leave four_eyes out: a second person, an approver, then confirms what one proposed";
+            self.warn("desk.four_eyes", "false: one person alone decides what a rule with @eyes(\"two\") held", help);
         }
     }
 

@@ -134,6 +134,7 @@ impl Reader {
                 contact: self.optional("house.contact"),
                 time_zone: self.optional("house.time_zone"),
             },
+            four_eyes: self.one("desk.four_eyes"),
             notices: Notices {
                 from: self.optional("notices.from"),
                 language: self.one::<Language>("notices.language").0,

@@ -122,6 +122,7 @@ const KEYS: &[Key] = &[
     one("house.name", &[], r#"name = "Ministère de l'Exemple""#),
     one("house.contact", &[], r#"contact = "securite@example.org""#),
     one("house.time_zone", &[], r#"time_zone = "Europe/Paris""#),
+    one("desk.four_eyes", &["true"], "four_eyes = true"),
     one("notices.from", &[], r#"from = "postmaster@example.org""#),
     one("notices.language", &["fr"], r#"language = "fr""#),
     one("notices.charter", &[], r#"charter = "https://intranet.example.org/charte""#),

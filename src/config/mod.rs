@@ -44,6 +44,8 @@ pub struct Settings {
     pub metrics: Option<SocketAddr>,
     pub policies: Policies,
     pub house: House,
+    /// Whether copies that a rule with `@eyes("two")` held are decided by two persons (decision D43).
+    pub four_eyes: bool,
     pub notices: Notices,
     pub dns: Dns,
     pub log: log::LogSettings,

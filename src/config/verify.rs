@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::Settings;
 use super::values::Entry;
-use crate::access::Scope;
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::listen::settings::{InwardTlsMode, MilterAddress};
 
@@ -180,17 +179,6 @@ impl Visit<'_> {
                 let text = format!("there is no user \"{name}\" on this system");
                 let help = "check the name; for a user of a directory service write the number (`id -u NAME` shows it)";
                 self.fault("cli.accounts", text, help);
-            }
-        }
-        // A restriction that nothing keeps would be a lie to whoever wrote it.
-        for account in settings.cli.accounts.iter() {
-            if account.scope != Scope::All {
-                let text = format!("\"{}\" is limited to units, which no command keeps yet", account.name);
-                self.fault("cli.accounts", text, "leave `unit` out: an account is there for all mail today");
-            }
-            if account.mail.is_some() {
-                let text = format!("\"{}\" names its mailbox, which no command asks for yet", account.name);
-                self.fault("cli.accounts", text, "leave `mail` out");
             }
         }
     }

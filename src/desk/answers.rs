@@ -18,6 +18,9 @@ pub struct HeldQuery {
     pub recipient: Option<String>,
     #[serde(default)]
     pub rule: Option<String>,
+    /// A unit and those below it.
+    #[serde(default)]
+    pub unit: Option<String>,
     #[serde(default)]
     pub since: Option<Timestamp>,
     #[serde(default)]
@@ -49,6 +52,12 @@ pub struct Held {
     pub held_at: Timestamp,
     pub rules: Vec<String>,
     pub state: CopyState,
+    /// The sender's unit; absent where it is not known, and for private mail.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// How many persons it takes to decide.
+    #[serde(default)]
+    pub eyes: u8,
 }
 
 /// How many copies are in each state.
@@ -78,18 +87,34 @@ pub struct Shown {
     pub reasons: Vec<ShownReason>,
     pub findings: Vec<ShownFinding>,
     #[serde(default)]
-    pub decision: Option<Decided>,
+    pub decision: Option<Decision>,
+    #[serde(default)]
+    pub proposal: Option<Proposed>,
+}
+
+/// What the first of two persons said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposed {
+    pub action: String,
+    pub actor: String,
+    pub at: Timestamp,
+    pub ground: String,
+    /// The person's own words.
+    pub note: String,
 }
 
 /// Who decided, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decided {
+pub struct Decision {
     pub action: String,
     pub actor: String,
     pub at: Timestamp,
     pub ground: Option<String>,
     /// The person's own words.
     pub note: Option<String>,
+    /// Who confirmed, where two decided.
+    #[serde(default)]
+    pub second: Option<String>,
 }
 
 /// Which entries of the audit to list, newest first. What is `None` does not restrict.
@@ -118,11 +143,20 @@ pub struct AuditLine {
     pub seq: i64,
     pub at: Timestamp,
     pub actor: String,
+    /// By which role; absent where the gateway itself acted.
+    #[serde(default)]
+    pub role: Option<String>,
     pub action: String,
     pub object: String,
+    /// What was proposed, where this is about a proposal.
+    #[serde(default)]
+    pub about: Option<String>,
     pub ground: Option<String>,
     /// The person's own words.
     pub note: Option<String>,
+    /// Who confirmed, where two decided.
+    #[serde(default)]
+    pub second: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

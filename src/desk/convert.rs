@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The store's rows in the desk's words: the one place where they become answers.
 
-use super::{AuditLine, AuditReport, Decided, Found, Held, OutboxRow, Shown, ShownFinding, ShownReason};
+use super::{AuditLine, AuditReport, Decision, Found, Held, OutboxRow, Proposed, Shown, ShownFinding, ShownReason};
+use crate::access::Proposal;
 use crate::store::{self, FindRow, HeldDetail, HeldRow};
 
 impl From<HeldRow> for Held {
@@ -13,6 +14,20 @@ impl From<HeldRow> for Held {
             held_at: row.held_at,
             rules: row.rules,
             state: row.state,
+            unit: row.unit.filter(|_| !row.private),
+            eyes: if row.needs_two { 2 } else { 1 },
+        }
+    }
+}
+
+impl From<Proposal> for Proposed {
+    fn from(proposal: Proposal) -> Proposed {
+        Proposed {
+            action: proposal.to.as_str().to_owned(),
+            actor: proposal.actor,
+            at: proposal.at,
+            ground: proposal.ground.code().as_str().to_owned(),
+            note: proposal.ground.words().to_owned(),
         }
     }
 }
@@ -39,6 +54,7 @@ impl From<HeldDetail> for Shown {
             reasons: reasons.map(|(rule, text)| ShownReason { rule: rule.clone(), text: text.clone() }).collect(),
             findings,
             decision: None,
+            proposal: None,
             held: row.into(),
         }
     }
@@ -94,10 +110,10 @@ impl From<store::AuditReport> for AuditReport {
     }
 }
 
-impl From<store::Decided> for Decided {
-    fn from(decided: store::Decided) -> Decided {
-        let store::Decided { action, actor, at, ground, note } = decided;
-        Decided { action, actor, at, ground: code(ground), note }
+impl From<store::Decided> for Decision {
+    fn from(decided: store::Decided) -> Decision {
+        let store::Decided { action, actor, at, ground, note, second } = decided;
+        Decision { action, actor, at, ground: code(ground), note, second }
     }
 }
 
@@ -108,10 +124,13 @@ impl From<store::AuditEntry> for AuditLine {
             seq: entry.seq,
             at: entry.at,
             actor: entry.actor,
+            role: entry.role,
             action: entry.action,
             object: entry.object,
+            about: entry.about,
             ground: code(entry.ground),
             note: entry.note,
+            second: entry.second,
         }
     }
 }

@@ -19,13 +19,16 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use answers::{
-    AuditLine, AuditQuery, AuditReport, Counts, Decided, Done, Found, Held, HeldQuery, Listing, OutboxRow, Queued,
-    Shown, ShownFinding, ShownReason,
+    AuditLine, AuditQuery, AuditReport, Counts, Decision, Done, Found, Held, HeldQuery, Listing, OutboxRow, Proposed,
+    Queued, Shown, ShownFinding, ShownReason,
 };
 pub use refusal::Refusal;
 
-use crate::access::{Caller, Command, Denied, Directory, Ground, GroundCode, GroundError, Resolution};
-use crate::store::{Actor, Anchor, AuditFilter, Change, CopyState, Filter, Store, StoreError};
+use crate::access::{
+    Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry,
+    Ruling, Scope,
+};
+use crate::store::{Anchor, AuditFilter, Change, CopyState, Filter, HeldCase, HeldRow, Store, StoreError};
 
 type Answered<T> = Result<T, Refusal>;
 
@@ -36,6 +39,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Desk {
     store: Store,
     directory: Directory,
+    /// `[desk] four_eyes`.
+    four_eyes: bool,
     clock: Clock,
 }
 
@@ -43,8 +48,9 @@ pub struct Desk {
 const PAGE: u32 = 1000;
 
 impl Desk {
-    pub fn new(store: Store, directory: Directory, clock: Clock) -> Desk {
-        Desk { store, directory, clock }
+    /// `four_eyes` is whether copies held by a rule with `@eyes("two")` need two persons (decision D43).
+    pub fn new(store: Store, directory: Directory, four_eyes: bool, clock: Clock) -> Desk {
+        Desk { store, directory, four_eyes, clock }
     }
 
     /// Who asks, by the user id that the kernel vouches for.
@@ -52,11 +58,17 @@ impl Desk {
         Ok(self.directory.caller(uid)?)
     }
 
-    /// Held copies, newest first; to who may not see copies, how many there are.
+    /// Held copies of the units the caller is there for, newest first; to who may not see copies, how many there are.
     pub async fn list(&self, caller: &Caller, query: &HeldQuery) -> Answered<Listing> {
-        if caller.reach(Command::List)?.counts_only {
+        let reach = caller.reach(Command::List)?;
+        if reach.counts_only {
             return Ok(Listing::Counts(self.counts().await?));
         }
+        let wanted = query.unit.as_deref().map(|unit| Scope::of([unit]));
+        let seen = |row: &HeldRow| {
+            let unit = row.unit.as_deref();
+            reach.scope.covers(unit) && wanted.as_ref().is_none_or(|wanted| wanted.covers(unit))
+        };
         let mut filter = Filter {
             state: query.state,
             sender: query.sender.clone(),
@@ -67,13 +79,13 @@ impl Desk {
             limit: PAGE,
             ..Filter::default()
         };
-        let mut all = Vec::new();
+        let mut all: Vec<Held> = Vec::new();
         loop {
             let page = self.store.list(&filter).await?;
-            let more = page.len() == PAGE as usize;
-            all.extend(page.into_iter().map(Held::from));
-            match all.last() {
-                Some(last) if more && all.len() < query.limit => filter.after = Some(last.id.clone()),
+            let last = page.last().filter(|_| page.len() == PAGE as usize).map(|row| row.id.clone());
+            all.extend(page.into_iter().filter(seen).map(Held::from));
+            match last {
+                Some(last) if all.len() < query.limit => filter.after = Some(last),
                 _ => {
                     all.truncate(query.limit);
                     return Ok(Listing::Copies(all));
@@ -87,18 +99,22 @@ impl Desk {
         caller.reach(Command::Show)?;
         let mut all = Vec::new();
         for copy in self.copies(id).await? {
-            let shown = Shown::from(self.store.show(&copy, &actor(caller), (self.clock)()).await?);
-            all.push(Shown { decision: self.store.decided(&copy).await?.map(Into::into), ..shown });
+            let held = self.store.case(&copy, None).await?;
+            let permit = caller.permit::<Look>(&object(&held), None)?;
+            let shown = Shown::from(self.store.show(&permit, (self.clock)()).await?);
+            let proposal = held.case.proposal.map(Into::into);
+            all.push(Shown { decision: self.store.decided(&copy).await?.map(Into::into), proposal, ..shown });
         }
         Ok(all)
     }
 
-    /// Lets a copy, or every held copy of a mail, go to its recipient.
+    /// Lets a copy, or every held copy of a mail, go to its recipient; of two persons, the first proposes it.
     pub async fn release(&self, caller: &Caller, id: &str, ground: Option<&str>, reason: &str) -> Answered<Vec<Done>> {
         self.decide(caller, id, Resolution::Release, ground, reason).await
     }
 
-    /// Refuses a copy, or every held copy of a mail, for good; the sender is told.
+    /// Refuses a copy, or every held copy of a mail, for good, and the sender is told; of two persons, the first
+    /// proposes it.
     pub async fn reject(&self, caller: &Caller, id: &str, ground: Option<&str>, reason: &str) -> Answered<Vec<Done>> {
         self.decide(caller, id, Resolution::Reject, ground, reason).await
     }
@@ -119,39 +135,87 @@ impl Desk {
                 GroundCode::parse(text).filter(|code| GroundCode::of(to).contains(code)).ok_or_else(|| unfit(text))?
             }
         };
-        let who = actor(caller).because(Ground::new(code, reason).map_err(Denied::from)?);
+        let ground = Ground::new(code, reason).map_err(Denied::from)?;
         let copies = self.copies(id).await?;
         let mut done = Vec::new();
         for copy in &copies {
-            let now = (self.clock)();
-            let (state, change) = match to {
-                Resolution::Release => (CopyState::Released, self.store.release(copy, &who, now).await),
-                Resolution::Reject => (CopyState::Rejected, self.store.reject(copy, &who, now).await),
-            };
-            done.push(match change {
-                Ok(Change::Done) => Done { id: copy.clone(), state, note: None },
-                Ok(Change::Already) => {
-                    let note = Some(format!("was {} before", state.as_str()));
-                    Done { id: copy.clone(), state, note }
-                }
+            done.push(match self.decide_copy(caller, copy, to, &ground).await {
+                Ok(done) => done,
                 // Of a whole mail, what was decided otherwise before stays so, and is said.
-                Err(StoreError::WrongState { id, state }) if copies.len() > 1 => {
-                    let state = CopyState::parse(&state).ok_or_else(|| Refusal::Unavailable(state.clone()))?;
-                    Done { id, state, note: Some("was decided before, and stays so".to_owned()) }
+                Err(Decided::Before(state)) if copies.len() > 1 => {
+                    Done { id: copy.clone(), state, note: Some("was decided before, and stays so".to_owned()) }
                 }
-                Err(error) => return Err(error.into()),
+                Err(Decided::Before(state)) => {
+                    let state = state.as_str().to_owned();
+                    return Err(StoreError::WrongState { id: copy.clone(), state }.into());
+                }
+                Err(Decided::Not(refusal)) => return Err(refusal),
             });
         }
         Ok(done)
     }
 
+    async fn decide_copy(&self, caller: &Caller, copy: &str, to: Resolution, ground: &Ground) -> Result<Done, Decided> {
+        let state = match to {
+            Resolution::Release => CopyState::Released,
+            Resolution::Reject => CopyState::Rejected,
+        };
+        let done = |state, note: Option<String>| Ok(Done { id: copy.to_owned(), state, note });
+        let before = || done(state, Some(format!("was {} before", state.as_str())));
+        let held = self.store.case(copy, caller.mail()).await?;
+        // Whose copy it is comes before what became of it.
+        if !caller.reach(to.command())?.scope.covers(held.case.unit.as_deref()) {
+            return Err(Denied::OutOfScope { id: copy.to_owned() }.into());
+        }
+        match held.state {
+            CopyState::Held => {}
+            other if other == state => return before(),
+            other => return Err(Decided::Before(other)),
+        }
+        let confirming = "an approver other than you confirms with the same command";
+        let decision = match held.case.decide(caller, to, ground.clone(), self.four_eyes)? {
+            Ruling::Waits => {
+                return done(CopyState::Held, Some(format!("you proposed the {} before: {confirming}", to.noun())));
+            }
+            Ruling::Decided(decision) => decision,
+        };
+        match self.store.decide(&decision, (self.clock)()).await {
+            Ok(Change::Done) => done(state, None),
+            Ok(Change::Already) => before(),
+            Ok(Change::Proposed) => {
+                let able = held.case.approvers(&self.directory, caller.name());
+                let note = if able == 0 {
+                    format!("{} proposed, but no other account is an approver for this mail", to.noun())
+                } else {
+                    format!("{} proposed: {confirming}", to.noun())
+                };
+                done(CopyState::Held, Some(note))
+            }
+            Err(StoreError::WrongState { state, .. }) => Err(match CopyState::parse(&state) {
+                Some(state) => Decided::Before(state),
+                None => Decided::Not(Refusal::Unavailable(state)),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The message exactly as it was held; of a mail as of its first copy.
     pub async fn export(&self, caller: &Caller, id: &str, reason: &str) -> Answered<Bytes> {
         caller.reach(Command::Export)?;
-        let who = actor(caller).because(Ground::new(GroundCode::Other, reason).map_err(Denied::from)?);
+        let ground = Ground::new(GroundCode::Other, reason).map_err(Denied::from)?;
         let copies = self.copies(id).await?;
         let first = copies.first().ok_or_else(|| Refusal::NotFound(id.to_owned()))?;
-        Ok(self.store.export(first, &who, "", (self.clock)()).await?.content)
+        let held = self.store.case(first, None).await?;
+        match caller.permit::<Export>(&object(&held), Some(ground)) {
+            Ok(permit) => Ok(self.store.export(&permit, (self.clock)()).await?.content),
+            Err(denied) => {
+                // Who tried to read private mail is known (decision D20).
+                if matches!(denied, Denied::Private { .. }) {
+                    self.store.note((self.clock)(), &caller.refused_look(first)).await?;
+                }
+                Err(denied.into())
+            }
+        }
     }
 
     /// A mail's id means all its copies; any other stands for itself.
@@ -184,7 +248,18 @@ impl Desk {
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.
     pub async fn find(&self, caller: &Caller, what: &str) -> Answered<Vec<Found>> {
         let reach = caller.reach(Command::Find)?;
-        let found = self.store.find(what).await?.into_iter().map(Found::from);
+        let mut found = Vec::new();
+        for row in self.store.find(what).await? {
+            // A mail whose sender's unit is not known belongs to `*` (decision D25).
+            let seen = match reach.scope {
+                Scope::All => true,
+                units => units.covers(self.store.unit_of(&row.mail).await?.as_deref()),
+            };
+            if seen {
+                found.push(Found::from(row));
+            }
+        }
+        let found = found.into_iter();
         // Who may not see copies learns what became of it, not who wrote to whom (decision D25).
         Ok(found.map(|found| if reach.counts_only { found.sealed() } else { found }).collect())
     }
@@ -207,7 +282,8 @@ impl Desk {
         };
         let mut tried = 0;
         for id in ids {
-            let change = self.store.outbox_retry(&id, &actor(caller), (self.clock)()).await?;
+            let permit = caller.permit::<Retry>(&Object::of_the_house(&id), None)?;
+            let change = self.store.outbox_retry(&permit, (self.clock)()).await?;
             tried += u64::from(change == Change::Done);
         }
         Ok(tried)
@@ -230,32 +306,33 @@ impl Desk {
     }
 
     async fn counts(&self) -> Answered<Counts> {
-        let figures = self.store.figures().await?;
-        Ok(Counts {
-            pending: figures.pending,
-            held: figures.held,
-            released: self.count(CopyState::Released).await?,
-            rejected: self.count(CopyState::Rejected).await?,
-            expired: self.count(CopyState::Expired).await?,
-            outbox: figures.outbox,
-        })
-    }
-
-    /// How many of a state there are, counted page by page.
-    async fn count(&self, state: CopyState) -> Answered<u64> {
-        let mut filter = Filter { state: Some(state), limit: PAGE, ..Filter::default() };
-        let mut count = 0;
-        loop {
-            let page = self.store.list(&filter).await?;
-            count += page.len() as u64;
-            match page.last() {
-                Some(last) if page.len() == PAGE as usize => filter.after = Some(last.id.clone()),
-                _ => return Ok(count),
-            }
+        let mut counts = Counts { outbox: self.store.figures().await?.outbox, ..Counts::default() };
+        for (state, count) in self.store.counts().await? {
+            *match state {
+                CopyState::Pending => &mut counts.pending,
+                CopyState::Held => &mut counts.held,
+                CopyState::Released => &mut counts.released,
+                CopyState::Rejected => &mut counts.rejected,
+                CopyState::Expired => &mut counts.expired,
+            } = count;
         }
+        Ok(counts)
     }
 }
 
-fn actor(caller: &Caller) -> Actor {
-    Actor::named(caller.name())
+/// Why a copy was not decided.
+enum Decided {
+    /// It had been, otherwise.
+    Before(CopyState),
+    Not(Refusal),
+}
+
+impl<E: Into<Refusal>> From<E> for Decided {
+    fn from(error: E) -> Decided {
+        Decided::Not(error.into())
+    }
+}
+
+fn object(held: &HeldCase) -> Object<'_> {
+    Object::held(&held.case.copy, held.case.unit.as_deref(), held.private)
 }

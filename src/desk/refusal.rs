@@ -39,7 +39,9 @@ impl From<StoreError> for Refusal {
         match error {
             StoreError::Unknown { id } => Refusal::NotFound(id),
             StoreError::Private { .. } => Refusal::NotAllowed(error.to_string()),
-            StoreError::WrongState { .. } | StoreError::Gone { .. } => Refusal::NotNow(error.to_string()),
+            StoreError::WrongState { .. } | StoreError::Gone { .. } | StoreError::Superseded { .. } => {
+                Refusal::NotNow(error.to_string())
+            }
             error => Refusal::Unavailable(error.to_string()),
         }
     }

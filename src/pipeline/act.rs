@@ -186,6 +186,7 @@ impl Pipeline {
             message_id: judged.message.header("message-id").map(str::to_owned),
             subject: judged.message.header("subject").filter(|_| !private).map(str::to_owned),
             private,
+            unit: unit_of(judged),
             tell: self.followup_recipient(mail, judged),
             held,
             outbox,
@@ -241,6 +242,12 @@ fn known_as(kept: &Kept) -> &str {
     }
 }
 
+/// The sender's unit; a sender without a known one belongs to `*` (decision D25).
+fn unit_of(judged: &Judged) -> Option<String> {
+    let person = judged.ruleset.policy.people.sender(judged.sender.mailbox.as_ref()?)?;
+    Some(person.unit.to_string()).filter(|unit| !unit.is_empty())
+}
+
 fn held_copy(judged: &Judged, index: usize) -> HeldCopy {
     let verdict = judged.verdicts.0.get(index).map(|j| &j.verdict);
     let because = verdict.and_then(Verdict::because);
@@ -260,6 +267,7 @@ fn held_copy(judged: &Judged, index: usize) -> HeldCopy {
         findings_json: serde_json::to_string(&findings).unwrap_or_else(|_| "[]".into()),
         kinds,
         rank: findings.iter().filter_map(|f| f.rank).max(),
+        needs_two: because.is_some_and(|b| b.rules().any(|rule| judged.ruleset.policy.rules.needs_two(rule))),
     }
 }
 

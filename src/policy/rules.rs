@@ -20,7 +20,7 @@ use crate::diagnostic::{Diagnostic, Source, slip_of};
 /// The rule named where a rule could not be evaluated: the copy is held (decision D17).
 pub const EVALUATION_ERROR: &str = "evaluation-error";
 const PERMIT: &str = "@id(\"octroi\") permit (principal, action, resource);";
-const ANNOTATIONS: [&str; 7] = ["id", "disposition", "reason", "notice", "mode", "from", "until"];
+const ANNOTATIONS: [&str; 8] = ["id", "disposition", "reason", "notice", "mode", "from", "until", "eyes"];
 const DISPOSITIONS: [&str; 5] = ["notify", "strip", "quarantine", "defer", "reject"];
 
 /// One rule's annotations.
@@ -32,6 +32,8 @@ pub struct Rule {
     pub notice: Option<String>,
     /// `@mode("observe")`: recorded, not applied.
     pub observe: bool,
+    /// `@eyes("two")`: what it held needs two persons (decision D43).
+    pub needs_two: bool,
     /// First instant of its validity.
     pub from: Option<Timestamp>,
     /// First instant after its validity.
@@ -138,6 +140,11 @@ impl Rules {
         self.by_id.get(id)
     }
 
+    /// Whether what this rule holds needs two persons; a rule that is no longer known asked for none.
+    pub fn needs_two(&self, id: &str) -> bool {
+        self.get(id).is_some_and(|rule| rule.needs_two)
+    }
+
     /// All rules, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.by_id.values()
@@ -216,6 +223,15 @@ fn read_rule(
             false
         }
     };
+    let needs_two = match policy.annotation("eyes") {
+        None | Some("one") => false,
+        Some("two") => true,
+        Some(other) => {
+            let fault = wrong("eyes", format!("`{other}` is not a number of persons"));
+            faults.push(fault.help(r#"write @eyes("two") or @eyes("one")"#));
+            false
+        }
+    };
     let mut instant = |name: &str, last_day: bool| {
         let value = policy.annotation(name)?;
         let read = read_instant(value, last_day);
@@ -240,7 +256,17 @@ fn read_rule(
     if faults.len() > before {
         return None;
     }
-    Some(Rule { id, disposition: known?, reason, notice, observe, from, until, path: source.name().to_owned() })
+    Some(Rule {
+        id,
+        disposition: known?,
+        reason,
+        notice,
+        observe,
+        needs_two,
+        from,
+        until,
+        path: source.name().to_owned(),
+    })
 }
 
 /// A day (in UTC; as an end it counts whole) or an instant.

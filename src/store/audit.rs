@@ -7,7 +7,7 @@ use super::engine::Row;
 use super::key::{open_with_random_nonce, seal_with_random_nonce};
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Store, StoreError, instant, micros};
-use crate::access::Ground;
+use crate::access::Entry;
 
 statements! {
     CHAINS = "SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node";
@@ -20,8 +20,8 @@ statements! {
         AND (at, node, seq) < ($6, $7, $8) ORDER BY at DESC, node DESC, seq DESC LIMIT 1000";
     DECIDED = "SELECT * FROM audit WHERE object = $1 AND action IN ('release', 'reject') \
         ORDER BY at DESC, seq DESC LIMIT 1";
-    ADDED = "INSERT INTO audit (node, seq, at, actor, action, object, ground, note, form, mac) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 2, $9)";
+    ADDED = "INSERT INTO audit (node, seq, at, actor, role, action, object, about, ground, note, second, \
+        form, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 3, $12)";
     LAST_OVER = "SELECT seq, mac FROM (SELECT seq, mac, at FROM audit WHERE node = $1 ORDER BY seq LIMIT $3) AS first \
         WHERE at < $2 ORDER BY seq DESC LIMIT 1";
     LAST = "SELECT seq, mac FROM audit WHERE node = $1 ORDER BY seq DESC LIMIT 1";
@@ -32,24 +32,6 @@ statements! {
     CUT = "DELETE FROM audit WHERE node = $1 AND seq <= $2";
 }
 
-/// Who acts, and why. There is no act without a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
-    pub(super) name: String,
-    pub(super) ground: Option<Ground>,
-}
-
-impl Actor {
-    pub fn named(name: &str) -> Actor {
-        Actor { name: name.to_owned(), ground: None }
-    }
-
-    /// The same with a reason, which the audit keeps (decision D40).
-    pub fn because(self, ground: Ground) -> Actor {
-        Actor { ground: Some(ground), ..self }
-    }
-}
-
 /// One entry. It holds ids and names of accounts, never content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -57,15 +39,21 @@ pub struct AuditEntry {
     pub seq: i64,
     pub at: Timestamp,
     pub actor: String,
-    /// `look`, `open`, `release`, `reject`, `export`, `expire`, `give-up`, `retry`, `refused-look`.
+    /// By which role; none where the gateway itself acted, and in entries of before roles were kept.
+    pub role: Option<String>,
+    /// A word of [`crate::access::Action`].
     pub action: String,
     /// The id of what it was done to.
     pub object: String,
+    /// What was proposed, where this is about a proposal.
+    pub about: Option<String>,
     /// The ground's code; empty where there is none.
     pub ground: String,
     /// The person's own words.
     pub note: Option<String>,
-    /// The same, as they are kept and as the MAC covers them.
+    /// Who confirmed, where two decided.
+    pub second: Option<String>,
+    /// The words, as they are kept and as the MAC covers them.
     sealed: Option<Vec<u8>>,
     form: i64,
 }
@@ -91,6 +79,8 @@ pub struct Decided {
     pub at: Timestamp,
     pub ground: String,
     pub note: Option<String>,
+    /// Who confirmed, where two decided.
+    pub second: Option<String>,
 }
 
 /// The head of one chain, to be kept elsewhere (syslog, a file): it proves that the tail was not cut.
@@ -263,17 +253,19 @@ impl Store {
     /// Who decided about a copy, as the audit knows it.
     pub async fn decided(&self, copy: &str) -> Result<Option<Decided>, StoreError> {
         let entry: Option<AuditEntry> = self.reader().fetch_optional(DECIDED, args![copy]).await?;
-        let decided = |AuditEntry { action, actor, at, ground, note, .. }| Decided { action, actor, at, ground, note };
+        let decided = |entry: AuditEntry| {
+            let AuditEntry { action, actor, at, ground, note, second, .. } = entry;
+            Decided { action, actor, at, ground, note, second }
+        };
         Ok(self.opened(entry.into_iter().collect()).into_iter().next().map(decided))
     }
 
     /// The same entries with their words; what does not open was changed, and `audit_verify` says where.
     fn opened(&self, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
+        let chain = self.chain();
         for entry in &mut entries {
             entry.note = entry.sealed.as_ref().map(|sealed| {
-                let place = place(&entry.node, entry.seq);
-                let plain = open_with_random_nonce(&self.inner.audit_note_key, place.as_bytes(), sealed);
-                let words = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+                let words = chain.open_words(&place(&entry.node, entry.seq), sealed);
                 words.unwrap_or_else(|| UNREADABLE.to_owned())
             });
         }
@@ -303,39 +295,46 @@ fn place(node: &str, seq: i64) -> String {
 }
 
 impl Chain {
-    pub async fn add(
-        &self,
-        tx: &mut Tx,
-        at: Timestamp,
-        actor: &Actor,
-        action: &str,
-        object: &str,
-        ground: &str,
-    ) -> Result<(), StoreError> {
+    /// Seals a person's words for one place.
+    pub fn seal_words(&self, place: &str, words: &str) -> Vec<u8> {
+        seal_with_random_nonce(&self.note_key, place.as_bytes(), words.as_bytes())
+    }
+
+    /// The words again; `None` where they were changed, or sealed for another place.
+    pub fn open_words(&self, place: &str, sealed: &[u8]) -> Option<String> {
+        let plain = open_with_random_nonce(&self.note_key, place.as_bytes(), sealed)?;
+        String::from_utf8(plain.to_vec()).ok()
+    }
+
+    pub async fn add(&self, tx: &mut Tx, at: Timestamp, entry: &Entry) -> Result<(), StoreError> {
         let (seq, previous) = head(tx, &self.key, &self.node).await?;
+        let sealed = entry.note().map(|words| self.seal_words(&place(&self.node, seq + 1), words));
         let entry = AuditEntry {
             node: self.node.clone(),
             seq: seq + 1,
             at,
-            actor: actor.name.clone(),
-            action: action.to_owned(),
-            object: object.to_owned(),
-            ground: actor.ground.as_ref().map_or(ground, |ground| ground.code().as_str()).to_owned(),
+            actor: entry.actor().name().to_owned(),
+            role: entry.actor().role().map(|role| role.as_str().to_owned()),
+            action: entry.action().as_str().to_owned(),
+            object: entry.object().to_owned(),
+            about: entry.of().map(|action| action.as_str().to_owned()),
+            ground: entry.ground().unwrap_or_default().to_owned(),
             note: None,
-            sealed: actor.ground.as_ref().map(|ground| {
-                let place = place(&self.node, seq + 1);
-                seal_with_random_nonce(&self.note_key, place.as_bytes(), ground.words().as_bytes())
-            }),
-            form: 2,
+            second: entry.second().map(str::to_owned),
+            sealed,
+            form: 3,
         };
         let mac = mac(&self.key, &previous, &entry);
-        let AuditEntry { node, seq, actor, action, object, ground, sealed, .. } = &entry;
-        tx.execute(ADDED, args![node, *seq, micros(at), actor, action, object, ground, sealed, &mac]).await?;
+        let AuditEntry { node, seq, actor, role, action, object, about, ground, second, sealed, .. } = &entry;
+        let at = micros(at);
+        let values = args![node, *seq, at, actor, role, action, object, about, ground, sealed, second, &mac];
+        tx.execute(ADDED, values).await?;
         Ok(())
     }
 
     /// Deletes entries from before an instant, at most `limit` of each chain; in the chains of all gateways, since one
-    /// that is gone clears its own no more (each writer of a chain has its row in `node`). A signed checkpoint takes the place of the last one deleted.
+    /// that is gone clears its own no more (each writer of a chain has its row in `node`). A signed checkpoint takes the
+    /// place of the last one deleted.
     pub async fn expire(&self, tx: &mut Tx, before: i64, limit: i64) -> Result<u64, StoreError> {
         let nodes: Vec<(String,)> = tx.fetch_all(GATEWAYS, args![]).await?;
         let mut deleted = 0;
@@ -385,18 +384,25 @@ fn checkpoint_mac(key: &[u8; 32], node: &str, seq: i64, head: &[u8; 32]) -> [u8;
 /// Over the MAC before and every field, each with its length in front.
 fn mac(key: &[u8; 32], previous: &[u8; 32], entry: &AuditEntry) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_keyed(key);
-    // The first form knew no words; entries of it stand until they expire.
-    hasher
-        .update(if entry.form == 1 { b"entry" } else { b"noted" })
-        .update(previous)
-        .update(&entry.seq.to_be_bytes())
-        .update(&micros(entry.at).to_be_bytes());
+    // The first form knew no words, the second neither role nor second person; entries of both stand until they expire.
+    let form: &[u8; 5] = match entry.form {
+        1 => b"entry",
+        2 => b"noted",
+        _ => b"acted",
+    };
+    hasher.update(form).update(previous).update(&entry.seq.to_be_bytes()).update(&micros(entry.at).to_be_bytes());
     for text in [&entry.node, &entry.actor, &entry.action, &entry.object, &entry.ground] {
         hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());
     }
     if entry.form != 1 {
         let length = entry.sealed.as_ref().map_or(u64::MAX, |sealed| sealed.len() as u64);
         hasher.update(&length.to_be_bytes()).update(entry.sealed.as_deref().unwrap_or_default());
+    }
+    if entry.form > 2 {
+        for text in [&entry.role, &entry.about, &entry.second] {
+            let length = text.as_ref().map_or(u64::MAX, |text| text.len() as u64);
+            hasher.update(&length.to_be_bytes()).update(text.as_deref().unwrap_or_default().as_bytes());
+        }
     }
     *hasher.finalize().as_bytes()
 }
@@ -408,10 +414,13 @@ impl FromRow for AuditEntry {
             seq: row.get("seq")?,
             at: instant(row.get("at")?),
             actor: row.get("actor")?,
+            role: row.get("role")?,
             action: row.get("action")?,
             object: row.get("object")?,
+            about: row.get("about")?,
             ground: row.get("ground")?,
             note: None,
+            second: row.get("second")?,
             sealed: row.get("note")?,
             form: row.get("form")?,
         })
@@ -441,10 +450,9 @@ mod tests {
         };
         let noon: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         let store = Store::open(settings, noon).await.unwrap();
-        let actor = Actor::named("r.martin");
-        for (ground, day) in [("one", 0), ("two", 0), ("three", 9)] {
+        for day in [0, 0, 9] {
             let at = noon + jiff::SignedDuration::from_hours(24 * day);
-            store.note(at, &actor, "look", "M1-1", ground).await.unwrap();
+            store.note(at, &Entry::expired("M1-1")).await.unwrap();
         }
         let mut tx = store.reader().snapshot().await.unwrap();
         // A snapshot begins with its first read.

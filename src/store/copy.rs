@@ -41,4 +41,6 @@ pub enum Change {
     Done,
     /// It had been done before.
     Already,
+    /// The first of two persons said so: a second one confirms (decision D43).
+    Proposed,
 }

@@ -4,7 +4,6 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::audit::Actor;
 use super::blob::BlobRow;
 use super::copy::Change;
 use super::engine::Row;
@@ -12,6 +11,7 @@ use super::outbox::{DueItem, ItemState, OutboxRow, RecipientOutcome, Work};
 use super::settle::Settle;
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Store, StoreError, earlier, instant, later, micros};
+use crate::access::{Permit, Retry};
 
 /// How long a deliverer may keep an item to itself; after a crash elsewhere another takes it up then.
 const LEASE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
@@ -43,13 +43,13 @@ impl Store {
     }
 
     /// Makes an item due at once (`octroi outbox retry`).
-    pub async fn outbox_retry(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
-        let (id, actor, chain) = (id.to_owned(), actor.clone(), self.chain());
+    pub async fn outbox_retry(&self, permit: &Permit<Retry>, now: Timestamp) -> Result<Change, StoreError> {
+        let (entry, chain) = (permit.entry().clone(), self.chain());
         let written = self.write(move |mut tx| async move {
-            if tx.execute(MADE_DUE, args![micros(now), &id]).await? == 0 {
-                return Err(StoreError::unknown(&id));
+            if tx.execute(MADE_DUE, args![micros(now), entry.object()]).await? == 0 {
+                return Err(StoreError::unknown(entry.object()));
             }
-            chain.add(&mut tx, now, &actor, "retry", &id, "").await?;
+            chain.add(&mut tx, now, &entry).await?;
             Ok(Change::Done)
         });
         let change = written.await?;

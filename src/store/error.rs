@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why the store could not do what was asked. Everything but `Unknown`, `Private` and `WrongState` is our own fault:
+/// Why the store could not do what was asked. Everything but `Unknown`, `Private`, `WrongState` and `Superseded` is our own fault:
 /// the mail is deferred (decision D17).
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -45,6 +45,8 @@ pub enum StoreError {
     Private { id: String },
     #[error("{id} is already {state}")]
     WrongState { id: String, state: String },
+    #[error("somebody else decided about {id} at the same moment: look at it again")]
+    Superseded { id: String },
     #[error("the content of {id} is erased: the copy was decided or has expired")]
     Gone { id: String },
     #[error("the store is closed")]

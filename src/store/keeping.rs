@@ -17,6 +17,8 @@ pub struct Keeping<'a> {
     pub subject: Option<String>,
     /// Decision D20: held but unreadable.
     pub private: bool,
+    /// The sender's unit, where it is known: whose mail this is (decision D25).
+    pub unit: Option<String>,
     /// Who is told later what became of the held copies; nobody where it is `None` (decision D16).
     pub tell: Option<NoticeRecipient>,
     pub held: Vec<HeldCopy>,
@@ -46,6 +48,8 @@ pub struct HeldCopy {
     /// Kinds of finding, for lists and counts.
     pub kinds: Vec<String>,
     pub rank: Option<u8>,
+    /// Whether a rule that holds it asks for two persons (`@eyes("two")`, decision D43).
+    pub needs_two: bool,
 }
 
 /// One transaction to be made later by the outbox.

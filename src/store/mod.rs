@@ -16,6 +16,7 @@ mod claim;
 mod copy;
 mod courier;
 mod debt;
+mod decide;
 mod digest;
 mod engine;
 mod error;
@@ -48,10 +49,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-pub use audit::{Actor, Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
+pub use audit::{Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
 pub use claim::Claim;
 pub use copy::{Change, CopyState};
 pub use debt::Debt;
+pub use decide::HeldCase;
 pub use digest::{DigestFigures, Waiting};
 pub use error::StoreError;
 pub use figures::Figures;
@@ -212,6 +214,7 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         audit::STATEMENTS,
         courier::STATEMENTS,
         debt::STATEMENTS,
+        decide::STATEMENTS,
         digest::STATEMENTS,
         expiry::STATEMENTS,
         figures::STATEMENTS,

@@ -1,28 +1,24 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The desk: list, show, open, release, reject, export one held copy. Every look leaves a trace; private mail shows
+//! What stays in quarantine, as people see it: list, show, open, export. Every look leaves a trace; private mail shows
 //! its date, rule and recipient and nothing else (decision D20).
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::audit::{Actor, Chain};
-use super::copy::{Change, CopyState};
+use super::copy::CopyState;
 use super::engine::Row;
-use super::followup::FollowupEvent;
-use super::outbox::OutboxKind;
-use super::settle::{NewItem, queue_report};
-use super::tx::{FromRow, Tx, args, statements};
+use super::tx::{FromRow, args, statements};
 use super::{Store, StoreError, instant, micros};
+use crate::access::{Entry, Export, Look, Open, Permit, PermitKind};
 use crate::mail::address_key;
-use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 /// The columns of a list, and all its filters: the text of one statement whose first table and filter are those
 /// that leave the fewest rows. Private mail is found by no address, or the filter would tell what the list hides.
 macro_rules! listed {
     ($tables:literal, $first:literal) => {
         concat!(
-            "SELECT held.*, mail.sender, mail.private, blob.size FROM ",
+            "SELECT held.*, mail.sender, mail.private, mail.unit, blob.size FROM ",
             $tables,
             " LEFT JOIN blob ON blob.name = mail.blob WHERE ",
             $first,
@@ -47,13 +43,11 @@ statements! {
     LISTED_BY_SENDER = listed!("mail JOIN held ON held.mail = mail.id", "mail.sender = $3");
     LISTED_BY_RECIPIENT = listed!("held JOIN mail ON mail.id = held.mail", "held.address = $2");
     HELD_AT = "SELECT held_at FROM held WHERE id = $1";
-    COPY = "SELECT held.*, mail.sender, mail.private, mail.blob, mail.reverse_path, mail.received, mail.subject, \
+    COPY = "SELECT held.*, mail.sender, mail.private, mail.unit, mail.blob, mail.reverse_path, mail.received, mail.subject, \
         mail.tell, mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
         FROM held JOIN mail ON mail.id = held.mail LEFT JOIN blob ON blob.name = mail.blob \
         WHERE held.id = $1 AND held.state <> 'pending'";
-    DECIDED = "UPDATE held SET state = $1, decided_at = $2, \
-        untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE CAST($3 AS TEXT) END \
-            FROM mail WHERE mail.id = held.mail) WHERE id = $4 AND state = 'held'";
+    COUNTED = "SELECT state, COUNT(*) FROM held GROUP BY state";
 }
 
 /// Which copies to list; what is `None` does not restrict.
@@ -86,6 +80,10 @@ pub struct HeldRow {
     pub expires: Timestamp,
     pub private: bool,
     pub size: Option<u64>,
+    /// The sender's unit when the mail was held; of private mail too, for who may see the row at all.
+    pub unit: Option<String>,
+    /// Whether a rule that held it asks for two persons.
+    pub needs_two: bool,
 }
 
 /// What a reviewer sees before opening the content.
@@ -148,9 +146,10 @@ impl Store {
     }
 
     /// One copy's facts; a look, so it is audited first.
-    pub async fn show(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<HeldDetail, StoreError> {
+    pub async fn show(&self, permit: &Permit<Look>, now: Timestamp) -> Result<HeldDetail, StoreError> {
+        let id = permit.object();
         let row = self.held(id).await?;
-        self.note(now, actor, "look", id, "").await?;
+        self.note(now, permit.entry()).await?;
         let shown = held_row(&row)?;
         if shown.private {
             let (subject, findings) = (None, None);
@@ -186,70 +185,30 @@ impl Store {
         })
     }
 
-    /// The message itself, for a reviewer with a ground. The audit has it on disk before a byte is read.
-    pub async fn open_content(
-        &self,
-        id: &str,
-        actor: &Actor,
-        ground: &str,
-        now: Timestamp,
-    ) -> Result<Bytes, StoreError> {
-        Ok(self.content(id, actor, "open", ground, now).await?.content)
+    /// The message itself, for a reviewer. The audit has it on disk before a byte is read.
+    pub async fn open_content(&self, permit: &Permit<Open>, now: Timestamp) -> Result<Bytes, StoreError> {
+        Ok(self.content(permit, now).await?.content)
     }
 
     /// Message and envelope, for use elsewhere.
-    pub async fn export(&self, id: &str, actor: &Actor, ground: &str, now: Timestamp) -> Result<Exported, StoreError> {
-        self.content(id, actor, "export", ground, now).await
+    pub async fn export(&self, permit: &Permit<Export>, now: Timestamp) -> Result<Exported, StoreError> {
+        self.content(permit, now).await
     }
 
-    /// Sends the copy on: into the outbox in the same commit. Only this copy, to this recipient (decision D10).
-    pub async fn release(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
-        let change = self.decide(id, actor, now, CopyState::Released, "release").await?;
-        self.inner.outbox.notify_one();
-        Ok(change)
+    /// How many copies are in each state.
+    pub async fn counts(&self) -> Result<Vec<(CopyState, u64)>, StoreError> {
+        let rows: Vec<(String, i64)> = self.reader().fetch_all(COUNTED, args![]).await?;
+        let count = |(state, count): (String, i64)| Some((CopyState::parse(&state)?, count.cast_unsigned()));
+        Ok(rows.into_iter().filter_map(count).collect())
     }
 
-    /// Refuses the copy for good; the sender gets a failure report (decision D16).
-    pub async fn reject(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Change, StoreError> {
-        let change = self.decide(id, actor, now, CopyState::Rejected, "reject").await?;
-        self.inner.outbox.notify_one();
-        Ok(change)
-    }
-
-    async fn decide(
-        &self,
-        id: &str,
-        actor: &Actor,
-        now: Timestamp,
-        to: CopyState,
-        action: &'static str,
-    ) -> Result<Change, StoreError> {
-        let decide = Decide {
-            id: id.to_owned(),
-            actor: actor.clone(),
-            now,
-            to,
-            action,
-            chain: self.chain(),
-            owner: self.own_epoch(),
-        };
-        self.write(move |mut tx| async move { decide.write(&mut tx).await }).await
-    }
-
-    async fn content(
-        &self,
-        id: &str,
-        actor: &Actor,
-        action: &str,
-        ground: &str,
-        now: Timestamp,
-    ) -> Result<Exported, StoreError> {
+    async fn content<K: PermitKind>(&self, permit: &Permit<K>, now: Timestamp) -> Result<Exported, StoreError> {
+        let id = permit.object();
         let row = self.held(id).await?;
         if row.get::<bool>("private")? {
-            self.note(now, actor, "refused-look", id, ground).await?;
             return Err(StoreError::Private { id: id.to_owned() });
         }
-        self.note(now, actor, action, id, ground).await?;
+        self.note(now, permit.entry()).await?;
         let blob: String = row.get("blob")?;
         let content = self.blob_content(&blob).await.map_err(|e| match e {
             StoreError::Gone { .. } => StoreError::Gone { id: id.to_owned() },
@@ -269,86 +228,9 @@ impl Store {
     }
 
     /// An audit entry of its own, durable when this returns.
-    pub(super) async fn note(
-        &self,
-        now: Timestamp,
-        actor: &Actor,
-        action: &str,
-        object: &str,
-        ground: &str,
-    ) -> Result<(), StoreError> {
-        let (chain, actor) = (self.chain(), actor.clone());
-        let [action, object, ground] = [action, object, ground].map(str::to_owned);
-        self.write(move |mut tx| async move { chain.add(&mut tx, now, &actor, &action, &object, &ground).await }).await
-    }
-}
-
-/// One reviewer's (or the calendar's) decision on one copy.
-pub(super) struct Decide {
-    pub id: String,
-    pub actor: Actor,
-    pub now: Timestamp,
-    pub to: CopyState,
-    pub action: &'static str,
-    pub chain: Chain,
-    pub owner: (String, i64),
-}
-
-impl Decide {
-    pub async fn write(self, tx: &mut Tx) -> Result<Change, StoreError> {
-        // First the change, then the look at what was changed: of two who decide at once, one finds it decided.
-        let untold = FollowupEvent::of(self.to).map(FollowupEvent::as_str);
-        let changed = tx.execute(DECIDED, args![self.to.as_str(), micros(self.now), untold, &self.id]).await?;
-        let row: Option<Row> = tx.fetch_optional(COPY, args![&self.id]).await?;
-        let row = row.ok_or_else(|| StoreError::unknown(&self.id))?;
-        let state: String = row.get("state")?;
-        if changed == 0 {
-            let already = state == self.to.as_str();
-            return if already { Ok(Change::Already) } else { Err(StoreError::WrongState { id: self.id, state }) };
-        }
-        let blob: String = row.get("blob")?;
-        match self.to {
-            CopyState::Released => self.queue_release(tx, &row, &blob).await?,
-            _ => self.queue_report(tx, &row, &blob).await?,
-        }
-        self.chain.add(tx, self.now, &self.actor, self.action, &self.id, "").await?;
-        super::expiry::free_unneeded(tx, &blob, self.now).await?;
-        Ok(Change::Done)
-    }
-
-    async fn queue_release(&self, tx: &mut Tx, row: &Row, blob: &str) -> Result<(), StoreError> {
-        let reverse_path: String = row.get("reverse_path")?;
-        let item = NewItem {
-            id: &format!("{}-release", self.id),
-            mail: &row.get::<String>("mail")?,
-            copy: Some(&self.id),
-            kind: OutboxKind::Release,
-            reverse_path: &reverse_path,
-            origin: &reverse_path,
-            recipients: &[row.get("verbatim")?],
-            blob,
-            report: None,
-            private: row.get("private")?,
-            pending: false,
-            created: micros(self.now),
-            next_attempt: micros(self.now),
-            owner: (&self.owner.0, self.owner.1),
-        };
-        item.insert(tx).await
-    }
-
-    async fn queue_report(&self, tx: &mut Tx, row: &Row, blob: &str) -> Result<(), StoreError> {
-        let report = FailureReport {
-            cause: if self.to == CopyState::Expired { Cause::Expired } else { Cause::Rejected },
-            mail: row.get("mail")?,
-            reverse_path: row.get("reverse_path")?,
-            received: instant(row.get("received")?),
-            private: row.get("private")?,
-            recipients: vec![ReportedRecipient { verbatim: row.get("verbatim")?, reply: None }],
-        };
-        let id = format!("{}-{}", self.id, self.to.as_str());
-        queue_report(tx, &id, Some(&self.id), blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
-        Ok(())
+    pub async fn note(&self, now: Timestamp, entry: &Entry) -> Result<(), StoreError> {
+        let (chain, entry) = (self.chain(), entry.clone());
+        self.write(move |mut tx| async move { chain.add(&mut tx, now, &entry).await }).await
     }
 }
 
@@ -382,5 +264,7 @@ fn held_row(row: &Row) -> Result<HeldRow, StoreError> {
         expires: instant(row.get("expires")?),
         private,
         size: size.filter(|_| !private).map(i64::cast_unsigned),
+        unit: row.get("unit")?,
+        needs_two: row.get("needs_two")?,
     })
 }

@@ -21,10 +21,11 @@ statements! {
     CLAIMED_BEFORE = "SELECT thing, COALESCE((SELECT state FROM held WHERE id = thing), \
         (SELECT state FROM outbox WHERE id = thing)) FROM retry WHERE key = $1";
     MAIL_ADDED = "INSERT INTO mail (id, blob, received, reverse_path, sender, client, login, queue_id, message_id, \
-        private, subject, tell, language) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+        private, subject, tell, language, unit, recipients) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     COPY_ADDED = "INSERT INTO held (id, mail, recipient, address, verbatim, rules, reasons, kinds, max_rank, findings, \
-        state, held_at, expires, warned, node, epoch) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, FALSE, $14, $15)";
+        state, held_at, expires, warned, node, epoch, needs_two) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, FALSE, $14, $15, $16)";
     RULE_ADDED = "INSERT INTO held_rule (copy, rule, held_at) VALUES ($1, $2, $3) ON CONFLICT (copy, rule) DO NOTHING";
     BLOB_ADDED = "INSERT INTO blob (name, wrapped, size, stored, inline, created) VALUES ($1, $2, $3, $4, $5, $6)";
 }
@@ -54,6 +55,8 @@ struct MailRow {
     subject: Option<Vec<u8>>,
     tell: Option<String>,
     language: Option<String>,
+    unit: Option<String>,
+    recipients: i64,
 }
 
 pub(super) struct CopyRow {
@@ -67,6 +70,7 @@ pub(super) struct CopyRow {
     reasons: String,
     kinds: String,
     rank: Option<i64>,
+    needs_two: bool,
     findings: Option<Vec<u8>>,
 }
 
@@ -110,6 +114,7 @@ impl Rows {
                 reasons: json(&copy.reasons),
                 kinds: json(&copy.kinds),
                 rank: copy.rank.map(i64::from),
+                needs_two: copy.needs_two,
                 findings: None,
             });
         }
@@ -126,6 +131,9 @@ impl Rows {
                 subject: None,
                 tell: k.tell.as_ref().map(|tell| tell.to.to_string()),
                 language: k.tell.as_ref().and_then(|tell| tell.language.clone()).filter(|_| !k.private),
+                unit: k.unit.clone(),
+                // An envelope has far fewer.
+                recipients: i64::try_from(envelope.recipients.len()).unwrap_or(i64::MAX),
             },
             copies,
             items: Rows::items(k),
@@ -261,6 +269,8 @@ impl Rows {
             &mail.subject,
             &mail.tell,
             &mail.language,
+            &mail.unit,
+            mail.recipients,
         ];
         tx.execute(MAIL_ADDED, values).await?;
         Ok(())
@@ -284,6 +294,7 @@ impl Rows {
             self.expires,
             &self.owner.0,
             self.owner.1,
+            copy.needs_two,
         ];
         tx.execute(COPY_ADDED, values).await?;
         insert_rules(tx, &copy.id, &copy.rules, self.now).await

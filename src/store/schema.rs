@@ -23,6 +23,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "rules and indexes", sql: include_str!("schema/0004_rules_and_indexes.sql") },
     Migration { version: 5, name: "reasons", sql: include_str!("schema/0005_reasons.sql") },
     Migration { version: 6, name: "audit index", sql: include_str!("schema/0006_audit_index.sql") },
+    Migration { version: 8, name: "two persons", sql: include_str!("schema/0008_two_persons.sql") },
 ];
 
 statements! {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::audit::Chain;
 use super::engine::Row;
 use super::tx::{Tx, args, statements};
-use super::{Actor, DueItem, ItemState, OutboxKind, RecipientOutcome, StoreError, instant, micros};
+use super::{DueItem, ItemState, OutboxKind, RecipientOutcome, StoreError, instant, micros};
+use crate::access::Entry;
 use crate::mail::Verbatim;
 use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
@@ -109,13 +110,12 @@ impl Settle {
         tx: &mut Tx,
         cause: Cause,
         failed: Vec<ReportedRecipient>,
-        why: &str,
+        why: &'static str,
     ) -> Result<(), StoreError> {
         if failed.is_empty() {
             return Ok(());
         }
-        let actor = Actor::named("octroi");
-        self.chain.add(tx, self.now, &actor, "give-up", &self.item.id, why).await?;
+        self.chain.add(tx, self.now, &Entry::given_up(&self.item.id, why)).await?;
         if !self.item.kind.is_mail() {
             return Ok(());
         }

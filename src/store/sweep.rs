@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::audit::Actor;
 use super::copy::{Change, CopyState};
+use super::decide::Decide;
 use super::expiry::{Stale, clear_pending};
-use super::quarantine::Decide;
+
 use super::tx::{Statement, args, statements};
 use super::{Store, StoreError, earlier, later, micros};
+use crate::access::Entry;
 
 /// Decision D12: pending rows nobody confirmed for so long belong to nobody.
 const LEASE: Duration = Duration::from_secs(15 * 60);
@@ -105,12 +106,12 @@ impl Store {
         let mut expired = 0;
         for piece in due.chunks(DECISIONS) {
             let (piece, chain, owner) = (piece.to_vec(), self.chain(), self.own_epoch());
-            let decide = move |id| Decide {
+            let decide = move |id: String| Decide {
+                entries: vec![Entry::expired(&id)],
                 id,
-                actor: Actor::named("octroi"),
+                confirms: None,
                 now,
                 to: CopyState::Expired,
-                action: "expire",
                 chain: chain.clone(),
                 owner: owner.clone(),
             };
@@ -120,7 +121,8 @@ impl Store {
                     match decide(id).write(&mut tx).await {
                         Ok(Change::Done) => expired += 1,
                         // A reviewer was faster, or another gateway.
-                        Ok(Change::Already) | Err(StoreError::WrongState { .. } | StoreError::Unknown { .. }) => {}
+                        Ok(Change::Already | Change::Proposed)
+                        | Err(StoreError::WrongState { .. } | StoreError::Unknown { .. }) => {}
                         Err(other) => return Err(other),
                     }
                 }

@@ -177,7 +177,7 @@ mod tests {
         };
         let now = jiff::Timestamp::UNIX_EPOCH;
         let store = Store::open(settings, now).await.unwrap();
-        let desk = Arc::new(Desk::new(store, Directory::default(), Arc::new(move || now)));
+        let desk = Arc::new(Desk::new(store, Directory::default(), true, Arc::new(move || now)));
         let socket = folder.path().join("socket");
         let listener = bind(&socket).unwrap();
         let (stop, came) = (CancellationToken::new(), AtomicUsize::new(0));

@@ -131,6 +131,7 @@ fn keeping(mail: &Mail, private: bool, item: OutboxItem) -> Keeping<'_> {
         message_id: None,
         subject: None,
         private,
+        unit: None,
         tell: None,
         held: Vec::new(),
         outbox: vec![item],

@@ -47,7 +47,7 @@ impl Gateway {
             store.keep(&Keeping { private: true, ..all_held(&sealed) }).await.unwrap();
             store
         });
-        let desk = Arc::new(Desk::new(store.clone(), directory, Arc::new(noon)));
+        let desk = Arc::new(Desk::new(store.clone(), directory, true, Arc::new(noon)));
         let listener = {
             let _inside = runtime.enter();
             bind(&socket).unwrap()

@@ -3,11 +3,17 @@
 
 mod decisions;
 mod roles;
+mod two_persons;
 
 use std::collections::BTreeMap;
 
-use octroi::access::{Account, Accounts, Caller, Directory, Role, Scope, User};
+use jiff::Timestamp;
+use octroi::access::{
+    Account, Accounts, Caller, Case, Directory, Export, Ground, GroundCode, Look, Object, Open, Resolution, Role,
+    Ruling, Scope, User,
+};
 use octroi::mail::Mailbox;
+use octroi::store::{Change, Exported, HeldDetail, Store, StoreError};
 
 /// One account of a test, by name: its roles, its units (`*` for all), its mailbox.
 pub type Person<'a> = (&'a str, &'a [Role], &'a str);
@@ -24,4 +30,54 @@ pub fn directory(people: &[Person<'_>]) -> Directory {
 /// One account alone.
 pub fn caller(name: &str, roles: &[Role], unit: &str) -> Caller {
     directory(&[(name, roles, unit)]).caller(1000).unwrap()
+}
+
+/// What one person alone does to a copy, permitted and with a reason: for tests of what follows from it.
+pub trait Acts {
+    async fn release(&self, id: &str, who: &Caller, now: Timestamp) -> Result<Change, StoreError>;
+    async fn reject(&self, id: &str, who: &Caller, now: Timestamp) -> Result<Change, StoreError>;
+    async fn look(&self, id: &str, who: &Caller, now: Timestamp) -> Result<HeldDetail, StoreError>;
+    async fn open(&self, id: &str, who: &Caller, why: &str, now: Timestamp) -> Result<bytes::Bytes, StoreError>;
+    async fn take_out(&self, id: &str, who: &Caller, why: &str, now: Timestamp) -> Result<Exported, StoreError>;
+}
+
+impl Acts for Store {
+    async fn release(&self, id: &str, who: &Caller, now: Timestamp) -> Result<Change, StoreError> {
+        decide(self, id, Resolution::Release, who, &why("seen with the cabinet"), now).await
+    }
+
+    async fn reject(&self, id: &str, who: &Caller, now: Timestamp) -> Result<Change, StoreError> {
+        decide(self, id, Resolution::Reject, who, &why("seen with the cabinet"), now).await
+    }
+
+    async fn look(&self, id: &str, who: &Caller, now: Timestamp) -> Result<HeldDetail, StoreError> {
+        self.show(&who.permit::<Look>(&Object::of_the_house(id), None).unwrap(), now).await
+    }
+
+    async fn open(&self, id: &str, who: &Caller, words: &str, now: Timestamp) -> Result<bytes::Bytes, StoreError> {
+        self.open_content(&who.permit::<Open>(&Object::of_the_house(id), Some(why(words))).unwrap(), now).await
+    }
+
+    async fn take_out(&self, id: &str, who: &Caller, words: &str, now: Timestamp) -> Result<Exported, StoreError> {
+        self.export(&who.permit::<Export>(&Object::of_the_house(id), Some(why(words))).unwrap(), now).await
+    }
+}
+
+/// Some reason, in these words.
+pub fn why(words: &str) -> Ground {
+    Ground::new(GroundCode::Other, words).unwrap()
+}
+
+/// One person's decision, as if no rule asked for two.
+pub async fn decide(
+    store: &Store,
+    id: &str,
+    to: Resolution,
+    who: &Caller,
+    ground: &Ground,
+    now: Timestamp,
+) -> Result<Change, StoreError> {
+    let case = Case { copy: id.to_owned(), ..Case::default() };
+    let Ruling::Decided(decision) = case.decide(who, to, ground.clone(), false).unwrap() else { panic!("it waits") };
+    store.decide(&decision, now).await
 }

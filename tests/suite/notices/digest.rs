@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use octroi::config::PolicyMode;
 
 use super::town::{OUTSIDE, SENDER, TEAM, Town, flat, marked, read, texts};
+use crate::desk::Acts;
 
 /// Of the unit `cabinet` in the shipped people.
 const CABINET: &str = "claire.vasseur@justice.gouv.example";
@@ -56,7 +57,7 @@ async fn a_day_is_told_once_in_counts_and_not_again_after_a_restart() {
 
     town.restart().await;
     assert!(!town.pipeline().digest(tomorrow).await.unwrap(), "the turn is remembered");
-    let reviewer = octroi::store::Actor::named("a.martin");
+    let reviewer = crate::desk::caller("a.martin", &[octroi::access::Role::Approver], "*");
     for copy in town.held().await {
         town.pipeline().store.release(&copy.id, &reviewer, start + days(2)).await.unwrap();
     }

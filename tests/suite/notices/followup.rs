@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What senders are told after the day of the mail. Days pass by naming another instant.
 
+use crate::desk::{Acts, caller};
 use jiff::{SignedDuration, Timestamp};
 use octroi::config::PolicyMode;
-use octroi::store::Actor;
 
 use super::town::{CHARTER, OUTSIDE, SENDER, Town, flat, marked, read, texts};
 
 const OTHER: &str = "mairie@vallon.example";
 const DUTCH: &str = "Goedendag,\n\nhierbij het verslag voor de vergadering, met vriendelijke groeten\nJeanne";
 
-fn reviewer() -> Actor {
-    Actor::named("a.martin")
+fn reviewer() -> octroi::access::Caller {
+    caller("a.martin", &[octroi::access::Role::Reviewer], "*")
 }
 
 fn days(n: i64) -> SignedDuration {

@@ -2,10 +2,10 @@
 //! What was held or refused is always told: the first at once, those of the following hour together, across restarts;
 //! what was noted, once a day (decision D16). Time passes by naming another instant.
 
+use crate::desk::{Acts, caller};
 use jiff::{SignedDuration, Timestamp};
 use octroi::config::PolicyMode;
 use octroi::mime::Message;
-use octroi::store::Actor;
 
 use super::town::{COLLEAGUE, CONTACT, HOUSE, OUTSIDE, SENDER, Town, flat, link, marked, texts};
 
@@ -120,7 +120,7 @@ async fn what_was_decided_meanwhile_is_told_as_decided_alone() {
     one(town.told(start).await);
     let released = town.hand_in(start + minutes(5), SENDER, &[OUTSIDE], &note(2)).await;
     let store = &town.pipeline().store;
-    let reviewer = Actor::named("a.martin");
+    let reviewer = caller("a.martin", &[octroi::access::Role::Reviewer], "*");
     store.release(&format!("{released}-1"), &reviewer, start + minutes(6)).await.unwrap();
     town.pipeline().send_followups(start + minutes(7)).await.unwrap();
     let message = one(town.told(start + minutes(7)).await);

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The chain notices what was changed, cut or forged.
 
-use octroi::access::{Ground, GroundCode};
+use octroi::access::{Ground, GroundCode, Resolution};
 use octroi::store::{Anchor, AuditFilter};
 use sqlx::Connection;
 
 use super::*;
+use crate::desk::decide;
 
 async fn with_entries(n: usize) -> (TempDir, Store) {
     let (folder, store) = house().await;
     let mail = mail("M1", &["a@home.example"]);
     store.keep(&all_held(&mail)).await.unwrap();
     for n in 0..n {
-        store.open_content("M1-1", &reviewer(), &format!("ground {n}"), noon()).await.unwrap();
+        store.open("M1-1", &reviewer(), &format!("ground {n}"), noon()).await.unwrap();
     }
     (folder, store)
 }
@@ -29,7 +30,7 @@ async fn an_untouched_chain_holds_and_its_tail_is_proven_by_an_anchor_alone() {
     let report = store.audit_verify(&[]).await.unwrap();
     assert_eq!((report.entries, report.broken.len(), report.tail_proven), (3, 0, false));
     let noted: Anchor = format!("Nov 25 gate octroi: {}", store.audit_head().await.unwrap()).parse().unwrap();
-    store.open_content("M1-1", &reviewer(), "one more", noon()).await.unwrap();
+    store.open("M1-1", &reviewer(), "one more", noon()).await.unwrap();
     let report = store.audit_verify(&[noted]).await.unwrap();
     assert_eq!((report.entries, report.broken.len()), (4, 0));
     assert_eq!((report.proven_to, report.tail_proven), (Some(3), false), "an old anchor proves no new entry");
@@ -92,8 +93,8 @@ async fn an_anchor_of_before_proves_nothing_of_a_tail_that_was_cut() {
 #[tokio::test]
 async fn reasons_are_kept_sealed_and_cannot_be_changed_or_moved() {
     let (folder, store) = with_entries(0).await;
-    let ground = |words: &str| Ground::new(GroundCode::Authorised, words).unwrap();
-    store.release("M1-1", &reviewer().because(ground("vu avec le cabinet")), noon()).await.unwrap();
+    let ground = Ground::new(GroundCode::Authorised, "vu avec le cabinet").unwrap();
+    decide(&store, "M1-1", Resolution::Release, &reviewer(), &ground, noon()).await.unwrap();
     let decided = store.decided("M1-1").await.unwrap().unwrap();
     assert_eq!((decided.actor.as_str(), decided.action.as_str()), ("r.martin", "release"));
     assert_eq!((decided.ground.as_str(), decided.note.as_deref()), ("authorised", Some("vu avec le cabinet")));

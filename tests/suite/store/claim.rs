@@ -16,7 +16,7 @@ async fn a_second_start_on_a_store_in_use_fails_and_takes_nothing_from_the_first
     store.confirm(prepared).await.expect("what is pending is still its own");
     store.close().await.unwrap();
     let store = open(folder.path()).await.expect("nobody has it now");
-    assert_eq!(store.show("M1-1", &reviewer(), noon()).await.unwrap().row.state, CopyState::Held);
+    assert_eq!(store.look("M1-1", &reviewer(), noon()).await.unwrap().row.state, CopyState::Held);
 }
 
 #[tokio::test]

@@ -183,7 +183,7 @@ async fn pending_rows_that_another_gateway_cleared_are_confirmed_no_more_and_dis
     assert_eq!((kept.copies[0].id.as_str(), kept.copies[0].repeat), ("M2-1", false));
     assert!(matches!(one.confirm(prepared.again()).await, Err(StoreError::Confirm { .. })));
     one.withdraw(prepared).await.unwrap();
-    assert_eq!(one.show("M2-1", &reviewer(), noon()).await.unwrap().row.state, CopyState::Held);
+    assert_eq!(one.look("M2-1", &reviewer(), noon()).await.unwrap().row.state, CopyState::Held);
     let third = mail("M3", &["a@home.example"]);
     let keeping = Keeping { retry_digest: retry_digest(&first.content), ..all_held(&third) };
     assert!(one.keep(&keeping).await.unwrap().copies[0].repeat, "the retry's key is still known");
@@ -226,9 +226,9 @@ async fn the_audit_of_a_gateway_that_is_gone_expires_and_its_chain_holds() {
     let (_folder, one, two) = gateways().await;
     one.keep(&all_held(&mail("M1", &["a@home.example"]))).await.unwrap();
     for ground in ["first", "second"] {
-        one.open_content("M1-1", &reviewer(), ground, noon()).await.unwrap();
+        one.open("M1-1", &reviewer(), ground, noon()).await.unwrap();
     }
-    one.open_content("M1-1", &reviewer(), "third", noon() + days(2)).await.unwrap();
+    one.open("M1-1", &reviewer(), "third", noon() + days(2)).await.unwrap();
     one.close().await.unwrap();
     assert_eq!(two.sweep(noon() + days(1097)).await.unwrap().audit_deleted, 2);
     let report = two.audit_verify(&[]).await.unwrap();

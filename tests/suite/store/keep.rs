@@ -151,7 +151,7 @@ async fn two_hundred_at_once_are_all_kept_in_few_commits() {
     assert_eq!(figures.held, 200);
     assert_eq!(files(folder.path()), 200);
     assert!(figures.commits < 200, "{} commits", figures.commits);
-    let content = store.open_content("M042-1", &reviewer(), "test", noon()).await.unwrap();
+    let content = store.open("M042-1", &reviewer(), "test", noon()).await.unwrap();
     assert!(content.ends_with(b"body of M042\r\n"));
 }
 

@@ -20,10 +20,11 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use octroi::mail::{Client, Content, Envelope, ForwardPath, Mail, MailId, Parameters, Recipient, ReversePath};
 use octroi::store::{
-    Actor, HeldCopy, Keeping, OutboxContent, OutboxItem, OutboxKind, Retention, Store, StoreError, StoreSettings,
-    retry_digest,
+    HeldCopy, Keeping, OutboxContent, OutboxItem, OutboxKind, Retention, Store, StoreError, StoreSettings, retry_digest,
 };
 use tempfile::TempDir;
+
+pub use crate::desk::{Acts, caller};
 
 /// A fixed instant; tests add to it.
 pub fn noon() -> Timestamp {
@@ -55,8 +56,8 @@ pub async fn house() -> (TempDir, Store) {
     (folder, store)
 }
 
-pub fn reviewer() -> Actor {
-    Actor::named("r.martin")
+pub fn reviewer() -> octroi::access::Caller {
+    caller("r.martin", &[octroi::access::Role::Reviewer], "*")
 }
 
 pub const SECRET: &str = "Plan-Vigipirate-Kappa";
@@ -99,6 +100,7 @@ pub fn all_held(mail: &Mail) -> Keeping<'_> {
         findings_json: format!("[{{\"kind\":\"marking\",\"excerpt\":\"{SECRET}\"}}]"),
         kinds: vec!["marking".into()],
         rank: Some(2),
+        needs_two: false,
     };
     Keeping {
         mail,
@@ -106,6 +108,7 @@ pub fn all_held(mail: &Mail) -> Keeping<'_> {
         message_id: Some(format!("<{}@town.example>", mail.id)),
         subject: Some(SECRET.into()),
         private: false,
+        unit: None,
         tell: None,
         held: (0..mail.envelope.recipients.len()).map(copy).collect(),
         outbox: Vec::new(),

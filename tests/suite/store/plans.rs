@@ -11,6 +11,7 @@ const WHOLE_TABLES: &[(&str, &str)] = &[
     ("audit::GATEWAYS", "a row a gateway"),
     ("audit::LAST_OVER", "the beginning of one chain, in the order of its key, as far as its limit"),
     ("courier::ALL_LISTED", "in the order of its index, as far as its limit"),
+    ("quarantine::COUNTED", "a count of every copy, out of an index, for who may see no more"),
     ("audit::NEWEST", "in the order of its index, as far as its limit"),
     ("schema::BYTES_STORED", "a sum, at the start and at each sweep"),
 ];

@@ -208,7 +208,7 @@ fn of_two_gateways_that_race_one_wins() {
     server.sql(&format!("{ready}{mail}{}{}{}{others}", held("M1-1"), held("M1-gate-1"), held("M1-gate-2")));
     for work in [
         r#""courier::TAKEN"('NODE', 2000, 1000, 9)"#,
-        r#""quarantine::DECIDED"('released', 5, 'released', 'M1-1')"#,
+        r#""decide::DECIDED"('released', 5, 'released', 'M1-1')"#,
         r#""sweep::WARNED"(20, 100)"#,
         r#""digest::NEXT_TURN"('\x02', 'digest', '\x01')"#,
         r#""told::TOLD"('a@x.example', 'expiring', 5000, 1000)"#,
@@ -221,7 +221,7 @@ fn of_two_gateways_that_race_one_wins() {
     }
     // Each decides one of the two last copies of a mail; the one who comes second destroys its key.
     let last = [
-        r#""quarantine::DECIDED"('rejected', 5, NULL, 'M1-NODE')"#,
+        r#""decide::DECIDED"('rejected', 5, NULL, 'M1-NODE')"#,
         r#""expiry::BLOB_LOCKED"('b1')"#,
         r#""expiry::FREED_IF_UNNEEDED"('\x', 7, 'b1')"#,
     ];

@@ -85,7 +85,7 @@ async fn files_that_no_row_names_go_after_an_hour_and_no_others() {
     }
     assert_eq!(store.sweep(noon()).await.unwrap().blobs_deleted, 2);
     assert!(blobs.join("young").exists());
-    store.open_content("M1-1", &reviewer(), "a test", noon()).await.expect("the held mail is still there");
+    store.open("M1-1", &reviewer(), "a test", noon()).await.expect("the held mail is still there");
 }
 
 #[tokio::test]

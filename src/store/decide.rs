@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Decisions about held copies, written down: released, rejected, expired, or proposed by the first of two persons
+//! (decision D43). Who may is decided elsewhere: what comes here has been allowed.
+
+use jiff::Timestamp;
+
+use super::audit::Chain;
+use super::copy::{Change, CopyState};
+use super::engine::Row;
+use super::followup::FollowupEvent;
+use super::outbox::OutboxKind;
+use super::settle::{NewItem, queue_report};
+use super::tx::{Tx, args, statements};
+use super::{Store, StoreError, instant, micros};
+use crate::access::{Case, Decision, Entry, Ground, GroundCode, Proposal, Resolution, Role, Step};
+use crate::mail::Mailbox;
+use crate::notice::{Cause, FailureReport, ReportedRecipient};
+
+statements! {
+    CASE = "SELECT held.id, held.state, held.mail, held.needs_two, mail.unit, mail.private, mail.sender, mail.login, \
+        mail.recipients FROM held JOIN mail ON mail.id = held.mail WHERE held.id = $1 AND held.state <> 'pending'";
+    UNIT = "SELECT unit FROM mail WHERE id = $1";
+    HELD_FOR = "SELECT id FROM held WHERE mail = $1 AND address = $2 LIMIT 1";
+    PROPOSAL = "SELECT * FROM proposal WHERE copy = $1";
+    PROPOSED = "INSERT INTO proposal (copy, resolution, actor, role, at, ground, note) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (copy) DO NOTHING";
+    PROPOSAL_ENDED = "DELETE FROM proposal WHERE copy = $1";
+    CONFIRMED = "DELETE FROM proposal WHERE copy = $1 AND actor = $2 AND resolution = $3";
+    REPLACED = "DELETE FROM proposal WHERE copy = $1 AND actor = $2 AND resolution <> $3";
+    // Changes nothing, and waits for whoever decides at the same moment.
+    STILL_HELD = "UPDATE held SET state = state WHERE id = $1 AND state = 'held'";
+    COPY = "SELECT held.*, mail.private, mail.blob, mail.reverse_path, mail.received \
+        FROM held JOIN mail ON mail.id = held.mail WHERE held.id = $1 AND held.state <> 'pending'";
+    DECIDED = "UPDATE held SET state = $1, decided_at = $2, \
+        untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE CAST($3 AS TEXT) END \
+            FROM mail WHERE mail.id = held.mail) WHERE id = $4 AND state = 'held'";
+}
+
+/// A copy as somebody finds it who may have to decide about it.
+#[derive(Debug, Clone)]
+pub struct HeldCase {
+    pub case: Case,
+    pub state: CopyState,
+    /// The mail's id.
+    pub mail: String,
+    /// Decision D20.
+    pub private: bool,
+}
+
+impl Store {
+    /// What matters for who may decide about a copy; `own` is the mailbox of who asks.
+    pub async fn case(&self, copy: &str, own: Option<&Mailbox>) -> Result<HeldCase, StoreError> {
+        let row: Option<Row> = self.reader().fetch_optional(CASE, args![copy]).await?;
+        let row = row.ok_or_else(|| StoreError::unknown(copy))?;
+        let (mail, state): (String, String) = (row.get("mail")?, row.get("state")?);
+        let (sender, login): (String, Option<String>) = (row.get("sender")?, row.get("login")?);
+        let own_key = own.map(Mailbox::key);
+        let is_own = |address: &str| own_key.as_deref() == Some(address);
+        let by_login = login.and_then(|login| Mailbox::parse(&login).ok()).is_some_and(|login| is_own(&login.key()));
+        let needs_two: bool = row.get("needs_two")?;
+        let case = Case {
+            copy: row.get("id")?,
+            unit: row.get("unit")?,
+            needs_two,
+            is_sender: is_own(&sender) || by_login,
+            is_recipient: match &own_key {
+                Some(own) if needs_two => self.is_recipient(&mail, own).await?,
+                _ => false,
+            },
+            recipients: row.get::<i64>("recipients")?.max(0).cast_unsigned(),
+            proposal: self.proposal(copy).await?,
+        };
+        Ok(HeldCase { case, state: state_of(&state)?, mail, private: row.get("private")? })
+    }
+
+    /// The unit of a mail's sender, where something of the mail was held; `None` where it is not known.
+    pub async fn unit_of(&self, mail: &str) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> = self.reader().fetch_optional(UNIT, args![mail]).await?;
+        Ok(row.and_then(|(unit,)| unit))
+    }
+
+    /// Whether a mail went, or was to go, to this address.
+    async fn is_recipient(&self, mail: &str, own: &str) -> Result<bool, StoreError> {
+        let held: Option<(String,)> = self.reader().fetch_optional(HELD_FOR, args![mail, own]).await?;
+        if held.is_some() {
+            return Ok(true);
+        }
+        let went = self.find(mail).await?;
+        Ok(went.iter().any(|row| row.mail == mail && crate::mail::address_key(&row.recipient) == own))
+    }
+
+    async fn proposal(&self, copy: &str) -> Result<Option<Proposal>, StoreError> {
+        let row: Option<Row> = self.reader().fetch_optional(PROPOSAL, args![copy]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let damaged = || StoreError::Damaged { what: format!("the proposal about {copy}") };
+        let word = |name: &str| row.get::<String>(name);
+        let resolution = match word("resolution")?.as_str() {
+            "release" => Resolution::Release,
+            "reject" => Resolution::Reject,
+            _ => return Err(damaged()),
+        };
+        let words = self.chain().open_words(&format!("proposal {copy}"), &row.get::<Vec<u8>>("note")?);
+        let code = GroundCode::parse(&word("ground")?).ok_or_else(damaged)?;
+        Ok(Some(Proposal {
+            to: resolution,
+            actor: word("actor")?,
+            role: Role::parse(&word("role")?).ok_or_else(damaged)?,
+            at: instant(row.get("at")?),
+            ground: Ground::new(code, &words.ok_or_else(damaged)?).map_err(|_| damaged())?,
+        }))
+    }
+
+    /// Writes a decision down. A release goes into the outbox in the same commit, only this copy and to this recipient
+    /// (decision D10); of a rejection the sender gets a failure report (decision D16). The first of two persons leaves a
+    /// proposal, and the copy stays held.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] where somebody else proposed or decided between the look and this: look again.
+    pub async fn decide(&self, decision: &Decision, now: Timestamp) -> Result<Change, StoreError> {
+        let to = match decision.to() {
+            Resolution::Release => CopyState::Released,
+            Resolution::Reject => CopyState::Rejected,
+        };
+        let confirms = match decision.step() {
+            Step::Propose { instead_of } => return self.propose(decision, instead_of.clone(), to, now).await,
+            Step::Confirm { proposer } => Some((proposer.clone(), decision.to())),
+            Step::Alone => None,
+        };
+        let decide = Decide {
+            id: decision.copy().to_owned(),
+            entries: decision.entries().to_vec(),
+            confirms,
+            now,
+            to,
+            chain: self.chain(),
+            owner: self.own_epoch(),
+        };
+        let change = self.write(move |mut tx| async move { decide.write(&mut tx).await }).await?;
+        self.inner.outbox.notify_one();
+        Ok(change)
+    }
+
+    async fn propose(
+        &self,
+        decision: &Decision,
+        instead_of: Option<String>,
+        to: CopyState,
+        now: Timestamp,
+    ) -> Result<Change, StoreError> {
+        let (chain, decision) = (self.chain(), decision.clone());
+        self.write(move |mut tx| async move {
+            let id = decision.copy();
+            if tx.execute(STILL_HELD, args![id]).await? == 0 {
+                return decided_before(&mut tx, id, to).await;
+            }
+            let superseded = || StoreError::Superseded { id: id.to_owned() };
+            if let Some(earlier) = &instead_of
+                && tx.execute(REPLACED, args![id, earlier, decision.to().as_str()]).await? == 0
+            {
+                return Err(superseded());
+            }
+            let (actor, ground) = (decision.actor(), decision.ground());
+            let note = chain.seal_words(&format!("proposal {id}"), ground.words());
+            let role = actor.role().map_or("", Role::as_str);
+            let values =
+                args![id, decision.to().as_str(), actor.name(), role, micros(now), ground.code().as_str(), &note];
+            if tx.execute(PROPOSED, values).await? == 0 {
+                return Err(superseded());
+            }
+            for entry in decision.entries() {
+                chain.add(&mut tx, now, entry).await?;
+            }
+            Ok(Change::Proposed)
+        })
+        .await
+    }
+}
+
+/// What becomes of a copy that is decided already.
+async fn decided_before(tx: &mut Tx, id: &str, to: CopyState) -> Result<Change, StoreError> {
+    let row: Option<Row> = tx.fetch_optional(COPY, args![id]).await?;
+    let state: String = row.ok_or_else(|| StoreError::unknown(id))?.get("state")?;
+    if state == to.as_str() { Ok(Change::Already) } else { Err(StoreError::WrongState { id: id.to_owned(), state }) }
+}
+
+fn state_of(state: &str) -> Result<CopyState, StoreError> {
+    CopyState::parse(state).ok_or_else(|| StoreError::Damaged { what: format!("a held copy is {state}") })
+}
+
+/// One decision that ends a copy's time in quarantine: a person's, or the calendar's.
+pub(super) struct Decide {
+    pub id: String,
+    /// What the audit says.
+    pub entries: Vec<Entry>,
+    /// The first of two persons and what they proposed, where this confirms it.
+    pub confirms: Option<(String, Resolution)>,
+    pub now: Timestamp,
+    pub to: CopyState,
+    pub chain: Chain,
+    pub owner: (String, i64),
+}
+
+impl Decide {
+    pub async fn write(self, tx: &mut Tx) -> Result<Change, StoreError> {
+        // First the change, then the look at what was changed: of two who decide at once, one finds it decided.
+        let untold = FollowupEvent::of(self.to).map(FollowupEvent::as_str);
+        let changed = tx.execute(DECIDED, args![self.to.as_str(), micros(self.now), untold, &self.id]).await?;
+        if changed == 0 {
+            return decided_before(tx, &self.id, self.to).await;
+        }
+        if let Some((proposer, proposed)) = &self.confirms
+            && tx.execute(CONFIRMED, args![&self.id, proposer, proposed.as_str()]).await? == 0
+        {
+            return Err(StoreError::Superseded { id: self.id });
+        }
+        tx.execute(PROPOSAL_ENDED, args![&self.id]).await?;
+        let row: Row = tx.fetch_one(COPY, args![&self.id]).await?;
+        let blob: String = row.get("blob")?;
+        match self.to {
+            CopyState::Released => self.queue_release(tx, &row, &blob).await?,
+            _ => self.queue_report(tx, &row, &blob).await?,
+        }
+        for entry in &self.entries {
+            self.chain.add(tx, self.now, entry).await?;
+        }
+        super::expiry::free_unneeded(tx, &blob, self.now).await?;
+        Ok(Change::Done)
+    }
+
+    async fn queue_release(&self, tx: &mut Tx, row: &Row, blob: &str) -> Result<(), StoreError> {
+        let reverse_path: String = row.get("reverse_path")?;
+        let item = NewItem {
+            id: &format!("{}-release", self.id),
+            mail: &row.get::<String>("mail")?,
+            copy: Some(&self.id),
+            kind: OutboxKind::Release,
+            reverse_path: &reverse_path,
+            origin: &reverse_path,
+            recipients: &[row.get("verbatim")?],
+            blob,
+            report: None,
+            private: row.get("private")?,
+            pending: false,
+            created: micros(self.now),
+            next_attempt: micros(self.now),
+            owner: (&self.owner.0, self.owner.1),
+        };
+        item.insert(tx).await
+    }
+
+    async fn queue_report(&self, tx: &mut Tx, row: &Row, blob: &str) -> Result<(), StoreError> {
+        let report = FailureReport {
+            cause: if self.to == CopyState::Expired { Cause::Expired } else { Cause::Rejected },
+            mail: row.get("mail")?,
+            reverse_path: row.get("reverse_path")?,
+            received: instant(row.get("received")?),
+            private: row.get("private")?,
+            recipients: vec![ReportedRecipient { verbatim: row.get("verbatim")?, reply: None }],
+        };
+        let id = format!("{}-{}", self.id, self.to.as_str());
+        queue_report(tx, &id, Some(&self.id), blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
+        Ok(())
+    }
+}
