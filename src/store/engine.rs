@@ -262,6 +262,9 @@ columns!(i64, bool, String, Vec<u8>, Option<i64>, Option<bool>, Option<String>, 
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
+        if matches!(error, sqlx::Error::PoolClosed) {
+            return StoreError::Closed;
+        }
         // The lower eight bits are the primary code: https://www.sqlite.org/rescode.html
         let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok()).map(|code| code & 0xff);
         match code {

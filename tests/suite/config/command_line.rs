@@ -108,8 +108,8 @@ fn a_reviewer_works_from_the_shell() {
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3, "{}", text(&output.stderr));
     let keys: Vec<_> = lines[0].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(keys.len(), 6);
-    for key in ["id", "recipient", "sender", "held_at", "rules", "state"] {
+    assert_eq!(keys.len(), 8);
+    for key in ["id", "recipient", "sender", "held_at", "rules", "state", "unit", "eyes"] {
         assert!(keys.iter().any(|found| found == key), "{key}");
     }
     assert!(text(&run(&["quarantine", "list"]).stdout).starts_with("ID    HELD AT"));
