@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError};
+use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError, Words};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::notice::Notices;
 use crate::pipeline::Ruleset;
@@ -112,40 +112,46 @@ pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> 
     let rules = loaded.is_err().then(|| Rules::parse(Rules::texts(files)).ok()).flatten();
     let rules = loaded.as_ref().ok().map(|policy| &policy.rules).or(rules.as_ref());
     let notices = Notices::load(files, rules);
-    let mut texts: Vec<(&str, String)> = files
-        .iter()
-        .filter(|(path, _)| path.starts_with("markings/") && path.ends_with(".toml"))
-        .map(|(path, bytes)| (path.as_str(), String::from_utf8_lossy(bytes).into_owned()))
-        .collect();
+    let (mut texts, spoken) = (texts_in("markings/", files), texts_in("words/", files));
     texts.sort_by_key(|(path, _)| {
         VOCABULARIES.iter().position(|name| path.contains(name)).unwrap_or(VOCABULARIES.len())
     });
     let markings = Markings::parse(texts.iter().map(|(path, text)| (*path, text.as_str())));
-    let (policy, notices, markings) = match (loaded, notices, markings) {
-        (Ok(policy), Ok(notices), Ok(markings)) => (policy.in_mode(mode), notices, markings),
+    let words = Words::parse(spoken.iter().map(|(path, text)| (*path, text.as_str())));
+    let (policy, notices, markings, words) = match (loaded, notices, markings, words) {
+        (Ok(policy), Ok(notices), Ok(markings), Ok(words)) => (policy.in_mode(mode), notices, markings, words),
         // The faults of all files at once, whichever room reads them.
-        (policy, notices, markings) => {
+        (policy, notices, markings, words) => {
             let mut faults = policy.err().map(|faults| faults.0).unwrap_or_default();
             faults.extend(notices.err().into_iter().flatten());
-            let text = |path: &str| texts.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text);
-            faults.extend(markings.err().into_iter().flatten().map(|error| vocabulary(&error, text(&error.file))));
+            let text =
+                |path: &str| texts.iter().chain(&spoken).find(|(known, _)| *known == path).map_or("", |(_, text)| text);
+            let wrong = markings.err().into_iter().chain(words.err()).flatten();
+            faults.extend(wrong.map(|error| vocabulary(&error, text(&error.file))));
             return Err(PoliciesError::Faulty(folder.to_owned(), Diagnostics(faults)));
         }
     };
     let services = policy.lists.services();
     let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
     let lookalikes = Lookalikes::new(policy.imitable());
-    let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes);
+    let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes, words);
     Ok(Ruleset { policy, notices, detectors })
 }
 
-/// An error in a file of markings, in the form of the other policy errors.
+/// The files of TOML in a folder, in the order of their names.
+fn texts_in<'f>(folder: &str, files: &'f BTreeMap<String, Vec<u8>>) -> Vec<(&'f str, String)> {
+    let ours = files.iter().filter(|(path, _)| path.starts_with(folder) && path.ends_with(".toml"));
+    ours.map(|(path, bytes)| (path.as_str(), String::from_utf8_lossy(bytes).into_owned())).collect()
+}
+
+/// An error in a file of markings or words, in the form of the other policy errors.
 fn vocabulary(error: &VocabularyError, text: &str) -> Diagnostic {
     let fault = Diagnostic::at(&Source::new(&error.file, text), error.span.clone(), error.message.clone());
     // "unknown field `rnak`, expected one of `id`, `rank`, …": the reader of TOML names every field in backticks.
     let mut named = error.message.split('`').skip(1).step_by(2);
     match named.next().filter(|_| error.message.starts_with("unknown field")) {
         Some(field) => fault.nearest(field, named),
+        None if error.file.starts_with("words/") => fault.help("words/fr.toml shows and explains every key"),
         None => fault.help("markings/france.toml shows and explains every key"),
     }
 }

@@ -5,7 +5,7 @@
 //! Nothing here reads a file, a clock or a socket, and nothing learns from one mail for the next.
 //!
 //! How it fails: it does not. Detectors read hostile text within the bounds that `mime` and `document` set. Only the
-//! vocabulary of markings can contain errors; loading it then gives a [`VocabularyError`].
+//! vocabulary of markings and the words of languages can contain errors; loading then gives [`VocabularyError`]s.
 //!
 //! Standards: header names from RFC 2156, 3834, 4021, 5322 and 7444; check digits name their source next to the code;
 //! markings name theirs in `policies/markings/`.
@@ -33,8 +33,8 @@ pub use finding::{Finding, FindingKind};
 pub use reading::link_hosts::{LinkHosts, LinkKind};
 pub use reading::lookalikes::Lookalikes;
 pub use reading::vocabulary::{Markings, VocabularyError};
+pub use reading::words::Words;
 
-use crate::directory::fold::fold;
 use crate::mime::Stop;
 use reading::evidence::Evidence;
 use reading::inspection::{Inspection, Tables};
@@ -68,12 +68,24 @@ pub struct Detectors {
 
 impl Detectors {
     /// `markings`: the vocabulary of `policies/markings/`; `links`: the hosts of the five link lists; `own`: the
-    /// administration's domains, without `*.`; `lookalikes`: the domains worth imitating.
-    pub fn new(markings: Markings, links: LinkHosts, own: Vec<String>, lookalikes: Lookalikes) -> Detectors {
-        let forwards = forward::TRIGGERS.iter().map(|word| (Topic::Forward, fold(word)));
+    /// administration's domains, without `*.`; `lookalikes`: the domains worth imitating; `words`: those of
+    /// `policies/words/`.
+    pub fn new(
+        markings: Markings,
+        links: LinkHosts,
+        own: Vec<String>,
+        lookalikes: Lookalikes,
+        words: Words,
+    ) -> Detectors {
+        let forwards = words.triggers.iter().map(|word| (Topic::Forward, word.clone()));
         let identity_cards = personal_data::CIN.iter().map(|word| (Topic::Identity, (*word).to_owned()));
         let triggers = Triggers::new(&markings, forwards.chain(identity_cards));
-        Detectors { tables: Tables { markings, links, own, lookalikes, triggers } }
+        Detectors { tables: Tables { markings, links, own, lookalikes, words, triggers } }
+    }
+
+    /// The words of mail programs and people, which reading needs as well.
+    pub fn words(&self) -> &Words {
+        &self.tables.words
     }
 
     /// Every fact about one mail. Pure: the same evidence gives the same findings in the same order.

@@ -2,128 +2,16 @@
 //! Detects mail marked personal: a mark in the subject or on the first line, or the Sensitivity header.
 //!
 //! Case law asks for an obvious mark (`docs/field.md`: Nikon and later cases). "Personnel" is also the French word for
-//! staff, so the word counts only as a mark: in brackets, before a separator, or alone.
+//! staff, so the word counts only as a mark: in brackets, before a separator, or alone. The words of each language stand
+//! in `policies/words/`.
 
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::reading::inspection::{self, Inspection};
+use crate::detect::reading::inspection::Inspection;
+use crate::detect::reading::words::Words;
 use crate::directory::fold::fold;
 
-/// The mark, folded: fr, nl, en, de, ar.
-const MARKS: &[&str] = &[
-    "personnel",
-    "personnelle",
-    "perso",
-    "prive",
-    "privee",
-    "strictement personnel",
-    "strictement prive",
-    "personnel et confidentiel",
-    "personnel et prive",
-    "prive et confidentiel",
-    "message personnel",
-    "courrier personnel",
-    "mail personnel",
-    "mail perso",
-    "message prive",
-    "message perso",
-    "correspondance privee",
-    "correspondance personnelle",
-    "a titre personnel",
-    "a titre prive",
-    "vie privee",
-    "strictement personnelle",
-    "persoonlijk",
-    "prive bericht",
-    "priveaangelegenheid",
-    "strikt persoonlijk",
-    "strikt prive",
-    "persoonlijk en vertrouwelijk",
-    "prive en vertrouwelijk",
-    "prive mail",
-    "personal",
-    "private",
-    "private and confidential",
-    "personal and confidential",
-    "strictly personal",
-    "strictly private",
-    "private message",
-    "personal message",
-    "private & confidential",
-    "privat",
-    "personlich",
-    "streng personlich",
-    "personlich und vertraulich",
-    "privatsache",
-    "private nachricht",
-    "شخصي",
-    "خاص",
-    "خصوصي",
-    "شخصي وسري",
-    "رساله شخصيه",
-    "رساله خاصه",
-    "مراسله خاصه",
-    "شخصيه",
-];
-/// Words that follow "Personnel :" where the staff is meant.
-const STAFF: &[&str] = &[
-    "effectif",
-    "effectifs",
-    "agents",
-    "recrutement",
-    "recrutements",
-    "tableau",
-    "liste",
-    "budget",
-    "masse",
-    "plan",
-    "mouvement",
-    "mouvements",
-    "gestion",
-    "direction",
-    "service",
-    "bureau",
-    "vacance",
-    "vacances de poste",
-    "postes",
-    "mutation",
-    "mutations",
-    "formation",
-    "statut",
-    "elections",
-    "syndicats",
-    "remplacement",
-    "planning",
-    "depenses",
-    "soignant",
-    "enseignant",
-    "administratif",
-    "technique",
-    "contractuel",
-    "titulaire",
-    "navigant",
-    "staff",
-    "starters",
-    "vacancies",
-    "headcount",
-    "training",
-    "security",
-    "public",
-    "sector",
-    "secteur",
-    "ecole",
-    "ecoles",
-    "sector",
-    "eigendom",
-    "members",
-    "member",
-    "bill",
-    "office",
-    "partij",
-    "sekretariat",
-    "krankenversicherung",
-];
-
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    let words = &inspection.tables.words;
     // RFC 4021 §2.1.55.
     for value in inspection.headers("Sensitivity") {
         let value = value.trim();
@@ -132,14 +20,14 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for text in inspection.evidence.texts.iter().filter(|text| text.place == "subject") {
-        if is_mark(inspection::subject(&text.normal).bare) {
+        if is_mark(words.subject(&text.normal).bare, words) {
             findings.push(Finding::new(FindingKind::PrivateCorrespondence, "subject"));
             return;
         }
     }
     for (_, text) in inspection.body_texts().filter(|(_, text)| text.place == "body") {
         let first = text.normal.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
-        if is_first_line(first) {
+        if is_first_line(first, words) {
             findings.push(Finding::new(FindingKind::PrivateCorrespondence, "body"));
             return;
         }
@@ -147,13 +35,14 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Whether a subject carries the mark.
-fn is_mark(subject: &str) -> bool {
+fn is_mark(subject: &str, words: &Words) -> bool {
+    let is_word = |text: &str| is_word(text, words);
     let subject = fold(subject);
     let subject = subject.trim();
     if subject.len() > 400 {
         return false;
     }
-    if is_word(subject) || bracketed(subject) {
+    if is_word(subject) || bracketed(subject, words) {
         return true;
     }
     // "Perso : clés", "privé - anniversaire", "PERSONAL – dog", "Personnel / billets".
@@ -167,7 +56,7 @@ fn is_mark(subject: &str) -> bool {
         let next = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
         // "privé/public" opposes, it does not mark.
         let opposes = c == '/' && !subject[..at].ends_with(' ');
-        if is_word(mark) && !opposes && !STAFF.contains(&next) {
+        if is_word(mark) && !opposes && !words.staff.contains(next) {
             return true;
         }
     }
@@ -181,7 +70,8 @@ fn is_mark(subject: &str) -> bool {
 }
 
 /// A mark in brackets at the head or the foot of a subject.
-fn bracketed(subject: &str) -> bool {
+fn bracketed(subject: &str, words: &Words) -> bool {
+    let is_word = |text: &str| is_word(text, words);
     [('[', ']'), ('(', ')'), ('{', '}'), ('<', '>'), ('*', '*'), ('#', ' ')].into_iter().any(|(open, close)| {
         let head = subject.strip_prefix(open).and_then(|rest| rest.split(close).next()).is_some_and(is_word);
         let foot = subject
@@ -193,17 +83,16 @@ fn bracketed(subject: &str) -> bool {
 }
 
 /// The first line of a body marks where it is nothing but the mark.
-fn is_first_line(line: &str) -> bool {
+fn is_first_line(line: &str, words: &Words) -> bool {
     let line = fold(line);
     let line = line.trim();
     let bare = line.trim_matches(|c: char| !c.is_alphanumeric());
     // "Privé" alone may be a heading; a bracket or two words are meant as a mark.
-    is_word(bare) && line.len() < 60 && (bracketed(line) || bare.contains(' '))
+    is_word(bare, words) && line.len() < 60 && (bracketed(line, words) || bare.contains(' '))
 }
 
-fn is_word(text: &str) -> bool {
-    let text = text.trim_matches(|c: char| !c.is_alphanumeric());
-    MARKS.contains(&text)
+fn is_word(text: &str, words: &Words) -> bool {
+    words.marks.contains(text.trim_matches(|c: char| !c.is_alphanumeric()))
 }
 
 #[cfg(test)]
@@ -212,6 +101,8 @@ mod tests {
 
     #[test]
     fn a_mark_is_told_from_the_staff() {
+        let words = Words::shipped();
+        let is_mark = |subject| is_mark(subject, &words);
         for subject in [
             "[PERSONNEL] Rendez-vous",
             "Personnel - billets",
@@ -247,6 +138,8 @@ mod tests {
 
     #[test]
     fn a_first_line_marks_only_alone() {
+        let words = Words::shipped();
+        let is_first_line = |line| is_first_line(line, &words);
         assert!(is_first_line("[Personnel]"));
         assert!(is_first_line("PERSONNEL ET CONFIDENTIEL"));
         assert!(!is_first_line("Personnel"));

@@ -96,7 +96,8 @@ impl Inspector {
         let sender = sender::identify(&envelope.reverse_path, client, &ruleset.policy.units);
         let recipients = self.classify(&ruleset.policy, envelope, instant, began).await;
         let opened = self.open_documents(&message, began + self.timeout).await?;
-        let (texts, ended) = aside(size, || text::gather_until(&message, &opened, &Stop::when(&is_late)));
+        let (texts, ended) =
+            aside(size, || text::gather_until(&message, &opened, ruleset.detectors.words(), &Stop::when(&is_late)));
         if let Some(ended) = ended {
             message.exceeded = Some(ended);
         }

@@ -38,7 +38,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, slip_of, utf8};
 use crate::directory::{People, Units};
 
 /// The folders of a policy that some room reads.
-pub const FOLDERS: [&str; 7] = ["rules", "domains", "units", "markings", "lists", "notices", "tests"];
+pub const FOLDERS: [&str; 8] = ["rules", "domains", "units", "markings", "words", "lists", "notices", "tests"];
 
 /// BLAKE3 over names and contents of all files: two policies with one version are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -162,6 +162,7 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
                     .help(format!("did you mean `{near}`?"))
             }),
             Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
+            Some(("words", name)) if !name.ends_with(".toml") => ending(path, name, "toml"),
             Some(("domains", name)) if !name.ends_with(".list") => ending(path, name, "list"),
             _ => None,
         };

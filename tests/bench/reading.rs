@@ -52,7 +52,7 @@ fn main() {
             let start = Instant::now();
             let message = mime::parse(mail, &mime::ParseBudget::default());
             let parsed = Instant::now();
-            let texts = text::gather(&message, &[]);
+            let texts = text::gather(&message, &[], ruleset.detectors.words());
             let gathered = Instant::now();
             let evidence = Evidence {
                 envelope: &envelope,

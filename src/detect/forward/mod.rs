@@ -6,142 +6,13 @@
 
 mod quoted;
 
-use std::sync::LazyLock;
-
 use crate::detect::finding::{Finding, FindingKind};
-use crate::detect::reading::inspection::{self, Inspection, excerpt};
+use crate::detect::reading::inspection::{Inspection, excerpt};
 use crate::detect::reading::triggers::Topic;
+use crate::detect::reading::words::{HeaderName, Lines};
 use crate::directory::fold::fold;
 use crate::mail::ReversePath;
 use crate::mime::{Body, Part};
-
-/// Wording that only a forward carries, by program: Outlook, Thunderbird, Apple Mail, Gmail, Notes, Zimbra, SOGo,
-/// Roundcube, mobile mail; fr, nl, en, de, ar. Folded before comparison.
-const SAYS_FORWARD: &[&str] = &[
-    "message transféré",
-    "message transmis",
-    "message réexpédié",
-    "e-mail transféré",
-    "courriel transféré",
-    "courrier transféré",
-    "mail transféré",
-    "transféré par",
-    "transmis par",
-    "réacheminé par",
-    "faire suivre par",
-    "forwarded message",
-    "forwarded mail",
-    "forwarded by",
-    "fwd message",
-    "doorgestuurd bericht",
-    "doorgestuurde bericht",
-    "doorgestuurd door",
-    "doorgezonden bericht",
-    "weitergeleitete nachricht",
-    "weitergeleitete e-mail",
-    "weitergeleiteten nachricht",
-    "weitergeleitet von",
-    "messaggio inoltrato",
-    "mensaje reenviado",
-    "mensagem encaminhada",
-    "mensagem reencaminhada",
-    "رسالة معاد توجيهها",
-    "الرسالة المعاد توجيهها",
-    "رسالة محولة",
-    "رسالة معاد إرسالها",
-];
-/// Wording that stands over a quoted message in forwards and replies alike.
-const SAYS_ORIGINAL: &[&str] = &[
-    "message d'origine",
-    "message original",
-    "message initial",
-    "original message",
-    "oorspronkelijk bericht",
-    "origineel bericht",
-    "ursprüngliche nachricht",
-    "original-nachricht",
-    "originalnachricht",
-    "الرسالة الأصلية",
-];
-/// Names of the first line of a quoted header block, with their author.
-const FROM: &[&str] = &["de", "da", "from", "van", "von", "من", "expediteur", "afzender", "absender", "sender"];
-const SUBJECT: &[&str] =
-    &["objet", "subject", "onderwerp", "betreff", "الموضوع", "sujet", "asunto", "oggetto", "assunto"];
-const OTHERS: &[&str] = &[
-    "date",
-    "envoye",
-    "envoye le",
-    "sent",
-    "verzonden",
-    "datum",
-    "gesendet",
-    "التاريخ",
-    "تاريخ الإرسال",
-    "a",
-    "to",
-    "aan",
-    "an",
-    "إلى",
-    "الى",
-    "cc",
-    "kopie",
-    "نسخة",
-    "pour",
-    "destinataire",
-    "reply-to",
-    "repondre a",
-    "date d'envoi",
-    "tijd",
-    "envoyé",
-    "date et heure",
-    "تم الإرسال",
-    "importance",
-    "bcc",
-    "cci",
-];
-
-/// What makes a text worth reading for quoted messages.
-pub const TRIGGERS: &[&str] = &[
-    "transféré",
-    "message transmis",
-    "transmis par",
-    "réexpédié",
-    "réacheminé",
-    "faire suivre par",
-    "forwarded",
-    "fwd message",
-    "doorgestuurd",
-    "doorgezonden",
-    "weitergeleitet",
-    "inoltrato",
-    "reenviado",
-    "encaminhada",
-    "معاد توجيهها",
-    "رسالة محولة",
-    "المعاد توجيهها",
-    "معاد إرسالها",
-    "message d'origine",
-    "message original",
-    "message initial",
-    "original message",
-    "oorspronkelijk bericht",
-    "origineel bericht",
-    "ursprüngliche nachricht",
-    "original-nachricht",
-    "originalnachricht",
-    "الرسالة الأصلية",
-    "objet :",
-    "objet:",
-    "objet\u{20}\u{20}:",
-    "subject:",
-    "onderwerp:",
-    "betreff:",
-    "الموضوع:",
-    "الموضوع :",
-    "sujet :",
-    "sujet:",
-    ">>> ",
-];
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     if let Some((place, line)) = inline(inspection).or_else(|| quoted::passed_on(inspection)) {
@@ -176,8 +47,8 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
 
 /// A quoted message that this mail passes on: its place and first line.
 fn inline(inspection: &Inspection<'_>) -> Option<(String, String)> {
-    let subject = inspection.evidence.texts.iter().find(|text| text.place == "subject");
-    let subject = inspection::subject(subject.map_or("", |text| text.original.as_str()));
+    let subject = inspection.subject();
+    let words = &inspection.tables.words.folded;
     let mut original = None;
     for (index, text) in inspection.body_texts() {
         if !inspection.has_hit(index, Topic::Forward) {
@@ -197,19 +68,19 @@ fn inline(inspection: &Inspection<'_>) -> Option<(String, String)> {
             if folded.starts_with('>') || folded.is_empty() || folded.len() > 400 {
                 continue;
             }
-            let block = || Block::read(&lines[at + 1..]);
+            let block = || Block::read(&lines[at + 1..], words);
             let banner = is_banner(&folded);
-            if says(&folded, &WORDINGS.forward) && (banner || block().is_some()) {
+            if words.says_forward(&folded) && (banner || block().is_some()) {
                 let answered = subject.replied
                     && (text.place == "body#quoted" || block().is_some_and(|block| block.answers(inspection)));
                 if !answered {
                     return Some((place.to_owned(), (*line).to_owned()));
                 }
             }
-            if says(&folded, &WORDINGS.original) && banner {
+            if words.says_original(&folded) && banner {
                 original.get_or_insert((place.to_owned(), (*line).to_owned(), block()));
-            } else if field(&folded, &WORDINGS.from).is_some()
-                && let Some(block) = Block::read(&lines[at..])
+            } else if field(&folded, words).is_some_and(|(name, _)| name == HeaderName::From)
+                && let Some(block) = Block::read(&lines[at..], words)
             {
                 original.get_or_insert((place.to_owned(), (*line).to_owned(), Some(block)));
             }
@@ -268,36 +139,11 @@ fn is_banner(folded: &str) -> bool {
     dashed && folded.len() < 160 || short && colon || folded.split_whitespace().count() <= 3
 }
 
-fn says(folded: &str, wordings: &[String]) -> bool {
-    wordings.iter().any(|wording| folded.contains(wording.as_str()))
-}
-
-fn folded(wordings: &[&str]) -> Vec<String> {
-    wordings.iter().map(|wording| fold(wording)).collect()
-}
-
-/// The wordings in the form of comparison, made once.
-struct Wordings {
-    forward: Vec<String>,
-    original: Vec<String>,
-    from: Vec<String>,
-    subject: Vec<String>,
-    others: Vec<String>,
-}
-
-static WORDINGS: LazyLock<Wordings> = LazyLock::new(|| Wordings {
-    forward: folded(SAYS_FORWARD),
-    original: folded(SAYS_ORIGINAL),
-    from: folded(FROM),
-    subject: folded(SUBJECT),
-    others: folded(OTHERS),
-});
-
-/// The value of a line `name: value` with one of these names.
-fn field<'a>(folded: &'a str, names: &[String]) -> Option<&'a str> {
+/// The value of a line `name: value` with a name that stands over quoted messages.
+fn field<'a>(folded: &'a str, words: &Lines) -> Option<(HeaderName, &'a str)> {
     let (name, value) = folded.split_once([':', '：'])?;
     let name = name.trim().trim_matches(['*', '_', '|']).trim();
-    names.iter().any(|known| known == name).then(|| value.trim())
+    Some((words.header(name)?, value.trim()))
 }
 
 /// Bytes of a line of a header block that are read.
@@ -311,7 +157,7 @@ struct Block {
 
 impl Block {
     /// Reads a block that begins within the first three filled lines: an author, and a subject or two other fields.
-    fn read(lines: &[&str]) -> Option<Block> {
+    fn read(lines: &[&str], words: &Lines) -> Option<Block> {
         let mut from = None;
         let (mut subject, mut others) = (false, 0);
         // A field of a header is short; what follows in its line is not looked at.
@@ -319,16 +165,13 @@ impl Block {
         let filled = lines.iter().take(24).map(|line| head(line.trim_start())).filter(|line| !line.is_empty());
         for (nth, line) in filled.take(12).enumerate() {
             let line = line.trim_start_matches(['>', ' ', '*', '|']);
-            if let Some(value) = field(line, &WORDINGS.from) {
-                from.get_or_insert(value.to_owned());
-            } else if field(line, &WORDINGS.subject).is_some() {
-                subject = true;
-            } else if field(line, &WORDINGS.others).is_some() {
-                others += 1;
-            } else if from.is_none() && nth >= 3 {
-                return None;
-            } else if subject || nth > 9 {
-                break;
+            match field(line, words) {
+                Some((HeaderName::From, value)) => _ = from.get_or_insert(value.to_owned()),
+                Some((HeaderName::Subject, _)) => subject = true,
+                Some(_) => others += 1,
+                None if from.is_none() && nth >= 3 => return None,
+                None if subject || nth > 9 => break,
+                None => {}
             }
         }
         let from = from?;

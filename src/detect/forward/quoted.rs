@@ -7,8 +7,6 @@ use crate::directory::Class;
 use crate::directory::fold::{fold, letters};
 use crate::mail::{Identity, Mailbox};
 
-/// What ends the line above a quotation, folded.
-const WROTE: &[&str] = &["a ecrit", "wrote", "schreef", "schrieb", "كتب"];
 /// Lines looked at: the first quotation stands near the top, or below what the sender wrote.
 const MOST: usize = 400;
 
@@ -30,14 +28,14 @@ pub fn passed_on(inspection: &Inspection<'_>) -> Option<(String, String)> {
 
 /// Where it stands, and the agents it may quote: none where it quotes somebody else.
 fn first_quotation(inspection: &Inspection<'_>) -> Option<(String, String, Vec<Identity>)> {
+    let words = &inspection.tables.words.folded;
     for (_, text) in inspection.body_texts().filter(|(_, text)| text.place != "body#signature") {
         for line in text.original.lines().take(MOST) {
             if line.len() > 400 || !line.trim_end().ends_with(':') {
                 continue;
             }
             let folded = fold(line);
-            let end = folded.trim_end_matches([':', ' ', '\u{a0}']);
-            if let Some(before) = WROTE.iter().find_map(|wrote| end.strip_suffix(wrote)) {
+            if let Some(before) = words.before_wrote(&folded) {
                 return Some((text.place.clone(), line.to_owned(), authors(inspection, line, before)));
             }
         }

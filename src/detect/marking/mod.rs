@@ -24,8 +24,8 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let markings = &inspection.tables.markings;
     for (index, text) in inspection.texts().enumerate() {
         if text.place == "subject" {
-            let bare = inspection::subject(&text.normal).bare;
-            let original = inspection::subject(&text.original).bare;
+            let bare = inspection.split_subject(&text.normal).bare;
+            let original = inspection.split_subject(&text.original).bare;
             let line = Line { normal: bare, original: Some(original), zone: LinePlacement::Subject, edge: true };
             let marks = stance::marks(markings, &line).into_iter().map(|mark| (mark, original.to_owned())).collect();
             report(inspection, text, marks, findings);

@@ -7,6 +7,7 @@ use crate::detect::reading::lookalikes::Lookalikes;
 use crate::detect::reading::text::Text;
 use crate::detect::reading::triggers::{Hit, Topic, Triggers};
 use crate::detect::reading::vocabulary::Markings;
+use crate::detect::reading::words::{Subject, Words};
 use crate::document::Extract;
 use crate::mime::Stop;
 
@@ -21,6 +22,7 @@ pub struct Tables {
     /// The administration's domains, without `*.`.
     pub own: Vec<String>,
     pub lookalikes: Lookalikes,
+    pub words: Words,
     pub triggers: Triggers,
 }
 
@@ -76,6 +78,17 @@ impl<'a> Inspection<'a> {
             .map(|h| h.value.as_str())
     }
 
+    /// A subject's prefixes and matter.
+    pub fn split_subject<'t>(&self, text: &'t str) -> Subject<'t> {
+        self.tables.words.subject(text)
+    }
+
+    /// The mail's own subject, split.
+    pub fn subject(&self) -> Subject<'a> {
+        let subject = self.evidence.texts.iter().find(|text| text.place == "subject");
+        self.tables.words.subject(subject.map_or("", |text| text.original.as_str()))
+    }
+
     /// The texts a person wrote or passed on in the message itself, attachments apart.
     pub fn body_texts(&self) -> impl Iterator<Item = (usize, &'a Text)> {
         self.evidence.texts.iter().enumerate().filter(|(_, text)| is_body(&text.place))
@@ -127,71 +140,9 @@ pub fn excerpt(text: &str) -> String {
     out
 }
 
-/// The subject without what mail programs put before it, and whether that said "forward" or "reply".
-pub struct Subject<'a> {
-    pub bare: &'a str,
-    pub forwarded: bool,
-    pub replied: bool,
-}
-
-/// Prefixes of forwards in the words of mail programs: fr, en, nl, de, ar, es/it/pt as met in Brussels, nordic.
-const FORWARDED: &[&str] = &[
-    "tr",
-    "fwd",
-    "fw",
-    "wg",
-    "doorst",
-    "doorgest",
-    "doorgestuurd",
-    "fs",
-    "vb",
-    "rv",
-    "enc",
-    "transf",
-    "transfert",
-    "إعادة توجيه",
-    "اعادة توجيه",
-    "احالة",
-    "إحالة",
-];
-const REPLIED: &[&str] = &["re", "réf", "ref", "rép", "rep", "antw", "aw", "sv", "ré", "رد", "الرد"];
-
-/// Splits `TR: RE: [ext] matter` into its prefixes and matter.
-pub fn subject(text: &str) -> Subject<'_> {
-    let mut subject = Subject { bare: text.trim(), forwarded: false, replied: false };
-    // A thread of many turns piles prefixes up; eight are enough to tell.
-    for _ in 0..8 {
-        let Some((prefix, rest)) = subject.bare.split_once([':', '：']) else { break };
-        let prefix = prefix.trim().trim_start_matches(['[', '(']);
-        let prefix = prefix.split(['[', '(']).next().unwrap_or(prefix).trim().to_lowercase();
-        let forwarded = FORWARDED.contains(&prefix.as_str());
-        let replied = REPLIED.contains(&prefix.as_str());
-        if !forwarded && !replied {
-            break;
-        }
-        // The outermost prefix tells what this mail is: "TR: RE: x" is a forward, "RE: TR: x" an answer.
-        if !subject.forwarded && !subject.replied {
-            subject.forwarded = forwarded;
-            subject.replied = replied;
-        }
-        subject.bare = rest.trim();
-    }
-    subject
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_outermost_prefix_tells_forward_from_answer() {
-        assert!(subject("TR: RE: budget").forwarded);
-        assert!(!subject("RE: TR: budget").forwarded);
-        assert_eq!(subject("Fwd: [PERSO] clés").bare, "[PERSO] clés");
-        assert_eq!(subject("Doorgest: lijn").bare, "lijn");
-        assert_eq!(subject("Réunion : jeudi").bare, "Réunion : jeudi");
-        assert!(subject("إعادة توجيه: محضر").forwarded);
-    }
 
     #[test]
     fn an_excerpt_is_one_short_line() {

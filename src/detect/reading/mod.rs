@@ -4,7 +4,8 @@
 //!
 //! What must not live here: findings. Each detector decides what counts, and nothing here uses a detector.
 //!
-//! How it fails: it does not. Only the vocabulary of markings can contain errors when it is loaded.
+//! How it fails: it does not. Only the vocabulary of markings and the words of languages can contain errors when they
+//! are loaded.
 //!
 //! Standards: Unicode normal forms and confusables (UAX 15, UTS 39) for the normal form; otherwise the habits of mail
 //! programs and people.
@@ -21,4 +22,5 @@ pub(super) mod stance;
 pub mod text;
 pub(super) mod triggers;
 pub(super) mod vocabulary;
+pub mod words;
 mod zones;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::normal::normalise;
 use super::opened::Opened;
+use super::words::Words;
 use super::zones;
 use crate::document::{Extract, card_values};
 use crate::mime::html::{self, Shown};
@@ -41,24 +42,29 @@ impl Text {
 }
 
 /// All texts: subject, body by zones, nested messages, text attachments, and what documents gave.
-pub fn gather(message: &Message, opened: &[Opened]) -> Vec<Text> {
-    gather_until(message, opened, &Stop::never()).0
+pub fn gather(message: &Message, opened: &[Opened], words: &Words) -> Vec<Text> {
+    gather_until(message, opened, words, &Stop::never()).0
 }
 
 /// The same, but ends when told to; beside the texts, what ended the reading early: the time, or too much text.
-pub fn gather_until(message: &Message, opened: &[Opened], stop: &Stop<'_>) -> (Vec<Text>, Option<&'static str>) {
+pub fn gather_until(
+    message: &Message,
+    opened: &[Opened],
+    words: &Words,
+    stop: &Stop<'_>,
+) -> (Vec<Text>, Option<&'static str>) {
     let mut texts = Vec::new();
     let mut tally = Tally { stop, seen: 0, kept: 0 };
     for header in message.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("subject")) {
         texts.push(Text::new("subject", header.value.as_str()));
     }
-    let replied = texts.first().is_some_and(|subject: &Text| is_answer(&subject.normal));
+    let replied = texts.first().is_some_and(|subject: &Text| words.subject(&subject.original).replied);
     for (index, part) in message.parts.iter().enumerate() {
         if let Some(ended) = tally.ended(&texts) {
             return (texts, Some(ended));
         }
         match &part.body {
-            Body::Text { html, text } if part.depth == 0 => own_body(*html, text, replied, &mut texts),
+            Body::Text { html, text } if part.depth == 0 => own_body(*html, text, replied, words, &mut texts),
             Body::Text { html, text } => {
                 let place = message.place(index);
                 let Shown { shown, hidden } = visible(*html, text);
@@ -113,12 +119,8 @@ impl Tally<'_> {
     }
 }
 
-fn is_answer(subject: &str) -> bool {
-    ["re:", "re :", "aw:", "antw:", "antw :", "rep:", "sv:", "رد:", "رد :"].iter().any(|p| subject.starts_with(p))
-}
-
 /// The body by zones; of a second version (HTML beside plain) only what it says more.
-fn own_body(html: bool, text: &str, replied: bool, texts: &mut Vec<Text>) {
+fn own_body(html: bool, text: &str, replied: bool, words: &Words, texts: &mut Vec<Text>) {
     let Shown { shown: original, hidden } = visible(html, text);
     let is_body = |t: &&Text| t.place.starts_with("body");
     if html && texts.iter().any(|t| is_body(&t)) {
@@ -158,7 +160,7 @@ fn own_body(html: bool, text: &str, replied: bool, texts: &mut Vec<Text>) {
             }
         }
     }
-    let runs = zones::split(&lines, replied);
+    let runs = zones::split(&lines, replied, &words.normal);
     match runs.as_slice() {
         [] => texts.push(whole),
         [(zone, _)] => texts.push(Text { place: zone.place().into(), ..whole }),
@@ -263,7 +265,7 @@ mod tests {
 
     fn places(raw: &str) -> Vec<(String, String)> {
         let message = parse(raw.replace('\n', "\r\n").as_bytes(), &ParseBudget::default());
-        gather(&message, &[]).into_iter().map(|t| (t.place, t.normal)).collect()
+        gather(&message, &[], &Words::shipped()).into_iter().map(|t| (t.place, t.normal)).collect()
     }
 
     #[test]
@@ -298,12 +300,12 @@ mod tests {
             asked.set(asked.get() + 1);
             asked.get() >= 10
         };
-        let (texts, ended) = gather_until(&message, &[], &Stop::when(&tenth));
+        let (texts, ended) = gather_until(&message, &[], &Words::default(), &Stop::when(&tenth));
         assert_eq!((texts.len(), ended), (9, Some(TIME)));
         let long = parse("x".repeat(LONGEST + 1).as_bytes(), &ParseBudget::default());
-        assert_eq!(gather_until(&long, &[], &Stop::never()).1, None, "one header");
+        assert_eq!(gather_until(&long, &[], &Words::default(), &Stop::never()).1, None, "one header");
         let long = parse(format!("\r\n{}", "x".repeat(LONGEST + 1)).as_bytes(), &ParseBudget::default());
-        assert_eq!(gather_until(&long, &[], &Stop::never()).1, Some("text"));
+        assert_eq!(gather_until(&long, &[], &Words::default(), &Stop::never()).1, Some("text"));
     }
 
     #[test]

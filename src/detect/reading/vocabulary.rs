@@ -374,7 +374,7 @@ fn quoted(text: &str, word: &str) -> Range<usize> {
     text.find(&quoted).map_or(0..0, |at| at..at + quoted.len())
 }
 
-fn fault(file: &str, text: &str, span: Range<usize>, message: String) -> VocabularyError {
+pub(super) fn fault(file: &str, text: &str, span: Range<usize>, message: String) -> VocabularyError {
     let before = text.get(..span.start).unwrap_or("");
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;

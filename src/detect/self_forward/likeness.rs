@@ -4,6 +4,7 @@
 use super::Manner;
 use crate::detect::reading::inspection::Inspection;
 use crate::detect::reading::names::{self, givens, initials, is_common_surname, skeleton, surnames};
+use crate::detect::reading::words::Words;
 use crate::directory::fold::{fold, letters, words};
 use crate::mail::Mailbox;
 
@@ -127,7 +128,14 @@ impl Names {
         }
     }
 
-    pub(super) fn compare(&self, mailbox: &Mailbox, display: &[String], vanity: bool, manner: Manner) -> Likeness {
+    pub(super) fn compare(
+        &self,
+        mailbox: &Mailbox,
+        display: &[String],
+        vanity: bool,
+        manner: Manner,
+        words: &Words,
+    ) -> Likeness {
         let local = fold(base(mailbox.local()));
         let joined = letters(&local);
         let tokens: Vec<&str> = local.split(|c: char| !c.is_alphabetic()).filter(|token| !token.is_empty()).collect();
@@ -135,7 +143,7 @@ impl Names {
             return Likeness::None;
         }
         let known = || self.whole_name(&joined, &tokens).or_else(|| self.both_surnames(&joined));
-        if let Some(why) = known().or_else(|| self.displayed(display)) {
+        if let Some(why) = known().or_else(|| self.displayed(display, words)) {
             // Nobody answers himself with "Madame": a citizen of the same name wrote.
             return if manner.answers_formally { Likeness::Relative(why) } else { Likeness::Own(why) };
         }
@@ -160,41 +168,14 @@ impl Names {
     }
 
     /// Whether To or Cc calls the mailbox by the sender's name, or simply "me".
-    fn displayed(&self, display: &[String]) -> Option<String> {
-        const ME: &[&str] = &[
-            "moi",
-            "moi perso",
-            "moi meme",
-            "perso",
-            "ma boite perso",
-            "mon perso",
-            "mail perso",
-            "boite perso",
-            "maison",
-            "chez moi",
-            "me",
-            "myself",
-            "home",
-            "my home",
-            "private",
-            "ik",
-            "ikzelf",
-            "thuis",
-            "prive",
-            "mijn prive",
-            "ich",
-            "privat",
-            "zuhause",
-            "انا",
-            "شخصي",
-        ];
+    fn displayed(&self, display: &[String], words: &Words) -> Option<String> {
         let phrase = display.join(" ");
         let tokens: Vec<&str> = display.iter().map(String::as_str).collect();
         let named = || {
             let surname = self.surnames.iter().any(|surname| surname.chars().count() >= 3 && holds(&tokens, surname));
             surname && self.givens.iter().any(|given| given.chars().count() >= 3 && holds(&tokens, given))
         };
-        (!display.is_empty() && (ME.contains(&phrase.as_str()) || named())).then(|| format!("called {phrase}"))
+        (!display.is_empty() && (words.me.contains(&phrase) || named())).then(|| format!("called {phrase}"))
     }
 
     /// Surname and birth name, joined in either order.

@@ -7,10 +7,13 @@
 
 mod likeness;
 
+use std::collections::HashSet;
+
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::lookalike::is_mistyped_webmail;
 use crate::detect::reading::evidence::Evidence;
-use crate::detect::reading::inspection::{self, Inspection};
+use crate::detect::reading::inspection::Inspection;
+use crate::detect::reading::words::Words;
 use crate::directory::fold::{fold, letters, words};
 use crate::directory::{Class, ClassifiedRecipient};
 use crate::mail::{Identity, Mailbox};
@@ -33,16 +36,17 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     }
     let sender = Names::of_sender(inspection);
     let opening = opening(inspection.evidence);
-    let greets = says_to_strangers(&opening);
-    let subject = inspection.evidence.texts.iter().find(|text| text.place == "subject");
-    let replied = inspection::subject(subject.map_or("", |text| text.original.as_str())).replied;
-    let (speaks_to, is_distant) = (greets || speaks_to(&opening), greets || begins_with(&opening, DISTANT));
+    let words = &inspection.tables.words;
+    let greets = says_to_strangers(&opening, words);
+    let replied = inspection.subject().replied;
+    let speaks_to = greets || speaks_to(&opening, words);
+    let is_distant = greets || begins_with(&opening, &words.distant);
     let manner = Manner { greets, is_distant, speaks_to, answers_formally: greets && replied };
     for recipient in recipients {
         let Some(mailbox) = &recipient.mailbox else { continue };
         let place = || "envelope".to_owned();
         let display = displayed(inspection, mailbox);
-        match sender.compare(mailbox, &display, recipient.consumer_hosted, manner) {
+        match sender.compare(mailbox, &display, recipient.consumer_hosted, manner, words) {
             Likeness::Own(why) => {
                 findings.push(Finding::new(FindingKind::SelfForward, place()).excerpt(why).recipient(mailbox));
             }
@@ -117,129 +121,37 @@ fn opening(evidence: &Evidence<'_>) -> Vec<String> {
     lines.take_while(own).map(fold).collect()
 }
 
-/// First words of a greeting, familiar or not: fr, nl, en, de, ar.
-const GREETINGS: &[&str] = &[
-    "bonjour",
-    "bonsoir",
-    "salut",
-    "coucou",
-    "cher",
-    "chere",
-    "chers",
-    "hello",
-    "hi",
-    "hey",
-    "dear",
-    "good",
-    "beste",
-    "hallo",
-    "dag",
-    "hoi",
-    "goedemorgen",
-    "goedemiddag",
-    "goedendag",
-    "geachte",
-    "guten",
-    "liebe",
-    "lieber",
-    "moin",
-    "السلام",
-    "مرحبا",
-    "تحيه",
-    "صباح",
-    "مساء",
-];
-/// Those of them that nobody writes to the family.
-const DISTANT: &[&str] = &[
-    "bonjour",
-    "bonsoir",
-    "good",
-    "beste",
-    "goedemorgen",
-    "goedemiddag",
-    "goedendag",
-    "geachte",
-    "guten",
-    "السلام",
-    "تحيه",
-];
-
-/// Words that turn to a reader: fr, nl, en, de, ar.
-const TURNS: &[&str] = &[
-    "vous",
-    "votre",
-    "vos",
-    "veuillez",
-    "voici",
-    "merci",
-    "cordialement",
-    "hierbij",
-    "bijgaand",
-    "uw",
-    "u",
-    "graag",
-    "please",
-    "you",
-    "your",
-    "attached",
-    "regards",
-    "anbei",
-    "ihr",
-    "ihre",
-    "sie",
-    "bitte",
-    "تجدون",
-    "المرفق",
-    "المرجو",
-];
-
 /// Whether the first lines speak to somebody at all.
-fn speaks_to(opening: &[String]) -> bool {
-    let turns = |line: &String| line.split(|c: char| !c.is_alphabetic()).any(|word| TURNS.contains(&word));
-    begins_with(opening, GREETINGS) || opening.iter().any(turns)
+fn speaks_to(opening: &[String], words: &Words) -> bool {
+    let turns = |line: &String| line.split(|c: char| !c.is_alphabetic()).any(|word| words.turns.contains(word));
+    begins_with(opening, &words.greetings) || opening.iter().any(turns)
 }
 
-fn begins_with(opening: &[String], words: &[&str]) -> bool {
-    let first =
-        |line: &String| line.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).map(str::to_owned);
-    opening.iter().take(2).filter_map(first).any(|word| words.contains(&word.as_str()))
+fn begins_with(opening: &[String], words: &HashSet<String>) -> bool {
+    let first = |line: &String| {
+        words.contains(line.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).unwrap_or(""))
+    };
+    opening.iter().take(2).any(first)
 }
 
-/// Whether the text greets or addresses somebody formally: fr, nl, en, de, ar.
-fn says_to_strangers(opening: &[String]) -> bool {
-    const FORMAL: &[&str] = &[
-        "madame",
-        "monsieur",
-        "mesdames",
-        "messieurs",
-        "maitre",
-        "docteur",
-        "geachte",
-        "mevrouw",
-        "meneer",
-        "dear",
-        "sehr geehrte",
-        "dear sir",
-        "السيد",
-        "سيدي",
-        "سيدتي",
-        "votre demande",
-        "votre dossier",
-        "uw aanvraag",
-        "uw verzoek",
-        "your application",
-        "your request",
-        "votre candidature",
-        "uw sollicitatie",
-        "ihr antrag",
-        "vos droits",
-        "votre situation",
-    ];
-    opening.iter().any(|folded| {
-        FORMAL.iter().any(|word| {
-            folded.starts_with(word)
-                || folded.contains(&format!("bonjour {word}"))
-                || word.contains(' ') && folded.contains(word)
-        })
-    })
+/// Whether the text greets or addresses somebody formally.
+fn says_to_strangers(opening: &[String], words: &Words) -> bool {
+    opening
+        .iter()
+        .any(|line| is_titled(line, words) || words.formal.iter().any(|phrase| line.contains(phrase.as_str())))
+}
+
+/// "Madame la directrice,", "Bonjour Monsieur Petit,", "Beste meneer De Wit,": a title first, or behind a greeting.
+fn is_titled(line: &str, words: &Words) -> bool {
+    let begins = |line: &str| {
+        words
+            .titles
+            .iter()
+            .any(|title| line.strip_prefix(title.as_str()).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric)))
+    };
+    let behind = || {
+        let (first, rest) = line.split_once(|c: char| !c.is_alphabetic())?;
+        words.greetings.contains(first).then(|| begins(rest.trim_start_matches(|c: char| !c.is_alphabetic())))
+    };
+    begins(line) || behind() == Some(true)
 }

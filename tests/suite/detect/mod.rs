@@ -7,7 +7,7 @@ use std::path::Path;
 use octroi::detect::reading::evidence::{Evidence, Sender, SenderProof};
 use octroi::detect::reading::opened::Opened;
 use octroi::detect::reading::text::Text;
-use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings};
+use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings, Words};
 use octroi::directory::{Class, ClassifiedRecipient};
 use octroi::directory::{People, Person};
 use octroi::document::Extract;
@@ -110,7 +110,7 @@ fn shipped() -> Detectors {
     let own = ["gouv.example", "wallonie.example", "rijk.example", "maroc.example", "govuk.example"]
         .map(str::to_owned)
         .to_vec();
-    Detectors::new(markings, links, own.clone(), Lookalikes::new(own))
+    Detectors::new(markings, links, own.clone(), Lookalikes::new(own), Words::shipped())
 }
 
 fn staff() -> People {
