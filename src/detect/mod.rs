@@ -79,7 +79,8 @@ impl Detectors {
     ) -> Detectors {
         let forwards = words.triggers.iter().map(|word| (Topic::Forward, word.clone()));
         let identity_cards = personal_data::CIN.iter().map(|word| (Topic::Identity, (*word).to_owned()));
-        let triggers = Triggers::new(&markings, forwards.chain(identity_cards));
+        let dial_in = words.meeting_id.iter().map(|word| (Topic::DialIn, word.clone()));
+        let triggers = Triggers::new(&markings, forwards.chain(identity_cards).chain(dial_in));
         Detectors { tables: Tables { markings, links, own, lookalikes, words, triggers } }
     }
 

@@ -15,6 +15,6 @@ mod people_csv;
 mod recipient;
 mod units;
 
-pub use people::{People, Person};
+pub use people::{Called, People, Person, day};
 pub use recipient::{Class, ClassifiedRecipient};
 pub use units::{Units, upwards};

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use jiff::civil::Date;
+
 use super::{People, Person};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::mail::Mailbox;
@@ -55,7 +57,13 @@ impl People {
             let address = row.get(mail).unwrap_or("");
             match Mailbox::parse(address) {
                 Ok(mailbox) => {
-                    if by_mail.insert(mailbox.key(), person(&row, &columns, &mailbox)).is_some() {
+                    let person = person(&row, &columns, &mailbox, |message| {
+                        let fault = Diagnostic::at(&source, line(text, at), message);
+                        faults.push(
+                            fault.help("write days like 2027-03-31: `from` the first, `until` the last in service"),
+                        );
+                    });
+                    if by_mail.insert(mailbox.key(), person).is_some() {
                         let message = format!("`{address}` is in this file twice");
                         faults.push(Diagnostic::at(&source, line(text, at), message));
                     }
@@ -98,11 +106,29 @@ fn columns(
         .collect()
 }
 
-fn person(row: &csv::StringRecord, columns: &[Option<&str>], mailbox: &Mailbox) -> Person {
+/// One agent; `fault` is told of days that do not exist.
+fn person(
+    row: &csv::StringRecord,
+    columns: &[Option<&str>],
+    mailbox: &Mailbox,
+    mut fault: impl FnMut(String),
+) -> Person {
     let field = |name: &str| {
         let at = columns.iter().position(|column| *column == Some(name));
         at.and_then(|at| row.get(at)).unwrap_or("").to_owned()
     };
+    let mut day = |name: &str| -> Option<Date> {
+        let text = field(name);
+        let day = text.parse().ok();
+        if day.is_none() && !text.is_empty() {
+            fault(format!("`{name}` is `{text}`, which is not a date"));
+        }
+        day
+    };
+    let (from, until) = (day("from"), day("until"));
+    if from.is_some_and(|from| until.is_some_and(|until| until < from)) {
+        fault("`until` lies before `from`".to_owned());
+    }
     Person {
         mail: mailbox.key(),
         given: field("given"),
@@ -111,6 +137,8 @@ fn person(row: &csv::StringRecord, columns: &[Option<&str>], mailbox: &Mailbox) 
         nickname: field("nickname"),
         unit: field("unit"),
         role: field("role"),
+        from,
+        until,
     }
 }
 
@@ -147,6 +175,12 @@ mod tests {
         assert_eq!(faults[0].help.as_deref(), Some("did you mean `given`?"));
         assert_eq!(said[1], ((3, 1), "`nobody` is not an address: the address has no @"));
         assert_eq!(said[2], ((4, 1), "`A@town.example` is in this file twice"));
+        let dates =
+            "mail,from,until\na@x.example,2026-13-01,\nb@x.example,01/02/2026,\nc@x.example,2026-02-01,2026-01-31\n";
+        let said: Vec<String> = People::from_csv("p", dates).1.into_iter().map(|fault| fault.message).collect();
+        let wanted = ["`from` is `2026-13-01`, which is not a date", "`from` is `01/02/2026`, which is not a date"];
+        assert_eq!(said[..2], wanted);
+        assert_eq!(said[2], "`until` lies before `from`");
         assert!(People::from_csv("p", "name\nx\n").1.iter().any(|f| f.message.contains("no column `mail`")));
     }
 }

@@ -16,7 +16,7 @@ use crate::detect::reading::evidence::{Evidence, Sender};
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::{self, Text};
 use crate::detect::{Detectors, Finding};
-use crate::directory::ClassifiedRecipient;
+use crate::directory::{ClassifiedRecipient, day};
 use crate::mail::{Client, Envelope};
 use crate::mime::{self, Message, Stop};
 use crate::notice::Notices;
@@ -109,6 +109,7 @@ impl Inspector {
             texts: &texts,
             opened: &opened,
             people: &ruleset.policy.people,
+            day: day(instant),
         };
         // Facts, no opinions.
         let findings = aside(size, || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));

@@ -62,6 +62,7 @@ fn main() {
                 texts: &texts,
                 opened: &[],
                 people: &ruleset.policy.people,
+                day: jiff::civil::date(2026, 3, 3),
             };
             let findings = ruleset.detectors.inspect(&evidence);
             let inspected = Instant::now();

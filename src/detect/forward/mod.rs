@@ -4,6 +4,8 @@
 //! A reply with a quotation is not a forward, although both look the same in Outlook. The difference is the author of
 //! the quoted message: a reply goes back to this author, a forward goes to somebody else.
 
+mod automatic;
+mod private;
 mod quoted;
 
 use crate::detect::finding::{Finding, FindingKind};
@@ -11,8 +13,9 @@ use crate::detect::reading::inspection::{Inspection, excerpt};
 use crate::detect::reading::triggers::Topic;
 use crate::detect::reading::words::{HeaderName, Lines};
 use crate::directory::fold::fold;
-use crate::mail::ReversePath;
 use crate::mime::{Body, Part};
+
+pub use private::{Owner, to_private_mailbox};
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     if let Some((place, line)) = inline(inspection).or_else(|| quoted::passed_on(inspection)) {
@@ -38,7 +41,7 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
             break;
         }
     }
-    if let Some((name, value)) = automatic(inspection) {
+    if let Some((name, value)) = automatic::header(inspection) {
         findings.push(
             Finding::new(FindingKind::Forward, format!("header:{name}")).value("automatic").excerpt(excerpt(value)),
         );
@@ -194,6 +197,11 @@ impl Block {
     }
 }
 
+/// Whether a message is sent along as a part.
+pub fn has_attached_message(inspection: &Inspection<'_>) -> bool {
+    inspection.evidence.message.parts.iter().any(|part| is_attached_message(inspection, part))
+}
+
 /// A message sent along that is neither a report of delivery nor a receipt.
 fn is_attached_message(inspection: &Inspection<'_>, part: &Part) -> bool {
     let parts = &inspection.evidence.message.parts;
@@ -209,69 +217,4 @@ fn is_attached_message(inspection: &Inspection<'_>, part: &Part) -> bool {
         || part.declared_type == "message/global";
     let only_root = part.parent.is_none() && parts.len() == 1;
     message && part.depth == 0 && !in_report && !in_digest && !only_root
-}
-
-/// The header that shows a machine passed the mail on. An automatic answer is none.
-fn automatic<'a>(inspection: &Inspection<'a>) -> Option<(&'static str, &'a str)> {
-    let auto = inspection.header("Auto-Submitted").unwrap_or("").to_ascii_lowercase();
-    if let Some(value) = inspection.header("X-MS-Exchange-Organization-AutoForwarded")
-        && value.trim().eq_ignore_ascii_case("true")
-    {
-        return Some(("X-MS-Exchange-Organization-AutoForwarded", value));
-    }
-    if auto.starts_with("auto-forwarded") {
-        return Some(("Auto-Submitted", inspection.header("Auto-Submitted").unwrap_or_default()));
-    }
-    // RFC 3834 §5.2: an answer, whatever else its header says.
-    if auto.starts_with("auto-replied") {
-        return None;
-    }
-    const NAMES: &[&str] = &[
-        "X-Forwarded-For",
-        "X-Forwarded-To",
-        "X-Autoforward",
-        "X-Auto-Forward",
-        "X-Autoforwarded",
-        "X-Forwarded-By",
-        "X-Gmail-Forwarded",
-        "X-Zimbra-Forwarded",
-        "X-Sieve-Redirected-From",
-        "X-Sieve",
-        "X-Original-Recipient",
-        "X-MS-Exchange-Inbox-Rules-Loop",
-        "X-MS-Exchange-ForwardingLoop",
-        "X-Redirected-By",
-    ];
-    for name in NAMES {
-        let Some(value) = inspection.header(name) else { continue };
-        // Dovecot and Cyrus stamp every delivery with the engine's name; only a redirect names the mailbox.
-        let plain_sieve = *name == "X-Sieve" && !value.to_ascii_lowercase().contains("redirect");
-        let proxy = !value.contains('@') && *name == "X-Forwarded-For";
-        if !plain_sieve && !proxy && !value.trim().is_empty() {
-            return Some((name, value));
-        }
-    }
-    redirected(inspection)
-}
-
-/// An inbound mail that our side sent on: the envelope's sender is a rewritten foreigner, or the mail was once
-/// delivered to somebody who is not its recipient.
-fn redirected<'a>(inspection: &Inspection<'a>) -> Option<(&'static str, &'a str)> {
-    let delivered = inspection.header("Delivered-To")?;
-    let elsewhere = inspection
-        .evidence
-        .recipients
-        .iter()
-        .filter_map(|recipient| recipient.mailbox.as_ref())
-        .all(|mailbox| !delivered.to_lowercase().contains(&mailbox.key()));
-    let rewritten = match &inspection.evidence.envelope.reverse_path {
-        ReversePath::Null => false,
-        path => path.mailbox().is_some_and(|mailbox| {
-            let local = mailbox.local().to_ascii_lowercase();
-            local.starts_with("srs0=")
-                || local.starts_with("srs1=")
-                || inspection.header("From").is_some_and(|from| !from.to_lowercase().contains(&mailbox.key()))
-        }),
-    };
-    (elsewhere && rewritten).then_some(("Delivered-To", delivered))
 }

@@ -52,5 +52,6 @@ fn authors(inspection: &Inspection<'_>, line: &str, folded: &str) -> Vec<Identit
         return addresses.next().filter(ours).map(|author| author.sender_identity()).into_iter().collect();
     }
     let name = folded.rsplit(',').next().unwrap_or(folded);
-    inspection.evidence.people.called(&letters(name)).to_vec()
+    let called = inspection.evidence.people.called(&letters(name), inspection.evidence.day);
+    called.map(|called| called.identity.clone()).collect()
 }

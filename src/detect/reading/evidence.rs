@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The evidence: everything readable about one mail, collected once for all detectors.
 
+use jiff::civil::Date;
+
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::Text;
 use crate::directory::ClassifiedRecipient;
@@ -36,4 +38,6 @@ pub struct Evidence<'a> {
     pub texts: &'a [Text],
     pub opened: &'a [Opened],
     pub people: &'a People,
+    /// The day of the mail, in UTC: who serves on it is one of the people.
+    pub day: Date,
 }

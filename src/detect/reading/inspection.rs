@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The inspection of one mail: the evidence, the tables, and questions that several detectors ask.
 
+use std::cell::OnceCell;
+
 use crate::detect::reading::evidence::Evidence;
 use crate::detect::reading::link_hosts::LinkHosts;
 use crate::detect::reading::lookalikes::Lookalikes;
+use crate::detect::reading::quotations::{self, Quotation};
 use crate::detect::reading::text::Text;
 use crate::detect::reading::triggers::{Hit, Topic, Triggers};
 use crate::detect::reading::vocabulary::Markings;
@@ -32,6 +35,8 @@ pub struct Inspection<'a> {
     pub evidence: &'a Evidence<'a>,
     /// Where a text holds the beginning of something a detector knows, ordered by text and offset.
     hits: Vec<Hit>,
+    /// Read when first asked for.
+    quotations: OnceCell<Vec<Quotation>>,
     stop: &'a Stop<'a>,
 }
 
@@ -41,7 +46,12 @@ impl<'a> Inspection<'a> {
         for (index, text) in evidence.texts.iter().enumerate().take_while(|_| !stop.now()) {
             tables.triggers.scan(index, &text.normal, &mut hits);
         }
-        Inspection { tables, evidence, hits, stop }
+        Inspection { tables, evidence, hits, quotations: OnceCell::new(), stop }
+    }
+
+    /// Whether the time is up.
+    pub fn is_over(&self) -> bool {
+        self.stop.now()
     }
 
     /// Every text, until the time is up: the loops that cost most go over these.
@@ -76,6 +86,11 @@ impl<'a> Inspection<'a> {
             .iter()
             .filter(move |h| h.name.eq_ignore_ascii_case(name))
             .map(|h| h.value.as_str())
+    }
+
+    /// The messages that the body quotes.
+    pub fn quotations(&self) -> &[Quotation] {
+        self.quotations.get_or_init(|| quotations::find(self.body_texts(), &self.tables.words))
     }
 
     /// A subject's prefixes and matter.

@@ -18,6 +18,7 @@ pub(super) mod lookalikes;
 pub(super) mod names;
 pub mod normal;
 pub mod opened;
+pub(super) mod quotations;
 pub(super) mod stance;
 pub mod text;
 pub(super) mod triggers;

@@ -189,6 +189,11 @@ pub fn givens(name: &str, nickname: &str) -> Vec<String> {
     forms
 }
 
+/// The full names of which this may be the short form.
+pub fn fulls(short: &str) -> impl Iterator<Item = &'static str> {
+    DIMINUTIVES.iter().filter(move |(_, shorts)| shorts.contains(&short)).map(|(full, _)| *full)
+}
+
 /// Whether the word is a given name of its own, and so no short form of a longer one: Marc is not Marcel.
 pub fn is_given(word: &str) -> bool {
     const SHORT: &[&str] = &[

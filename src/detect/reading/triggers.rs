@@ -14,6 +14,8 @@ pub enum Topic {
     Forward,
     /// The name of a Moroccan identity card.
     Identity,
+    /// What names the number of a meeting by telephone.
+    DialIn,
 }
 
 /// A literal of `topic` ends at byte `at` of text number `text`, in its normal form.
@@ -27,7 +29,7 @@ pub struct Hit {
 /// Hits kept per text and topic: beyond it a text is about the word, not marked by it.
 const MOST: usize = 4096;
 /// Topics, as indices of their counts.
-const TOPICS: usize = Topic::Identity as usize + 1;
+const TOPICS: usize = Topic::DialIn as usize + 1;
 /// Characters that may stand between two words of one wording.
 const GAP: usize = 12;
 
@@ -101,7 +103,7 @@ impl Triggers {
             for meaning in &self.meanings[found.pattern().as_usize()] {
                 let count = &mut counts[meaning.topic as usize];
                 // Of a name it is enough to know that it stands there.
-                let most = if meaning.topic == Topic::Identity { 1 } else { MOST };
+                let most = if matches!(meaning.topic, Topic::Identity | Topic::DialIn) { 1 } else { MOST };
                 if *count < most
                     && meaning.around.as_ref().is_none_or(|around| around.stands(normal, found.start(), found.end()))
                 {

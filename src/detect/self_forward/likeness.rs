@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Compares a mailbox with the sender's name, in all the ways in which people write their own names.
 
-use super::Manner;
 use crate::detect::reading::inspection::Inspection;
 use crate::detect::reading::names::{self, givens, initials, is_common_surname, skeleton, surnames};
 use crate::detect::reading::words::Words;
@@ -9,10 +8,18 @@ use crate::directory::fold::{fold, letters, words};
 use crate::mail::Mailbox;
 
 pub(super) enum Likeness {
-    /// The sender's own, with the reason in words.
+    /// The sender's own by its whole name, with the reason in words.
     Own(String),
+    /// The sender's own if nobody else is greeted; whether the surname is common.
+    Strict {
+        why: String,
+        common: bool,
+    },
     /// The sender's family name with somebody else's given name, or with none.
-    Relative(String),
+    Relative {
+        why: String,
+        surname: String,
+    },
     None,
 }
 
@@ -20,14 +27,14 @@ pub(super) enum Likeness {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// Ways to write the given name; the first is the full one.
-    givens: Vec<String>,
+    pub(super) givens: Vec<String>,
     initials: Vec<String>,
     /// Ways to write surname and birth name.
-    surnames: Vec<String>,
+    pub(super) surnames: Vec<String>,
     /// Nickname of `people.csv`, as letters.
     nickname: String,
     /// The local part of the sender's address, as letters.
-    own_local: String,
+    pub(super) own_local: String,
     /// Skeletons of given name and surname.
     skeletons: Vec<(String, String)>,
 }
@@ -38,7 +45,7 @@ impl Names {
         let evidence = inspection.evidence;
         let mailbox = evidence.sender.mailbox.as_ref().or(evidence.envelope.reverse_path.mailbox());
         if let Some(mailbox) = mailbox {
-            if let Some(person) = evidence.people.sender(mailbox) {
+            if let Some(person) = evidence.people.serving(mailbox, evidence.day) {
                 all.add(&person.given, &person.surname, &person.nickname);
                 all.add(&person.given, &person.birth_name, &person.nickname);
                 if !person.birth_name.is_empty() {
@@ -128,14 +135,7 @@ impl Names {
         }
     }
 
-    pub(super) fn compare(
-        &self,
-        mailbox: &Mailbox,
-        display: &[String],
-        vanity: bool,
-        manner: Manner,
-        words: &Words,
-    ) -> Likeness {
+    pub(super) fn compare(&self, mailbox: &Mailbox, display: &[String], vanity: bool, words: &Words) -> Likeness {
         let local = fold(base(mailbox.local()));
         let joined = letters(&local);
         let tokens: Vec<&str> = local.split(|c: char| !c.is_alphabetic()).filter(|token| !token.is_empty()).collect();
@@ -144,27 +144,42 @@ impl Names {
         }
         let known = || self.whole_name(&joined, &tokens).or_else(|| self.both_surnames(&joined));
         if let Some(why) = known().or_else(|| self.displayed(display, words)) {
-            // Nobody answers himself with "Madame": a citizen of the same name wrote.
-            return if manner.answers_formally { Likeness::Relative(why) } else { Likeness::Own(why) };
+            return Likeness::Own(why);
         }
         if vanity && let Some(likeness) = self.vanity(mailbox, &joined, &tokens) {
             return likeness;
         }
-        if !self.nickname.is_empty() && self.nickname.chars().count() >= 4 && joined == self.nickname {
-            return Likeness::Own(format!("nickname {}", self.nickname));
+        if self.nickname.chars().count() >= 4 && joined == self.nickname {
+            return Likeness::Strict { why: format!("nickname {}", self.nickname), common: false };
         }
-        if let Some((why, common)) = self.with_initial(&joined, &tokens)
-            && !manner.greets
-            && (!common || self.own_local == joined || !manner.speaks_to)
+        if let Some((why, common)) = self.with_initial(&joined, &tokens) {
+            return Likeness::Strict { why, common };
+        }
+        if let Some(why) = self.shortened(&joined, &tokens) {
+            return Likeness::Strict { why, common: false };
+        }
+        self.relative(&joined, &tokens)
+    }
+
+    /// `clairem1979`: a given name of four letters or more with one or two of the surname behind, and nothing else; `pyk29`,
+    /// `fdlb.perso`: all initials of the name, three or more.
+    pub(super) fn weak(&self, mailbox: &Mailbox, words: &Words) -> Option<String> {
+        let local = fold(base(mailbox.local()));
+        let tokens = local.split(|c: char| !c.is_alphabetic()).filter(|token| !words.private.contains(*token));
+        let joined: String = tokens.collect();
+        if let Some(initials) =
+            self.initials.iter().find(|initials| initials.chars().count() >= 3 && **initials == joined)
         {
-            return Likeness::Own(why);
+            return Some(format!("initials {initials}"));
         }
-        if !manner.greets
-            && let Some(why) = self.shortened(&joined, &tokens)
-        {
-            return Likeness::Own(why);
-        }
-        self.relative(&joined, &tokens, manner)
+        let head = |given: &String, surname: &String| {
+            let rest = joined.strip_prefix(given.as_str()).unwrap_or("");
+            given.chars().count() >= 4 && matches!(rest.chars().count(), 1 | 2) && surname.starts_with(rest)
+        };
+        self.givens.iter().find_map(|given| {
+            let surname = self.surnames.iter().find(|surname| head(given, surname))?;
+            Some(format!("given name {given} and the first letters of {surname}"))
+        })
     }
 
     /// Whether To or Cc calls the mailbox by the sender's name, or simply "me".
@@ -316,19 +331,16 @@ impl Names {
             || ["me", "moi", "ik", "mail", "post", "contact", "info", "hello", "mailbox", "ich", "mij"]
                 .contains(&joined)
                 && domain.chars().count() <= surname.chars().count() + 4;
-        Some(if own { Likeness::Own(why) } else { Likeness::Relative(why) })
+        Some(if own { Likeness::Own(why) } else { Likeness::Relative { why, surname: surname.clone() } })
     }
 
-    fn relative(&self, joined: &str, tokens: &[&str], manner: Manner) -> Likeness {
-        // A name that many bear means something only if nobody is spoken to.
-        let telling =
-            |surname: &&String| surname.chars().count() >= 4 && !(is_common_surname(surname) && manner.speaks_to);
-        for surname in self.surnames.iter().filter(telling) {
+    fn relative(&self, joined: &str, tokens: &[&str]) -> Likeness {
+        for surname in self.surnames.iter().filter(|surname| surname.chars().count() >= 4) {
             let apart = holds(tokens, surname);
             let glued = surname.chars().count() >= 6
                 && (joined.ends_with(surname.as_str()) || joined.starts_with(surname.as_str()));
             if apart || glued {
-                return Likeness::Relative(format!("surname {surname}"));
+                return Likeness::Relative { why: format!("surname {surname}"), surname: surname.clone() };
             }
         }
         Likeness::None

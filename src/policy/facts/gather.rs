@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{ListBits, Proof, SenderFacts, Words, clamp};
 use crate::detect::reading::evidence::{Sender, SenderProof};
 use crate::detect::{Finding, FindingKind};
-use crate::directory::{Class, ClassifiedRecipient, Person};
+use crate::directory::{Class, ClassifiedRecipient, Person, day};
 use crate::mail::Mailbox;
 use crate::policy::Policy;
 use crate::policy::question::{CampaignFacts, Question};
@@ -31,7 +31,7 @@ impl<'a> MailEvidence<'a> {
         let Question { sender, recipients, findings, campaign, size, .. } = *question;
         // As people write it, for rules are written by people.
         let key = sender.mailbox.as_ref().map(|mailbox| mailbox.original().key());
-        let person = sender.mailbox.as_ref().and_then(|mailbox| policy.people.sender(mailbox));
+        let person = sender.mailbox.as_ref().and_then(|mailbox| policy.people.serving(mailbox, day(question.instant)));
         MailEvidence { sender, key, person, recipients, findings, campaign, size }
     }
 
@@ -64,6 +64,11 @@ impl<'a> MailEvidence<'a> {
         words(self.of(kind).map(value))
     }
 
+    /// What the mail passes on, whoever it goes to.
+    pub fn forwards(&self) -> Words {
+        words(self.of(FindingKind::Forward).filter(|forward| forward.recipient.is_none()).map(value))
+    }
+
     /// The most that stand in one place.
     pub fn most(&self, kind: FindingKind) -> u32 {
         self.of(kind).map(count).max().unwrap_or(0)
@@ -82,7 +87,7 @@ impl<'a> MailEvidence<'a> {
     pub fn is_official(&self) -> bool {
         const OFFICIAL: [FindingKind; 4] =
             [FindingKind::Forward, FindingKind::Document, FindingKind::Invitation, FindingKind::TracedDocument];
-        self.findings.iter().any(|finding| OFFICIAL.contains(&finding.kind))
+        self.findings.iter().any(|finding| OFFICIAL.contains(&finding.kind) && finding.recipient.is_none())
             || self.ranks().any(|rank| rank >= 1)
             || self.of(FindingKind::Link).any(|link| is_own(link) && value(link) == "meeting")
     }
@@ -111,6 +116,8 @@ impl<'a> MailEvidence<'a> {
 /// What facts about one recipient are gathered from.
 pub(super) struct RecipientEvidence<'a> {
     pub sender: &'a SenderFacts,
+    /// The mail is a forward whoever it goes to.
+    pub forwarded: bool,
     pub recipient: &'a ClassifiedRecipient,
     pub named: Named,
     pub policy: &'a Policy,
@@ -162,6 +169,7 @@ pub(super) struct Named {
     pub colleague: bool,
     pub namesake: bool,
     pub lookalike: bool,
+    pub forwarded: bool,
 }
 
 impl Named {
@@ -185,6 +193,7 @@ impl Named {
                 _ => self.family = true,
             },
             FindingKind::Lookalike => self.lookalike = true,
+            FindingKind::Forward => self.forwarded = true,
             _ => {}
         }
     }

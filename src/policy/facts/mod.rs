@@ -47,8 +47,8 @@ facts! {
         labels (2): Words = |mail| mail.values(FindingKind::SensitivityLabel),
         /// it contains a forward, a document, an invitation, a meeting link, a marking or a traced document
         official (3): bool = |mail| mail.is_official(),
-        /// "inline", "attached", "resent", "automatic"
-        forwards (4): Words = |mail| mail.values(FindingKind::Forward),
+        /// "inline", "attached", "resent", "automatic"; what is passed on whoever receives it
+        forwards (4): Words = |mail| mail.forwards(),
         /// kinds of attached documents: "office", "pdf", "archive", "image"
         documents (5): Words = |mail| mail.values(FindingKind::Document),
         /// it contains a calendar invitation
@@ -118,6 +118,8 @@ facts! {
         allowed (11): bool = |copy| copy.is_allowed(),
         /// domain lists that name it
         lists (12): ListBits = |copy| copy.lists(),
+        /// to this recipient it is a forward: `forwards`, or a thread that others wrote
+        forwarded (13): bool = |copy| copy.forwarded || copy.named.forwarded,
     }
 }
 
@@ -172,10 +174,12 @@ impl Policy {
         let mail = MailEvidence::new(self, question);
         let sender = SenderFacts::gather(&mail);
         let named = Named::by_mailbox(question.findings);
+        let forwarded = !mail.forwards().is_empty();
         let of = |recipient: &ClassifiedRecipient| {
             let named = recipient.mailbox.as_ref().and_then(|mailbox| named.get(mailbox)).copied().unwrap_or_default();
             let instant = question.instant;
-            RecipientFacts::gather(&RecipientEvidence { sender: &sender, recipient, named, policy: self, instant })
+            let evidence = RecipientEvidence { sender: &sender, forwarded, recipient, named, policy: self, instant };
+            RecipientFacts::gather(&evidence)
         };
         let recipients = question.recipients.iter().map(of).collect();
         Facts { message: MessageFacts::gather(&mail), recipients, sender }

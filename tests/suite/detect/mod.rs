@@ -48,6 +48,9 @@ struct Example {
     from: String,
     #[serde(default = "firm")]
     to: String,
+    /// Other recipients: private webmail, or own by their domain.
+    #[serde(default)]
+    also: Vec<String>,
     #[serde(default = "other")]
     class: String,
     #[serde(default)]
@@ -208,12 +211,17 @@ fn inspect_until(detectors: &Detectors, example: &Example, stop: &Stop<'_>) -> V
         "disposable" => Class::Disposable,
         _ => Class::Other,
     };
-    let recipients = [ClassifiedRecipient {
-        mailbox: Some(Mailbox::parse(&example.to).expect("the example's recipient")),
+    let recipient = |address: &str, class, consumer_hosted| ClassifiedRecipient {
+        mailbox: Some(Mailbox::parse(address).expect("the example's recipient")),
         class,
-        consumer_hosted: example.consumer_hosted,
+        consumer_hosted,
         allowed_by: None,
-    }];
+    };
+    let beside = |address: &String| {
+        recipient(address, if address.contains("gouv.example") { Class::Own } else { Class::PrivateWebmail }, false)
+    };
+    let mut recipients = vec![recipient(&example.to, class, example.consumer_hosted)];
+    recipients.extend(example.also.iter().map(beside));
     let sender = Sender { mailbox: Some(mailbox), proof: Some(SenderProof::Claimed) };
     let people = staff();
     let evidence = Evidence {
@@ -224,6 +232,7 @@ fn inspect_until(detectors: &Detectors, example: &Example, stop: &Stop<'_>) -> V
         texts: &texts,
         opened: &opened,
         people: &people,
+        day: jiff::civil::date(2026, 3, 3),
     };
     detectors.inspect_until(&evidence, stop)
 }
@@ -350,6 +359,7 @@ fn nonsense_breaks_nothing() {
             files: Vec::new(),
             from: clerk(),
             to: "h@gmail.com".into(),
+            also: vec!["lemarchal@gmail.com".into()],
             class: "private-webmail".into(),
             consumer_hosted: true,
             values: Vec::new(),

@@ -101,6 +101,12 @@ impl Lines {
         self.wrote.iter().any(|wrote| line.contains(wrote.as_str()))
     }
 
+    /// What stands behind the first "wrote".
+    pub fn after_wrote<'t>(&self, line: &'t str) -> Option<&'t str> {
+        let ends = self.wrote.iter().filter_map(|wrote| Some((line.find(wrote.as_str())?, wrote.len())));
+        ends.min_by_key(|(at, length)| (*at, usize::MAX - length)).map(|(at, length)| &line[at + length..])
+    }
+
     /// Whether a line above an answered message may begin so.
     pub fn begins_wrote(&self, line: &str) -> bool {
         self.wrote_begins.iter().any(|begin| line.starts_with(begin.as_str()))

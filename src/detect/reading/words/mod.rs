@@ -92,6 +92,8 @@ impl Words {
     fn of(mut all: BTreeMap<&'static str, Vec<String>>) -> Words {
         let (folded, normal) = (Lines::new(&all, fold), Lines::new(&all, normalise));
         let triggers = lines::triggers(&all);
+        let said = |key: &str| all.get(key).into_iter().flatten().map(|word| normalise(word)).collect();
+        let meeting: (Vec<String>, Vec<String>) = (said("meeting.id"), said("meeting.code"));
         let mut list = |key: &str| -> Vec<String> {
             let mut words: Vec<String> = all.remove(key).unwrap_or_default().iter().map(|word| fold(word)).collect();
             words.sort();
@@ -124,9 +126,9 @@ impl Words {
             mine: list("mailbox.mine"),
             yours: list("mailbox.yours"),
             automatic: list("automatic.subjects"),
-            meeting_id: list("meeting.id"),
-            meeting_code: list("meeting.code"),
             triggers,
+            meeting_id: meeting.0,
+            meeting_code: meeting.1,
         }
     }
 
