@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Detects attached documents, by family. Parts of the letter itself (logos, signatures, invitations) do not count.
 
+use std::collections::HashSet;
+
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::Inspection;
-use crate::mime::{Body, Part};
+use crate::mime::{Body, Part, percent_decoded};
 
 /// An image below this size in bytes is a logo or a tracking dot.
 const SMALLEST_IMAGE: usize = 8 * 1024;
+/// Pictures of pages that are looked at.
+const MOST_DRAWN: usize = 2_000;
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
+    let mut drawn: Option<HashSet<String>> = None;
     for (index, part) in inspection.evidence.message.parts.iter().enumerate() {
         let Body::Attachment(bytes) = &part.body else { continue };
         if part.depth > 0 || is_machinery(part) {
@@ -25,7 +30,11 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         let family = if is_drawing { "image" } else { family(&kind) };
         let in_text =
             part.parent.is_some_and(|p| matches!(inspection.evidence.message.parts[p].body, Body::Text { .. }));
-        if family == "image" && (is_drawing && in_text || is_inline(part) || bytes.len() < SMALLEST_IMAGE) {
+        let mut decorates = || {
+            // Phones send every photograph "inline": only what the page draws is part of it.
+            content_id(part).is_some_and(|id| drawn.get_or_insert_with(|| content_ids(inspection)).contains(&id))
+        };
+        if family == "image" && (is_drawing && in_text || bytes.len() < SMALLEST_IMAGE || decorates()) {
             continue;
         }
         let place = opened.map_or_else(
@@ -67,12 +76,25 @@ pub fn extension(name: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-fn is_inline(part: &Part) -> bool {
-    let header = |name: &str| part.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
-    let inline = header("Content-Disposition").is_some_and(|header| header.value.to_lowercase().starts_with("inline"));
-    inline
-        || header("Content-ID").is_some()
-            && header("Content-Disposition").is_none_or(|header| !header.value.to_lowercase().starts_with("attachment"))
+/// The name by which a page of the same message draws this part (RFC 2392).
+fn content_id(part: &Part) -> Option<String> {
+    let header = part.headers.iter().find(|header| header.name.eq_ignore_ascii_case("Content-ID"))?;
+    Some(header.value.trim().trim_matches(['<', '>']).to_lowercase()).filter(|id| !id.is_empty())
+}
+
+/// What the pages of the message draw: the names behind `cid:`.
+fn content_ids(inspection: &Inspection<'_>) -> HashSet<String> {
+    let mut found = HashSet::new();
+    for part in &inspection.evidence.message.parts {
+        let Body::Text { html: true, text } = &part.body else { continue };
+        let lower = text.to_ascii_lowercase();
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '>' | ')' | '<' | '&');
+        for at in memchr::memmem::find_iter(lower.as_bytes(), "cid:").take(MOST_DRAWN) {
+            let id = lower[at + 4..].split(ends).next().unwrap_or("");
+            found.insert(String::from_utf8_lossy(&percent_decoded(id.as_bytes())).to_lowercase());
+        }
+    }
+    found
 }
 
 /// Parts that programs add: signatures, keys, invitations, reports.

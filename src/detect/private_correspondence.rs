@@ -20,7 +20,7 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for text in inspection.evidence.texts.iter().filter(|text| text.place == "subject") {
-        if is_mark(words.subject(&text.normal).bare, words) {
+        if is_mark(words.subject(&text.normal).bare, words) || opens(words.subject(&text.original).bare, words) {
             findings.push(Finding::new(FindingKind::PrivateCorrespondence, "subject"));
             return;
         }
@@ -67,6 +67,18 @@ fn is_mark(subject: &str, words: &Words) -> bool {
         && is_word(last)
         && last.trim() != "personnel"
         && last.trim() != "prive"
+}
+
+/// A mark that no separator parts from the matter: "PERSONNEL bail appartement" in capitals, "Privé bail" where the word
+/// means nothing else.
+fn opens(subject: &str, words: &Words) -> bool {
+    let Some((first, rest)) = subject.trim().split_once(' ') else { return false };
+    let (mark, next) =
+        (fold(first), fold(rest.split(|c: char| !c.is_alphanumeric()).find(|w| !w.is_empty()).unwrap_or("")));
+    let capitals = |text: &str| text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase);
+    let stands_out = capitals(first) && mark.chars().count() >= 5 && !capitals(rest) && words.marks.contains(&mark);
+    let other = words.staff.contains(&next) || words.no_mark_before.contains(&next);
+    !next.is_empty() && !other && (stands_out || words.opening_marks.contains(&mark))
 }
 
 /// A mark in brackets at the head or the foot of a subject.
@@ -118,6 +130,15 @@ mod tests {
             "Clés - perso",
         ] {
             assert!(is_mark(subject), "{subject}");
+        }
+        for subject in ["PERSONNEL bail appartement", "Privé bail", "PRIVATE lease", "perso clés", "PRIVAT Mietvertrag"]
+        {
+            assert!(opens(subject, &words), "{subject}");
+        }
+        for subject in
+            ["PERSONNEL soignant", "PERSONNEL SOIGNANT", "Privé et public", "PRIVATE sector", "Personnel bail"]
+        {
+            assert!(!opens(subject, &words), "{subject}");
         }
         for subject in [
             "Dossier du personnel",

@@ -9,6 +9,8 @@ use std::collections::HashSet;
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{self, Inspection, is_body};
 use crate::detect::reading::link_hosts::{LinkHosts, LinkKind};
+use crate::detect::reading::triggers::Topic;
+use crate::detect::reading::words::Words;
 use crate::mime::{Body, percent_decoded};
 
 /// Redirects followed inside one address: a safe link around a search engine's link around the matter.
@@ -21,6 +23,7 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let hosts = &inspection.tables.links;
     let mut seen: HashSet<String> = HashSet::new();
     let mut told: HashSet<(LinkKind, String, String)> = HashSet::new();
+    let mut dialled = Vec::new();
     let mut tell = |url: &str, place: &str| {
         if let Some((kind, host)) = sharing_link(hosts, url)
             && told.insert((kind, host, place.to_owned()))
@@ -29,7 +32,13 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
                 .push(Finding::new(FindingKind::Link, place).value(kind.as_str()).excerpt(inspection::excerpt(url)));
         }
     };
-    for text in inspection.texts() {
+    for (index, text) in inspection.texts().enumerate() {
+        if inspection.has_hit(index, Topic::DialIn)
+            && is_body(&text.place)
+            && let Some(line) = dial_in(&text.normal, &inspection.tables.words)
+        {
+            dialled.push((text.place.as_str(), line));
+        }
         for url in urls(&text.original) {
             if is_body(&text.place) {
                 seen.insert(url.to_owned());
@@ -52,6 +61,23 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+    for (place, line) in dialled {
+        let place = if place == "body#html" { "body" } else { place };
+        findings.push(
+            Finding::new(FindingKind::Link, place).value(LinkKind::Meeting.as_str()).excerpt(inspection::excerpt(line)),
+        );
+    }
+}
+
+/// The line with the number of a meeting, where the text gives number and code to join by telephone.
+fn dial_in<'t>(normal: &'t str, words: &Words) -> Option<&'t str> {
+    let says = |line: &str, phrases: &[String], least: usize| {
+        let behind = phrases.iter().find_map(|phrase| line.split_once(phrase.as_str())).map(|(_, behind)| behind);
+        // "ID de réunion : 824 113 907", "Passcode: x7Kq2".
+        behind.is_some_and(|behind| behind.chars().take(40).filter(char::is_ascii_digit).count() >= least)
+    };
+    let coded = normal.lines().any(|line| says(line, &words.meeting_code, 1));
+    normal.lines().find(|line| says(line, &words.meeting_id, 6)).filter(|_| coded)
 }
 
 /// The kind and host of the service, where the address shares something through one.
@@ -237,6 +263,15 @@ mod tests {
         assert_eq!(kind("https://evil.example@www.dropbox.com/s/abc"), Some("cloud-storage"));
         assert_eq!(kind("https://drive%2Egoogle%2Ecom/file/d/1AbC/view"), Some("cloud-storage"));
         assert_eq!(kind("https://www.dropbox.com/"), None);
+    }
+
+    #[test]
+    fn a_meeting_by_telephone_has_a_number_and_a_code() {
+        let words = Words::shipped();
+        assert!(dial_in("rejoindre : +33 1\nid de reunion : 824 113 907\ncode d'acces : 4417", &words).is_some());
+        assert!(dial_in("meeting id: 824 113 907\npasscode: x7kq2", &words).is_some());
+        assert!(dial_in("meeting id: 824 113 907", &words).is_none());
+        assert!(dial_in("le mot de passe a 12 lettres, l'id de reunion est dans l'invitation", &words).is_none());
     }
 
     #[test]

@@ -78,27 +78,27 @@ const PATHS: &[(&str, &[&str])] = &[
     ("threema.id", &["/"]),
     ("slack.com", &["/archives/", "/shared_invite/", "/t/"]),
     // meetings
-    (
-        "teams.microsoft.com",
-        &[
-            "/l/meetup-join/",
-            "/l/meeting/",
-            "/meet/",
-            "/_#/meet",
-            "/_#/l/meetup-join/",
-            "/dl/launcher",
-            "/v2/?meetingjoin",
-        ],
-    ),
+    ("teams.microsoft.com", TEAMS),
+    ("teams.microsoft.us", TEAMS),
+    ("teams.cloud.microsoft", TEAMS),
     ("teams.live.com", &["/meet/", "/l/"]),
-    ("zoom.us", &["/j/", "/my/", "/w/", "/s/", "/wc/", "/meeting/", "/webinar/", "/rec/"]),
-    ("zoom.com", &["/j/", "/my/", "/w/"]),
-    ("zoomgov.com", &["/j/", "/my/", "/w/"]),
+    ("zoom.us", ZOOM),
+    ("zoom.com", ZOOM),
+    ("zoomgov.com", ZOOM),
     ("webex.com", &["/meet/", "/join/", "/m/", "/webappng/sites/", "/wbxmjs/", "/weblink/", "/j.php", "/mw3300/"]),
     ("gotomeet.me", &["/"]),
     ("gotomeeting.com", &["/join/"]),
     ("meet.goto.com", &["/"]),
+    ("livestorm.co", &["/p/"]),
+    ("openrainbow.com", &["/#/invite", "/#/meeting", "/invite/", "/meeting/", "/rainbow/"]),
 ];
+
+const TEAMS: &[&str] =
+    &["/l/meetup-join/", "/l/meeting/", "/meet/", "/_#/meet", "/_#/l/meetup-join/", "/dl/launcher", "/v2/?meetingjoin"];
+const ZOOM: &[&str] = &["/j/", "/my/", "/w/", "/s/", "/wc/", "/meeting/", "/webinar/", "/rec/", "/launch/", "/join/"];
+/// Longest path before the word, in bytes: a language or a user; Webex repeats the site's name, which has up to 63.
+const FRONT: usize = 12;
+const SITE: usize = 64;
 
 /// First words of paths that lead to a service's own pages, not to something shared.
 const HOUSE: &[&str] = &[
@@ -178,7 +178,10 @@ pub fn shares(kind: LinkKind, host: &str, rest: &str) -> bool {
         .filter(|(service, _)| host == *service || host.strip_suffix(service).is_some_and(|front| front.ends_with('.')))
         .max_by_key(|(service, _)| service.len());
     match row {
-        Some((_, beginnings)) => beginnings.iter().any(|beginning| begins(&lower, beginning)),
+        Some((_, beginnings)) => {
+            let front = if kind == LinkKind::Meeting { SITE } else { FRONT };
+            beginnings.iter().any(|beginning| begins(&lower, beginning, front))
+        }
         None if kind == LinkKind::Meeting && host.starts_with("meet.google.") => is_meet_code(&lower),
         None => leads_to_something(&lower[1..]),
     }
@@ -203,27 +206,60 @@ fn leads_to_something(path: &str) -> bool {
     }
 }
 
-/// Rooms of a house's own Jitsi or BigBlueButton stand on no list; their host names say what they are.
+/// Rooms of a house's own Jitsi, BigBlueButton or Tixeo stand on no list; their host names say what they are, or the path
+/// does, which no other program writes so.
 pub fn is_meeting_room(host: &str, rest: &str) -> bool {
-    const FRONT: &[&str] = &[
+    const HOSTS: &[&str] = &[
         "visio",
         "visioconf",
         "visioconference",
         "webconf",
+        "webconference",
         "jitsi",
         "meet",
         "bbb",
+        "bigbluebutton",
+        "greenlight",
         "videoconf",
+        "videoconference",
         "webinaire",
+        "webinar",
         "videobellen",
+        "videovergaderen",
+        "vergadering",
+        "vergaderen",
+        "videokonferenz",
+        "konferenz",
+        "konferenzen",
+        "tixeo",
+        "pexip",
         "rendez-vous",
         "galene",
     ];
     let first = host.split('.').next().unwrap_or("");
-    host.split('.').count() >= 3 && FRONT.contains(&first) && shares(LinkKind::Meeting, host, rest)
+    let own = host.split('.').count() >= 3;
+    own && HOSTS.contains(&first) && shares(LinkKind::Meeting, host, rest) || own && is_room_path(&rest.to_lowercase())
 }
 
-fn begins(path: &str, beginning: &str) -> bool {
+/// Greenlight 3: `/rooms/abc-def-ghi/join`, Greenlight 2: `/b/abc-def-ghi`; Pexip: `/webapp/#/?conference=`, `/webapp/m/NAME`,
+/// `/webapp3/conference/NAME` (as their join buttons write them, 2025).
+fn is_room_path(path: &str) -> bool {
+    let code = |text: &str| {
+        let code = text.split(['/', '?', '#']).next().unwrap_or("");
+        let groups: Vec<&str> = code.split('-').collect();
+        let sound = |group: &&str| (3..=4).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_alphanumeric());
+        (3..=4).contains(&groups.len()) && groups.iter().all(sound)
+    };
+    let pexip = |rest: &str| {
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest.contains("conference=") || rest.contains("/m/") || rest.contains("/conference/")
+    };
+    path.split_once("/rooms/").is_some_and(|(_, rest)| code(rest))
+        || path.strip_prefix("/b/").is_some_and(code)
+        || path.strip_prefix("/webapp").is_some_and(pexip)
+}
+
+fn begins(path: &str, beginning: &str, longest: usize) -> bool {
     if let Some(front) = beginning.strip_suffix('*') {
         let segment = path.strip_prefix(front).unwrap_or("").split(['/', '?', '#']).next().unwrap_or("");
         return segment.len() >= 4 && !HOUSE.contains(&segment);
@@ -236,7 +272,7 @@ fn begins(path: &str, beginning: &str) -> bool {
     path.starts_with(beginning)
         || path
             .split_once(beginning)
-            .is_some_and(|(front, _)| front.matches('/').count() <= 2 && front.len() <= 12 && beginning.len() > 3)
+            .is_some_and(|(front, _)| front.matches('/').count() <= 2 && front.len() <= longest && beginning.len() > 3)
 }
 
 /// `abc-defg-hij`, or a nickname under /lookup/.
@@ -271,6 +307,12 @@ mod tests {
             (LinkKind::Messenger, "invite.viber.com", "/?g2=aqazbty0px1n2", true),
             (LinkKind::Messenger, "invite.viber.com", "/?lang=fr", false),
             (LinkKind::Meeting, "teams.microsoft.com", "/l/meetup-join/19%3a", true),
+            (LinkKind::Meeting, "prefecture.webex.com", "/prefecture-du-rhone/j.php?mtid=m1", true),
+            (LinkKind::Meeting, "app.zoom.us", "/launch/jc/82411390712", true),
+            (LinkKind::Meeting, "gov.teams.microsoft.us", "/l/meetup-join/19%3a", true),
+            (LinkKind::Meeting, "app.livestorm.co", "/p/0a1b2c/live", true),
+            (LinkKind::Meeting, "web.openrainbow.com", "/#/invite/5f3a2b", true),
+            (LinkKind::Meeting, "livestorm.co", "/pricing", false),
             (LinkKind::Meeting, "zoom.us", "/pricing", false),
             (LinkKind::Meeting, "meet.google.com", "/abc-defg-hij", true),
             (LinkKind::Meeting, "meet.google.com", "/about", false),
@@ -279,6 +321,20 @@ mod tests {
             (LinkKind::Social, "www.facebook.com", "/sharer.php?u=x", false),
             (LinkKind::Social, "www.facebook.com", "/privacy/policy", false),
         ];
+        let rooms = [
+            ("tixeo.ville.example", "/reunion/plan-7", true),
+            ("konferenz.stadt.example", "/raum/haushalt", true),
+            ("vergadering.gemeente.example", "/kade", true),
+            ("classe.ville.example", "/rooms/kx2-9ab-4tz/join", true),
+            ("pexip.ville.example", "/webapp/#/?conference=plan", true),
+            ("conf.ville.example", "/webapp/m/plan", true),
+            ("www.hotel.example", "/rooms/deluxe", false),
+            ("www.ville.example", "/b/plan", false),
+            ("tixeo.example", "/reunion/plan-7", false),
+        ];
+        for (host, rest, expected) in rooms {
+            assert_eq!(is_meeting_room(host, rest), expected, "{host}{rest}");
+        }
         for (kind, host, rest, expected) in cases {
             assert_eq!(shares(kind, host, rest), expected, "{host}{rest}");
         }

@@ -201,6 +201,26 @@ pub fn is_mrz(line: &str) -> bool {
     }
 }
 
+/// French account number (RIB): bank, branch, account and key, of which key = 97 - (89 bank + 15 branch + 3 account) mod 97
+/// (Comité français d'organisation et de normalisation bancaires, 1983). Letters of the account count as digits.
+pub fn is_rib(text: &str) -> bool {
+    let letters: Vec<u8> = text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_uppercase()).collect();
+    let digit = |b: &u8| match b {
+        b'0'..=b'9' => u64::from(b - b'0'),
+        b'A'..=b'I' => u64::from(b - b'A') + 1,
+        b'J'..=b'R' => u64::from(b - b'J') + 1,
+        _ => u64::from(b.saturating_sub(b'S')) + 2,
+    };
+    let number = |range: std::ops::Range<usize>| letters[range].iter().fold(0, |sum, b| sum * 10 + digit(b));
+    if letters.len() != 23 {
+        return false;
+    }
+    let (bank, branch, account, key) = (number(0..5), number(5..10), number(10..21), number(21..23));
+    // One digit over and over is a form to fill in.
+    let several = letters.iter().any(|b| *b != letters[0]);
+    several && bank > 0 && (89 * bank + 15 * branch + 3 * account + key) % 97 == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,5 +253,12 @@ mod tests {
         {
             let _ = (is_nir(text), is_bsn(text), is_nrn(text), is_iban(text), is_card(text), is_mrz(text));
         }
+    }
+
+    #[test]
+    fn accounts_without_iban_have_a_key() {
+        assert!(is_rib("20041 01005 0500013M026 06"));
+        assert!(!is_rib("20041 01005 0500013M026 07"));
+        assert!(!is_rib("00000 00000 00000000000 00"));
     }
 }

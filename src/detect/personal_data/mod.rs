@@ -24,6 +24,12 @@ const MOST: usize = 200_000;
 const NEAR: usize = 80;
 /// A column of numbers: so many that all pass a weak check that chance is out of the question.
 const COLUMN: usize = 8;
+/// Of so many groups of figures that have the form of a number at least one is valid, where they are numbers.
+const FIGURES: usize = 4;
+/// Digits that a text with an account number has, whose account may hold letters.
+const RIB: usize = 13;
+/// Groups into which a NIR is split where each stands in a column.
+const GROUPS: usize = 6;
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let mut values: BTreeMap<(&str, &'static str), BTreeSet<String>> = BTreeMap::new();
@@ -89,6 +95,7 @@ struct Patterns {
     nrn_plain: Regex,
     cin: Regex,
     iban: Regex,
+    rib: Regex,
     card: Regex,
     phone: Regex,
 }
@@ -107,6 +114,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
         nrn_plain: build(r"\d{11}|\d{6}[- ]\d{3}[- .]?\d\d")?,
         cin: build(r"[a-z]{1,2} ?\d{5,7}")?,
         iban: build(r"[a-z]{2}\d\d(?:[ .-]?[a-z0-9]{1,4}){3,8}")?,
+        rib: build(r"\d{5}[ .;|\t-]{0,3}\d{5}[ .;|\t-]{0,3}[0-9a-z]{11}[ .;|\t-]{0,3}\d\d")?,
         card: build(r"\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}|\d{15,16}")?,
         phone: build(concat!(
             // +33 6 39 98 00 00, 0033…, 06.39.98.00.00, (0)
@@ -127,19 +135,10 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
 
 const BSN: &[&str] =
     &["bsn", "burgerservicenummer", "burger service nummer", "sofinummer", "sofi-nummer", "sofi nr", "burgerservicenr"];
+#[rustfmt::skip]
 const NRN: &[&str] = &[
-    "registre national",
-    "rijksregister",
-    "nationaal nummer",
-    "numero national",
-    "niss",
-    "insz",
-    "nrn",
-    "rrn",
-    "rijksreg",
-    "nationalregister",
-    "n. nat",
-    "no national",
+    "registre national", "rijksregister", "nationaal nummer", "numero national", "niss", "insz", "nrn",
+    "rrn", "rijksreg", "nationalregister", "n. nat", "no national",
 ];
 const NIR: &[&str] = &["nir", "securite sociale", "n° ss", "no ss", "num secu", "numero secu", "insee", "assure"];
 /// What a line calls a number of trade. "dossier" is none: files of persons go by their own number.
@@ -197,18 +196,37 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
             taken.add(found);
         }
     }
-    let mut at = 0;
+    let may_hold = text.bytes().filter(u8::is_ascii_digit).count() >= RIB;
+    let ribs = may_hold.then(|| each(&patterns.rib, text, &taken).collect::<Vec<_>>());
+    for range in ribs.into_iter().flatten() {
+        if check::is_rib(&text[range.clone()]) {
+            add("fr-rib", compact(&text[range.clone()]));
+            taken.add(range);
+        }
+    }
+    let (mut at, mut split, mut tried) = (0, Vec::new(), 0);
     while let Some(range) = patterns.nir.find_at(text, at).map(|found| found.range()) {
         at = next_start(text, range.start);
-        if !taken.holds(&range)
-            && whole(text, &range)
-            && check::is_nir(&text[range.clone()])
-            && !is_reference(text, &range)
-        {
+        if taken.holds(&range) || !whole(text, &range) || is_reference(text, &range) {
+            continue;
+        }
+        let groups = text[range.clone()].split([' ', '.', '-', '\t']).count();
+        tried += usize::from(groups >= GROUPS);
+        if check::is_nir(&text[range.clone()]) {
             at = range.end;
+            if groups >= GROUPS {
+                split.push(range);
+                continue;
+            }
             add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
             taken.add(range);
         }
+    }
+    // Columns of figures hold a valid number in a hundred by chance; columns of a number are all valid.
+    let chance = split.len() * FIGURES < tried;
+    for range in split.into_iter().filter(|_| !chance) {
+        add("fr-nir", compact(&text[range.clone()]).chars().take(13).collect());
+        taken.add(range);
     }
     let short =
         each(&patterns.nir_short, text, &taken).filter(|range| whole(text, range) && named(text, range.start, NIR));
@@ -240,11 +258,11 @@ fn in_text(text: &str, add: &mut impl FnMut(&'static str, String)) {
             taken.add(range);
         }
     }
-    for range in each(&patterns.card, text, &taken)
-        .filter(|range| whole(text, range) && check::is_card(&text[range.clone()]))
-        .collect::<Vec<_>>()
-    {
-        let grouped = text[range.clone()].contains([' ', '-']);
+    let found: Vec<_> = each(&patterns.card, text, &taken).filter(|range| whole(text, range)).collect();
+    let valid: Vec<_> = found.iter().filter(|range| check::is_card(&text[(*range).clone()])).cloned().collect();
+    let chance = valid.len() * FIGURES < found.len();
+    for range in valid {
+        let grouped = text[range.clone()].contains([' ', '-']) && !chance;
         if grouped || named(text, range.start, CARD) {
             add("card", compact(&text[range.clone()]));
             taken.add(range);
