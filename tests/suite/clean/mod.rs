@@ -6,6 +6,7 @@
 
 mod annex;
 mod letter;
+mod namesakes;
 mod week;
 
 use std::path::{Path, PathBuf};
