@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = shipped![
     "domains/private-webmail.list",
     "domains/social.list",
     "limits.toml",
+    "markings/around.toml",
     "markings/belgium.toml",
     "markings/eu.toml",
     "markings/france.toml",

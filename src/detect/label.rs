@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use crate::detect::finding::{Finding, FindingKind};
+use crate::detect::reading::expressions::split;
 use crate::detect::reading::inspection::{Inspection, excerpt};
-use crate::detect::reading::vocabulary::{Markings, Strength, split};
+use crate::detect::reading::vocabulary::{Markings, Strength};
 use crate::directory::fold::fold;
 
 /// Labels reported for one mail: replies pile up one a tenant, not hundreds.

@@ -10,7 +10,10 @@
 //! Standards: Unicode normal forms and confusables (UAX 15, UTS 39) for the normal form; otherwise the habits of mail
 //! programs and people.
 
+pub(super) mod around;
+mod capitals;
 pub mod evidence;
+pub(super) mod expressions;
 pub(super) mod inspection;
 pub mod language;
 pub(super) mod link_hosts;

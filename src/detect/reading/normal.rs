@@ -8,11 +8,14 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Letters standing alone, one after the other, before they are read as one spaced-out word.
 const SPACED_OUT: usize = 6;
+/// Blanks in a row that part columns.
+const WIDE: usize = 3;
 
 /// Lower case, accents stripped, NFKD, invisible characters removed, look-alike letters folded to Latin, quotes and
-/// dashes of one kind, runs of blanks as one; line ends stay, as `\n`. Idempotent.
+/// dashes of one kind, runs of blanks as one; line ends stay, as `\n`, and so do the ends of columns, as one tab: a tab
+/// or a wide gap parts what stands beside each other (decision D36). Idempotent.
 pub fn normalise(text: &str) -> String {
-    let mut out = Folded { text: Vec::with_capacity(text.len()), look_alikes: false };
+    let mut out = Folded { text: Vec::with_capacity(text.len()), blanks: 0, look_alikes: false };
     let mut rest = text;
     // Most letters are ASCII, also in French: runs of them take the short way, the others one by one.
     while !rest.is_empty() {
@@ -27,7 +30,7 @@ pub fn normalise(text: &str) -> String {
         }
         rest = others.as_str();
     }
-    if out.text.last() == Some(&b' ') {
+    if matches!(out.text.last(), Some(b' ' | b'\t')) {
         out.text.pop();
     }
     // Only whole characters were written: the copy that repairs is never made.
@@ -53,7 +56,7 @@ const LOWER: [u8; 128] = {
 /// `None` for all others.
 static SHORT_WAY: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
     let form = |code: u32| {
-        let mut folded = Folded { text: Vec::new(), look_alikes: false };
+        let mut folded = Folded { text: Vec::new(), blanks: 0, look_alikes: false };
         folded.long_way(char::from_u32(code)?);
         let text = String::from_utf8(folded.text).ok()?;
         let mut chars = text.chars();
@@ -68,6 +71,8 @@ static SHORT_WAY: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
 struct Folded {
     /// UTF-8.
     text: Vec<u8>,
+    /// Blanks of the run that the text ends with, where it ends with one.
+    blanks: usize,
     look_alikes: bool,
 }
 
@@ -82,7 +87,7 @@ impl Folded {
                 self.text[end] = letter;
                 end += 1;
             } else {
-                end = gap(&mut self.text, end, b);
+                end = gap(&mut self.text, end, b, &mut self.blanks);
             }
         }
         self.text.truncate(end);
@@ -120,21 +125,32 @@ impl Folded {
     }
 }
 
-/// Writes blank, line end or control `b` at `end`: one blank for many, none around line ends. Gives the new end.
-fn gap(text: &mut [u8], end: usize, b: u8) -> usize {
+/// Writes blank, line end or control `b` at `end`: one blank for many, a tab for a wide run or one that holds a tab, none
+/// around line ends. Gives the new end.
+fn gap(text: &mut [u8], end: usize, b: u8, blanks: &mut usize) -> usize {
     let before = end.checked_sub(1).map(|last| text[last]);
     match b {
         b'\r' => end,
         b'\n' => {
-            let end = if before == Some(b' ') { end - 1 } else { end };
+            let end = if matches!(before, Some(b' ' | b'\t')) { end - 1 } else { end };
             text[end] = b'\n';
             end + 1
         }
-        b' ' | b'\t' | 0x0b | 0x0c if matches!(before, None | Some(b' ' | b'\n')) => end,
-        b' ' | b'\t' | 0x0b | 0x0c => {
-            text[end] = b' ';
-            end + 1
-        }
+        b' ' | b'\t' | 0x0b | 0x0c => match before {
+            None | Some(b'\n') => end,
+            Some(b' ' | b'\t') => {
+                *blanks += 1;
+                if b == b'\t' || *blanks >= WIDE {
+                    text[end - 1] = b'\t';
+                }
+                end
+            }
+            Some(_) => {
+                *blanks = 1;
+                text[end] = if b == b'\t' { b'\t' } else { b' ' };
+                end + 1
+            }
+        },
         control => {
             text[end] = control;
             end + 1
@@ -333,7 +349,9 @@ mod tests {
     #[test]
     fn what_looks_the_same_is_the_same() {
         let rows = [
-            ("Très  SECRET\tDéfense \r\n fin", "tres secret defense\nfin"),
+            ("Très  SECRET Défense \r\n fin", "tres secret defense\nfin"),
+            ("Réf. 12 \tSECRET\t\r\n\tfin\t", "ref. 12\tsecret\nfin"),
+            ("Note \u{a0} \u{a0}SECRET   1/2", "note\tsecret\t1/2"),
             ("DIFFUSION\u{200b} RESTR\u{ad}EINTE", "diffusion restreinte"),
             ("ＤＩＦＦＵＳＩＯＮ restreinte", "diffusion restreinte"),
             ("SЕСRЕT", "secret"),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Decides whether words stand as a marking or in running prose: the position decides, not the words.
 
+use crate::detect::reading::around::Sense;
+use crate::detect::reading::capitals::{Capitals, Case};
 use crate::detect::reading::vocabulary::{Markings, Strength};
 use crate::directory::fold::fold;
 
@@ -22,7 +24,31 @@ pub struct Mark {
     pub alone: bool,
     /// Its line is one item of a list.
     pub bullet: bool,
+    /// The whole line stands in quotation marks.
+    pub quoted: bool,
+    /// A label before it announces it.
+    pub announced: bool,
+    /// An abbreviation that a second sign must confirm.
+    pub unsure: bool,
+}
+
+/// A level that begins its line, as a mark or as an item of a list of levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub level: usize,
+    pub bullet: bool,
+    /// Words that may explain it follow.
+    pub explained: bool,
     pub capitals: bool,
+}
+
+/// What one line says.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub marks: Vec<Mark>,
+    pub head: Option<Head>,
+    /// Distinct levels on the line.
+    pub levels: usize,
 }
 
 /// One line, as read and as written.
@@ -41,74 +67,10 @@ const LONGEST: usize = 400;
 const MARGIN_WORDS: usize = 10;
 const EDGE_WORDS: usize = 12;
 
-/// Words before a colon that announce a level.
-const ANNOUNCE: &[&str] = &[
-    "mention",
-    "protection",
-    "classification",
-    "niveau",
-    "marquage",
-    "sensibilite",
-    "confidentialite",
-    "diffusion",
-    "rubricering",
-    "rubriceringsniveau",
-    "merking",
-    "classificatie",
-    "vertrouwelijkheid",
-    "marking",
-    "level",
-    "handling",
-    "einstufung",
-    "verschlusssachengrad",
-    "geheimhaltungsgrad",
-    "timbre",
-    "sec",
-    "التصنيف",
-    "السريه",
-    "درجه",
-    "تصنيف",
-    "درجة",
-    "السرية",
-];
-/// Verbs and joints that make a line prose.
-const PROSE: &[&str] = &[
-    "est",
-    "sont",
-    "n",
-    "pas",
-    "etait",
-    "etaient",
-    "portait",
-    "portaient",
-    "peut",
-    "doit",
-    "signifie",
-    "designe",
-    "remplace",
-    "is",
-    "are",
-    "was",
-    "were",
-    "means",
-    "must",
-    "should",
-    "betekent",
-    "zijn",
-    "wordt",
-    "worden",
-    "waren",
-    "ist",
-    "sind",
-    "wird",
-    "war",
-    "bedeutet",
-    "هي",
-    "هو",
-    "يعني",
-    "ليس",
-    "ليست",
-];
+/// Words of an explanation beside a level, at least.
+pub const EXPLANATION: usize = 3;
+/// Letters of a word that lends no initial to an abbreviation: articles, "de", "van", "und".
+const SMALL: usize = 3;
 
 struct Token<'a> {
     start: usize,
@@ -116,24 +78,24 @@ struct Token<'a> {
     text: &'a str,
 }
 
-/// Every mark on the line.
-pub fn marks(markings: &Markings, line: &Line<'_>) -> Vec<Mark> {
+/// Every mark on the line, and the level it begins with.
+pub fn read(markings: &Markings, line: &Line<'_>) -> Said {
     if line.normal.len() > LONGEST * 2 {
-        return Vec::new();
+        return Said::default();
     }
     // Folding is repeated on a single line so that text of any earlier folding compares equal.
     let folded = fold(line.normal);
     let text = folded.trim();
     let tokens = tokens(text);
     if tokens.is_empty() {
-        return Vec::new();
+        return Said::default();
     }
-    let capitals = Capitals::of(line, tokens.len());
-    if let Some(mark) = spaced_out(markings, text, &tokens, line, &capitals) {
-        return vec![mark];
+    let capitals = Capitals::of(line.original, tokens.len());
+    if let Some(mark) = spaced_out(markings, text, &tokens, &capitals) {
+        return Said { marks: vec![mark], head: None, levels: 1 };
     }
     if !tokens.iter().any(|token| markings.may_begin(token.text)) {
-        return Vec::new();
+        return Said::default();
     }
     let words: Vec<&str> = tokens.iter().map(|token| token.text).collect();
     let mut kinds = vec![Role::Other; tokens.len()];
@@ -152,32 +114,59 @@ pub fn marks(markings: &Markings, line: &Line<'_>) -> Vec<Mark> {
             i += length;
             continue;
         }
-        let beside = markings.beside(&words[i..]);
+        let beside = markings.beside(&words[i..]).max(markings.around.at(&words[i..], Sense::Label));
         if beside > 0 {
             kinds[i..i + beside].fill(Role::Beside);
             i += beside;
         } else {
-            if words[i].bytes().all(|b| b.is_ascii_digit()) || ANNOUNCE.contains(&words[i]) {
+            if words[i].bytes().all(|b| b.is_ascii_digit()) || i == 0 && is_number(text, &tokens) {
                 kinds[i] = Role::Beside;
             }
             i += 1;
         }
     }
     if found.is_empty() {
-        return Vec::new();
+        return Said::default();
     }
+    let around = &markings.around;
     let others = kinds.iter().filter(|kind| **kind == Role::Other).count();
-    let prose = words.iter().zip(&kinds).any(|(word, kind)| *kind == Role::Other && PROSE.contains(word));
-    let bullet = is_bullet(text);
-    let reading = Reading { text, tokens: &tokens, words: &words, kinds: &kinds, others, prose, bullet, line };
-    found
+    let has = |sense: Sense| {
+        others > 0 && (0..words.len()).any(|i| kinds[i] == Role::Other && around.at(&words[i..], sense) > 0)
+    };
+    let reading = Reading {
+        text,
+        tokens: &tokens,
+        words: &words,
+        kinds: &kinds,
+        others,
+        prose: has(Sense::Verb),
+        work: has(Sense::Work),
+        clearance: has(Sense::Clearance),
+        bullet: is_bullet(text),
+        line,
+    };
+    let head = reading.head(markings, &found, &capitals);
+    let level = |phrases: &[usize]| phrases.first().map(|&phrase| markings.phrases[phrase].level);
+    let mut levels: Vec<usize> =
+        found.iter().filter_map(|(_, _, phrases)| level(phrases)).filter(|&l| !markings.levels[l].caveat).collect();
+    levels.sort_unstable();
+    levels.dedup();
+    let marks = found
         .into_iter()
         .filter_map(|(from, to, phrases)| {
-            let capitals = capitals.in_range(from, to);
-            let phrases = strong_enough(markings, &phrases, &reading, from, to, capitals);
-            (!phrases.is_empty()).then_some(Mark { phrases, alone: others == 0, bullet, capitals: capitals.all })
+            let phrases = strong_enough(markings, &phrases, &reading, from, to, capitals.in_range(from, to));
+            let short = |&phrase: &usize| markings.phrases[phrase].strength < Strength::Plain;
+            (!phrases.is_empty()).then(|| Mark {
+                alone: others == 0,
+                bullet: reading.bullet,
+                quoted: reading.quoted(from, to),
+                announced: reading.announced(markings, from, to),
+                unsure: phrases.iter().all(short) && !reading.sure(markings, &phrases, from, to),
+                phrases,
+            })
         })
-        .collect()
+        .collect();
+    Said { marks, head, levels: levels.len() }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,11 +183,46 @@ struct Reading<'a> {
     kinds: &'a [Role],
     others: usize,
     prose: bool,
+    /// The line names a film, a novel, a quiz.
+    work: bool,
+    /// The line speaks of what somebody may see.
+    clearance: bool,
     bullet: bool,
     line: &'a Line<'a>,
 }
 
 impl Reading<'_> {
+    /// The level that the line begins with, if something parts it from what follows.
+    fn head(&self, markings: &Markings, found: &[(usize, usize, Vec<usize>)], capitals: &Capitals) -> Option<Head> {
+        let (from, to, phrases) = found.first()?;
+        let phrase = &markings.phrases[*phrases.first()?];
+        let first = self.kinds[..*from].iter().all(|kind| *kind == Role::Beside);
+        let parted = self.separated_after(*to) || phrase.colon;
+        let known = phrase.strength >= Strength::Plain;
+        let capitals = capitals.in_range(*from, *to);
+        (known && first && parted && capitals.some).then_some(Head {
+            level: phrase.level,
+            bullet: self.bullet,
+            explained: self.others >= EXPLANATION,
+            capitals: capitals.all,
+        })
+    }
+
+    /// Whether an abbreviation needs no second sign: after a label, or in square brackets before everything else.
+    fn sure(&self, markings: &Markings, phrases: &[usize], from: usize, to: usize) -> bool {
+        let common = phrases.iter().any(|&phrase| markings.phrases[phrase].strength == Strength::Short);
+        let opens = self.text.starts_with(['[', '{', '*']) && self.bracketed(from, to);
+        let first = self.kinds[..from].iter().all(|kind| *kind != Role::Other);
+        self.announced(markings, from, to) || common && opens && first && self.line.zone != LinePlacement::Body
+    }
+
+    /// `direction régionale (DR)`, `[TS] lot 4 - travaux supplémentaires`: words of the line have these initials.
+    fn spelt_out(&self, from: usize, to: usize) -> bool {
+        let letters: String = self.words[from..to].concat();
+        let rest: Vec<&str> = self.words[..from].iter().chain(&self.words[to..]).copied().collect();
+        has_initials(&rest, &letters)
+    }
+
     /// What stands between the mark and the word before it; `None` at the start of the line.
     fn gap_before(&self, from: usize) -> Option<&str> {
         let before = from.checked_sub(1)?;
@@ -244,12 +268,12 @@ impl Reading<'_> {
     }
 
     /// `Classification: SECRET`, `Rubricering : Stg. GEHEIM`.
-    fn announced(&self, from: usize, to: usize) -> bool {
+    fn announced(&self, markings: &Markings, from: usize, to: usize) -> bool {
         let colon = self
             .gap_before(from)
             .is_some_and(|gap| gap.trim_start().starts_with([':', '=', '：', '\t', '|']) || gap.contains('\t'));
-        let announced = from > 0 && ANNOUNCE.contains(&self.words[from - 1])
-            || from > 1 && ANNOUNCE.contains(&self.words[from - 2]);
+        let label = |back| from >= back && markings.around.at(&self.words[from - back..from], Sense::Label) > 0;
+        let announced = (1..=3).any(label);
         let after = self.kinds[to..].iter().filter(|kind| **kind == Role::Other).count();
         colon && announced && after <= 4
     }
@@ -285,12 +309,17 @@ fn strong_enough(
     let alone = reading.others == 0;
     let in_margin = reading.line.zone == LinePlacement::Margin;
     let in_subject = reading.line.zone == LinePlacement::Subject;
-    if reading.quoted(from, to) && !(alone && in_margin) {
+    // A line that is nothing but a quoted wording is judged by what stands around it.
+    if reading.quoted(from, to) && (!alone || in_subject) || reading.clearance {
         return Vec::new();
     }
     let bracketed = reading.bracketed(from, to);
-    let announced = reading.announced(from, to);
+    let announced = reading.announced(markings, from, to);
     let (leads, trails) = (reading.leads(from, to), reading.trails(from, to));
+    // "Film : TOP SECRET", "Quiz – STRENG GEHEIM": the word before says what it is the title of.
+    if reading.work && !leads && !announced {
+        return Vec::new();
+    }
     let stands = |strength: Strength, colon: bool| match strength {
         Strength::Specific if alone || announced => true,
         // "TLP:AMBER indicateurs": the standard's own wording needs no separator.
@@ -302,18 +331,26 @@ fn strong_enough(
         Strength::Specific => {
             capitals.all
                 && !reading.prose
-                && (bracketed || leads || trails)
+                && !reading.work
+                && (leads || trails)
                 && reading.others <= EDGE_WORDS
                 && reading.line.edge
         }
         Strength::Plain if announced => capitals.some,
         Strength::Plain if alone => capitals.all && (!reading.bullet || in_margin),
+        Strength::Plain if reading.work => false,
         Strength::Plain if in_margin => {
             capitals.all && reading.others <= MARGIN_WORDS && (leads || trails) && !reading.prose
         }
         Strength::Plain if in_subject => capitals.all && (bracketed || leads || trails),
         Strength::Plain => false,
-        Strength::Short => capitals.all && (announced || bracketed && (in_subject || in_margin || reading.line.edge)),
+        Strength::Short | Strength::Homonym if announced => capitals.all,
+        // A paragraph's own mark stands before it; an abbreviation that ends a heading explains the heading.
+        Strength::Short | Strength::Homonym => {
+            let first = reading.kinds[..from].iter().all(|kind| *kind != Role::Other);
+            let placed = in_subject || in_margin || first;
+            capitals.all && bracketed && placed && !reading.spelt_out(from, to)
+        }
     };
     phrases
         .iter()
@@ -323,18 +360,15 @@ fn strong_enough(
 }
 
 /// `S T G .  G E H E I M`, `DIFFUSION  REST REINTE`, `S.E.C.R.E.T`: the whole line is one wording, its letters apart.
-fn spaced_out(
-    markings: &Markings,
-    text: &str,
-    tokens: &[Token<'_>],
-    line: &Line<'_>,
-    capitals: &Capitals,
-) -> Option<Mark> {
+fn spaced_out(markings: &Markings, text: &str, tokens: &[Token<'_>], capitals: &Capitals) -> Option<Mark> {
     if text.len() > 96 {
         return None;
     }
-    let letters: String = tokens.iter().map(|token| token.text).collect();
-    let phrases = markings.squeezed(&letters)?;
+    let words: Vec<&str> = tokens.iter().map(|token| token.text).collect();
+    let phrases = markings.squeezed(&words.concat())?;
+    if markings.at(&words, |_, _| true).is_some_and(|(length, _)| length == words.len()) {
+        return None; // written as usual
+    }
     let whole = capitals.in_range(0, tokens.len());
     let single = tokens.iter().all(|token| token.text.chars().count() <= 2);
     let phrases: Vec<usize> = phrases
@@ -351,7 +385,9 @@ fn spaced_out(
         phrases,
         alone: true,
         bullet: false,
-        capitals: whole.all || line.original.is_none(),
+        quoted: false,
+        announced: false,
+        unsure: false,
     })
 }
 
@@ -388,56 +424,29 @@ fn is_separator(gap: &str) -> bool {
         || gap.starts_with("- ")
 }
 
+/// Whether consecutive words begin with these letters; small words may stand between them.
+pub fn has_initials(words: &[&str], letters: &str) -> bool {
+    let small = |word: &str| word.chars().nth(SMALL).is_none();
+    let letters: Vec<char> = letters.chars().collect();
+    let begins_at = |start: usize| {
+        let mut content = words[start..].iter().filter(|word| !small(word));
+        !small(words[start]) && letters.iter().all(|letter| content.next().is_some_and(|w| w.starts_with(*letter)))
+    };
+    letters.len() >= 2 && (0..words.len()).any(begins_at)
+}
+
+/// "a)", "B.": the number of a paragraph.
+fn is_number(text: &str, tokens: &[Token<'_>]) -> bool {
+    tokens.len() > 1
+        && tokens[0].text.chars().count() == 1
+        && (text[tokens[0].end..].starts_with([')', '.']) || is_bullet(text))
+}
+
 fn is_bullet(text: &str) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     "-•*–·▪◦‣+o".contains(first) && text.chars().nth(1) == Some(' ')
         || first.is_ascii_digit()
             && text[1..].trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['.', ')', '°'])
-}
-
-/// Whether words of the line are written in capitals; scripts without case count as capitals.
-struct Capitals(Vec<Case>);
-
-#[derive(Debug, Clone, Copy)]
-struct Case {
-    /// Every letter is a capital.
-    all: bool,
-    /// Some word begins with a capital.
-    some: bool,
-}
-
-impl Capitals {
-    fn of(line: &Line<'_>, expected: usize) -> Capitals {
-        let Some(original) = line.original else { return Capitals(vec![Case { all: true, some: true }; expected]) };
-        let mut cases = Vec::with_capacity(expected);
-        let mut word: Option<Case> = None;
-        for c in original.trim().chars().chain([' ']) {
-            let mark = unicode_normalization::char::is_combining_mark(c)
-                || ('\u{200b}'..='\u{200f}').contains(&c)
-                || c == '\u{640}'
-                || c == '\u{ad}';
-            if c.is_alphanumeric() {
-                let small = c.is_lowercase();
-                match &mut word {
-                    None => word = Some(Case { all: !small, some: !small }),
-                    Some(case) => case.all &= !small,
-                }
-            } else if !mark && let Some(case) = word.take() {
-                cases.push(case);
-            }
-        }
-        if cases.len() == expected {
-            return Capitals(cases);
-        }
-        // The words do not correspond (ligatures, homoglyphs, tags inside a word): ask the whole line.
-        let all = !original.chars().any(char::is_lowercase);
-        Capitals(vec![Case { all, some: all || original.chars().any(char::is_uppercase) }; expected])
-    }
-
-    fn in_range(&self, from: usize, to: usize) -> Case {
-        let cases = self.0.get(from..to).unwrap_or(&[]);
-        Case { all: cases.iter().all(|case| case.all), some: cases.iter().any(|case| case.some) }
-    }
 }
 
 /// A line whose first letters stand apart: `s t g .`, `d.i.f.f`.

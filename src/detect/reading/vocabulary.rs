@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The vocabulary of markings: reads `policies/markings/*.toml` into one table of phrases.
 //!
-//! There are three kinds of phrases. `words` are special: nobody writes "Stg. GEHEIM" by accident. `plain` are
+//! There are four kinds of phrases. `words` are special: nobody writes "Stg. GEHEIM" by accident. `plain` are
 //! ordinary words ("secret") that count only alone and in capitals. `short` are abbreviations ("DR") that count only
-//! in brackets or after a label.
+//! in brackets or after a label. `homonym` are abbreviations that mean many other things ("CD"): they count only beside
+//! a second sign.
 
 use std::collections::HashMap;
 
@@ -12,6 +13,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::around::{Around, AroundRow};
+use super::expressions::{Expressions, split};
 use crate::directory::fold::fold;
 
 /// A fault in a file of markings, with its place.
@@ -31,10 +34,16 @@ pub struct VocabularyError {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// A file that only adds words around markings has no scheme.
+    #[serde(default)]
     scheme: String,
     /// For people: what the vocabulary is.
     #[allow(dead_code)]
+    #[serde(default)]
     title: String,
+    /// Languages in which the levels are written, the usual one first.
+    #[serde(default)]
+    languages: Vec<String>,
     /// Labels of a sender's domain that speak for this vocabulary where two claim the same word.
     #[serde(default)]
     home: Vec<String>,
@@ -51,6 +60,8 @@ struct File {
     level: Vec<LevelRow>,
     #[serde(default)]
     label: Vec<LabelRow>,
+    #[serde(default)]
+    around: Vec<AroundRow>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,6 +75,8 @@ struct LevelRow {
     plain: Vec<String>,
     #[serde(default)]
     short: Vec<String>,
+    #[serde(default)]
+    homonym: Vec<String>,
     /// Restricts who may read and is next to a level (SPÉCIAL FRANCE).
     #[serde(default)]
     caveat: bool,
@@ -96,6 +109,7 @@ pub struct Level {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strength {
+    Homonym,
     Short,
     Plain,
     Specific,
@@ -115,6 +129,7 @@ pub struct Phrase {
 pub struct Scheme {
     pub home: Vec<String>,
     pub evidence: Vec<String>,
+    pub languages: Vec<String>,
 }
 
 /// All vocabularies, ready for look-up.
@@ -130,6 +145,7 @@ pub struct Markings {
     /// Expressions that may stand next to a marking, as words, longest first.
     beside: Expressions,
     friends: Expressions,
+    pub(in crate::detect) around: Around,
     /// Rank of a sensitivity label by GUID or folded name.
     labels: HashMap<String, u8>,
 }
@@ -158,11 +174,21 @@ impl Markings {
         self.schemes.push(Scheme {
             home: file.home.iter().map(|label| label.to_lowercase()).collect(),
             evidence: file.evidence.iter().map(|words| fold(words)).collect(),
+            languages: file.languages,
         });
+        file.around.iter().for_each(|row| self.around.add(row));
         file.beside.iter().for_each(|words| self.beside.add(split(words)));
         file.friends.iter().for_each(|words| self.friends.add(split(words)));
         for row in file.level {
             let at = quoted(text, &row.id);
+            if file.scheme.is_empty() {
+                faults.push(fault(
+                    name,
+                    text,
+                    at.clone(),
+                    format!("level {} stands in a file without a scheme", row.id),
+                ));
+            }
             if row.rank > 4 {
                 let message = format!("rank {} of level {} is above 4 (secret)", row.rank, row.id);
                 faults.push(fault(name, text, at.clone(), message));
@@ -174,7 +200,12 @@ impl Markings {
                 rank: row.rank,
                 caveat: row.caveat,
             });
-            let rows = [(row.words, Strength::Specific), (row.plain, Strength::Plain), (row.short, Strength::Short)];
+            let rows = [
+                (row.words, Strength::Specific),
+                (row.plain, Strength::Plain),
+                (row.short, Strength::Short),
+                (row.homonym, Strength::Homonym),
+            ];
             for (wordings, strength) in rows {
                 for wording in wordings {
                     let words = split(&wording);
@@ -205,7 +236,7 @@ impl Markings {
             self.by_first.entry(first.clone()).or_default().push(index);
         }
         let joined = phrase.words.concat();
-        if phrase.strength != Strength::Short && joined.chars().count() >= 4 || is_arabic(&joined) {
+        if phrase.strength >= Strength::Plain && joined.chars().count() >= 4 || is_arabic(&joined) {
             // Some producers of PDF store Arabic as it looks, from left to right.
             if is_arabic(&joined) {
                 self.squeezed.entry(joined.chars().rev().collect()).or_default().push(index);
@@ -268,7 +299,7 @@ impl Markings {
 
     /// The wordings that betray a line worth reading, each with the longest of its words that is not everyday.
     pub(in crate::detect) fn triggers(&self) -> impl Iterator<Item = Trigger<'_>> {
-        let worth = |phrase: &&Phrase| phrase.strength != Strength::Short && self.levels[phrase.level].rank > 0;
+        let worth = |phrase: &&Phrase| phrase.strength >= Strength::Plain && self.levels[phrase.level].rank > 0;
         self.phrases.iter().filter(worth).filter_map(|phrase| {
             let length = |at: &usize| phrase.words[*at].chars().count();
             let rare = (0..phrase.words.len()).filter(|at| !EVERYDAY.contains(&phrase.words[*at].as_str()));
@@ -339,30 +370,6 @@ const EVERYDAY: &[&str] = &[
     "الداخلي",
     "فقط",
 ];
-
-/// Expressions of several words, found by their first.
-#[derive(Debug, Default)]
-struct Expressions(HashMap<String, Vec<Vec<String>>>);
-
-impl Expressions {
-    fn add(&mut self, words: Vec<String>) {
-        if let Some(first) = words.first() {
-            self.0.entry(first.clone()).or_default().push(words);
-        }
-    }
-
-    /// How many words the longest expression has that these words begin with; 0 for none.
-    fn longest_at(&self, words: &[&str]) -> usize {
-        let known = words.first().and_then(|first| self.0.get(*first));
-        let fits = |known: &&Vec<String>| words.len() >= known.len() && known.iter().zip(words).all(|(a, b)| a == b);
-        known.into_iter().flatten().filter(fits).map(Vec::len).max().unwrap_or(0)
-    }
-}
-
-/// The folded words of an expression.
-pub fn split(text: &str) -> Vec<String> {
-    fold(text).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
 
 pub fn is_arabic(text: &str) -> bool {
     text.chars().next().is_some_and(|c| ('\u{600}'..='\u{6ff}').contains(&c))

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Detectors against their examples and counter-examples in `tests/detect/`, with the shipped vocabulary.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use octroi::detect::reading::evidence::{Evidence, Sender, SenderProof};
 use octroi::detect::reading::opened::Opened;
 use octroi::detect::reading::text::Text;
-use octroi::detect::{Detectors, Finding, LinkHosts, LinkKind, Lookalikes, Markings, Words};
+use octroi::detect::{Detectors, Finding, FindingKind, LinkHosts, LinkKind, Lookalikes, Markings, Words};
 use octroi::directory::{Class, ClassifiedRecipient};
 use octroi::directory::{People, Person};
 use octroi::document::Extract;
@@ -17,7 +18,8 @@ use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-const ORDER: &[&str] = &["france", "belgium", "netherlands", "morocco", "eu", "nato", "uk", "germany", "tlp", "usage"];
+const ORDER: &[&str] =
+    &["around", "france", "belgium", "netherlands", "morocco", "eu", "nato", "uk", "germany", "tlp", "usage"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -344,6 +346,12 @@ fn nonsense_breaks_nothing() {
         "S E C R E T\n".repeat(3_000),
         "De : a@b\nObjet : x\n".repeat(2_000),
         "É\n\u{301}\n\t\t\t[DR".into(),
+        // What stands around a mark is looked at once a mark: rows of marks, marks below marks, lines without an end.
+        "SECRET\t".repeat(60_000),
+        "SECRET\tHabilitation\tTRÈS SECRET\t[DR]\n".repeat(20_000),
+        "Déclassifié par décision du 3 mai 2015\nSECRET\nde Philippe Grimbert\n".repeat(10_000),
+        format!("{}\nSECRET\n{}", "film ".repeat(100_000), "roman ".repeat(100_000)).repeat(3),
+        "Le 3 mai 2026, X a écrit :\n> SECRET\n".repeat(10_000),
     ];
     for body in bodies {
         let example = Example {
@@ -354,7 +362,7 @@ fn nonsense_breaks_nothing() {
                 ("From".into(), body.clone()),
                 ("X-Protective-Marking".into(), body.clone()),
             ],
-            texts: vec![("attachment:x#header".into(), body.clone())],
+            texts: vec![("attachment:x#header".into(), body.clone()), ("body#quoted".into(), body.clone())],
             body,
             files: Vec::new(),
             from: clerk(),
@@ -366,6 +374,9 @@ fn nonsense_breaks_nothing() {
             count: None,
             rank: None,
         };
-        inspect(&detectors, &example);
+        let findings = inspect(&detectors, &example);
+        let marks = || findings.iter().filter(|finding| finding.kind == FindingKind::Marking);
+        let places: BTreeSet<_> = marks().map(|finding| (&finding.place, &finding.value)).collect();
+        assert_eq!(marks().count(), places.len(), "one finding a place and level");
     }
 }
