@@ -50,17 +50,18 @@ pub fn family(kind: &str) -> &'static str {
     match kind {
         "doc" | "docx" | "docm" | "dot" | "dotx" | "xls" | "xlsx" | "xlsm" | "xlsb" | "xlt" | "ppt" | "pptx"
         | "pptm" | "pps" | "ppsx" | "odt" | "ods" | "odp" | "odg" | "ott" | "rtf" | "ole" | "cfb" | "ooxml" | "odf"
-        | "vsd" | "vsdx" | "pub" | "one" | "pages" | "numbers" | "key" | "wpd" | "abw" | "mdb" | "accdb" | "mpp" => {
-            "office"
-        }
-        "pdf" | "ps" | "eps" | "xps" | "djvu" | "epub" => "pdf",
+        | "vsd" | "vsdx" | "pub" | "one" | "pages" | "numbers" | "key" | "wpd" | "abw" | "mdb" | "accdb" | "mpp"
+        | "wps" | "hwp" | "doc2" | "wri" | "xls4" | "wk1" | "123" | "indd" | "qxd" | "dwg" | "iwa" => "office",
+        "pdf" | "ps" | "eps" | "xps" | "djvu" | "epub" | "mobi" | "dvi" => "pdf",
         "zip" | "7z" | "rar" | "tar" | "gz" | "tgz" | "bz2" | "xz" | "zst" | "cab" | "iso" | "lz" | "lzma" | "arj"
-        | "ace" | "dmg" | "wim" => "archive",
+        | "ace" | "dmg" | "wim" | "lzh" | "z" | "sit" | "lz4" | "zoo" | "alz" | "egg" | "ar" | "cpio" | "rpm"
+        | "xar" | "vhd" | "vhdx" | "vmdk" => "archive",
         "txt" | "csv" | "tsv" | "html" | "htm" | "xml" | "json" | "md" | "log" | "yaml" | "sql" | "vcf" | "eml"
-        | "msg" | "tnef" | "mbox" | "pst" | "dat" => "text",
+        | "msg" | "tnef" | "mbox" | "emlx" | "mht" | "mhtml" | "ics" | "pst" | "dat" => "text",
         "png" | "jpg" | "jpeg" | "gif" | "bmp" | "tif" | "tiff" | "webp" | "heic" | "heif" | "svg" | "avif" | "ico"
-        | "jp2" => "image",
-        "mp3" | "mp4" | "m4a" | "wav" | "ogg" | "avi" | "mov" | "mkv" | "webm" | "flac" | "opus" => "media",
+        | "jp2" | "jxl" | "psd" | "emf" | "wmf" | "raw" => "image",
+        "mp3" | "mp4" | "m4a" | "wav" | "ogg" | "avi" | "mov" | "mkv" | "webm" | "flac" | "opus" | "asf" | "wma"
+        | "wmv" | "flv" | "swf" | "amr" | "aiff" | "midi" | "mpeg" | "mpg" | "m2ts" | "caf" | "au" => "media",
         "exe" | "dll" | "msi" | "elf" | "com" | "scr" | "bat" | "cmd" | "ps1" | "vbs" | "js" | "jar" | "apk"
         | "lnk" | "hta" => "program",
         _ => "other",

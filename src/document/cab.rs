@@ -6,7 +6,8 @@ use flate2::{Decompress, FlushDecompress};
 
 use super::opening::Opening;
 use super::property_set::{le16, le32};
-use super::{Budget, DocumentError, charset};
+use super::{Budget, DocumentError};
+use crate::mime::charset;
 
 /// MS-CAB §2.6: what one block may hold unpacked.
 const BLOCK: usize = 32 << 10;
@@ -28,7 +29,7 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     for _ in 0..count {
         let header = bytes.get(at..).filter(|rest| rest.len() > 16).ok_or(DocumentError::Broken)?;
         let end = memchr::memchr(0, header.get(16..).unwrap_or_default()).ok_or(DocumentError::Broken)?;
-        let name = charset::decode(header.get(16..16 + end).unwrap_or_default()).replace('\\', "/");
+        let name = charset::decode(header.get(16..16 + end).unwrap_or_default(), None).replace('\\', "/");
         at += 16 + end + 1;
         let size = le32(header, 0).unwrap_or(0) as usize;
         let offset = le32(header, 4).unwrap_or(0) as usize;

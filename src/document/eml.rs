@@ -1,14 +1,35 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Messages as files (RFC 5322), read like the mail itself: header fields, bodies, attachments as children.
+//! Messages as files (RFC 5322), web archives, mailboxes: read like the mail itself, header fields, bodies, attachments
+//! as children.
 
 use super::opening::Opening;
 use super::{DocumentError, Extract, text};
-use crate::mime::{self, AMBIGUOUS, Body, Header, Part};
+use crate::mime::{self, AMBIGUOUS, Body, Header, Part, envelope};
 
 /// Header fields of one message that are kept.
 const FIELDS: usize = 500;
 
+/// A message, a MIME entity, a mailbox, Apple's file.
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    match opening.kind {
+        "mbox" => {
+            for (n, bytes) in envelope::messages(opening.bytes).into_iter().enumerate() {
+                opening.room_for_a_file()?;
+                let size = bytes.len() as u64;
+                let child = Extract { name: (n + 1).to_string(), kind: "eml".to_owned(), size, ..Extract::default() };
+                opening.nested(child, |opening| message(&mut opening.again("eml", bytes)));
+            }
+            Ok(())
+        }
+        "emlx" => {
+            let inner = envelope::emlx(opening.bytes).unwrap_or(opening.bytes);
+            message(&mut opening.again("eml", inner))
+        }
+        _ => message(opening),
+    }
+}
+
+fn message(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let left = usize::try_from(opening.budget.bytes).unwrap_or(usize::MAX);
     let message = mime::parse(opening.bytes, &mime::ParseBudget { decoded: left, ..mime::ParseBudget::default() });
     let read = fields(&message.headers, opening).and_then(|()| contents(&message.parts, 0, opening));
@@ -35,6 +56,10 @@ fn contents(parts: &[Part], depth: usize, opening: &mut Opening<'_>) -> Result<(
     let mut index = 0;
     while let Some(part) = parts.get(index) {
         let name = || part.name.clone().unwrap_or_else(|| format!("part{index}"));
+        if part.declared_type == "message/partial" {
+            // RFC 2046 §5.2.2: a fragment, whatever it looks like.
+            opening.closed(&name(), 0, DocumentError::Opaque, None);
+        }
         match &part.body {
             Body::Multipart => {}
             Body::Text { html: false, text } => opening.say("/body", text.clone())?,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Disc images (ECMA-119, ISO 9660): the files of the Joliet tree if there is one, else of the primary tree.
 
+use super::DocumentError;
 use super::opening::Opening;
 use super::property_set::le32;
-use super::{DocumentError, charset};
+use crate::mime::charset;
 
 /// ECMA-119 §6.1.2: a logical sector.
 const SECTOR: usize = 2048;
@@ -113,7 +114,7 @@ impl<'a> Walk<'a> {
     fn name(&self, name: &[u8]) -> String {
         let name = match self.wide {
             true => encoding_rs::UTF_16BE.decode_without_bom_handling(name).0.into_owned(),
-            false => charset::decode(name),
+            false => charset::decode(name, None),
         };
         // §7.5.1: a version number follows the name.
         name.split(';').next().unwrap_or_default().trim_end_matches('.').to_owned()

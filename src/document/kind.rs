@@ -2,9 +2,9 @@
 //! Finds the true type of a file by its content; the name never decides. `mime::filetype` knows fixed bytes, this file
 //! opens containers.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
-use crate::mime::filetype;
+use crate::mime::{charset, filetype};
 
 /// Short name of the type (`pdf`, `docx`, `exe`, `txt` …), empty if unknown.
 pub fn kind_of(bytes: &[u8]) -> &'static str {
@@ -14,18 +14,14 @@ pub fn kind_of(bytes: &[u8]) -> &'static str {
     if filetype::is_compound(bytes) {
         return compound(bytes);
     }
-    // An armour is text that is read as it stands.
-    if let Some(kind) = filetype::by_magic(bytes).filter(|kind| kind.extension != "pgp") {
-        return kind.extension;
+    match filetype::sniff(bytes).extension {
+        "" if super::zip::ends_as_zip(bytes) => zipped(bytes),
+        "" if super::pgp::is_message(bytes) => "pgp",
+        "txt" | "xml" => textual(bytes),
+        "svg" => "xml",
+        "sh" => "txt",
+        kind => kind,
     }
-    let head = bytes.get(..1024).unwrap_or(bytes);
-    if filetype::has_late_pdf(bytes) && textual(head) != "eml" {
-        return "pdf";
-    }
-    if super::zip::ends_as_zip(bytes) && super::charset::looks_binary(head) {
-        return zipped(bytes);
-    }
-    textual(bytes)
 }
 
 /// Whether a kind is read as a zip already.
@@ -35,16 +31,19 @@ pub(super) fn is_zipped(kind: &str) -> bool {
 
 /// What a zip is: an office package says so by its parts.
 fn zipped(bytes: &[u8]) -> &'static str {
-    let Ok(archive) = ::zip::ZipArchive::new(Cursor::new(bytes)) else {
+    let Ok(mut archive) = ::zip::ZipArchive::new(Cursor::new(bytes)) else {
         return zipped_without_directory(bytes);
     };
-    let mut is_office = false;
+    let (mut is_office, mut is_open, mut content) = (false, false, false);
     let mut kind = "zip";
-    for name in archive.file_names_raw().take(5_000) {
-        let name = name.strip_prefix(b"/").unwrap_or(name);
-        if name.eq_ignore_ascii_case(b"[Content_Types].xml") {
-            is_office = true;
-        }
+    let names: Vec<Vec<u8>> = archive.file_names_raw().take(5_000).map(<[u8]>::to_vec).collect();
+    for mut name in names {
+        // Older .NET and others write the separators of Windows (APPNOTE §4.4.17.1 forbids it); Office opens them.
+        name.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
+        let name = name.strip_prefix(b"/").unwrap_or(&name);
+        is_office |= name.eq_ignore_ascii_case(b"[Content_Types].xml");
+        content |= name == b"content.xml";
+        is_open |= matches!(name, b"META-INF/manifest.xml" | b"styles.xml" | b"meta.xml");
         kind = match name {
             b"word/document.xml" => "docx",
             b"xl/workbook.xml" | b"xl/workbook.bin" => "xlsx",
@@ -57,9 +56,32 @@ fn zipped(bytes: &[u8]) -> &'static str {
         };
     }
     match (is_office, filetype::open_document(bytes)) {
+        (true, _) if kind == "zip" => by_content_types(&mut archive),
         (true, _) => kind,
         (false, Some(kind)) => kind.extension,
+        // OpenOffice 1 and programs that leave the type out.
+        (false, None) if content && is_open => "odt",
         (false, None) => "zip",
+    }
+}
+
+/// ECMA-376 part 2 §9.3: the main part may stand anywhere; its content type says what it is.
+fn by_content_types(archive: &mut ::zip::ZipArchive<Cursor<&[u8]>>) -> &'static str {
+    let is_types = |name: &[u8]| name.strip_prefix(b"/").unwrap_or(name).eq_ignore_ascii_case(b"[Content_Types].xml");
+    let Some(index) = archive.file_names_raw().position(is_types) else { return "zip" };
+    let mut types = Vec::new();
+    if let Ok(file) = archive.by_index(index) {
+        let _ = file.take(256 << 10).read_to_end(&mut types);
+    }
+    let has = |word: &[u8]| memchr::memmem::find(&types, word).is_some();
+    if has(b"wordprocessingml.document.main") || has(b"wordprocessingml.template.main") || has(b"word.document.macro") {
+        "docx"
+    } else if has(b"spreadsheetml.sheet.main") || has(b"excel.sheet.") {
+        "xlsx"
+    } else if has(b"presentationml.presentation.main") || has(b"presentationml.slideshow.main") {
+        "pptx"
+    } else {
+        "zip"
     }
 }
 
@@ -76,7 +98,8 @@ fn zipped_without_directory(bytes: &[u8]) -> &'static str {
     parts.iter().find(|(part, _)| contains(part)).map_or("zip", |(_, kind)| kind)
 }
 
-/// What a compound file is, by its streams (MS-CFB): `doc`, `xls`, `ppt`, `msg`, `ooxml` (encrypted), `ole`.
+/// What a compound file is, by its streams (MS-CFB): `doc`, `xls`, `ppt`, `msg`, `ooxml` (encrypted), `vsd`, `pub` …,
+/// `ole`.
 fn compound(bytes: &[u8]) -> &'static str {
     let Ok(file) = cfb::CompoundFile::open(Cursor::new(bytes)) else {
         return "ole";
@@ -92,29 +115,32 @@ fn compound(bytes: &[u8]) -> &'static str {
         "xls"
     } else if has("PowerPoint Document") {
         "ppt"
+    } else if has("VisioDocument") {
+        "vsd"
+    } else if has("Quill/QuillSub/CONTENTS") || has("Contents") && file.is_storage("Escher") {
+        "pub"
+    } else if has("MatOST") {
+        "wps"
+    } else if has("PerfectOffice_MAIN") {
+        "wpd"
+    } else if has("HwpSummaryInformation") || has("\u{5}HwpSummaryInformation") {
+        "hwp"
+    } else if file.walk().take(200).any(|entry| entry.name().starts_with("Props") && entry.name().len() <= 8) {
+        "mpp"
     } else {
         "ole"
     }
 }
 
+/// What plain text is: pages that do not begin as pages do, tables.
 fn textual(bytes: &[u8]) -> &'static str {
-    let head = bytes.get(..4096).unwrap_or(bytes);
-    if head.is_empty() || super::charset::looks_binary(head) {
-        return "";
-    }
-    let text = super::charset::decode(head).to_ascii_lowercase();
-    let text = text.trim_start();
-    if text.starts_with("begin:vcalendar") {
-        "ics"
-    } else if text.starts_with("begin:vcard") {
-        "vcf"
-    } else if text.starts_with("<!doctype html") || text.starts_with("<html") || text.contains("<body") {
+    let text = charset::decode(bytes.get(..4096).unwrap_or(bytes), None).to_ascii_lowercase();
+    let is_xml = filetype::sniff(bytes).extension == "xml";
+    if text.contains("<html") || !is_xml && text.contains("<body") {
         "html"
-    } else if text.starts_with("<?xml") || text.starts_with("<svg") {
-        if text.contains("<html") { "html" } else { "xml" }
-    } else if filetype::is_message(text.as_bytes()) {
-        "eml"
-    } else if is_table(text) {
+    } else if is_xml {
+        "xml"
+    } else if is_table(text.trim_start()) {
         "csv"
     } else {
         "txt"

@@ -5,20 +5,24 @@
 //! What must not live here: opinions (`detect`), processes and limits of the machine (`worker`).
 //!
 //! How it fails: it does not. What cannot be read is a [`DocumentError`] in the extract and becomes the finding
-//! `uninspectable` or `encrypted` (decision D17); what was read before the error is kept. Libraries below may still
+//! `uninspectable` or `encrypted` (decisions D17, D34); what was read before the error is kept. Libraries below may still
 //! abort or hang on hostile input, so only a worker process calls [`open`].
 //!
 //! Standards: ECMA-376 (OOXML), ISO 26300 (ODF), ISO 32000 (PDF), APPNOTE (zip), ECMA-119 (iso), MS-CAB, MS-CFB,
-//! MS-OXMSG, MS-OXTNEF, RTF 1.9.
+//! MS-OXMSG, MS-OXTNEF, RTF 1.9, MS-XLSB, MS-ODRAW, RFC 5652 (CMS), RFC 9580 (OpenPGP).
 
 mod agile;
 mod budget;
 mod cab;
-mod charset;
+mod drawing;
 mod eml;
+mod flat;
 mod iso;
+mod iwa;
 mod kind;
+mod letters;
 mod lzfu;
+mod lzw;
 mod msg;
 mod odf;
 mod ole;
@@ -30,22 +34,27 @@ mod properties;
 mod property_set;
 mod pdf;
 mod pdf_text;
+mod pgp;
 mod picture;
 mod rar;
 mod rtf;
 mod sevenz;
 mod sheet;
+mod smime;
+mod standard;
 mod tar;
 mod text;
 mod tnef;
+mod unread;
+mod xlsb;
 mod xml;
 mod zip;
 
 pub use budget::Budget;
 pub use kind::kind_of;
 pub use picture::Picture;
-pub use text::card_values;
 
+use crate::mime::charset;
 use opening::Opening;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +77,10 @@ pub enum DocumentError {
     Broken,
     Budget,
     Crashed,
+    /// A kind that can carry text and has no reader (decision D34).
+    Unread,
+    /// A container or fragment that nobody here opens, bytes of no known kind (decision D34).
+    Opaque,
 }
 
 /// What was read out of one file; children are the files inside it (members of an archive, attached messages).
@@ -122,23 +135,29 @@ fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
         "7z" => sevenz::read(opening),
         "rar" => rar::read(opening),
         "tar" => tar::read(opening),
-        "gz" | "bz2" | "xz" | "zst" => pack::read(opening),
+        "gz" | "bz2" | "xz" | "zst" | "z" => pack::read(opening),
         "pdf" => pdf::read(opening),
         "rtf" => rtf::read(opening),
         "tnef" => tnef::read(opening),
         "msg" => msg::read(opening),
-        "doc" | "xls" | "ppt" | "ooxml" | "ole" => ole::read(opening),
-        "eml" => eml::read(opening),
+        "doc" | "xls" | "ppt" | "ooxml" | "ole" | "vsd" | "pub" | "mpp" | "wps" | "wpd" | "hwp"
+            if crate::mime::filetype::is_compound(opening.bytes) =>
+        {
+            ole::read(opening)
+        }
+        "eml" | "mht" | "mbox" | "emlx" => eml::read(opening),
+        "p7m" => smime::read(opening),
+        "pgp" => pgp::read(opening),
         "html" | "xml" | "txt" | "csv" | "ics" | "vcf" => text::read(opening),
         "cab" => cab::read(opening),
         "iso" => iso::read(opening),
-        "png" | "jpeg" | "tiff" | "bmp" | "gif" | "webp" if charset::looks_binary(head) => {
+        "png" | "jpeg" | "tiff" | "bmp" | "gif" | "webp" if charset::is_binary(head) => {
             picture::file(opening);
             Ok(())
         }
         // "GIF8" can be typed: what is text all the same is read as text.
-        _ if !head.is_empty() && !charset::looks_binary(head) => text::read(&mut opening.again("txt", opening.bytes)),
-        _ => Ok(()),
+        "gif" if !charset::is_binary(head) => text::read(&mut opening.again("txt", opening.bytes)),
+        _ => unread::read(opening),
     }
 }
 
@@ -160,6 +179,13 @@ impl Extract {
         for child in &self.children {
             let below = if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
             child.walk(&below, visit);
+        }
+    }
+
+    /// Notes why it was not read, or not whole. That there is no reader says less than any other fault.
+    fn blame(&mut self, fault: DocumentError) {
+        if matches!(self.fault, None | Some(DocumentError::Unread | DocumentError::Opaque)) {
+            self.fault = Some(fault);
         }
     }
 

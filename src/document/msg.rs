@@ -5,7 +5,8 @@ use std::io::Cursor;
 
 use super::opening::Opening;
 use super::property_set::le32;
-use super::{Budget, DocumentError, Extract, charset, lzfu, ole, text};
+use super::{Budget, DocumentError, Extract, lzfu, ole, text};
+use crate::mime::charset;
 
 type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 
@@ -34,7 +35,7 @@ fn message(file: &mut File<'_>, storage: &str, opening: &mut Opening<'_>) -> Res
         }
     }
     if let Some(html) = binary(file, storage, 0x1013, opening.budget)? {
-        text::html("/body:html", "/body:hidden", &charset::decode(&html), opening)?;
+        text::html("/body:html", "/body:hidden", &charset::decode_markup(&html, None), opening)?;
     } else if let Some(html) = string(file, storage, 0x1013, opening.budget)? {
         text::html("/body:html", "/body:hidden", &html, opening)?;
     }
@@ -97,7 +98,7 @@ fn string(file: &mut File<'_>, storage: &str, id: u16, budget: &mut Budget) -> R
     }
     let narrow = format!("{storage}/__substg1.0_{id:04X}001E");
     if file.is_stream(&narrow) {
-        return Ok(Some(charset::decode(&ole::stream(file, &narrow, budget)?)));
+        return Ok(Some(charset::decode(&ole::stream(file, &narrow, budget)?, None)));
     }
     Ok(None)
 }

@@ -44,6 +44,17 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     damage.map_or(outcome.map(|_| ()), Err).and(broken)
 }
 
+/// A document in one file: content, styles and metadata in one tree.
+pub(super) fn flat(xml: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let mut pages = Pages::new();
+    let described = match (xml.find("<office:meta>"), xml.find("</office:meta>")) {
+        (Some(from), Some(to)) => metadata(xml.get(from..to).unwrap_or_default(), opening.extract, &mut pages),
+        _ => Ok(()),
+    };
+    let outcome = content(xml, opening.extract, &mut pages);
+    pages.write(opening).and(described).and(outcome)
+}
+
 fn metadata(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), DocumentError> {
     let mut name = None;
     let mut value = String::new();

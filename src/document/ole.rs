@@ -10,8 +10,11 @@ use office_oxide::doc::SubDocumentKind;
 
 use super::opening::Opening;
 use super::property_set::{self, le16, le32};
-use super::{Budget, DocumentError, agile, charset, kind_of, open, sheet};
+use super::{Budget, DocumentError, agile, drawing, kind_of, letters, open, sheet, standard};
+use crate::mime::charset;
 
+/// Office's own password, with which it opens a file without asking (MS-OFFCRYPTO, Excel's read-only workbooks).
+const DEFAULT_PASSWORD: &str = "VelvetSweatshop";
 /// Bytes searched for lines already told, about a tenth of a second.
 const SEARCH: usize = 500_000_000;
 
@@ -20,7 +23,7 @@ type File<'a> = cfb::CompoundFile<Cursor<&'a [u8]>>;
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let (kind, bytes) = (opening.kind, opening.bytes);
     let Ok(mut file) = cfb::CompoundFile::open(Cursor::new(bytes)) else {
-        opening.say("#body", strings(bytes))?;
+        opening.say("#body", letters::runs(bytes))?;
         return Err(DocumentError::Broken);
     };
     if let Some(container) = encryption(kind, &mut file, opening.budget) {
@@ -33,13 +36,41 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
         outcome = body(opening);
         if outcome == Err(DocumentError::Broken) {
             // Better raw strings than silence; the fault stays.
-            opening.say("#body", strings(bytes))?;
+            opening.say("#body", letters::runs(bytes))?;
         } else {
             left_over(&mut file, opening)?;
         }
     }
     objects(&mut file, opening)?;
-    outcome
+    if matches!(kind, "doc" | "xls" | "ppt") { outcome } else { unread(&mut file, opening) }
+}
+
+/// A compound file without a reader: the words of each stream, and that it was not read. Formulas of Equation Editor
+/// and the storages of macros are no documents.
+fn unread(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let streams: Vec<String> = file
+        .walk()
+        .filter(|entry| entry.is_stream())
+        .take(2_000)
+        .map(|entry| entry.path().to_string_lossy().into_owned())
+        .collect();
+    let is = |name: &str| streams.iter().any(|path| path.ends_with(name));
+    if is("/Equation Native")
+        || is("/_VBA_PROJECT") && !is("/VisioDocument")
+        || is("/\u{1}Ole10Native")
+        || is("/Package")
+    {
+        return Ok(());
+    }
+    // What an object wraps was read.
+    if opening.kind == "ole" && opening.extract.children.iter().any(|child| !child.kind.is_empty()) {
+        return Ok(());
+    }
+    for path in &streams {
+        let bytes = stream(file, path, opening.budget)?;
+        opening.say("#letters", letters::words(&bytes))?;
+    }
+    Err(DocumentError::Unread)
 }
 
 /// One stream, paid from the budget.
@@ -83,8 +114,11 @@ fn encryption(kind: &str, file: &mut File<'_>, budget: &mut Budget) -> Option<&'
 fn unlock(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let information = stream(file, "EncryptionInfo", opening.budget)?;
     let package = stream(file, "EncryptedPackage", opening.budget)?;
-    let Some(plain) = opening.passwords.iter().find_map(|password| agile::open(&information, &package, password))
-    else {
+    let open_with = |password: &str| {
+        agile::open(&information, &package, password).or_else(|| standard::open(&information, &package, password))
+    };
+    let mut tried = opening.passwords.iter().map(String::as_str).chain([DEFAULT_PASSWORD]);
+    let Some(plain) = tried.find_map(open_with) else {
         return Err(DocumentError::Encrypted);
     };
     opening.budget.spend(plain.len())?;
@@ -146,7 +180,7 @@ fn left_over(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), Docum
         "xls" => "/Workbook",
         _ => "/PowerPoint Document",
     };
-    let found = strings(&stream(file, path, opening.budget)?);
+    let found = letters::runs(&stream(file, path, opening.budget)?);
     let told: String = opening.extract.segments.iter().flat_map(|segment| [segment.text.as_str(), "\n"]).collect();
     let lines: HashSet<&str> = told.split(['\n', '\t']).map(str::trim).collect();
     let mut text = String::new();
@@ -166,7 +200,36 @@ fn left_over(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), Docum
         text.push_str(line);
         text.push('\n');
     }
-    opening.say("#other", text)
+    opening.say("#other", text)?;
+    drawn(file, opening)
+}
+
+/// Watermarks of letters, and objects that presentations keep in their main stream.
+fn drawn(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    match opening.kind {
+        "doc" => {
+            for path in ["/0Table", "/1Table"] {
+                if file.is_stream(path) {
+                    let table = stream(file, path, opening.budget)?;
+                    opening.say("#header", drawing::watermarks(&table).join("\n"))?;
+                }
+            }
+        }
+        "ppt" => {
+            let main = stream(file, "/PowerPoint Document", opening.budget)?;
+            for (is_deflated, bytes) in drawing::objects(&main) {
+                opening.room_for_a_file()?;
+                if is_deflated {
+                    let (object, _) = opening.inflate(&mut flate2::read::ZlibDecoder::new(bytes));
+                    opening.child("object", &object);
+                } else {
+                    opening.paid_child("object", bytes)?;
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn place(kind: SubDocumentKind) -> &'static str {
@@ -198,12 +261,12 @@ fn objects(file: &mut File<'_>, opening: &mut Opening<'_>) -> Result<(), Documen
             }
             "Package" | "CONTENTS" | "EmbeddedOdf" => {
                 let bytes = stream(file, &path, opening.budget)?;
-                opening.child(name, &bytes);
+                opening.piece(name, &bytes);
             }
             // A legacy document inside another: its text as strings.
             "WordDocument" | "Workbook" | "Book" | "PowerPoint Document" if is_inner => {
                 let bytes = stream(file, &path, opening.budget)?;
-                opening.say("#embedded", strings(&bytes))?;
+                opening.say("#embedded", letters::runs(&bytes))?;
             }
             _ => {}
         }
@@ -238,7 +301,7 @@ fn native(bytes: &[u8]) -> (Option<String>, &[u8]) {
         let length = le32(rest, 4)? as usize;
         let rest = rest.get(8 + length..)?;
         let size = le32(rest, 0)? as usize;
-        Some((charset::decode(label), rest.get(4..)?.get(..size)?))
+        Some((charset::decode(label, None), rest.get(4..)?.get(..size)?))
     };
     parse().map_or((None, bytes), |(name, content)| (Some(name), content))
 }
@@ -246,35 +309,4 @@ fn native(bytes: &[u8]) -> (Option<String>, &[u8]) {
 fn split_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr(0, bytes)?;
     Some((bytes.get(..end)?, bytes.get(end + 1..)?))
-}
-
-/// Runs of text in binary: 8-bit and UTF-16, at least six characters, a run a line.
-pub(super) fn strings(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for run in bytes.split(|b| !(matches!(b, 9 | 32..=126) || *b >= 0xC0)) {
-        if run.len() >= 6 {
-            text.push_str(&encoding_rs::WINDOWS_1252.decode_without_bom_handling(run).0);
-            text.push('\n');
-        }
-    }
-    let mut run = String::new();
-    for start in [0, 1] {
-        for pair in bytes.get(start..).unwrap_or_default().chunks_exact(2) {
-            let unit = u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.last().copied().unwrap_or(0)]);
-            match char::from_u32(u32::from(unit)) {
-                Some(c) if matches!(unit, 9 | 32..=0x24F | 0x600..=0x6FF | 0x2010..=0x20AC) => run.push(c),
-                _ => end_run(&mut run, &mut text),
-            }
-        }
-        end_run(&mut run, &mut text);
-    }
-    text
-}
-
-fn end_run(run: &mut String, text: &mut String) {
-    if run.chars().count() >= 6 {
-        text.push_str(run);
-        text.push('\n');
-    }
-    run.clear();
 }

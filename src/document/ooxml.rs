@@ -3,7 +3,7 @@
 
 use super::opening::Opening;
 use super::paragraphs::{self, Pages};
-use super::{DocumentError, properties, sheet, xml, zip};
+use super::{DocumentError, properties, sheet, unread, xlsb, xml, zip};
 
 /// What a part is read as.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,14 +19,17 @@ enum Part {
     Relations,
     /// Values kept aside by a spreadsheet: pivot caches, links to other workbooks.
     Cache,
-    /// Binary workbooks (xlsb): strings only.
+    /// A part of a binary workbook (xlsb).
     Binary,
+    /// The content types of all parts.
+    Types,
     File,
     Nothing,
 }
 
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let mut parts: Vec<(String, Part, String)> = Vec::new();
+    let mut binary: Vec<(String, Vec<u8>)> = Vec::new();
     let mut damage = None;
     let outcome = zip::members(opening, &mut |member, opening| {
         if member.encrypted {
@@ -36,13 +39,21 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
         let path = member.name.trim_start_matches('/').to_owned();
         match part(&path) {
             Part::Nothing => {}
-            Part::File => opening.child(&path, &member.bytes),
-            kind @ Part::Binary => parts.push((path, kind, super::ole::strings(&member.bytes))),
+            Part::File if unread::is_machinery(&path) => opening.piece(&path, &member.bytes),
+            Part::File => {
+                opening.child(&path, &member.bytes);
+                // The data model of a workbook: tables, packed as nobody else packs.
+                if let Some(child) = opening.extract.children.last_mut().filter(|_| path.starts_with("xl/model/")) {
+                    child.fault = child.fault.map(|_| DocumentError::Unread);
+                }
+            }
+            Part::Binary => binary.push((path, member.bytes)),
             kind => parts.push((path, kind, xml::decode(&member.bytes))),
         }
     });
     let mut pages = Pages::new();
     let mut broken = Ok(());
+    named_by_type(&mut parts);
     let notes = notes_of_slides(&parts);
     let shared = parts.iter().find(|(_, part, _)| *part == Part::SharedStrings);
     let shared = shared.map(|(_, _, xml)| sheet::shared_strings(xml)).unwrap_or_default();
@@ -62,17 +73,14 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
             Part::Label => properties::label(xml, opening.extract),
             Part::Relations => relations(xml, &mut pages),
             Part::Cache => sheet::cache(xml, &mut pages),
-            Part::Binary => {
-                pages.line("#body", xml);
-                Ok(())
-            }
-            Part::Workbook | Part::SharedStrings | Part::File | Part::Nothing => Ok(()),
+            Part::Workbook | Part::SharedStrings | Part::File | Part::Nothing | Part::Binary | Part::Types => Ok(()),
         };
         broken = broken.and(done);
         for (name, value) in pages.variables.drain(..) {
             opening.property(name, &value);
         }
     }
+    binary_parts(&binary, &sheets, &mut pages, opening.budget.text);
     // Strings that no cell shows are still in the file.
     if !sheets.found {
         pages.line("#body", &shared.join("\n"));
@@ -87,6 +95,57 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     outcome.map(|_| ()).and(broken)
 }
 
+/// The parts of a binary workbook. Strings that no cell shows stand behind the cells.
+fn binary_parts(binary: &[(String, Vec<u8>)], sheets: &sheet::Sheets, pages: &mut Pages, limit: usize) {
+    let is_strings = |path: &str| path.to_ascii_lowercase().ends_with("sharedstrings.bin");
+    let shared = binary.iter().find(|(path, _)| is_strings(path));
+    let shared = shared.map(|(_, bytes)| xlsb::shared_strings(bytes)).unwrap_or_default();
+    for (path, bytes) in binary.iter().filter(|(path, _)| !is_strings(path)) {
+        let is_sheet = path.to_ascii_lowercase().contains("sheets/");
+        let place = if is_sheet { sheets.place(path) } else { "#other".to_owned() };
+        xlsb::read(bytes, &place, &shared, pages, limit);
+    }
+    pages.line("#hidden", &shared.join("\n"));
+}
+
+/// Where a part's text stands, by its path.
+pub(super) fn place(path: &str) -> Option<String> {
+    match part(path) {
+        Part::Text(place) => Some(place),
+        _ => None,
+    }
+}
+
+/// Parts whose path says nothing are known by their content type.
+fn named_by_type(parts: &mut [(String, Part, String)]) {
+    let Some(types) = parts.iter().find(|(_, part, _)| *part == Part::Types).map(|(_, _, xml)| xml.clone()) else {
+        return;
+    };
+    let mut known: Vec<(String, &str)> = Vec::new();
+    let _ = xml::walk(&types, &mut |node| {
+        let xml::Node::Start(element) = node else { return };
+        let (Some(path), Some(kind)) = (element.attribute("PartName"), element.attribute("ContentType")) else {
+            return;
+        };
+        let is = |word: &str| kind.ends_with(word);
+        let place = match () {
+            _ if is("document.main+xml") => "#body",
+            _ if is("wordprocessingml.header+xml") => "#header",
+            _ if is("wordprocessingml.footer+xml") => "#footer",
+            _ if is("footnotes+xml") => "#footnotes",
+            _ if is("endnotes+xml") => "#endnotes",
+            _ if is("comments+xml") => "#comment",
+            _ => return,
+        };
+        known.push((path.trim_start_matches('/').to_ascii_lowercase(), place));
+    });
+    for (path, part, _) in parts.iter_mut().filter(|(_, part, _)| *part == Part::Text("#other".into())) {
+        if let Some((_, place)) = known.iter().find(|(known, _)| *known == path.to_ascii_lowercase()) {
+            *part = Part::Text((*place).to_owned());
+        }
+    }
+}
+
 /// Which part is what (ECMA-376 part 1, §11 to §15; names are Office's, the standard leaves them free).
 fn part(path: &str) -> Part {
     let lower = path.to_ascii_lowercase();
@@ -98,7 +157,10 @@ fn part(path: &str) -> Part {
     match extension {
         "rels" => return Part::Relations,
         "xml" | "vml" => {}
-        "bin" if lower.starts_with("xl/") && matches!(word, "sharedstrings" | "sheet" | "comments") => {
+        "bin" if lower.starts_with("xl/") && matches!(word, "styles" | "calcchain" | "metadata" | "theme") => {
+            return Part::Nothing;
+        }
+        "bin" if lower.starts_with("xl/") && !lower.contains("embeddings/") && !unread::is_machinery(path) => {
             return Part::Binary;
         }
         "odttf" | "fntdata" => return Part::Nothing,
@@ -117,9 +179,8 @@ fn part(path: &str) -> Part {
         ("docmetadata", _) => Part::Label,
         ("customxml", "item") => text("#custom"),
         ("customxml", _) => Part::Nothing,
-        (_, "[content_types]" | "styles" | "fonttable" | "theme" | "themeoverride" | "websettings" | "tablestyles") => {
-            Part::Nothing
-        }
+        (_, "[content_types]") => Part::Types,
+        (_, "styles" | "fonttable" | "theme" | "themeoverride" | "websettings" | "tablestyles") => Part::Nothing,
         (_, "styleswitheffects" | "viewprops" | "presprops" | "calcchain" | "metadata" | "people") => Part::Nothing,
         ("word", "document") => text("#body"),
         ("word", "header") => text("#header"),

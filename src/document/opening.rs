@@ -44,6 +44,16 @@ impl<'a> Opening<'a> {
         self.extract.children.push(child);
     }
 
+    /// Opens a part of a package that programs put there. What nobody can read of it is no fault of the file's.
+    pub fn piece(&mut self, name: &str, bytes: &[u8]) {
+        self.child(name, bytes);
+        if let Some(child) = self.extract.children.last_mut()
+            && matches!(child.fault, Some(DocumentError::Unread | DocumentError::Opaque))
+        {
+            child.fault = None;
+        }
+    }
+
     /// Pays for a file found inside, then opens it.
     pub fn paid_child(&mut self, name: &str, bytes: &[u8]) -> Result<(), DocumentError> {
         self.budget.spend(bytes.len())?;
@@ -68,10 +78,10 @@ impl<'a> Opening<'a> {
         self.fail(outcome);
     }
 
-    /// Keeps the first fault of this file.
+    /// Keeps the first fault of this file, or a heavier one.
     pub fn fail(&mut self, outcome: Result<(), DocumentError>) {
         if let Err(fault) = outcome {
-            self.extract.fault.get_or_insert(fault);
+            self.extract.blame(fault);
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Single compressed streams: gzip (RFC 1952), bzip2, xz, Zstandard (RFC 8878). Concatenated members are all read.
+//! Single compressed streams: gzip (RFC 1952), bzip2, xz, Zstandard (RFC 8878), compress.
+//! Concatenated members are all read.
 
 use std::io::Read;
 
@@ -11,6 +12,9 @@ const DICTIONARY: u32 = 64 << 20;
 
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let bytes = opening.bytes;
+    if opening.kind == "z" {
+        return compress(opening);
+    }
     let mut source: Box<dyn Read> = match opening.kind {
         "gz" => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
         "bz2" => Box::new(bzip2::read::MultiBzDecoder::new(bytes)),
@@ -22,15 +26,29 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
         }
     };
     let (inside, fault) = opening.inflate(&mut *source);
+    content(&inside, opening)?;
+    fault.map_or(Ok(()), Err)
+}
+
+fn compress(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let left = usize::try_from(opening.budget.bytes).unwrap_or(usize::MAX);
+    let (inside, whole) = super::lzw::unpack(opening.bytes, left);
+    opening.budget.spend(inside.len())?;
+    content(&inside, opening)?;
+    if whole { Ok(()) } else { Err(DocumentError::Broken) }
+}
+
+/// What was packed: a tar archive, or one file.
+fn content(inside: &[u8], opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     if !inside.is_empty() {
         let name = inner_name(&opening.extract.name);
-        if kind_of(&inside) == "tar" {
-            super::tar::read(&mut opening.again("tar", &inside))?;
+        if kind_of(inside) == "tar" {
+            super::tar::read(&mut opening.again("tar", inside))?;
         } else {
-            opening.child(&name, &inside);
+            opening.child(&name, inside);
         }
     }
-    fault.map_or(Ok(()), Err)
+    Ok(())
 }
 
 /// `report.csv.gz` holds `report.csv`.

@@ -2,6 +2,7 @@
 //! Paragraphs of WordprocessingML and DrawingML: joins runs, one line for each paragraph, keeps text boxes and deleted
 //! text apart.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::opening::Opening;
@@ -96,6 +97,8 @@ const LAYOUT: &[&str] = &[
     "TextVAlign",
     "DefaultSize",
     "FmlaMacro",
+    "binData",
+    "binaryData",
 ];
 
 pub(super) fn read(xml: &str, place: &str, pages: &mut Pages) -> Result<(), DocumentError> {
@@ -106,6 +109,7 @@ pub(super) fn read(xml: &str, place: &str, pages: &mut Pages) -> Result<(), Docu
         field: String::new(),
         role: Role::Unknown,
         element: String::new(),
+        capitals: false,
         in_settings: 0,
     };
     let outcome = xml::walk(xml, &mut |node| match node {
@@ -128,6 +132,8 @@ struct Reading<'a> {
     field: String,
     role: Role,
     element: String,
+    /// The run's letters are shown as capitals.
+    capitals: bool,
     /// Inside paragraph settings, where `tab` is a tab stop and not a tab.
     in_settings: u32,
 }
@@ -146,6 +152,13 @@ impl Reading<'_> {
             "br" | "cr" => self.push('\n'),
             "noBreakHyphen" => self.push('-'),
             "pPr" => self.in_settings += 1,
+            "r" => self.capitals = false,
+            // ECMA-376 part 1 §17.3.2.5 and §17.3.2.33; §21.1.2.3.9 for slides.
+            "caps" | "smallCaps" if self.in_settings == 0 => {
+                let off = element.attribute("val").is_some_and(|val| matches!(val.as_str(), "0" | "false" | "off"));
+                self.capitals |= !off;
+            }
+            "rPr" => self.capitals |= element.attribute("cap").is_some_and(|cap| cap != "none"),
             "txbxContent" | "textbox" => self.open(false),
             "Fallback" => self.open(true),
             "docPr" | "cNvPr" => {
@@ -197,8 +210,9 @@ impl Reading<'_> {
     fn text(&mut self, text: &str) {
         match self.role {
             Role::Shown => {
+                let shown = if self.capitals { Cow::Owned(text.to_uppercase()) } else { Cow::Borrowed(text) };
                 if let Some(flow) = self.flows.last_mut() {
-                    flow.line.push_str(text);
+                    flow.line.push_str(&shown);
                 }
             }
             Role::Deleted => self.deleted.push_str(text),
@@ -265,6 +279,12 @@ mod tests {
     fn runs_are_joined_and_paragraphs_are_lines() {
         let xml = "<w:p><w:pPr><w:tabs><w:tab/></w:tabs></w:pPr><w:r><w:t>CONFI</w:t></w:r><w:r><w:t>DEN&#84;IEL</w:t></w:r></w:p>\n<w:p><w:t>b</w:t><w:tab/><w:t>c</w:t></w:p>";
         assert_eq!(text(xml, "#body"), "CONFIDENTIEL\nb\tc\n");
+    }
+
+    #[test]
+    fn capitals_by_formatting_are_capitals() {
+        let xml = "<w:p><w:r><w:rPr><w:caps/></w:rPr><w:t>Secret</w:t></w:r><w:r><w:rPr><w:caps w:val=\"0\"/></w:rPr><w:t>ment</w:t></w:r></w:p><a:p><a:r><a:rPr cap=\"all\"/><a:t>diffusion</a:t></a:r></a:p>";
+        assert_eq!(text(xml, "#body"), "SECRETment\nDIFFUSION\n");
     }
 
     #[test]

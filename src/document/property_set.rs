@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Property sets of compound files (MS-OLEPS): title, keywords …, and custom properties such as sensitivity labels.
 
-use super::charset;
+use crate::mime::charset;
 
 /// Names and values of one stream (`SummaryInformation`, `DocumentSummaryInformation`). Damage ends the list.
 pub(super) fn read(stream: &[u8]) -> Vec<(String, String)> {
@@ -81,8 +81,11 @@ fn value(set: &[u8], at: usize, wide: bool) -> Option<String> {
 }
 
 fn string(raw: &[u8], wide: bool) -> String {
-    let text =
-        if wide { encoding_rs::UTF_16LE.decode_without_bom_handling(raw).0.into_owned() } else { charset::decode(raw) };
+    let text = if wide {
+        encoding_rs::UTF_16LE.decode_without_bom_handling(raw).0.into_owned()
+    } else {
+        charset::decode(raw, None)
+    };
     text.trim_end_matches('\0').to_owned()
 }
 

@@ -4,6 +4,7 @@
 
 use super::DocumentError;
 use super::opening::Opening;
+use crate::mime::charset;
 
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let bytes = opening.bytes;
@@ -18,11 +19,7 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
 /// Notes one member: what can be opened is opened.
 fn note(name: &str, size: u64, encrypted: bool, stored: Option<&[u8]>, opening: &mut Opening<'_>) {
     match stored {
-        // Passwords are for archives that can be read whole.
-        Some(content) if !encrypted => {
-            let same = opening.again(opening.kind, opening.bytes);
-            Opening { passwords: &[], ..same }.child(name, content);
-        }
+        Some(content) if !encrypted => opening.child(name, content),
         _ if encrypted => {
             opening.extract.encrypted = Some("rar".into());
             opening.closed(name, size, DocumentError::Encrypted, Some("rar"));
@@ -57,7 +54,7 @@ fn version4(mut rest: &[u8], opening: &mut Opening<'_>) {
                 // 0xE0 in the dictionary bits marks a folder.
                 if flags & 0x00E0 != 0x00E0 {
                     let stored = content.get(..data).filter(|_| method == 0x30);
-                    let name = super::charset::decode(name).replace('\\', "/");
+                    let name = charset::decode(name, None).replace('\\', "/");
                     note(&name, u64::from(size), flags & 0x0004 != 0, stored, opening);
                 }
             }

@@ -69,6 +69,8 @@ struct Reading<'a> {
     objects: Vec<Vec<u8>>,
     high: Option<u16>,
     to_skip: usize,
+    /// A group was opened and nothing read in it yet: only here `\\*` begins a destination.
+    is_fresh: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -90,12 +92,14 @@ impl<'a> Reading<'a> {
             objects: Vec::new(),
             high: None,
             to_skip: 0,
+            is_fresh: false,
         }
     }
 
     fn run(&mut self, pages: &mut Pages) -> Result<(), DocumentError> {
         while let Some((byte, after)) = self.rest.split_first() {
             self.rest = after;
+            let was_fresh = std::mem::replace(&mut self.is_fresh, *byte == b'{');
             match byte {
                 b'{' => {
                     self.flush();
@@ -107,13 +111,15 @@ impl<'a> Reading<'a> {
                 }
                 b'}' => {
                     self.flush();
+                    // RTF 1.9, "Unicode RTF": a brace ends what is skipped.
+                    self.to_skip = 0;
                     self.close(pages);
                     if self.stack.is_empty() {
                         break;
                     }
                 }
-                b'\\' => self.control(pages),
-                b'\r' | b'\n' => {}
+                b'\\' => self.control(was_fresh, pages),
+                b'\r' | b'\n' => self.is_fresh = was_fresh,
                 byte => self.byte(*byte),
             }
         }
@@ -148,11 +154,15 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn control(&mut self, pages: &mut Pages) {
+    fn control(&mut self, is_fresh: bool, pages: &mut Pages) {
         let Some((first, after)) = self.rest.split_first() else { return };
         if !first.is_ascii_alphabetic() {
             self.rest = after;
-            self.symbol(*first);
+            if *first == b'*' {
+                self.state.optional |= is_fresh;
+            } else {
+                self.symbol(*first);
+            }
             return;
         }
         let length = self.rest.iter().take(32).take_while(|b| b.is_ascii_alphabetic()).count();
@@ -164,6 +174,11 @@ impl<'a> Reading<'a> {
         let number = rest.get(..digits).and_then(|d| std::str::from_utf8(d).ok()).and_then(|d| d.parse::<i32>().ok());
         rest = rest.get(digits..).unwrap_or_default();
         self.rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        // There, too: a control word counts as one character.
+        if self.to_skip > 0 && !matches!(word, b"u" | b"uc" | b"bin") {
+            self.to_skip -= 1;
+            return;
+        }
         self.word_control(word, number, pages);
     }
 
@@ -176,7 +191,6 @@ impl<'a> Reading<'a> {
                     self.byte(byte);
                 }
             }
-            b'*' => self.state.optional = true,
             b'\\' | b'{' | b'}' => self.byte(symbol),
             b'~' => self.char('\u{a0}'),
             b'_' => self.char('-'),
@@ -422,6 +436,12 @@ mod tests {
         assert_eq!(at(&extract, "#deleted"), "parti\n");
         assert!(extract.properties.contains(&("title".into(), "Le titre".into())));
         assert_eq!(extract.fault, None);
+    }
+
+    #[test]
+    fn what_stands_in_for_a_letter_ends_with_its_group() {
+        let rtf = r"{\rtf1{\listtext\tab \u8226 \tab}DIFFUSION\par{\f2\b0\*\cs7 RESTREINTE}\par \u233?t\u233\'e9}";
+        assert_eq!(at(&extract(rtf), "#body"), "\t•DIFFUSION\nRESTREINTE\nété\n");
     }
 
     #[test]

@@ -2,38 +2,54 @@
 //! Plain text and its relatives: txt, csv, ics, vcf, html, xml.
 
 use super::opening::Opening;
-use super::{DocumentError, charset, xml};
-use crate::mime;
+use super::{DocumentError, flat, xml};
+use crate::mime::{self, charset, hidden};
 
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let bytes = opening.bytes;
     // Text that cannot be kept need not be decoded; UTF-16 needs two bytes a character, markup more.
     let limit = opening.budget.text.saturating_mul(4);
     let cut = bytes.len() > limit;
-    let text = charset::decode(bytes.get(..limit).unwrap_or(bytes));
+    let bytes = bytes.get(..limit).unwrap_or(bytes);
     match opening.kind {
-        "html" => html("#body", "#hidden", &text, opening)?,
-        "xml" => xml_text(&text, opening)?,
-        "ics" | "vcf" => opening.say("#body", card_values(&text))?,
-        _ => opening.say("#body", text)?,
+        "html" => {
+            let text = charset::decode_markup(bytes, None);
+            html("#body", "#hidden", &text, opening)?;
+            files(bytes, &text, opening)?;
+        }
+        "xml" => {
+            let text = charset::decode_markup(bytes, None);
+            flat::read(&text, opening).unwrap_or_else(|| xml_text(&text, opening))?;
+        }
+        "ics" | "vcf" => {
+            let card = mime::card::read(bytes, None);
+            opening.say("#body", card.text)?;
+            for (name, content) in card.files {
+                opening.room_for_a_file()?;
+                opening.paid_child(name.as_deref().unwrap_or("inline"), &content)?;
+            }
+        }
+        _ => {
+            let text = charset::decode(bytes, None);
+            files(bytes, &text, opening)?;
+            opening.say("#body", text)?;
+        }
     }
     if cut { Err(DocumentError::Budget) } else { Ok(()) }
 }
 
-/// What a calendar or a card says, a line each, without the names of its properties: RFC 5545 §3.1 (a line break
-/// followed by white space is not a break) and §3.3.11 (escapes).
-pub fn card_values(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace("\n ", "").replace("\n\t", "");
-    let value = |line: &str| {
-        let value = line.split_once(':').map_or(line, |(_, value)| value);
-        // X-ALT-DESC of Outlook.
-        if value.trim_start().starts_with('<') {
-            let page = mime::html::text(value);
-            return format!("{}\n{}", page.shown.trim_end(), page.hidden);
-        }
-        value.replace("\\n", "\n").replace("\\N", "\n").replace("\\,", ",").replace("\\;", ";")
-    };
-    text.lines().map(value).collect::<Vec<_>>().join("\n")
+/// Files that stand encoded in a text.
+fn files(bytes: &[u8], text: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    let mut found: Vec<_> = hidden::encoded_twice(bytes).into_iter().collect();
+    if hidden::may_hold_files(bytes) {
+        found.extend(hidden::files_in(text));
+        found.extend(hidden::yencoded(bytes));
+    }
+    for file in found {
+        opening.room_for_a_file()?;
+        opening.paid_child(file.name.as_deref().unwrap_or(&file.how), &file.bytes)?;
+    }
+    Ok(())
 }
 
 /// A document of HTML: what it shows at one place, what it sends unseen at another.
@@ -43,21 +59,35 @@ pub(super) fn html(place: &str, unseen: &str, html: &str, opening: &mut Opening<
     opening.say(unseen, page.hidden)
 }
 
+/// Elements whose text is one line, however it is cut inside: paragraphs of most vocabularies, shapes of Visio.
+const LINES: &[&str] = &["p", "P", "para", "Para", "Text", "h", "li", "td", "title"];
+
 fn xml_text(text: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let mut lines = String::new();
     let mut attributes = String::new();
+    let mut open = 0usize;
     let outcome = xml::walk(text, &mut |node| match node {
+        xml::Node::Text(text) if open > 0 => lines.push_str(text),
         xml::Node::Text(text) if !text.trim().is_empty() => {
             lines.push_str(text.trim());
             lines.push('\n');
         }
         xml::Node::Start(element) => {
-            for (_, value) in element.attributes() {
-                if value.contains(' ') {
+            open += usize::from(LINES.contains(&element.name));
+            for (name, value) in element.attributes() {
+                if name == "UnicodeString" {
+                    // XPS (ECMA-388 §5.1): a run of glyphs; `{}` before it escapes a brace.
+                    lines.push_str(value.strip_prefix("{}").unwrap_or(&value));
+                    lines.push('\n');
+                } else if value.contains(' ') {
                     attributes.push_str(&value);
                     attributes.push('\n');
                 }
             }
+        }
+        xml::Node::End(name) if LINES.contains(&name) => {
+            open = open.saturating_sub(1);
+            lines.push('\n');
         }
         _ => {}
     });
@@ -65,15 +95,4 @@ fn xml_text(text: &str, opening: &mut Opening<'_>) -> Result<(), DocumentError> 
     opening.say("#hidden", attributes)?;
     // Half the world's .xml is HTML or worse; show it as it is when it is not XML.
     if outcome.is_err() { html("#body", "#hidden", text, opening) } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folded_calendar_lines_are_joined() {
-        assert_eq!(card_values("SUMMARY;LANGUAGE=fr:Con\r\n fidentiel\\, oui"), "Confidentiel, oui");
-        assert_eq!(card_values("X-ALT-DESC;FMTTYPE=text/html:<p>SEC<!-- -->RET</p>"), "SECRET\n");
-    }
 }

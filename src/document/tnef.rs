@@ -3,7 +3,8 @@
 
 use super::opening::Opening;
 use super::property_set::{le16, le32};
-use super::{Budget, DocumentError, charset, lzfu, text};
+use super::{Budget, DocumentError, lzfu, text};
+use crate::mime::charset;
 
 const SUBJECT: u32 = 0x0001_8004;
 const BODY: u32 = 0x0002_800C;
@@ -175,7 +176,7 @@ fn read_property<'a>(value: &'a [u8], at: &mut usize, found: &mut Vec<Property<'
 }
 
 fn plain(bytes: &[u8]) -> String {
-    charset::decode(bytes).trim_end_matches('\0').to_owned()
+    charset::decode(bytes, None).trim_end_matches('\0').to_owned()
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Reads XML tolerantly: decoded text, local names, resolved entities; expands and fetches nothing.
 
+use std::borrow::Cow;
+
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::{DocumentError, charset};
+use super::DocumentError;
+use crate::mime::charset;
 
 /// One step through a document. Names are local: prefixes are the author's choice.
 pub(super) enum Node<'a> {
@@ -36,23 +39,36 @@ impl Element<'_> {
     }
 }
 
-/// Decodes a part: UTF-16 by mark or by its zeros, a declared charset, else UTF-8.
+/// Decodes a part: by what its bytes tell, a declared charset, a guess.
 pub(super) fn decode(bytes: &[u8]) -> String {
-    let head = String::from_utf8_lossy(bytes.get(..120).unwrap_or(bytes));
-    let declared = head
-        .split_once("encoding=")
-        .and_then(|(_, rest)| rest.get(1..)?.split(['"', '\'']).next())
-        .and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
-        .filter(|encoding| encoding.is_ascii_compatible());
-    match declared {
-        Some(encoding) => encoding.decode(bytes).0.into_owned(),
-        None => charset::decode(bytes),
+    charset::decode_markup(bytes, None)
+}
+
+/// Conditions of Microsoft's older programs (`<![if …]>`, `<![endif]>`) are no XML and are met in VML: without them.
+fn without_conditions(xml: &str) -> Cow<'_, str> {
+    if !xml.contains("<![if") && !xml.contains("<![endif") {
+        return Cow::Borrowed(xml);
     }
+    let mut out = String::with_capacity(xml.len());
+    let mut rest = xml;
+    while let Some(at) = rest.find("<![") {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let is_condition = ["<![if", "<![endif"].iter().any(|word| from.starts_with(word));
+        let end = if is_condition { from.find('>').map_or(from.len(), |end| end + 1) } else { 3 };
+        if !is_condition {
+            out.push_str("<![");
+        }
+        rest = from.get(end..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// Walks a document. An error in the form ends the walk; what was visited stays visited.
 pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), DocumentError> {
-    let mut reader = Reader::from_str(xml);
+    let xml = without_conditions(xml);
+    let mut reader = Reader::from_str(&xml);
     let config = reader.config_mut();
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
@@ -145,6 +161,11 @@ mod tests {
     fn entities_are_resolved_and_not_expanded() {
         assert_eq!(texts("<a>&#233;t&#xe9; &amp; &lol;x</a>"), "été & x");
         assert_eq!(unescape("a&amp;b&#233;&"), "a&bé&");
+    }
+
+    #[test]
+    fn conditions_are_passed_over() {
+        assert_eq!(texts("<a><![if gte mso 9]>b<![endif]><![CDATA[c]]></a>"), "bc");
     }
 
     #[test]

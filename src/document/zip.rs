@@ -6,8 +6,9 @@ use std::io::{Cursor, Read};
 use ::zip::ZipArchive;
 use ::zip::result::ZipError;
 
-use super::DocumentError;
 use super::opening::Opening;
+use super::{DocumentError, Extract, iwa, unread};
+use crate::mime::charset;
 
 /// One member, read or not.
 pub(super) struct Member {
@@ -20,6 +21,9 @@ pub(super) struct Member {
 }
 
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
+    // Drawings, books, Apple's documents: packages of a program, which puts its own things beside the text.
+    let contains = |name: &[u8]| memchr::memmem::find(opening.bytes, name).is_some();
+    let is_package = contains(b"[Content_Types].xml") || contains(b"mimetype") || contains(b".iwa");
     let outcome = members(opening, &mut |member, opening| {
         if member.encrypted {
             opening.extract.encrypted = Some("zip".into());
@@ -32,9 +36,16 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
                 }
             }
             fault => {
-                opening.child(&member.name, &member.bytes);
+                if iwa::is_iwa(&member.name, &member.bytes) {
+                    let child = Extract { name: member.name.clone(), kind: "iwa".into(), ..Extract::default() };
+                    opening.nested(child, |opening| iwa::read(&member.bytes, opening));
+                } else if is_package && unread::is_machinery(&member.name) {
+                    opening.piece(&member.name, &member.bytes);
+                } else {
+                    opening.child(&member.name, &member.bytes);
+                }
                 if let (Some(fault), Some(child)) = (fault, opening.extract.children.last_mut()) {
-                    child.fault.get_or_insert(fault);
+                    child.blame(fault);
                 }
             }
         }
@@ -128,11 +139,13 @@ fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize, opening: &mut O
 
 /// Names without the UTF-8 flag are CP437 by the standard and windows-1252 or UTF-8 in real life.
 fn member_name(raw: &[u8], decoded: Option<&str>) -> String {
-    match (std::str::from_utf8(raw), decoded) {
+    let name = match (std::str::from_utf8(raw), decoded) {
         (Ok(name), _) => name.to_owned(),
         (Err(_), Some(name)) => name.to_owned(),
-        (Err(_), None) => String::from_utf8_lossy(raw).into_owned(),
-    }
+        (Err(_), None) => charset::decode(raw, None),
+    };
+    // APPNOTE §4.4.17.1 wants `/`; some programs of Windows write their own.
+    name.replace('\\', "/")
 }
 
 /// No usable directory: local headers, as far as they lead.

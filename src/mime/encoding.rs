@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::{Encoding, MessagePart, MimeHeaders};
 use memchr::{memchr, memmem};
 
-use super::filetype::{FileType, sniff};
+use super::filetype::sniff;
+use super::kind::FileType;
 use super::offsets::slice;
-use super::{header, hidden};
+use super::{charset, transfer};
 
 /// mail-parser 0.11 loses a parameter that is folded after its `=` (its issue 165), and with a `boundary` the whole
 /// multipart. A scratch copy of the same length has such folds of `Content-` fields overwritten with spaces. Folds
@@ -51,12 +51,16 @@ pub(super) fn plain_encodings(raw: Cow<'_, [u8]>) -> (Cow<'_, [u8]>, bool) {
     let (mut at, mut ambiguous) = (0, false);
     let mut of_this_header: Option<String> = None;
     while at < raw.len() {
-        let end = memchr(b'\n', &raw[at..]).map_or(raw.len(), |i| at + i + 1);
+        let mut end = memchr(b'\n', &raw[at..]).map_or(raw.len(), |i| at + i + 1);
         let line = &raw[at..end];
         if line.trim_ascii().is_empty() {
             of_this_header = None;
         } else if line.get(..FIELD.len()).is_some_and(|head| head.eq_ignore_ascii_case(FIELD)) {
             let from = at + FIELD.len();
+            // RFC 5322 §2.2.3: the word may stand on a line below.
+            while matches!(raw.get(end), Some(b' ' | b'\t')) {
+                end = memchr(b'\n', &raw[end..]).map_or(raw.len(), |i| end + i + 1);
+            }
             let written = raw[from..end].trim_ascii().to_ascii_lowercase();
             let word = encoding_word(&written);
             ambiguous |= word.is_none() || of_this_header.as_ref().is_some_and(|before| Some(before) != word.as_ref());
@@ -106,27 +110,15 @@ fn encoding_word(written: &[u8]) -> Option<String> {
 pub(super) fn octets(part: &MessagePart<'_>, raw: &[u8]) -> Vec<u8> {
     let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
     match part.encoding {
-        _ if says_base64(part) => hidden::lenient_base64(body),
-        Encoding::Base64 => hidden::lenient_base64(body),
-        Encoding::QuotedPrintable => {
-            mail_parser::decoders::quoted_printable::quoted_printable_decode(body).unwrap_or_else(|| body.to_vec())
-        }
+        _ if says_base64(part) => transfer::lenient_base64(body),
+        Encoding::Base64 => transfer::lenient_base64(body),
+        Encoding::QuotedPrintable => transfer::lenient_quoted_printable(body),
         Encoding::None => body.to_vec(),
     }
 }
 
-/// The text of a part, as mail-parser decodes it, from the bytes as they came.
-pub(super) fn decoded<'a>(part: &MessagePart<'_>, raw: &'a [u8]) -> Cow<'a, str> {
-    let octets = octets(part, raw);
-    match charset_of(part).and_then(|charset| charset_decoder(charset.as_bytes())) {
-        Some(decode) => decode(&octets).into(),
-        None => String::from_utf8_lossy(&octets).into_owned().into(),
-    }
-}
-
-/// The octets of a file that is declared as text, or was taken for text because its encoding is damaged: decoding
-/// it by a charset would ruin it.
-pub(super) fn binary_as_text(part: &MessagePart<'_>, raw: &[u8], declared: &str) -> Option<Vec<u8>> {
+/// Whether what mail-parser took for text is a file of another kind: decoding it by a charset would ruin it.
+pub(super) fn is_binary_as_text(part: &MessagePart<'_>, raw: &[u8], declared: &str) -> bool {
     let damaged = part.is_encoding_problem && says_base64(part);
     let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
     // Without base64 the first bytes tell, and are cheap to ask.
@@ -134,18 +126,33 @@ pub(super) fn binary_as_text(part: &MessagePart<'_>, raw: &[u8], declared: &str)
     let magic = [b"PK".as_slice(), b"%PDF-", b"{\\rtf"].iter().any(|magic| head.starts_with(magic));
     let control = head.iter().any(|b| *b < 9 || (14..27).contains(b));
     if !damaged && !says_base64(part) && !magic && !control {
-        return None;
+        return false;
     }
-    let bytes = octets(part, raw);
-    (!declared.starts_with("text/") && damaged || !is_textual(&sniff(&bytes))).then_some(bytes)
+    !declared.starts_with("text/") && damaged || !is_textual(&sniff(&octets(part, raw)))
 }
 
-fn charset_of<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
+pub(super) fn charset_of<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
     part.content_type().and_then(|declared| declared.attribute("charset"))
 }
 
 fn is_textual(file: &FileType) -> bool {
-    matches!(file.extension, "" | "txt" | "html" | "xml" | "svg" | "ics" | "vcf" | "eml" | "sh" | "pgp" | "mp3" | "csv")
+    matches!(
+        file.extension,
+        "" | "txt"
+            | "html"
+            | "xml"
+            | "svg"
+            | "ics"
+            | "vcf"
+            | "eml"
+            | "mht"
+            | "mbox"
+            | "emlx"
+            | "sh"
+            | "pgp"
+            | "mp3"
+            | "csv"
+    )
 }
 
 /// What the part says of itself: after a problem mail-parser's own note of the encoding is gone.
@@ -153,30 +160,16 @@ pub(super) fn says_base64(part: &MessagePart<'_>) -> bool {
     part.content_transfer_encoding().is_some_and(|encoding| encoding.eq_ignore_ascii_case("base64"))
 }
 
-/// Text whose declared charset or encoding does not fit is decoded again from its bytes.
-pub(super) fn repair(part: &MessagePart<'_>, raw: &[u8], text: &str) -> String {
-    if part.is_encoding_problem && says_base64(part) {
-        return header::decode_bytes(&octets(part, raw)).into_owned();
-    }
-    // Letters of one octet each under the name of UTF-16: real UTF-16 has zeros, or ideographs beyond ASCII.
-    if charset_of(part).is_some_and(|charset| charset.get(..6).is_some_and(|c| c.eq_ignore_ascii_case("utf-16"))) {
-        let bytes = octets(part, raw);
-        let written = |b: &u8| (b' '..=b'~').contains(b) || b.is_ascii_whitespace();
-        if !bytes.is_empty() && bytes.iter().all(written) {
-            return String::from_utf8_lossy(&bytes).into_owned();
-        }
-    }
-    // "Ã©": UTF-8 under the name of a charset of single bytes.
-    let charset = charset_of(part);
-    let mojibake = charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"))
-        && text.contains(['Ã', 'Â', 'Ø', 'Ù', 'â']);
-    if !mojibake && !text.contains('\u{fffd}') {
+/// The text of a part. mail-parser's own reading stands where it cannot be wrong: plain ASCII under a name that means
+/// ASCII, and sound UTF-8.
+pub(super) fn text_of(part: &MessagePart<'_>, raw: &[u8], text: &str, is_mended: bool, is_markup: bool) -> String {
+    let declared = charset_of(part);
+    let is = |known: &str| declared.is_some_and(|name| name.eq_ignore_ascii_case(known));
+    let sound = !is_mended && !part.is_encoding_problem && !text.contains(['\u{fffd}', '\0']);
+    let means_ascii = declared.is_none() || is("utf-8") || is("us-ascii");
+    if sound && (text.is_ascii() && !is_markup && means_ascii || !text.is_ascii() && is("utf-8")) {
         return text.to_owned();
     }
-    let bytes = octets(part, raw);
-    let is_utf8 = std::str::from_utf8(&bytes).is_ok() && !bytes.is_ascii() && !bytes.contains(&0x1b);
-    if text.contains('\u{fffd}') || is_utf8 {
-        return header::decode_bytes(&bytes).into_owned();
-    }
-    text.to_owned()
+    let octets = octets(part, raw);
+    if is_markup { charset::decode_markup(&octets, declared) } else { charset::decode(&octets, declared) }
 }

@@ -4,44 +4,10 @@
 
 use memchr::memmem;
 
-/// A type by content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileType {
-    /// `application/pdf`; `application/octet-stream` if unknown.
-    pub media_type: &'static str,
-    /// `pdf`, `docx`, `exe` …; empty if unknown.
-    pub extension: &'static str,
-}
-
-const fn is(extension: &'static str, media_type: &'static str) -> FileType {
-    FileType { media_type, extension }
-}
+use super::kind::{FileType, is};
+use super::{charset, cms, envelope, magic};
 
 const UNKNOWN: FileType = is("", "application/octet-stream");
-
-/// Leading bytes and what they mean; sources: the formats' own specifications. The one table of the program.
-const MAGIC: &[(&[u8], FileType)] = &[
-    (b"%PDF-", is("pdf", "application/pdf")),
-    (b"\x89PNG\r\n\x1a\n", is("png", "image/png")),
-    (b"\xff\xd8\xff", is("jpeg", "image/jpeg")),
-    (b"GIF8", is("gif", "image/gif")),
-    (b"{\\rtf", is("rtf", "application/rtf")),
-    (b"7z\xbc\xaf\x27\x1c", is("7z", "application/x-7z-compressed")),
-    (b"Rar!\x1a\x07", is("rar", "application/vnd.rar")),
-    (b"\x1f\x8b\x08", is("gz", "application/gzip")),
-    (b"\xfd7zXZ\0", is("xz", "application/x-xz")),
-    (b"\x28\xb5\x2f\xfd", is("zst", "application/zstd")),
-    (b"\x78\x9f\x3e\x22", is("tnef", "application/ms-tnef")),
-    (b"MSCF\0\0\0\0", is("cab", "application/vnd.ms-cab-compressed")),
-    (b"\x7fELF", is("elf", "application/x-elf")),
-    (b"II*\0", is("tiff", "image/tiff")),
-    (b"MM\0*", is("tiff", "image/tiff")),
-    (b"L\0\0\0\x01\x14\x02\0", is("lnk", "application/x-ms-shortcut")),
-    (b"-----BEGIN PGP", is("pgp", "application/pgp")),
-    (b"ID3", is("mp3", "audio/mpeg")),
-    (b"OggS", is("ogg", "audio/ogg")),
-    (b"\x1aE\xdf\xa3", is("mkv", "video/x-matroska")),
-];
 
 /// Looks at the content; never at the name.
 pub fn sniff(bytes: &[u8]) -> FileType {
@@ -54,8 +20,11 @@ pub fn sniff(bytes: &[u8]) -> FileType {
     if let Some(kind) = by_magic(bytes) {
         return kind;
     }
-    let text = textual(&bytes[..bytes.len().min(1024)]);
-    if text.extension != "eml" && has_late_pdf(bytes) {
+    if cms::is_cms(bytes) {
+        return is("p7m", "application/pkcs7-mime");
+    }
+    let text = textual(bytes);
+    if !matches!(text.extension, "eml" | "mht" | "mbox" | "emlx") && has_late_pdf(bytes) {
         return is("pdf", "application/pdf");
     }
     text
@@ -73,26 +42,7 @@ pub fn is_compound(bytes: &[u8]) -> bool {
 
 /// What fixed bytes at fixed places tell, zip and compound files apart.
 pub fn by_magic(bytes: &[u8]) -> Option<FileType> {
-    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return Some(*kind);
-    }
-    // Two letters are little: text may begin so, a program holds bytes that text does not.
-    if bytes.starts_with(b"MZ") && bytes.iter().take(64).any(|b| *b < 9) {
-        return Some(is("exe", "application/vnd.microsoft.portable-executable"));
-    }
-    if bytes.starts_with(b"BZh") && matches!(bytes.get(3), Some(b'1'..=b'9')) {
-        return Some(is("bz2", "application/x-bzip2"));
-    }
-    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-        return Some(is("webp", "image/webp"));
-    }
-    if bytes.get(4..8) == Some(b"ftyp") {
-        return Some(is("mp4", "video/mp4"));
-    }
-    if bytes.get(257..262) == Some(b"ustar") {
-        return Some(is("tar", "application/x-tar"));
-    }
-    (bytes.get(0x8001..0x8006) == Some(b"CD001")).then_some(is("iso", "application/x-iso9660-image"))
+    magic::find(bytes)
 }
 
 /// ISO 32000 annex H: readers accept the header anywhere in the first 1,024 bytes.
@@ -104,11 +54,15 @@ pub fn has_late_pdf(bytes: &[u8]) -> bool {
 /// stands at byte 38.
 pub fn open_document(bytes: &[u8]) -> Option<FileType> {
     let head = &bytes[..bytes.len().min(200)];
-    let at = memmem::find(head, b"mimetypeapplication/vnd.oasis.opendocument.")?;
-    let rest = &head[at + 43..];
+    let after = |name: &[u8]| memmem::find(head, name).map(|at| &head[at + name.len()..]);
+    // OpenOffice 1 called the same `sun.xml`.
+    let rest =
+        after(b"mimetypeapplication/vnd.oasis.opendocument.").or_else(|| after(b"mimetypeapplication/vnd.sun.xml."))?;
     Some(match rest {
-        _ if rest.starts_with(b"spreadsheet") => is("ods", "application/vnd.oasis.opendocument.spreadsheet"),
-        _ if rest.starts_with(b"presentation") || rest.starts_with(b"graphics") => {
+        _ if rest.starts_with(b"spreadsheet") || rest.starts_with(b"calc") => {
+            is("ods", "application/vnd.oasis.opendocument.spreadsheet")
+        }
+        _ if [&b"presentation"[..], b"graphics", b"impress", b"draw"].iter().any(|kind| rest.starts_with(kind)) => {
             is("odp", "application/vnd.oasis.opendocument.presentation")
         }
         _ => is("odt", "application/vnd.oasis.opendocument.text"),
@@ -121,13 +75,13 @@ fn zip_kind(bytes: &[u8]) -> FileType {
         return kind;
     }
     if has(b"[Content_Types].xml") {
-        if has(b"word/document.xml") {
+        if has(b"word/document.xml") || has(b"word\\document.xml") {
             return is("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document");
         }
-        if has(b"xl/workbook.xml") {
+        if has(b"xl/workbook.xml") || has(b"xl\\workbook.xml") {
             return is("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
         }
-        if has(b"ppt/presentation.xml") {
+        if has(b"ppt/presentation.xml") || has(b"ppt\\presentation.xml") {
             return is("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation");
         }
     }
@@ -155,69 +109,39 @@ fn compound_kind(bytes: &[u8]) -> FileType {
     }
 }
 
-fn textual(head: &[u8]) -> FileType {
-    let bom = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    let binary = head.iter().any(|b| *b < 9 || (14..32).contains(b) && *b != 27);
-    if head.is_empty() || (binary && !bom) {
+fn textual(bytes: &[u8]) -> FileType {
+    if bytes.is_empty() || charset::is_binary(bytes) {
         return UNKNOWN;
     }
-    let lower = head.to_ascii_lowercase();
-    let lower = lower.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&lower).trim_ascii_start();
-    if lower.starts_with(b"begin:vcalendar") {
+    if let Some(kind) = envelope::kind_of(bytes) {
+        return kind;
+    }
+    let head = charset::decode(&bytes[..bytes.len().min(HEAD)], None).to_ascii_lowercase();
+    let head = head.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let begins = |words: &[&str]| words.iter().any(|word| head.starts_with(word));
+    if begins(&["begin:vcalendar"]) {
         is("ics", "text/calendar")
-    } else if lower.starts_with(b"begin:vcard") {
+    } else if begins(&["begin:vcard"]) {
         is("vcf", "text/vcard")
-    } else if lower.starts_with(b"<!doctype html") || lower.starts_with(b"<html") {
+    } else if begins(&["<!doctype html", "<html"]) {
         is("html", "text/html")
-    } else if lower.starts_with(b"<?xml") {
-        is("xml", "application/xml")
-    } else if lower.starts_with(b"<svg") {
+    } else if begins(&["<svg"]) {
         is("svg", "image/svg+xml")
-    } else if lower.starts_with(b"#!") {
+    } else if begins(&["<?xml"]) || begins(&["<"]) && head.contains("xmlns") && !head.contains("<body") {
+        is("xml", "application/xml")
+    } else if begins(&["{\\rt"]) {
+        is("rtf", "application/rtf")
+    } else if begins(&["#!"]) {
         is("sh", "text/x-shellscript")
-    } else if is_message(lower) {
-        is("eml", "message/rfc822")
+    } else if begins(&["-----begin pgp"]) {
+        is("pgp", "application/pgp")
     } else {
         is("txt", "text/plain")
     }
 }
 
-/// Begins with three known header fields (RFC 5322 §2.2), one of which nobody types by hand: a mail quoted in a text
-/// begins like one too. In lower case.
-pub fn is_message(lower: &[u8]) -> bool {
-    const KNOWN: [&[u8]; 15] = [
-        b"from",
-        b"to",
-        b"subject",
-        b"date",
-        b"message-id",
-        b"received",
-        b"mime-version",
-        b"content-type",
-        b"return-path",
-        b"reply-to",
-        b"cc",
-        b"delivered-to",
-        b"content-transfer-encoding",
-        b"x-mailer",
-        b"dkim-signature",
-    ];
-    let mut known = 0;
-    let mut written_by_machine = false;
-    for line in lower.split(|b| *b == b'\n') {
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
-            continue;
-        }
-        let Some(colon) = line.iter().position(|b| *b == b':') else { break };
-        let name = &line[..colon];
-        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-            break;
-        }
-        known += usize::from(KNOWN.contains(&name));
-        written_by_machine |= matches!(name, b"message-id" | b"mime-version" | b"received" | b"content-type");
-    }
-    known >= 3 && written_by_machine
-}
+/// How much of a text is decoded to tell its type.
+const HEAD: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -234,6 +158,10 @@ mod tests {
             (b"BEGIN:VCALENDAR", "ics"),
             (b"From: a\nTo: b\nSubject: c\nMIME-Version: 1.0\n\n", "eml"),
             (b"From: a\nTo: b\nSubject: c\n\n", "txt"),
+            (b"S\0E\0C\0R\0E\0T\0 \0", "txt"),
+            (b"<w:document xmlns:w='x'/>", "xml"),
+            (b" \r\n{\\rt1", "rtf"),
+            (b"note\x1a", "txt"),
             (b"\0\x01\x02", ""),
             (b"", ""),
             (b"MZ\x90\0", "exe"),

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Files at places without attachments: pasted in the text, in a data: URI, uuencoded.
+//! Files at places without attachments: pasted in the text, in a data: URI, uuencoded, yEnc, encoded twice.
 
 use memchr::memmem;
 
-use super::filetype::{FileType, sniff};
+use super::filetype::sniff;
+use super::kind::FileType;
+use super::transfer::{lenient_base64, percent_decoded};
 
 /// A file found inside a text.
 pub struct Pasted {
@@ -23,6 +25,8 @@ const LEAST_BASE64: usize = 300;
 pub fn files_in(text: &str) -> Vec<Pasted> {
     let mut found = Vec::new();
     uuencoded(text, &mut found);
+    begin_base64(text, &mut found);
+    armours(text, &mut found);
     data_uris(text, &mut found);
     drawings(text, &mut found);
     base64_blocks(text, &mut found);
@@ -30,11 +34,70 @@ pub fn files_in(text: &str) -> Vec<Pasted> {
     found
 }
 
-/// `begin 644 name` … `end` (POSIX uuencode).
+/// Whether a text may hold a file: one look at its octets.
+pub fn may_hold_files(bytes: &[u8]) -> bool {
+    [&b"begin "[..], b"begin-base64 ", b";base64,", b"data:image/svg", b"=ybegin ", b"-----BEGIN PGP MESSAGE"]
+        .iter()
+        .any(|word| memmem::find(bytes, word).is_some())
+}
+
+/// `=ybegin … name=NAME` … `=yend` (yEnc 1.3): octets moved up by 42. In octets, since a charset would ruin it.
+pub fn yencoded(bytes: &[u8]) -> Vec<Pasted> {
+    let mut found = Vec::new();
+    for at in memmem::find_iter(bytes, b"=ybegin ").take(MOST) {
+        if at > 0 && bytes[at - 1] != b'\n' {
+            continue;
+        }
+        let mut lines = bytes[at..].split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let head = lines.next().unwrap_or_default();
+        let name =
+            memmem::find(head, b" name=").map(|from| String::from_utf8_lossy(&head[from + 6..]).trim().to_owned());
+        let mut file = Vec::new();
+        for line in lines.skip_while(|line| line.starts_with(b"=ypart ")).take_while(|l| !l.starts_with(b"=yend")) {
+            let mut escaped = false;
+            for byte in line {
+                match (escaped, byte) {
+                    (false, b'=') => escaped = true,
+                    _ => {
+                        file.push(byte.wrapping_sub(if escaped { 106 } else { 42 }));
+                        escaped = false;
+                    }
+                }
+            }
+        }
+        if !file.is_empty() {
+            let file_type = sniff(&file);
+            found.push(Pasted { how: "yenc".into(), name, bytes: file, file_type });
+        }
+    }
+    found
+}
+
+/// A file that is nothing but base64 holds another: what was encoded twice on its way.
+pub fn encoded_twice(bytes: &[u8]) -> Option<Pasted> {
+    let text = bytes.trim_ascii();
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\r' | b'\n');
+    if text.len() < 24 || !text.iter().all(is_base64) {
+        return None;
+    }
+    let decoded = lenient_base64(text);
+    let file_type = sniff(&decoded);
+    // A key or a sum decodes to bytes of no known kind; few of them are mistaken for text.
+    let written = decoded.iter().filter(|b| matches!(b, b' '..=b'~' | b'\r' | b'\n' | b'\t')).count();
+    let is_noise =
+        file_type.extension == "txt" && std::str::from_utf8(&decoded).is_err() && written * 10 < decoded.len() * 8;
+    (!file_type.extension.is_empty() && !is_noise).then(|| Pasted {
+        how: "base64".into(),
+        name: None,
+        bytes: decoded,
+        file_type,
+    })
+}
+
+/// `begin 644 name` … `end`, and `begin-base64 644 name` … `====` (POSIX uuencode).
 fn uuencoded(text: &str, found: &mut Vec<Pasted>) {
-    let at_line_start = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
     // Asked before anything looks for the line's end, which may be far.
-    for at in memmem::find_iter(text.as_bytes(), b"begin ").filter(at_line_start) {
+    for at in memmem::find_iter(text.as_bytes(), b"begin ").filter(|at| is_line_start(text, *at)) {
         let block = &text[at + 6..];
         let mut lines = block.lines();
         let Some((mode, name)) = lines.next().and_then(|head| head.split_once(' ')) else { continue };
@@ -53,6 +116,37 @@ fn uuencoded(text: &str, found: &mut Vec<Pasted>) {
             found.push(Pasted { how: format!("uu:{name}"), name: Some(name), bytes, file_type });
         }
     }
+}
+
+fn begin_base64(text: &str, found: &mut Vec<Pasted>) {
+    for at in memmem::find_iter(text.as_bytes(), b"begin-base64 ").filter(|at| is_line_start(text, *at)).take(MOST) {
+        let block = &text[at + 13..];
+        let Some((head, body)) = block.split_once('\n') else { continue };
+        let Some((_, name)) = head.trim().split_once(' ') else { continue };
+        let body = body.split("====").next().unwrap_or(body);
+        let bytes = lenient_base64(body.as_bytes());
+        if !bytes.is_empty() && found.len() < MOST {
+            let file_type = sniff(&bytes);
+            found.push(Pasted { how: format!("uu:{name}"), name: Some(name.to_owned()), bytes, file_type });
+        }
+    }
+}
+
+/// OpenPGP messages in a text (RFC 9580 §6.2): encrypted, or only signed and readable by everybody.
+fn armours(text: &str, found: &mut Vec<Pasted>) {
+    const END: &str = "-----END PGP MESSAGE-----";
+    for at in memmem::find_iter(text.as_bytes(), b"-----BEGIN PGP MESSAGE-----").take(MOST) {
+        let block = &text[at..];
+        if let Some(end) = memmem::find(block.as_bytes(), END.as_bytes()).filter(|_| is_line_start(text, at)) {
+            let bytes = block.as_bytes()[..end + END.len()].to_vec();
+            let file_type = sniff(&bytes);
+            found.push(Pasted { how: "pgp".into(), name: None, bytes, file_type });
+        }
+    }
+}
+
+fn is_line_start(text: &str, at: usize) -> bool {
+    at == 0 || text.as_bytes()[at - 1] == b'\n'
 }
 
 /// One line: a length, then groups of four characters for three octets. False where it is no such line.
@@ -80,9 +174,11 @@ fn data_uris(text: &str, found: &mut Vec<Pasted>) {
         let head = &rest[rest[..at].rfind("data:").unwrap_or(at)..at];
         rest = &rest[at + 8..];
         let plausible = head.len() < 200 && head.starts_with("data:");
-        let run = base64_run(rest.as_bytes());
+        // RFC 3986 §2.1: percent signs are met, too, mostly for line ends.
+        let is_end = |b: &u8| !(b.is_ascii_alphanumeric() || b"+/=-_%\r\n\t ".contains(b));
+        let run = rest.bytes().position(|b| is_end(&b)).unwrap_or(rest.len());
         if plausible && run >= 40 && found.len() < MOST {
-            let bytes = lenient_base64(&rest.as_bytes()[..run]);
+            let bytes = lenient_base64(&percent_decoded(&rest.as_bytes()[..run]));
             let file_type = sniff(&bytes);
             // Small pictures in HTML mail are decoration that `document` has no use for either; drawings hold text.
             if !file_type.media_type.starts_with("image/") || file_type.extension == "svg" {
@@ -117,27 +213,6 @@ fn drawings(text: &str, found: &mut Vec<Pasted>) {
             found.push(Pasted { how: "data".into(), name: None, bytes, file_type });
         }
     }
-}
-
-/// Undoes `%41` (RFC 3986 §2.1); what is not an escape stays.
-pub fn percent_decoded(data: &[u8]) -> Vec<u8> {
-    let digit = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
-    let mut out = Vec::with_capacity(data.len());
-    let mut at = 0;
-    while at < data.len() {
-        match (data[at], digit(data.get(at + 1)), digit(data.get(at + 2))) {
-            // Two hexadecimal digits are at most 255.
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            (byte, ..) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    out
 }
 
 /// Bare base64: lines of it, or one long run, that decode to a file we know.
@@ -182,46 +257,6 @@ fn base64_run(bytes: &[u8]) -> usize {
         .unwrap_or(bytes.len())
 }
 
-/// Decodes what can be decoded and passes over everything else, as mail programs do (RFC 2045 §6.8).
-pub fn lenient_base64(input: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(input.len() / 4 * 3);
-    let mut word = 0u32;
-    let mut have = 0;
-    for byte in input {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b'=' => {
-                have = flush(word, have, &mut out);
-                word = 0;
-                continue;
-            }
-            _ => continue,
-        };
-        word = word << 6 | u32::from(six);
-        have += 1;
-        if have == 4 {
-            out.extend_from_slice(&word.to_be_bytes()[1..]);
-            word = 0;
-            have = 0;
-        }
-    }
-    flush(word, have, &mut out);
-    out
-}
-
-fn flush(word: u32, have: u32, out: &mut Vec<u8>) -> u32 {
-    match have {
-        2 => out.push((word >> 4) as u8),
-        3 => out.extend_from_slice(&[(word >> 10) as u8, (word >> 2) as u8]),
-        _ => {}
-    }
-    0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,15 +282,18 @@ mod tests {
         assert_eq!(files_in(uu)[0].bytes, b"Cat");
         assert_eq!(files_in(uu)[0].how, "uu:a.txt");
         assert_eq!(files_in("begin begin 644 a.txt\n#0V%T\n`\nend\n").len(), 0);
+        let base64 = "begin-base64 644 a.txt\nQ2F0\n====\n";
+        assert_eq!(files_in(base64)[0].bytes, b"Cat");
+        let yenc = b"x\r\n=ybegin line=128 size=4 name=a.txt\r\nm\x8b=\x7e\r\n=yend size=4\r\n";
+        assert_eq!(
+            (yencoded(yenc)[0].bytes.as_slice(), yencoded(yenc)[0].name.as_deref()),
+            (&b"Ca\x14"[..], Some("a.txt"))
+        );
+        let twice = base64::engine::general_purpose::STANDARD.encode(b"DIFFUSION RESTREINTE, une note.");
+        assert_eq!(encoded_twice(twice.as_bytes()).unwrap().bytes, b"DIFFUSION RESTREINTE, une note.");
+        assert!(encoded_twice(b"4f1dA9c03bE7aa10ff83c2d4e5b6a798").is_none());
         for plain in ["begin at nine", "une phrase", &"mot ".repeat(500), &"abcd".repeat(20)] {
             assert!(files_in(plain).is_empty());
         }
-    }
-
-    #[test]
-    fn lenient_means_noise_is_passed_over() {
-        assert_eq!(lenient_base64(b"SGVs\r\nbG8=!"), b"Hello");
-        assert_eq!(lenient_base64(b"SGVsbG8"), b"Hello");
-        assert_eq!(lenient_base64(b"===="), b"");
     }
 }

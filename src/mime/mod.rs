@@ -11,23 +11,32 @@
 mod bomb;
 mod boundary;
 mod budget;
+pub mod card;
+pub mod charset;
+pub mod cms;
 mod cut;
 mod encoding;
+pub mod envelope;
 pub mod filetype;
+mod flowed;
 mod header;
-mod hidden;
+pub mod hidden;
 pub mod html;
+mod kind;
+mod magic;
 mod offsets;
 mod outside;
 mod parse;
 mod stop;
+pub mod transfer;
 mod walk;
 
 pub use budget::{AMBIGUOUS, ParseBudget, TIME};
 pub use cut::{cut, is_signed_or_encrypted, trace_free};
-pub use hidden::percent_decoded;
+pub use header::parameter;
 pub use parse::{parse, parse_until};
 pub use stop::Stop;
+pub use transfer::percent_decoded;
 
 use std::ops::Range;
 
@@ -97,6 +106,20 @@ pub struct Message {
     pub defects: Vec<Defect>,
     /// A budget was exceeded (which one): the parts listed are not all there are (decision D17).
     pub exceeded: Option<&'static str>,
+}
+
+impl Part {
+    /// The charset that the part declares.
+    pub fn charset(&self) -> Option<String> {
+        parameter(header::first(&self.headers, "Content-Type")?, "charset")
+    }
+
+    /// A second name: Content-Type and Content-Disposition each carry one, and programs show the one or the other.
+    pub fn other_name(&self) -> Option<String> {
+        let of = |field: &str, name: &str| parameter(header::first(&self.headers, field)?, name);
+        let names = [of("Content-Disposition", "filename"), of("Content-Type", "name")];
+        names.into_iter().flatten().find(|name| self.name.as_ref() != Some(name))
+    }
 }
 
 impl Message {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Text outside all parts: multiparts without their boundary, text before the first part and after the last.
 
+use std::borrow::Cow;
+
 use mail_parser::{MessagePart, MimeHeaders};
 use memchr::{memchr, memmem, memrchr};
 
 use super::header;
 use super::offsets::slice;
 use super::parse::{Position, Reading, Source, join};
+use super::transfer::{lenient_base64, lenient_quoted_printable};
 
 impl Reading<'_> {
     /// A multipart in which no part was found: its first `--line` is tried as the boundary, and it is a defect that
@@ -18,7 +21,15 @@ impl Reading<'_> {
         index: usize,
         position: &Position,
     ) {
-        let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
+        // RFC 2045 §6.4 forbids an encoding here, and it is met.
+        let encoding = part.content_transfer_encoding().unwrap_or_default().to_ascii_lowercase();
+        let written = slice(raw, part.offset_body as usize..part.offset_end as usize);
+        let body = match encoding.as_str() {
+            "base64" => Cow::Owned(lenient_base64(written)),
+            "quoted-printable" => Cow::Owned(lenient_quoted_printable(written)),
+            _ => Cow::Borrowed(written),
+        };
+        let body = body.as_ref();
         self.defect("missing-boundary", position);
         let boundary = body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end).find_map(|line| {
             line.strip_prefix(b"--").filter(|rest| !rest.is_empty() && rest.len() <= 200 && !rest.contains(&b'"'))

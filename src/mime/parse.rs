@@ -9,7 +9,7 @@ use memchr::memmem;
 
 use super::budget::{AMBIGUOUS, ParseBudget, TIME};
 use super::encoding::{plain_encodings, unfold_parameters};
-use super::filetype::FileType;
+use super::kind::FileType;
 use super::offsets::slice;
 use super::{Body, Defect, Header, Message, Part, Stop, bomb, boundary, header};
 
@@ -105,6 +105,7 @@ impl Reading<'_> {
             self.message.headers.clone_from(&headers);
         }
         self.walk(&Source { parsed: &parsed, raw, origin, mended }, 0, position.clone());
+        self.below_the_header(raw, header_end, position.clone());
         self.other_readings(raw, &headers, position);
         headers
     }
@@ -141,6 +142,17 @@ impl Reading<'_> {
         let text = header::decode_bytes(&raw[..raw.len().min(1 << 20)]).into_owned();
         self.push_text(text, "text/plain", Vec::new(), None, position);
         Vec::new()
+    }
+
+    /// A header that ends at a line which is no field is read that way, too: so does the next hop.
+    fn below_the_header(&mut self, raw: &[u8], header_end: usize, position: Position) {
+        let Some(at) = header::broken_at(slice(raw, 0..header_end)) else { return };
+        self.defect("broken-header", &position);
+        if position.level < self.budget.depth {
+            let (header, body) = raw.split_at(at);
+            let inner = Position { level: position.level + 1, path: join(&position.path, "cut"), ..position };
+            self.read_message(&[header, b"\r\n", body].concat(), None, inner);
+        }
     }
 
     /// Two Content-Type fields that differ are read both ways: programs disagree on which one counts.

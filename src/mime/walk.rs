@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Converts mail-parser's parts into ours.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::Bytes;
 use mail_parser::{Encoding, MessagePart, MimeHeaders, PartType};
 use memchr::memmem;
 
-use super::encoding::{binary_as_text, decoded, octets, repair, says_base64};
-use super::filetype::{FileType, sniff};
+use super::cms::{self, Cms};
+use super::encoding::{charset_of, is_binary_as_text, octets, says_base64, text_of};
+use super::filetype::sniff;
+use super::kind::FileType;
 use super::offsets::slice;
 use super::parse::{Position, Reading, Source, join};
-use super::{Body, Header, header, hidden};
+use super::{Body, Header, card, charset, envelope, flowed, header, hidden, transfer};
 
 impl Source<'_> {
     /// Whether mail-parser saw other bytes in this part than came.
@@ -37,6 +39,12 @@ impl Reading<'_> {
         let range = origin.map(|origin| origin + part.offset_header as usize..origin + part.offset_end as usize);
         let headers = self.headers(part, raw);
         let declared = declared_type(part);
+        if id > 0 {
+            self.below_a_broken_header(part, raw, &position);
+        }
+        if declared == "message/external-body" {
+            return self.external_body(part, headers, range, &position);
+        }
         match &part.body {
             PartType::Multipart(children) => {
                 let index = self.push_multipart(&declared, headers, range, &position);
@@ -61,7 +69,7 @@ impl Reading<'_> {
                     let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
                     (body, origin.map(|o| o + part.offset_body as usize))
                 };
-                self.nested(name_of(part), (inner, origin), &declared, headers, range, &position);
+                self.nested(name_of(part, &headers), (inner, origin), &declared, headers, range, &position);
             }
             PartType::Text(_) | PartType::Html(_) | PartType::Binary(_) | PartType::InlineBinary(_)
                 if declared.starts_with("multipart/") =>
@@ -70,23 +78,34 @@ impl Reading<'_> {
                 self.unparsable_multipart(part, raw, index, &position);
             }
             PartType::Text(text) | PartType::Html(text) => {
-                if let Some(bytes) = binary_as_text(part, raw, &declared) {
-                    return self.attachment(name_of(part), bytes, declared, headers, range, position);
+                if self.is_file(part, &declared, &position) || is_binary_as_text(part, raw, &declared) {
+                    // An attachment is its octets: who opens it reads it from them.
+                    let bytes = octets(part, raw);
+                    return self.attachment(name_of(part, &headers), bytes, declared, headers, range, position);
                 }
-                let text = if source.is_mended(part) { decoded(part, raw) } else { Cow::Borrowed(text.as_ref()) };
-                let text = repair(part, raw, &text);
-                self.text_part(part, text, declared, headers, range, position);
+                let text = text_of(part, raw, text, source.is_mended(part), is_hypertext(&declared));
+                let text = flowed::joined(text, &headers);
+                let body = slice(raw, part.offset_body as usize..part.offset_end as usize);
+                let yenc = if memmem::find(body, b"=ybegin ").is_some() {
+                    hidden::yencoded(&octets(part, raw))
+                } else {
+                    Vec::new()
+                };
+                self.push_text(text, &declared, headers, range, position.clone());
+                if let Some(index) = self.message.parts.len().checked_sub(1).filter(|_| !yenc.is_empty()) {
+                    self.push_pasted(yenc, index, &position);
+                }
             }
             PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
                 let bytes = if part.is_encoding_problem && says_base64(part) {
                     self.defect("bad-encoding", &position);
-                    hidden::lenient_base64(slice(raw, part.offset_body as usize..part.offset_end as usize))
+                    transfer::lenient_base64(slice(raw, part.offset_body as usize..part.offset_end as usize))
                 } else if source.is_mended(part) {
                     octets(part, raw)
                 } else {
                     bytes.to_vec()
                 };
-                self.attachment(name_of(part), bytes, declared, headers, range, position);
+                self.attachment(name_of(part, &headers), bytes, declared, headers, range, position);
             }
         }
     }
@@ -117,25 +136,49 @@ impl Reading<'_> {
         self.message.parts[index].body = Body::Message(nested);
     }
 
-    /// Text the reader sees as the message, or a file that happens to be text.
-    fn text_part(
+    /// Whether a text is carried as a file and not shown as the message.
+    fn is_file(&self, part: &MessagePart<'_>, declared: &str, position: &Position) -> bool {
+        let is_attached = part.content_disposition().is_some_and(|d| d.ctype().eq_ignore_ascii_case("attachment"));
+        let is_body = is_hypertext(declared) || matches!(declared, "text/plain" | "text/markdown");
+        let first =
+            || !self.message.parts.iter().any(|p| matches!(p.body, Body::Text { .. }) && p.depth == position.depth);
+        is_attached || !is_body || part.attachment_name().is_some() && !first()
+    }
+
+    /// RFC 2046 §5.2.3, RFC 2017: the content is elsewhere, and the parameters say where.
+    fn external_body(
         &mut self,
         part: &MessagePart<'_>,
-        text: String,
-        declared: String,
         headers: Vec<Header>,
         range: Option<Range<usize>>,
-        position: Position,
+        position: &Position,
     ) {
-        let name = name_of(part);
-        let is_attached = part.content_disposition().is_some_and(|d| d.ctype().eq_ignore_ascii_case("attachment"));
-        let is_body = is_hypertext(&declared) || matches!(declared.as_str(), "text/plain" | "text/markdown");
-        let first =
-            !self.message.parts.iter().any(|p| matches!(p.body, Body::Text { .. }) && p.depth == position.depth);
-        if is_attached || !is_body || (name.is_some() && !first) {
-            return self.attachment(name, text.into_bytes(), declared, headers, range, position);
+        let declared = "message/external-body";
+        let file = FileType { media_type: "message/external-body", extension: "external" };
+        let name = name_of(part, &headers);
+        let value = header::first(&headers, "Content-Type").unwrap_or_default();
+        let says = |name: &str| header::parameter(value, name).map(|text| text.split_whitespace().collect::<String>());
+        let where_it_is: Vec<String> =
+            ["url", "site", "directory", "name", "server"].into_iter().filter_map(says).collect();
+        let index = self.push(name, declared, file, headers, Body::Attachment(Bytes::new()), range, position);
+        let inner = Position {
+            path: join(&position.path, "1"),
+            parent: Some(index),
+            level: position.level + 1,
+            ..position.clone()
+        };
+        self.push_text(where_it_is.join("\n"), "text/plain", Vec::new(), None, inner);
+    }
+
+    /// What stands in a part's header below a line that is no field is shown as its text by some.
+    fn below_a_broken_header(&mut self, part: &MessagePart<'_>, raw: &[u8], position: &Position) {
+        let section = slice(raw, part.offset_header as usize..part.offset_body as usize);
+        if let Some(at) = header::broken_at(section) {
+            self.defect("broken-header", position);
+            let inner = Position { path: join(&position.path, "cut"), level: position.level + 1, ..position.clone() };
+            let text = section.get(at..).unwrap_or_default();
+            self.push_text(charset::decode(text, charset_of(part)), "text/plain", Vec::new(), None, inner);
         }
-        self.push_text(text, &declared, headers, range, position);
     }
 
     pub(super) fn push_text(
@@ -169,27 +212,98 @@ impl Reading<'_> {
         if !self.spend(bytes.len()) {
             return;
         }
-        // Content-Transfer-Encoding: x-uuencode is not MIME's (RFC 2045 §6.4), and is met: the blocks are files inside.
-        let has_uu =
-            memmem::find(&bytes[..bytes.len().min(1 << 20)], b"begin ").is_some() && position.level < self.budget.depth;
-        let pasted = if has_uu { hidden::files_in(&header::decode_bytes(&bytes)) } else { Vec::new() };
         let file = match sniff(&bytes) {
             // A fragment does not begin as a document does; who opens it sees a page all the same.
             text if matches!(text.extension, "txt" | "xml") && (is_hypertext(&declared) || named_html(&name)) => HTML,
             file => file,
         };
-        let is_message = file.extension == "eml"
-            && (declared.starts_with("message/") || declared == "application/octet-stream" || named_eml(&name));
-        if is_message {
-            return self.nested(name, (&bytes, None), &declared, headers, range, &position);
+        if position.level < self.budget.depth
+            && self.messages_inside(file, &bytes, (&name, &declared, &headers, &range), &position)
+        {
+            return;
         }
+        let pasted = self.files_inside(file, &bytes, header::first(&headers, "Content-Type"), &position);
         let index = self.push(name, &declared, file, headers, Body::Attachment(bytes.into()), range, &position);
         self.push_pasted(pasted, index, &position);
     }
 
+    /// Files that are mail are read like the mail they stand in: messages, mailboxes, what is signed in clear. False
+    /// where it is none, and nothing was read.
+    fn messages_inside(
+        &mut self,
+        file: FileType,
+        bytes: &[u8],
+        (name, declared, headers, range): (&Option<String>, &str, &[Header], &Option<Range<usize>>),
+        position: &Position,
+    ) -> bool {
+        let mut nested = |bytes: &[u8], position: &Position| {
+            self.nested(name.clone(), (bytes, None), declared, headers.to_vec(), range.clone(), position);
+        };
+        match file.extension {
+            "eml" => nested(bytes, position),
+            "emlx" => nested(envelope::emlx(bytes).unwrap_or(bytes), position),
+            "mbox" => {
+                for (n, message) in envelope::messages(bytes).into_iter().enumerate() {
+                    let path = join(&position.path, &(n + 1).to_string());
+                    nested(message, &Position { path, ..position.clone() });
+                }
+            }
+            "p7m" => {
+                // RFC 8551 §3.5.2: what an S/MIME signature holds is a MIME entity; other signatures hold files.
+                let Some(Cms::Clear(inner)) = cms::read(bytes) else { return false };
+                let is_mail = matches!(declared, "application/pkcs7-mime" | "application/x-pkcs7-mime")
+                    && name.as_deref().is_none_or(|name| name.eq_ignore_ascii_case("smime.p7m"));
+                if !(envelope::is_entity(&inner) || is_mail && !charset::is_binary(&inner)) || !self.spend(inner.len())
+                {
+                    return false;
+                }
+                let index = self.push_multipart(declared, headers.to_vec(), range.clone(), position);
+                let path = join(&position.path, "1");
+                let level = position.level + 1;
+                self.read_message(&inner, None, Position { path, parent: Some(index), level, ..position.clone() });
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Files that a file of text carries inside.
+    fn files_inside(
+        &mut self,
+        file: FileType,
+        bytes: &[u8],
+        declared: Option<&str>,
+        position: &Position,
+    ) -> Vec<hidden::Pasted> {
+        if position.level >= self.budget.depth {
+            return Vec::new();
+        }
+        let charset = || declared.and_then(|value| header::parameter(value, "charset"));
+        match file.extension {
+            "ics" | "vcf" => {
+                let card = card::read(bytes, charset().as_deref());
+                let inline = |(name, bytes): (Option<String>, Vec<u8>)| {
+                    let file_type = sniff(&bytes);
+                    hidden::Pasted { how: "inline".into(), name, bytes, file_type }
+                };
+                card.files.into_iter().map(inline).collect()
+            }
+            // Content-Transfer-Encoding: x-uuencode is not MIME's (RFC 2045 §6.4), and is met: the blocks are files inside.
+            "txt" | "html" | "xml" | "svg" | "csv" | "" => {
+                let mut found: Vec<_> = hidden::encoded_twice(bytes).into_iter().collect();
+                if hidden::may_hold_files(bytes) {
+                    found.extend(hidden::files_in(&charset::decode(bytes, charset().as_deref())));
+                    found.extend(hidden::yencoded(bytes));
+                }
+                found
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn push_pasted(&mut self, pasted: Vec<hidden::Pasted>, index: usize, position: &Position) {
         for file in pasted {
-            if file.file_type.extension != "svg" {
+            if file.file_type.extension != "svg" && file.how != "pgp" && file.how != "inline" {
                 self.defect("pasted-file", position);
             }
             let path = join(&position.path, &file.how);
@@ -237,10 +351,6 @@ fn named_html(name: &Option<String>) -> bool {
     extension.is_some_and(|e| ["html", "htm", "xhtml", "xht"].iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
-fn named_eml(name: &Option<String>) -> bool {
-    name.as_deref().is_some_and(|name| name.to_ascii_lowercase().ends_with(".eml"))
-}
-
 fn declared_type(part: &MessagePart<'_>) -> String {
     let default = || match part.body {
         PartType::Message(_) => "message/rfc822".to_owned(),
@@ -256,9 +366,17 @@ fn declared_type(part: &MessagePart<'_>) -> String {
 }
 
 /// The file name, encoded words decoded even where RFC 2047 §5 forbids them, without a path.
-fn name_of(part: &MessagePart<'_>) -> Option<String> {
+fn name_of(part: &MessagePart<'_>, headers: &[Header]) -> Option<String> {
     let name = part.attachment_name()?;
-    let name = if name.contains("=?") { header::value(name.as_bytes()) } else { name.to_owned() };
+    let of = |field: &str, parameter: &str| header::parameter(header::first(headers, field)?, parameter);
+    let name = match name {
+        // mail-parser decodes the pieces of RFC 2231 one by one.
+        name if name.contains('\u{fffd}') => {
+            of("Content-Disposition", "filename").or_else(|| of("Content-Type", "name")).unwrap_or(name.to_owned())
+        }
+        name if name.contains("=?") => header::value(name.as_bytes()),
+        name => name.to_owned(),
+    };
     let name = name.rsplit(['/', '\\']).next().unwrap_or(&name).trim();
     (!name.is_empty()).then(|| name.chars().take(255).collect())
 }

@@ -113,21 +113,45 @@ fn passwords_in(message: &Message) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for part in &message.parts {
         let Body::Text { text, .. } = &part.body else { continue };
-        for line in text.lines().take(2_000) {
+        let mut lines = text.lines().take(2_000).peekable();
+        while let Some(line) = lines.next() {
             let lower = line.to_lowercase();
-            if !ANNOUNCE.iter().any(|word| lower.contains(word)) {
+            let Some(said) = ANNOUNCE.iter().filter_map(|word| Some(lower.rfind(word)? + word.len())).max() else {
                 continue;
-            }
+            };
             let words = line.split(|c: char| c.is_whitespace() || "«»\"<>()".contains(c));
-            for word in words.map(|w| w.trim_matches([',', ';', ':', '.', '\''])) {
-                let plausible = (4..=64).contains(&word.chars().count())
-                    && (word.chars().any(|c| c.is_ascii_digit())
-                        || word.chars().any(|c| c.is_uppercase() || "!?#@_-".contains(c)));
-                if plausible && found.len() < MOST_PASSWORDS && !found.iter().any(|f| f == word) {
-                    found.push(word.to_owned());
+            let words = words.map(|w| w.trim_matches([',', ';', ':', '.', '\'']));
+            words.filter(|word| is_striking(word)).for_each(|word| add(word, &mut found));
+            // What the sentence itself gives, however plain; on the next line where it gives nothing.
+            let rest = lower.get(said..).map_or("", |rest| rest.trim_start_matches(|c: char| !c.is_alphanumeric()));
+            let rest = GIVES.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
+            let from = line.len().checked_sub(rest.len()).filter(|from| line.is_char_boundary(*from));
+            let mut given = from.and_then(|from| line.get(from..)).unwrap_or_default();
+            if given.chars().all(|c| !c.is_alphanumeric()) {
+                while lines.peek().is_some_and(|line| line.trim().is_empty()) {
+                    lines.next();
                 }
+                given = lines.peek().copied().unwrap_or_default();
             }
+            let word = given.split_whitespace().next().unwrap_or_default();
+            add(word, &mut found);
+            add(word.trim_matches(|c: char| "«»\"<>()',;:.".contains(c)), &mut found);
         }
     }
     found
+}
+
+/// Words between the announcement and the password.
+const GIVES: [&str; 8] = ["est :", "est", "is:", "is", "lautet:", "lautet", "ist", "هي"];
+
+/// A word that nobody writes in a sentence.
+fn is_striking(word: &str) -> bool {
+    word.chars().any(|c| c.is_ascii_digit()) || word.chars().any(|c| c.is_uppercase() || "!?#@_-".contains(c))
+}
+
+fn add(word: &str, found: &mut Vec<String>) {
+    let plausible = (4..=64).contains(&word.chars().count());
+    if plausible && found.len() < MOST_PASSWORDS && !found.iter().any(|f| f == word) {
+        found.push(word.to_owned());
+    }
 }

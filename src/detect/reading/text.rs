@@ -7,9 +7,9 @@ use super::normal::normalise;
 use super::opened::Opened;
 use super::words::Words;
 use super::zones;
-use crate::document::{Extract, card_values};
+use crate::document::Extract;
 use crate::mime::html::{self, Shown};
-use crate::mime::{Body, Message, Stop, TIME};
+use crate::mime::{Body, Message, Part, Stop, TIME, card, charset};
 
 /// Longest text read from one place, in bytes: what `document` keeps of one attachment. More is a finding.
 const LONGEST: usize = 20 << 20;
@@ -78,12 +78,12 @@ pub fn gather_until(
                 }
             }
             Body::Attachment(bytes) => {
-                if let Some(name) = &part.name {
+                for name in part.name.iter().chain(&part.other_name()) {
                     let words = name.replace(['_', '.'], " ");
                     texts.push(Text::new(format!("{}#name", message.place(index)), words));
                 }
                 if !opened.iter().any(|o| o.part == index) {
-                    attached_text(message.place(index), bytes, &part.extension, &mut texts);
+                    attached_text(message.place(index), bytes, part, &mut texts);
                 }
             }
             Body::Multipart => {}
@@ -218,27 +218,19 @@ fn lines(text: &str) -> String {
 }
 
 /// Text and HTML files stay in this process; everything else is opened by a worker.
-fn attached_text(place: String, bytes: &[u8], extension: &str, texts: &mut Vec<Text>) {
-    match extension {
-        "ics" | "vcf" => texts.push(Text::new(place, card_values(&decode(bytes)))),
-        "txt" | "csv" | "xml" => texts.push(Text::new(place, decode(bytes))),
+fn attached_text(place: String, bytes: &[u8], part: &Part, texts: &mut Vec<Text>) {
+    let declared = part.charset();
+    let declared = declared.as_deref();
+    match part.extension.as_str() {
+        "ics" | "vcf" => texts.push(Text::new(place, card::read(bytes, declared).text)),
+        "txt" | "csv" => texts.push(Text::new(place, charset::decode(bytes, declared))),
+        "xml" => texts.push(Text::new(place, charset::decode_markup(bytes, declared))),
         "html" => {
-            let Shown { shown, hidden } = html::text(&decode(bytes));
+            let Shown { shown, hidden } = html::text(&charset::decode_markup(bytes, declared));
             texts.push(Text::new(place.as_str(), shown));
             push_hidden(&place, hidden, texts);
         }
         _ => {}
-    }
-}
-
-/// UTF-16 by its mark, UTF-8 where it is, windows-1252 else.
-fn decode(bytes: &[u8]) -> String {
-    match encoding_rs::Encoding::for_bom(bytes) {
-        Some((encoding, _)) => encoding.decode(bytes).0.into_owned(),
-        None => match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => encoding_rs::WINDOWS_1252.decode(bytes).0.into_owned(),
-        },
     }
 }
 
@@ -302,7 +294,7 @@ mod tests {
         };
         let (texts, ended) = gather_until(&message, &[], &Words::default(), &Stop::when(&tenth));
         assert_eq!((texts.len(), ended), (9, Some(TIME)));
-        let long = parse("x".repeat(LONGEST + 1).as_bytes(), &ParseBudget::default());
+        let long = parse(format!("X: {}", "x".repeat(LONGEST + 1)).as_bytes(), &ParseBudget::default());
         assert_eq!(gather_until(&long, &[], &Words::default(), &Stop::never()).1, None, "one header");
         let long = parse(format!("\r\n{}", "x".repeat(LONGEST + 1)).as_bytes(), &ParseBudget::default());
         assert_eq!(gather_until(&long, &[], &Words::default(), &Stop::never()).1, Some("text"));

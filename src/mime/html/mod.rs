@@ -244,6 +244,8 @@ impl Page {
 
     /// Text where the stack stands.
     fn say(&mut self, text: &str) {
+        let upper = self.stack.look().capitals.then(|| text.to_uppercase());
+        let text = upper.as_deref().unwrap_or(text);
         if !self.stack.look().hides() {
             if self.in_hidden && !text.trim_ascii().is_empty() {
                 self.end_hidden();
@@ -473,6 +475,7 @@ mod tests {
             ("<select><option label=SECRET></select>seen", "seen", "SECRET"),
             ("<div style='font-size:0'><p style='font-size:14px'>SECRET</p></div>", "SECRET||", ""),
             ("<p hidden>SEC<b>RET</b><p>seen", "seen", "SECRET"),
+            ("<b style='text-transform:uppercase'>secret <i style='text-transform:none'>ici</i></b>", "SECRET ici", ""),
             ("<title>SECRET</title>seen", "seen", "SECRET"),
             ("<head>SECRET</head>", "SECRET", ""),
             ("<input value=SECRET>", "SECRET", ""),

@@ -14,6 +14,8 @@ pub struct Appearance {
     pub tiny: bool,
     /// Some readers hide it: a rule for certain screens, or one whose selector we read in part only.
     pub perhaps: bool,
+    /// `text-transform: uppercase`, small capitals.
+    pub capitals: bool,
     ink: Paint,
     paper: Paint,
 }
@@ -33,6 +35,7 @@ impl Appearance {
         invisible: false,
         tiny: false,
         perhaps: false,
+        capitals: false,
         ink: Paint::Colour([0; 3]),
         paper: Paint::Colour([255; 3]),
     };
@@ -60,10 +63,11 @@ pub struct Flow {
 
 /// The properties that [`apply`] looks at, and `direction`, which decides what `unicode-bidi` does.
 #[rustfmt::skip]
-pub const PROPERTIES: [&str; 22] = [
+pub const PROPERTIES: [&str; 25] = [
     "display", "visibility", "opacity", "font-size", "color", "-webkit-text-fill-color", "background-color",
     "background", "background-image", "overflow", "overflow-x", "overflow-y", "height", "max-height", "width",
-    "max-width", "text-indent", "left", "top", "margin-left", "unicode-bidi", "direction",
+    "max-width", "text-indent", "left", "top", "margin-left", "unicode-bidi", "direction", "text-transform", "font-variant",
+    "font-variant-caps",
 ];
 
 /// Applies declarations (lower case) to the look around an element.
@@ -78,6 +82,8 @@ pub fn apply(declarations: &str, look: &mut Appearance) -> Flow {
                 look.gone |= value == "none";
                 flow.inline = value.starts_with("inline");
             }
+            "text-transform" => look.capitals = value == "uppercase",
+            "font-variant" | "font-variant-caps" => look.capitals = value.contains("small-caps"),
             "visibility" => look.invisible = matches!(value, "hidden" | "collapse"),
             "opacity" => look.gone |= number(value).is_some_and(|n| n < 0.05),
             "font-size" => look.tiny = is_tiny(value),

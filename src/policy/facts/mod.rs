@@ -59,7 +59,7 @@ facts! {
         own_links (8): Words = |mail| mail.own_links(),
         /// files with a password, opened or not: "zip", "pdf", "ooxml"
         encrypted (9): Words = |mail| mail.values(FindingKind::Encrypted),
-        /// why something could not be read: "encrypted", "broken", "budget", "crashed"
+        /// why something could not be read: "encrypted", "broken", "budget", "crashed", "unread", "opaque"
         uninspectable (10): Words = |mail| mail.values(FindingKind::Uninspectable),
         /// the true types of files that look like another type
         disguised (11): Words = |mail| mail.values(FindingKind::Disguised),

@@ -7,7 +7,7 @@ use octroi::document::{Budget, open};
 
 const NAMES: [&str; 16] = [
     "a.docx", "a.xlsx", "a.pptx", "a.odt", "a.pdf", "a.rtf", "a.doc", "a.xls", "a.msg", "a.zip", "a.7z", "a.tar", "a.cab",
-    "winmail.dat", "a.ics", "a.bin",
+    "winmail.dat", "a.ics", "Index/a.iwa",
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -219,3 +219,69 @@ pub fn all(extract: &Extract) -> String {
     });
     text
 }
+
+/// An element of DER.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len() as u32;
+    [&[tag, 0x84][..], &length.to_be_bytes(), content].concat()
+}
+
+const PKCS7: [u8; 8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07];
+
+fn identifier(last: u8) -> Vec<u8> {
+    [&[0x06, 9][..], &PKCS7, &[last]].concat()
+}
+
+/// A content signed so that it stands in clear (RFC 5652 §5), without a signer.
+pub fn signed(content: &[u8]) -> Vec<u8> {
+    let encapsulated = der(0x30, &[identifier(1), der(0xA0, &der(0x04, content))].concat());
+    let data = der(0x30, &[vec![0x02, 1, 1], der(0x31, b""), encapsulated, der(0x31, b"")].concat());
+    der(0x30, &[identifier(2), der(0xA0, &data)].concat())
+}
+
+/// Enveloped data (RFC 5652 §6): nobody opens it.
+pub fn enveloped() -> Vec<u8> {
+    der(0x30, &[identifier(3), der(0xA0, &der(0x30, &[0x02, 1, 0]))].concat())
+}
+
+/// A document of Pages: one archive of one literal.
+pub fn iwork() -> Vec<u8> {
+    let text = b"\x0a\x09in iwork\x00";
+    let snappy = [&[text.len() as u8, (text.len() as u8 - 1) << 2][..], text].concat();
+    let archive = [&[0, snappy.len() as u8, 0, 0][..], &snappy].concat();
+    zip(&[
+        ("Index/Document.iwa", &archive),
+        ("Metadata/Properties.plist", b"bplist00\xd0"),
+        ("preview.jpg", b"\xff\xd8\xff"),
+    ])
+}
+
+/// A binary workbook: two shared strings in one row.
+pub fn xlsb() -> Vec<u8> {
+    let wide = |text: &str| {
+        let units: Vec<u16> = text.encode_utf16().collect();
+        [(units.len() as u32).to_le_bytes().to_vec(), units.iter().flat_map(|u| u.to_le_bytes()).collect()].concat()
+    };
+    let record = |id: u8, data: &[u8]| [&[id, data.len() as u8][..], data].concat();
+    let item = |text: &str| record(19, &[vec![0], wide(text)].concat());
+    let strings = [item("in first"), item("in last"), vec![0xA0, 0x01, 0]].concat();
+    let cell = |index: u8| record(7, &[&[0; 8][..], &[index, 0, 0, 0]].concat());
+    zip(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("xl/workbook.bin", b""),
+        ("xl/sharedStrings.bin", &strings),
+        ("xl/worksheets/sheet1.bin", &[record(0, &[0; 8]), cell(0), cell(1)].concat()),
+    ])
+}
+
+/// A compound file with these streams.
+pub fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).expect("create");
+    for (name, content) in streams {
+        if let Some((storage, _)) = name.trim_start_matches('/').rsplit_once('/') {
+            file.create_storage_all(format!("/{storage}")).expect("storage");
+        }
+        file.create_stream(name).expect("stream").write_all(content).expect("write");
+    }
+    file.into_inner().into_inner()
+}

@@ -3,9 +3,10 @@
 
 mod archives;
 mod bombs;
-mod make;
+pub mod make;
 mod matrix;
 mod mutations;
 mod pictures;
 mod places;
+mod unread;
 mod workers;

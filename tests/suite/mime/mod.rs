@@ -75,6 +75,66 @@ fn what_is_unread_is_said_before_what_is_ambiguous() {
     assert_eq!(parse(raw, &small).exceeded, Some("parts"));
 }
 
+#[test]
+fn a_header_ends_where_the_next_hop_ends_it() {
+    for raw in [
+        "Subject: x\nSECRET\n\nbody\n",
+        "Subject: x\n \nSECRET\n\nbody\n",
+        "Subject: x\nContent-Transfer-Encoding: base64\n \nU0VDUkVU\n",
+        "SECRET\n\nbody\n",
+    ] {
+        let message = read(raw);
+        assert!(texts(&message).contains("SECRET"), "{raw}: {message:#?}");
+        assert!(message.defects.iter().any(|defect| defect.kind == "broken-header"), "{raw}");
+    }
+    assert!(read("From a@b x\nSubject: x\n\nbody\n").defects.is_empty());
+}
+
+#[test]
+fn an_attachment_is_its_octets_and_a_body_its_letters() {
+    let wide: Vec<u8> = "\u{feff}DIFFUSION réservée".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let raw = [&b"Content-Type: text/plain; name=a.txt\r\nContent-Disposition: attachment\r\n\r\n"[..], &wide].concat();
+    let message = parse(&raw, &ParseBudget::default());
+    assert!(matches!(&message.parts[0].body, Body::Attachment(bytes) if bytes[..] == wide[..]));
+    for (charset, octets) in [("CP-850", &b"\x90t\x82"[..]), ("us-ascii", b"\xC9t\xE9"), ("utf-16", "Été".as_bytes())]
+    {
+        let raw = [format!("Content-Type: text/plain; charset={charset}\r\n\r\n").as_bytes(), octets].concat();
+        assert_eq!(texts(&parse(&raw, &ParseBudget::default())).trim(), "Été", "{charset}");
+    }
+}
+
+#[test]
+fn what_is_signed_in_clear_is_read_as_the_mail_itself() {
+    let inner = b"Content-Type: text/plain; charset=utf-8\r\n\r\nSECRET\r\n";
+    let object = super::document::make::signed(inner);
+    let encoded = base64::engine::general_purpose::STANDARD.encode(object);
+    let mail = |declared: &str| {
+        read(&format!("Content-Type: {declared}; name=smime.p7m\nContent-Transfer-Encoding: base64\n\n{encoded}\n"))
+    };
+    for declared in ["application/pkcs7-mime; smime-type=enveloped-data", "application/octet-stream"] {
+        let message = mail(declared);
+        assert_eq!(texts(&message).trim(), "SECRET", "{message:#?}");
+        let body = message.parts.iter().position(|part| matches!(part.body, Body::Text { .. })).expect("a body");
+        assert_eq!((message.parts[body].depth, message.place(body).as_str()), (0, "body"));
+    }
+}
+
+#[test]
+fn encodings_that_stand_oddly_are_undone() {
+    assert_eq!(texts(&read("Content-Transfer-Encoding:     \n base64\n\nU0VDUkVU\n")), "SECRET");
+    let inner = base64::engine::general_purpose::STANDARD.encode("--a\r\n\r\nSECRET\r\n--a--\r\n");
+    let outer = format!("Content-Type: multipart/mixed; boundary=a\nContent-Transfer-Encoding: base64\n\n{inner}\n");
+    assert!(texts(&read(&outer)).contains("SECRET"));
+    let flowed = "Content-Type: text/plain; format=flowed; delsp=yes\n\nSEC \nRET\n";
+    assert_eq!(texts(&read(flowed)).trim(), "SECRET");
+    let yenc = "Content-Type: text/plain\n\n=ybegin line=128 size=3 name=a.txt\nm\u{b}\n=yend\n";
+    assert_eq!(names(&read(yenc)), ["a.txt"]);
+    let elsewhere = read(
+        "Content-Type: message/external-body; access-type=URL; URL=\"https://we.tl/x\"\n\nContent-Type: text/plain\n\n",
+    );
+    assert!(texts(&elsewhere).contains("https://we.tl/x"));
+}
+
 fn read(text: &str) -> Message {
     parse(text.replace('\n', "\r\n").as_bytes(), &ParseBudget::default())
 }
