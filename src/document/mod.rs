@@ -33,6 +33,12 @@ mod paragraphs;
 mod properties;
 mod property_set;
 mod pdf;
+mod pdf_content;
+mod pdf_font;
+mod pdf_lines;
+mod pdf_parts;
+mod pdf_raster;
+mod pdf_stream;
 mod pdf_text;
 mod pgp;
 mod picture;
@@ -62,7 +68,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// `#body`, `#header`, `#footer`, `#textbox`, `#footnotes`, `#comment`, `#deleted`, `#sheet1`, `#sheets` (their
-    /// names), `#slide2`, `#notes2`, `#page3`, `#form`, `#alt`, `#link`, `#metadata`, `#hidden` …; in a nested message
+    /// names), `#slide2`, `#notes2`, `#page3`, `#form`, `#outline`, `#alt`, `#link`, `#metadata`, `#hidden` …; in a nested message
     /// `/subject`, `/body`, `/header:NAME`.
     pub place: String,
     /// One paragraph, cell row or heading a line; cells of a row are parted by tabs.
@@ -77,7 +83,8 @@ pub enum DocumentError {
     Broken,
     Budget,
     Crashed,
-    /// A kind that can carry text and has no reader (decision D34).
+    /// Text that is there and could not be told: a kind without a reader, letters of fonts that say nothing, pages that are
+    /// pictures (decision D34).
     Unread,
     /// A container or fragment that nobody here opens, bytes of no known kind (decision D34).
     Opaque,
@@ -222,8 +229,12 @@ impl Extract {
         let _ = self.say(place, text, &mut Budget { text: 1 << 20, ..Budget::default() });
     }
 
-    /// Says once why a picture of this file was not read.
+    /// Says once why a picture of this file was not read. A page of a document is text that is missing; a picture by
+    /// itself is no document.
     pub(crate) fn note_unseen(&mut self, why: &str) {
+        if matches!(self.kind.as_str(), "pdf" | "tiff") {
+            self.fault.get_or_insert(DocumentError::Unread);
+        }
         if !self.properties.iter().any(|(name, value)| name == "ocr" && value != "read") {
             self.property("ocr", why);
         }

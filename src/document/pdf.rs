@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! PDF (ISO 32000-1): page text, annotations, form fields, information dictionary, XMP, embedded files.
+//! PDF (ISO 32000-1): page text with its margins, annotations, form fields, properties, embedded files, and pages that
+//! are pictures.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
+use hayro_syntax::object::{Array, Dict, Name, Object, ObjectIdentifier, Rect};
+use hayro_syntax::page::{Resources, Rotation};
+use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use super::opening::Opening;
 use super::paragraphs::Pages;
-use super::pdf_text::{self, Canvas};
-use super::xml::Node;
-use super::{DocumentError, Extract, picture, properties, xml};
+use super::pdf_lines::Zone;
+use super::pdf_text::{Canvas, FontShelf, Placed, Sheet, Tally};
+use super::{DocumentError, pdf_parts, pdf_raster, pdf_stream, picture};
 
 /// Pages read; nobody writes an official paper longer than this.
 const PAGES: usize = 3_000;
@@ -17,223 +21,220 @@ const PAGES: usize = 3_000;
 /// What one stream may unpack to.
 const STREAM: usize = 32 << 20;
 
+/// What a stream of objects may unpack to, which the library does by itself.
+const OBJECTS: usize = 64 << 20;
+
+/// What one picture may unpack to.
+const PICTURE: usize = 160 << 20;
+
+/// Pages remembered for being pictures; far more than are read.
+const PICTURED: usize = 200;
+
+/// A page is a picture where pictures cover this much of it.
+const COVERED: f32 = 0.5;
+
+/// Points read and painted for all pages: some seconds, a part of what a worker has for a whole file.
+const POINTS: u64 = 400_000_000;
+
+/// Letters of a page's own text beside which a picture is its background.
+const OWN_TEXT: usize = 200;
+
 pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
     let bytes = opening.bytes;
     // Junk before the header shifts every offset (annex H lets readers cope).
     let start = memchr::memmem::find(bytes.get(..1024).unwrap_or(bytes), b"%PDF-").unwrap_or(0);
-    let document = load(bytes.get(start..).unwrap_or(bytes), opening)?;
+    let bytes = bytes.get(start..).unwrap_or(bytes);
+    pdf_stream::admit_objects(bytes, OBJECTS)?;
     let mut pages = Pages::new();
-    information(&document, opening.extract, &mut pages);
-    let xmp = metadata(&document, opening, &mut pages);
-    let read = page_texts(&document, opening, &mut pages);
-    fields(&document, &mut pages);
-    pages.write(opening)?;
-    embedded(&document, opening)?;
-    read.and(xmp)
+    // The libraries below may panic on hostile bytes. What was read before is kept.
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let pdf = load(bytes, opening)?;
+        let read = page_texts(&pdf, bytes, opening, &mut pages);
+        pdf_parts::read(&pdf, bytes, opening, &mut pages).and(read)
+    }));
+    let written = pages.write(opening);
+    outcome.unwrap_or(Err(DocumentError::Crashed)).and(written)
 }
 
-fn load(bytes: &[u8], opening: &mut Opening<'_>) -> Result<Document, DocumentError> {
-    let options = |password| LoadOptions { password, max_decompressed_size: Some(STREAM), ..LoadOptions::default() };
-    let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
-    match Document::load_mem_with_options(bytes, options(None)) {
-        Ok(document) if !document.is_encrypted() => return Ok(document),
-        Ok(_) => {}
-        Err(_) if !is_encrypted => return Err(DocumentError::Broken),
-        Err(_) => {}
+fn load(bytes: &[u8], opening: &mut Opening<'_>) -> Result<Pdf, DocumentError> {
+    match Pdf::new(bytes.to_vec()) {
+        Ok(pdf) => return Ok(pdf),
+        Err(LoadPdfError::Invalid) => return Err(DocumentError::Broken),
+        Err(LoadPdfError::Decryption(_)) => {}
     }
     opening.extract.encrypted = Some("pdf".into());
     for password in opening.passwords {
-        if let Ok(document) = Document::load_mem_with_options(bytes, options(Some(password.clone())))
-            && !document.is_encrypted()
-        {
-            opening.property("password-found", "pdf");
-            return Ok(document);
+        match Pdf::new_with_password(bytes.to_vec(), password) {
+            Ok(pdf) => {
+                opening.property("password-found", "pdf");
+                return Ok(pdf);
+            }
+            Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected)) => {}
+            Err(_) => break,
         }
     }
     Err(DocumentError::Encrypted)
 }
 
-fn page_texts(document: &Document, opening: &mut Opening<'_>, pages: &mut Pages) -> Result<(), DocumentError> {
-    let mut shows_image = false;
-    let mut shows_text = false;
+/// A page as it is found in the tree, or beside it.
+struct Leaf<'a> {
+    dictionary: Dict<'a>,
+    resources: Resources<'a>,
+    sheet: Sheet,
+}
+
+/// A page that is a picture, kept until all pages are read: those without any text come first.
+struct Pictured<'a> {
+    place: String,
+    sheet: Sheet,
+    pictures: Vec<Placed<'a>>,
+    has_text: bool,
+}
+
+fn page_texts(pdf: &Pdf, bytes: &[u8], opening: &mut Opening<'_>, pages: &mut Pages) -> Result<(), DocumentError> {
+    let mut shelf = FontShelf::new();
+    let mut reader =
+        Reader { shelf: &mut shelf, opening, pages, said: HashSet::new(), count: 0, seen: Seen::default() };
+    let mut pictured = Vec::new();
     let mut outcome = Ok(());
-    let mut count = 0;
-    let reached: Vec<ObjectId> = document.page_iter().take(PAGES + 1).collect();
-    for page in reached.iter().copied().chain(unreached(document, &reached)) {
-        count += 1;
-        if count > PAGES {
-            return Err(DocumentError::Budget);
-        }
-        let mut canvas = Canvas::new(document, STREAM.min(opening.budget.bytes as usize));
-        let done = canvas.page(page);
-        opening.budget.spend(canvas.unpacked)?;
+    let mut reached = HashSet::new();
+    for page in pdf.pages().iter() {
+        reached.extend(page.raw().obj_id());
+        let resources = page.resources().clone();
+        let sheet = Sheet::new(sides(page.intersected_crop_box()), page.rotation());
+        let done = reader.page(Leaf { dictionary: page.raw().clone(), resources, sheet }, &mut pictured);
         outcome = outcome.and(done);
-        shows_image |= canvas.shows_image;
-        let is_blank = canvas.text.trim().is_empty();
-        shows_text |= !is_blank;
-        let place = format!("#page{count}");
-        if let Some((_, stream)) = canvas.picture.filter(|_| is_blank) {
-            picture::page(document, stream, place.clone(), opening);
-        }
-        pages.line(&place, &canvas.text);
-        pages.line(&place, &reversed_arabic(&canvas.text));
-        pages.line("#hidden", &canvas.replaced);
-        for annotation in document.get_page_annotations(page).unwrap_or_default() {
-            annotate(document, annotation, pages);
+        if reader.count > PAGES || reader.opening.budget.bytes == 0 {
+            return outcome;
         }
     }
-    if shows_image && !shows_text {
+    for leaf in unreached(pdf, bytes, &reached) {
+        outcome = outcome.and(reader.page(leaf, &mut pictured));
+    }
+    let (count, seen) = (reader.count, reader.seen);
+    if seen.image && !seen.text {
         opening.property("image-only", "true");
     }
+    if seen.tally.is_garbled() {
+        outcome = outcome.and(Err(DocumentError::Unread));
+    }
+    hand_out(pictured, opening);
     if count == 0 { Err(DocumentError::Broken) } else { outcome }
 }
 
-/// Pages that the tree does not lead to: cut off from it, or deeper than the library follows.
-fn unreached(document: &Document, reached: &[ObjectId]) -> impl Iterator<Item = ObjectId> {
-    let reached: HashSet<ObjectId> = reached.iter().copied().collect();
-    let pages = document.objects.iter().filter(|(_, object)| object.as_dict().is_ok_and(|page| page.has_type(b"Page")));
-    pages.map(|(id, _)| *id).filter(move |id| !reached.contains(id))
+fn sides(rect: Rect) -> [f64; 4] {
+    [rect.x0, rect.y0, rect.x1, rect.y1]
 }
 
-/// Glyphs advance to the right, so Arabic in a PDF often stands in visual order. Both readings are given.
-fn reversed_arabic(text: &str) -> String {
-    let is_arabic = |c: char| matches!(c, '\u{600}'..='\u{6FF}' | '\u{FB50}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFF}');
-    let lines = text.lines().filter(|line| line.contains(is_arabic));
-    lines.map(|line| line.chars().rev().collect::<String>() + "\n").collect()
+/// Pages that the tree does not lead to. The names of types stand in the clear unless objects are packed.
+fn unreached<'a>(pdf: &'a Pdf, bytes: &[u8], reached: &HashSet<ObjectIdentifier>) -> Vec<Leaf<'a>> {
+    let is_packed = memchr::memmem::find(bytes, b"/ObjStm").is_some();
+    let named = memchr::memmem::find_iter(bytes, b"/Page").count();
+    if !is_packed && named == 0 {
+        return Vec::new();
+    }
+    let pages = pdf.objects().into_iter().filter_map(Object::into_dict);
+    let pages = pages.filter(|page| page.get::<Name<'_>>("Type").is_some_and(|name| name.as_ref() == b"Page"));
+    let pages = pages.filter(|page| page.obj_id().is_none_or(|id| !reached.contains(&id)));
+    let leaf = |page: Dict<'a>| Leaf {
+        resources: Resources::new(page.get::<Dict<'_>>("Resources").unwrap_or_default()),
+        sheet: Sheet::new(page.get::<Rect>("MediaBox").map_or([0.0, 0.0, 595.0, 842.0], sides), Rotation::None),
+        dictionary: page,
+    };
+    pages.take(PAGES).map(leaf).collect()
 }
 
-fn annotate(document: &Document, annotation: &Dictionary, pages: &mut Pages) {
-    for key in [&b"Contents"[..], b"V", b"TU", b"RC", b"DA"] {
-        if let Some(text) = string(document, annotation.get(key).ok())
-            && key != b"DA"
-        {
-            let place = if key == b"Contents" || key == b"RC" { "#comment" } else { "#form" };
-            pages.line(place, &text);
+#[derive(Default)]
+struct Seen {
+    image: bool,
+    text: bool,
+    tally: Tally,
+}
+
+struct Reader<'a, 'r, 'o> {
+    shelf: &'r mut FontShelf<'a>,
+    opening: &'r mut Opening<'o>,
+    pages: &'r mut Pages,
+    /// What headers and footers said on earlier pages.
+    said: HashSet<(&'static str, String)>,
+    count: usize,
+    seen: Seen,
+}
+
+impl<'a> Reader<'a, '_, '_> {
+    fn page(&mut self, leaf: Leaf<'a>, pictured: &mut Vec<Pictured<'a>>) -> Result<(), DocumentError> {
+        self.count += 1;
+        if self.count > PAGES {
+            return Err(DocumentError::Budget);
         }
+        let limit = STREAM.min(self.opening.budget.bytes as usize);
+        let mut canvas = Canvas::new(self.shelf, limit, leaf.sheet.matrix);
+        let outcome = canvas.page(&leaf.dictionary, &leaf.resources);
+        self.opening.budget.spend(canvas.unpacked)?;
+        let place = format!("#page{}", self.count);
+        let (tally, pictures) = (canvas.tally, std::mem::take(&mut canvas.pictures));
+        let lines = std::mem::take(&mut canvas.lines).finish(leaf.sheet.height);
+        self.pages.line("#hidden", &canvas.replaced);
+        self.seen.tally.add(&tally, &canvas.guessed);
+        self.seen.image |= !pictures.is_empty();
+        self.seen.text |= tally.letters() > 0;
+        self.write(&place, lines);
+        let covered = pdf_raster::coverage(&leaf.sheet, &pictures);
+        let is_blank = tally.letters() == 0;
+        if !pictures.is_empty() && (covered >= COVERED || is_blank) {
+            if pictured.len() < PICTURED {
+                let has_text = tally.letters() >= OWN_TEXT;
+                pictured.push(Pictured { place, sheet: leaf.sheet, pictures, has_text });
+            } else {
+                self.opening.extract.note_unseen("unread");
+            }
+        }
+        for annotation in leaf.dictionary.get::<Array<'_>>("Annots").iter().flat_map(Array::iter::<Dict<'_>>) {
+            pdf_parts::annotate(&annotation, self.shelf, self.pages);
+        }
+        outcome
     }
-    // Stamps and free text show what their appearance draws.
-    if let Ok(appearance) = annotation.get_deref(b"AP", document).and_then(Object::as_dict)
-        && let Ok(Object::Stream(form)) = appearance.get_deref(b"N", document)
-    {
-        let mut canvas = Canvas::new(document, 1 << 20);
-        let _ = canvas.form(form);
-        pages.line("#comment", &canvas.text);
-    }
-    if let Ok(action) = annotation.get_deref(b"A", document).and_then(Object::as_dict)
-        && let Some(target) = string(document, action.get(b"URI").ok())
-    {
-        pages.line("#link", &target);
-    }
-}
 
-/// Values of form fields, wherever they hang (§12.7.3).
-fn fields(document: &Document, pages: &mut Pages) {
-    for object in document.objects.values() {
-        let Ok(field) = object.as_dict() else { continue };
-        if field.has(b"FT") && !field.has(b"Subtype") {
-            for key in [&b"V"[..], b"TU"] {
-                if let Some(text) = string(document, field.get(key).ok()) {
-                    pages.line("#form", &text);
+    /// Lines of a page. What stands in the margins is said once for all pages that repeat it.
+    fn write(&mut self, place: &str, lines: Vec<(Zone, String)>) {
+        let mut body = String::new();
+        for (zone, line) in lines {
+            let margin = match zone {
+                Zone::Body => {
+                    body.push_str(&line);
+                    body.push('\n');
+                    continue;
                 }
+                Zone::Head => "#header",
+                Zone::Foot => "#footer",
+            };
+            if self.said.insert((margin, line.clone())) {
+                self.pages.line(margin, &line);
             }
         }
+        self.pages.line(place, &body);
     }
 }
 
-/// The information dictionary (§14.3.3), its keys in the form of other formats.
-fn information(document: &Document, extract: &mut Extract, pages: &mut Pages) {
-    let Ok(information) = document.trailer.get_deref(b"Info", document).and_then(Object::as_dict) else { return };
-    for (key, value) in information {
-        let Some(value) = string(document, Some(value)) else { continue };
-        let name = match key.as_slice() {
-            b"Title" => "title".to_owned(),
-            b"Subject" => "subject".to_owned(),
-            b"Keywords" => "keywords".to_owned(),
-            b"Author" => "author".to_owned(),
-            b"CreationDate" | b"ModDate" | b"Producer" | b"Creator" | b"Trapped" => continue,
-            key => String::from_utf8_lossy(key).into_owned(),
-        };
-        match name.as_str() {
-            "author" => extract.property(name, &value),
-            _ => properties::note(&name, &value, extract, pages),
-        }
-    }
-}
-
-/// The catalogue's XMP packet (§14.3.2): elements and attributes with language in them.
-fn metadata(document: &Document, opening: &mut Opening<'_>, pages: &mut Pages) -> Result<(), DocumentError> {
-    let stream = document.catalog().ok().and_then(|catalog| catalog.get_deref(b"Metadata", document).ok());
-    let Some(Object::Stream(stream)) = stream else { return Ok(()) };
-    let packet = stream.get_plain_content_with_limit(4 << 20).map_err(|_| DocumentError::Broken)?;
-    opening.budget.spend(packet.len())?;
-    let mut path: Vec<String> = Vec::new();
-    // A packet that is not XML is a fault of the packet only.
-    let _ = xml::walk(&xml::decode(&packet), &mut |node| match node {
-        Node::Start(element) => {
-            for (name, value) in element.attributes() {
-                if name.starts_with("MSIP_Label") || matches!(name.as_str(), "Keywords" | "title" | "description") {
-                    properties::note(&name, &value, opening.extract, pages);
-                }
-            }
-            path.push(element.name.to_owned());
-        }
-        Node::Text(text) if !text.trim().is_empty() => {
-            let known = path.iter().rev().find(|name| !matches!(name.as_str(), "li" | "Alt" | "Bag" | "Seq"));
-            if let Some(name) = known
-                && !name.ends_with("Date")
-                && !matches!(
-                    name.as_str(),
-                    "Producer" | "CreatorTool" | "DocumentID" | "InstanceID" | "format" | "creator"
-                )
-            {
-                properties::note(name, text, opening.extract, pages);
-            }
-        }
-        Node::End(_) => {
-            path.pop();
-        }
-        Node::Text(_) => {}
-    });
-    Ok(())
-}
-
-/// File specifications with an embedded file (§7.11.4), whoever points at them.
-fn embedded(document: &Document, opening: &mut Opening<'_>) -> Result<(), DocumentError> {
-    for object in document.objects.values() {
-        let Ok(specification) = object.as_dict() else { continue };
-        let Ok(files) = specification.get_deref(b"EF", document).and_then(Object::as_dict) else { continue };
-        let name = string(document, specification.get(b"UF").or_else(|_| specification.get(b"F")).ok());
-        let name = name.unwrap_or_else(|| "embedded".to_owned());
-        let Ok(Object::Stream(stream)) = files.get_deref(b"F", document).or_else(|_| files.get_deref(b"UF", document))
-        else {
+/// Hands pages that are pictures to whoever reads pictures; those without text of their own first.
+fn hand_out(mut pictured: Vec<Pictured<'_>>, opening: &mut Opening<'_>) {
+    pictured.sort_by_key(|page| page.has_text);
+    let mut points = POINTS;
+    for page in pictured {
+        if opening.budget.pictures == 0 && page.has_text {
             continue;
-        };
-        opening.room_for_a_file()?;
-        match stream.get_plain_content_with_limit(opening.budget.bytes as usize) {
-            Ok(content) => {
-                opening.paid_child(&name, &content)?;
-            }
-            Err(_) => opening.closed(&name, 0, DocumentError::Broken, None),
         }
-    }
-    Ok(())
-}
-
-/// A text string (§7.9.2.2), references followed.
-fn string(document: &Document, object: Option<&Object>) -> Option<String> {
-    let (_, object) = document.dereference(object?).ok()?;
-    match object {
-        Object::String(bytes, _) => Some(pdf_text::text_string(bytes)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arabic_lines_are_given_in_the_other_order_too() {
-        assert_eq!(reversed_arabic("plain\nادج يرس\n"), "سري جدا\n");
+        let limit = PICTURE.min(opening.budget.bytes as usize);
+        let content = match opening.budget.pictures {
+            0 => Err(DocumentError::Budget),
+            _ => pdf_raster::page(&page.sheet, &page.pictures, limit, &mut points),
+        };
+        match content {
+            Ok(Some(content)) => picture::hand_out(page.place, content, page.has_text, opening),
+            Ok(None) => {}
+            // A logo on an empty page is nothing to miss.
+            Err(_) if page.has_text || pdf_raster::coverage(&page.sheet, &page.pictures) < COVERED => {}
+            Err(_) => opening.extract.note_unseen("unread"),
+        }
     }
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The text that a PDF page draws (ISO 32000-1 §9): decodes fonts, and finds lines and words from the positions of
-//! glyphs.
+//! What a PDF page draws (ISO 32000-1 §8, §9): letters with their places, and pictures with the space they cover.
 
 use std::collections::HashMap;
 
-use lopdf::content::Content;
-use lopdf::{Dictionary, Document, Encoding, Object, ObjectId, Stream};
+use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
+use hayro_syntax::page::{Resources, Rotation};
 
-use super::{DocumentError, picture};
+use super::DocumentError;
+use super::pdf_content::{Content, Operand};
+use super::pdf_font::{Font, Fonts, Source};
+use super::pdf_lines::{Letter, Lines};
+use super::pdf_stream;
 
 /// Operators of one page, its forms included.
 const OPERATORS: usize = 2_000_000;
@@ -15,360 +18,488 @@ const OPERATORS: usize = 2_000_000;
 /// Forms drawn inside forms.
 const DEPTH: usize = 12;
 
-/// Draws a page onto a string.
-pub(super) struct Canvas<'a> {
-    document: &'a Document,
+/// Saved states of a page.
+const STATES: usize = 256;
+
+/// Pictures of a page that are remembered.
+const PICTURES: usize = 4_096;
+
+/// A transformation (§8.3.3): `x' = a x + c y + e`.
+pub(super) type Matrix = [f32; 6];
+
+const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+
+/// First `inner`, then `outer`.
+pub(super) fn joined(inner: &Matrix, outer: &Matrix) -> Matrix {
+    let [a, b, c, d, e, f] = *inner;
+    let [p, q, r, s, t, u] = *outer;
+    [a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u]
+}
+
+pub(super) fn at(matrix: &Matrix, x: f32, y: f32) -> (f32, f32) {
+    (matrix[0] * x + matrix[2] * y + matrix[4], matrix[1] * x + matrix[3] * y + matrix[5])
+}
+
+/// The page as it is shown: turned upright, its lower left corner at the origin.
+pub(super) struct Sheet {
+    pub width: f32,
+    pub height: f32,
+    pub matrix: Matrix,
+}
+
+impl Sheet {
+    pub fn new(sides: [f64; 4], rotation: Rotation) -> Sheet {
+        let [x0, y0, x1, y1] = sides.map(|side| side as f32);
+        let (width, height) = ((x1 - x0).abs().max(1.0), (y1 - y0).abs().max(1.0));
+        let (matrix, is_turned) = match rotation {
+            Rotation::None => ([1.0, 0.0, 0.0, 1.0, -x0, -y0], false),
+            Rotation::Horizontal => ([0.0, -1.0, 1.0, 0.0, -y0, x1], true),
+            Rotation::Flipped => ([-1.0, 0.0, 0.0, -1.0, x1, y1], false),
+            Rotation::FlippedHorizontal => ([0.0, 1.0, -1.0, 0.0, y1, -x0], true),
+        };
+        if is_turned { Sheet { width: height, height: width, matrix } } else { Sheet { width, height, matrix } }
+    }
+}
+
+/// A picture, and the transformation that takes the unit square to the place it covers.
+pub(super) struct Placed<'a> {
+    pub source: PictureSource<'a>,
+    pub matrix: Matrix,
+    pub resources: Option<Resources<'a>>,
+}
+
+pub(super) enum PictureSource<'a> {
+    Object(Stream<'a>),
+    /// `BI … EI` as it stands in the content.
+    Inline(Vec<u8>),
+}
+
+/// How many letters a page showed, by how they are known.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Tally {
+    pub visible: usize,
+    pub said: usize,
+    pub guessed: usize,
+    pub unknown: usize,
+}
+
+/// The fonts of one document, read once each; known by where their dictionaries stand in the file.
+pub(super) struct FontShelf<'a> {
+    fonts: Fonts<'a>,
+    read: Vec<Font<'a>>,
+    known: HashMap<(usize, usize), usize>,
+}
+
+impl<'a> FontShelf<'a> {
+    pub fn new() -> FontShelf<'a> {
+        FontShelf { fonts: Fonts::new(), read: Vec::new(), known: HashMap::new() }
+    }
+
+    fn font(&mut self, dictionary: &Dict<'a>) -> usize {
+        let data = dictionary.data();
+        let fonts = &self.fonts;
+        let read = &mut self.read;
+        *self.known.entry((data.as_ptr().addr(), data.len())).or_insert_with(|| {
+            read.push(fonts.read(dictionary));
+            read.len() - 1
+        })
+    }
+}
+
+pub(super) struct Canvas<'a, 'f> {
+    shelf: &'f mut FontShelf<'a>,
     /// Bytes that content streams may still unpack to.
     limit: usize,
     pub unpacked: usize,
-    pub text: String,
+    pub lines: Lines,
+    pub tally: Tally,
     /// `ActualText` of marked content (§14.9.4): what a reader copies instead of the glyphs.
     pub replaced: String,
-    pub shows_image: bool,
-    /// The largest picture that may be a page, and its points.
-    pub picture: Option<(u64, &'a Stream)>,
+    pub pictures: Vec<Placed<'a>>,
+    /// Letters that were guessed, to tell later whether the guess makes sense.
+    pub guessed: String,
     operators: usize,
-    fonts: HashMap<usize, Option<Font<'a>>>,
-    pen: Pen,
+    names: HashMap<(usize, Vec<u8>), Option<usize>>,
+    state: State,
+    text: Matrix,
+    line: Matrix,
 }
 
-struct Font<'a> {
-    encoding: Option<Encoding<'a>>,
-    /// Thousandths of an em by code.
-    widths: HashMap<u32, f32>,
-    default_width: f32,
-    is_composite: bool,
-}
-
-/// Text state (§9.3) and where the last glyph ended.
+/// Graphics state (§8.4), as far as it moves letters.
 #[derive(Clone)]
-struct Pen {
-    matrix: [f32; 6],
-    line: [f32; 6],
+struct State {
+    matrix: Matrix,
+    font: Option<usize>,
     size: f32,
     leading: f32,
-    spacing: f32,
-    font: Option<usize>,
-    start: (f32, f32),
-    end: Option<(f32, f32)>,
+    letter_gap: f32,
+    word_gap: f32,
+    stretch: f32,
+    rise: f32,
+    is_visible: bool,
 }
 
-impl<'a> Canvas<'a> {
-    pub fn new(document: &'a Document, limit: usize) -> Canvas<'a> {
-        let identity = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+impl<'a, 'f> Canvas<'a, 'f> {
+    pub fn new(shelf: &'f mut FontShelf<'a>, limit: usize, matrix: Matrix) -> Canvas<'a, 'f> {
         Canvas {
-            document,
+            shelf,
             limit,
             unpacked: 0,
-            text: String::new(),
+            lines: Lines::default(),
+            tally: Tally::default(),
             replaced: String::new(),
-            shows_image: false,
-            picture: None,
+            pictures: Vec::new(),
+            guessed: String::new(),
             operators: 0,
-            fonts: HashMap::new(),
-            pen: Pen {
-                matrix: identity,
-                line: identity,
+            names: HashMap::new(),
+            state: State {
+                matrix,
+                font: None,
                 size: 1.0,
                 leading: 0.0,
-                spacing: 0.0,
-                font: None,
-                start: (0.0, 0.0),
-                end: None,
+                letter_gap: 0.0,
+                word_gap: 0.0,
+                stretch: 1.0,
+                rise: 0.0,
+                is_visible: true,
             },
+            text: IDENTITY,
+            line: IDENTITY,
         }
     }
 
-    pub fn page(&mut self, page: ObjectId) -> Result<(), DocumentError> {
-        let content = self.document.get_page_content_with_limit(page, self.limit).map_err(|_| DocumentError::Broken)?;
-        let mut resources = Vec::new();
-        if let Ok((own, inherited)) = self.document.get_page_resources(page) {
-            resources.extend(own);
-            resources.extend(inherited.iter().filter_map(|id| self.document.get_dictionary(*id).ok()));
+    /// The content of a page: one stream, or several that make one.
+    pub fn page(&mut self, page: &Dict<'a>, resources: &Resources<'a>) -> Result<(), DocumentError> {
+        let mut content = Vec::new();
+        let mut outcome = Ok(());
+        let streams = match page.get::<Object<'_>>("Contents") {
+            Some(Object::Stream(stream)) => vec![stream],
+            Some(Object::Array(array)) => array.iter::<Stream<'_>>().collect(),
+            _ => Vec::new(),
+        };
+        for stream in streams {
+            match pdf_stream::unpack(&stream, self.limit.saturating_sub(content.len())) {
+                Ok(part) => {
+                    content.extend(part);
+                    content.push(b'\n');
+                }
+                Err(fault) => outcome = outcome.and(Err(fault)),
+            }
         }
-        self.draw(&content, &resources, DEPTH)
+        self.draw(&content, std::slice::from_ref(resources), DEPTH).and(outcome)
     }
 
     /// A form by itself: the appearance of an annotation.
-    pub fn form(&mut self, form: &'a Stream) -> Result<(), DocumentError> {
+    pub fn form(&mut self, form: &Stream<'a>) -> Result<(), DocumentError> {
         self.draw_form(form, &[], DEPTH)
     }
 
-    fn draw_form(&mut self, form: &'a Stream, outer: &[&'a Dictionary], depth: usize) -> Result<(), DocumentError> {
-        let left = self.limit.saturating_sub(self.unpacked);
-        let content = form.get_plain_content_with_limit(left).map_err(|_| DocumentError::Broken)?;
-        let own = form.dict.get_deref(b"Resources", self.document).and_then(Object::as_dict).ok();
-        let resources: Vec<&Dictionary> = own.into_iter().chain(outer.iter().copied()).take(8).collect();
-        let before = self.pen.clone();
-        let done = self.draw(&content, &resources, depth);
-        self.pen = Pen { start: self.pen.start, end: self.pen.end, ..before };
+    fn draw_form(&mut self, form: &Stream<'a>, outer: &[Resources<'a>], depth: usize) -> Result<(), DocumentError> {
+        let content = pdf_stream::unpack(form, self.limit.saturating_sub(self.unpacked))?;
+        let dictionary = form.dict();
+        let own = dictionary.get::<Dict<'a>>("Resources").map(Resources::new);
+        let scopes: Vec<Resources<'a>> = own.into_iter().chain(outer.iter().cloned()).take(8).collect();
+        let before = (self.state.clone(), self.text, self.line);
+        if let Some(matrix) = dictionary.get::<Array<'_>>("Matrix").and_then(|array| matrix(&array)) {
+            self.state.matrix = joined(&matrix, &self.state.matrix);
+        }
+        let done = self.draw(&content, &scopes, depth);
+        (self.state, self.text, self.line) = before;
         done
     }
 
-    fn draw(&mut self, content: &[u8], resources: &[&'a Dictionary], depth: usize) -> Result<(), DocumentError> {
+    fn draw(&mut self, content: &[u8], scopes: &[Resources<'a>], depth: usize) -> Result<(), DocumentError> {
         self.unpacked = self.unpacked.saturating_add(content.len());
         if self.unpacked > self.limit {
             return Err(DocumentError::Budget);
         }
-        for operation in Content::decode_iter(content) {
-            let operation = operation.map_err(|_| DocumentError::Broken)?;
+        let mut saved = Vec::new();
+        let mut content = Content::new(content);
+        let mut outcome = Ok(());
+        while let Some(operator) = content.operator() {
             self.operators += 1;
-            if self.operators > OPERATORS || self.text.len() > self.limit {
+            if self.operators > OPERATORS || self.lines.length > self.limit {
                 return Err(DocumentError::Budget);
             }
-            self.operate(&operation.operator, &operation.operands, resources, depth)?;
+            match operator {
+                b"q" if saved.len() < STATES => saved.push(self.state.clone()),
+                b"Q" => self.state = saved.pop().unwrap_or_else(|| self.state.clone()),
+                operator => match self.operate(operator, &content.operands, scopes, depth) {
+                    Err(DocumentError::Budget) => return Err(DocumentError::Budget),
+                    done => outcome = outcome.and(done),
+                },
+            }
         }
-        Ok(())
+        outcome
     }
 
     fn operate(
         &mut self,
-        operator: &str,
-        operands: &[Object],
-        resources: &[&'a Dictionary],
+        operator: &[u8],
+        operands: &[Operand],
+        scopes: &[Resources<'a>],
         depth: usize,
     ) -> Result<(), DocumentError> {
-        let number = |index: usize| operands.get(index).and_then(|o| o.as_float().ok()).unwrap_or(0.0);
+        let number = |index: usize| operands.get(index).and_then(Operand::number).unwrap_or(0.0);
+        let name = || operands.first().and_then(Operand::name);
         match operator {
-            "BT" => {
-                self.pen.matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
-                self.pen.line = self.pen.matrix;
+            b"cm" => self.state.matrix = joined(&std::array::from_fn(number), &self.state.matrix),
+            b"BT" => (self.text, self.line) = (IDENTITY, IDENTITY),
+            b"Tf" => {
+                self.state.size = number(1);
+                self.state.font = name().and_then(|name| self.font(name, scopes));
             }
-            "ET" => {}
-            "Tf" => {
-                self.pen.size = number(1);
-                self.pen.font =
-                    operands.first().and_then(|o| o.as_name().ok()).and_then(|name| self.font(name, resources));
+            b"gs" => {
+                if let Some(state) = name().and_then(|name| find(scopes, name, |scope| &scope.ext_g_states))
+                    && let Some(Object::Array(font)) = Object::into_dict(state).and_then(|state| state.get("Font"))
+                {
+                    let mut parts = font.iter::<Object<'_>>();
+                    if let (Some(Object::Dict(font)), Some(Object::Number(size))) = (parts.next(), parts.next()) {
+                        self.state.font = Some(self.shelf.font(&font));
+                        self.state.size = size.as_f32();
+                    }
+                }
             }
-            "TL" => self.pen.leading = number(0),
-            "Tc" => self.pen.spacing = number(0),
-            "Td" => self.pen.advance(number(0), number(1)),
-            "TD" => {
-                self.pen.leading = -number(1);
-                self.pen.advance(number(0), number(1));
+            b"TL" => self.state.leading = number(0),
+            b"Tc" => self.state.letter_gap = number(0),
+            b"Tw" => self.state.word_gap = number(0),
+            b"Tz" => self.state.stretch = number(0) / 100.0,
+            b"Ts" => self.state.rise = number(0),
+            b"Tr" => self.state.is_visible = !matches!(number(0) as i32, 3 | 7),
+            b"Td" => self.advance(number(0), number(1)),
+            b"TD" => {
+                self.state.leading = -number(1);
+                self.advance(number(0), number(1));
             }
-            "Tm" => {
-                self.pen.matrix = std::array::from_fn(number);
-                self.pen.line = self.pen.matrix;
+            b"Tm" => {
+                self.text = std::array::from_fn(number);
+                self.line = self.text;
             }
-            "T*" => self.pen.advance(0.0, -self.pen.leading),
-            "Tj" => self.show(operands.first()),
-            "'" => {
-                self.pen.advance(0.0, -self.pen.leading);
+            b"T*" => self.advance(0.0, -self.state.leading),
+            b"Tj" => self.show(operands.first()),
+            b"'" => {
+                self.advance(0.0, -self.state.leading);
                 self.show(operands.first());
             }
-            "\"" => {
-                self.pen.advance(0.0, -self.pen.leading);
+            b"\"" => {
+                (self.state.word_gap, self.state.letter_gap) = (number(0), number(1));
+                self.advance(0.0, -self.state.leading);
                 self.show(operands.get(2));
             }
-            "TJ" => {
-                for element in operands.first().and_then(|o| o.as_array().ok()).into_iter().flatten() {
-                    match element.as_float() {
-                        Ok(shift) => self.pen.glide(-shift / 1000.0 * self.pen.size),
-                        Err(_) => self.show(Some(element)),
+            b"TJ" => {
+                let Some(Operand::Array(list)) = operands.first() else { return Ok(()) };
+                for element in list {
+                    match element {
+                        Operand::Number(shift) => self.glide(-shift / 1000.0 * self.state.size * self.state.stretch),
+                        element => self.show(Some(element)),
                     }
                 }
             }
-            "BDC" => {
-                if let Some(Ok(text)) = operands.get(1).and_then(|o| o.as_dict().ok()).map(|d| d.get(b"ActualText"))
-                    && let Ok(bytes) = text.as_str()
-                {
-                    self.replaced.push_str(&text_string(bytes));
-                }
-            }
-            "EMC" if !self.replaced.is_empty() && !self.replaced.ends_with('\n') => {}
-            "BI" | "EI" | "ID" => self.shows_image = true,
-            "Do" if depth > 0 => {
-                let name = operands.first().and_then(|o| o.as_name().ok()).unwrap_or_default();
-                let Some(Object::Stream(stream)) = self.resource(resources, b"XObject", name) else { return Ok(()) };
-                match stream.dict.get(b"Subtype").and_then(Object::as_name) {
-                    Ok(b"Form") => return self.draw_form(stream, resources, depth - 1),
-                    Ok(b"Image") => {
-                        self.shows_image = true;
-                        let points = picture::points(stream, self.document);
-                        if points > self.picture.map(|(points, _)| points) {
-                            self.picture = points.map(|points| (points, stream));
-                        }
-                    }
+            b"BDC" => self.replace(operands.get(1), scopes),
+            b"Do" if depth > 0 => {
+                let Some(Object::Stream(stream)) = name().and_then(|name| find(scopes, name, |scope| &scope.x_objects))
+                else {
+                    return Ok(());
+                };
+                let subtype = stream.dict().get::<Name<'_>>("Subtype");
+                match subtype.as_ref().map(Name::as_ref) {
+                    Some(b"Form") => return self.draw_form(&stream, scopes, depth - 1),
+                    Some(b"Image") => self.place(PictureSource::Object(stream), scopes),
                     _ => {}
                 }
+            }
+            image if image.starts_with(b"BI") && image.len() > 2 => {
+                self.place(PictureSource::Inline(image.to_vec()), scopes);
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn resource(&self, resources: &[&'a Dictionary], kind: &[u8], name: &[u8]) -> Option<&'a Object> {
-        resources.iter().find_map(|dictionary| {
-            let named = dictionary.get_deref(kind, self.document).and_then(Object::as_dict).ok()?;
-            named.get_deref(name, self.document).ok()
-        })
-    }
-
-    /// Loads a font once; it is known by its address in the document.
-    fn font(&mut self, name: &[u8], resources: &[&'a Dictionary]) -> Option<usize> {
-        let dictionary = self.resource(resources, b"Font", name)?.as_dict().ok()?;
-        let key = std::ptr::from_ref(dictionary).addr();
-        let document = self.document;
-        self.fonts.entry(key).or_insert_with(|| Some(Font::read(dictionary, document)));
-        Some(key)
-    }
-
-    fn show(&mut self, string: Option<&Object>) {
-        let Some(Ok(bytes)) = string.map(Object::as_str) else { return };
-        let font = self.pen.font.and_then(|key| self.fonts.get(&key)).and_then(Option::as_ref);
-        let (text, width) = match font {
-            Some(font) => (font.decode(bytes), font.width(bytes)),
-            None => (text_string(bytes), bytes.len() as f32 * 500.0),
-        };
-        let codes = if font.is_some_and(|font| font.is_composite) { bytes.len() / 2 } else { bytes.len() };
-        let advance = width / 1000.0 * self.pen.size + self.pen.spacing * codes as f32;
-        match self.pen.gap(advance) {
-            Gap::None => {}
-            Gap::Word if self.text.ends_with([' ', '\n']) || text.starts_with(' ') => {}
-            Gap::Word => self.text.push(' '),
-            Gap::Line if self.text.is_empty() || self.text.ends_with('\n') => {}
-            Gap::Line => self.text.push('\n'),
+    fn place(&mut self, source: PictureSource<'a>, scopes: &[Resources<'a>]) {
+        if self.pictures.len() < PICTURES {
+            let resources = scopes.first().cloned();
+            self.pictures.push(Placed { source, matrix: self.state.matrix, resources });
         }
-        self.text.push_str(&text);
-        self.pen.start = self.pen.position();
-        self.pen.glide(advance);
-        self.pen.end = Some(self.pen.position());
     }
-}
 
-enum Gap {
-    None,
-    Word,
-    Line,
-}
+    /// The properties stand beside the operator, or have a name in the resources (§14.6.2).
+    fn replace(&mut self, properties: Option<&Operand>, scopes: &[Resources<'a>]) {
+        let text = match properties {
+            Some(Operand::Name(name)) => {
+                let found = find(scopes, name, |scope| &scope.properties).and_then(Object::into_dict);
+                let text = found.and_then(|found| found.get::<hayro_syntax::object::String<'_>>("ActualText"));
+                text.map(|text| text_string(text.as_bytes()))
+            }
+            properties => properties.and_then(|found| found.get(b"ActualText")?.text()).map(text_string),
+        };
+        self.replaced.push_str(text.as_deref().unwrap_or_default());
+    }
 
-impl Pen {
-    fn position(&self) -> (f32, f32) {
-        (self.matrix[4], self.matrix[5])
+    /// A font by its name, which means the same as long as the same resources are in force.
+    fn font(&mut self, name: &[u8], scopes: &[Resources<'a>]) -> Option<usize> {
+        let scope = scopes.first().map_or(0, |scope| scope.fonts.data().as_ptr().addr());
+        if let Some(known) = self.names.get(&(scope, name.to_vec())) {
+            return *known;
+        }
+        let dictionary = find(scopes, name, |scope| &scope.fonts).and_then(Object::into_dict);
+        let font = dictionary.map(|dictionary| self.shelf.font(&dictionary));
+        self.names.insert((scope, name.to_vec()), font);
+        font
     }
 
     /// `Td`: to the start of another line (§9.4.2).
     fn advance(&mut self, x: f32, y: f32) {
-        let [a, b, c, d, e, f] = self.line;
-        self.line = [a, b, c, d, x * a + y * c + e, x * b + y * d + f];
-        self.matrix = self.line;
+        self.line = joined(&[1.0, 0.0, 0.0, 1.0, x, y], &self.line);
+        self.text = self.line;
     }
 
     /// Along the line of writing.
     fn glide(&mut self, x: f32) {
-        self.matrix[4] += x * self.matrix[0];
-        self.matrix[5] += x * self.matrix[1];
+        let is_down = self.state.font.and_then(|at| self.shelf.read.get(at)).is_some_and(|font| !font.is_horizontal());
+        let (x, y) = if is_down { (0.0, -x) } else { (x, 0.0) };
+        self.text = joined(&[1.0, 0.0, 0.0, 1.0, x, y], &self.text);
     }
 
-    /// What lies between the last glyph and the next: judged along and across the direction of writing, in ems.
-    fn gap(&self, advance: f32) -> Gap {
-        let Some(end) = self.end else { return Gap::None };
-        let (a, b) = (self.matrix[0], self.matrix[1]);
-        let scale = (a * a + b * b).sqrt();
-        let em = (scale * self.size).abs();
-        if em < f32::EPSILON || !em.is_finite() {
-            return Gap::Word;
-        }
-        let (x, y) = self.position();
-        let along = |from: (f32, f32)| ((x - from.0) * a + (y - from.1) * b) / scale / em;
-        let across = ((x - end.0) * b - (y - end.1) * a) / scale / em;
-        let right = along(end);
-        // Right-to-left writers place each glyph before the last one.
-        let left = along(self.start) + advance * scale / em;
-        if across.abs() > 0.5 {
-            Gap::Line
-        } else if right.abs() < 0.18 || left.abs() < 0.18 {
-            Gap::None
-        } else {
-            Gap::Word
-        }
-    }
-}
-
-impl<'a> Font<'a> {
-    fn read(dictionary: &'a Dictionary, document: &'a Document) -> Font<'a> {
-        let is_composite = dictionary.get(b"Subtype").and_then(Object::as_name).is_ok_and(|name| name == b"Type0");
-        let mut font = Font {
-            encoding: to_unicode(dictionary, document)
-                .or_else(|| dictionary.get_font_encoding_with_limit(document, 4 << 20).ok()),
-            widths: HashMap::new(),
-            default_width: if is_composite { 1000.0 } else { 500.0 },
-            is_composite,
+    fn show(&mut self, string: Option<&Operand>) {
+        let Some(mut bytes) = string.and_then(Operand::text) else { return };
+        let state = self.state.clone();
+        let Some(font) = state.font.and_then(|at| self.shelf.read.get_mut(at)) else {
+            return self.show_plainly(bytes);
         };
-        if is_composite {
-            font.composite_widths(dictionary, document);
-        } else {
-            let first = dictionary.get_deref(b"FirstChar", document).and_then(Object::as_i64).unwrap_or(0);
-            let widths = dictionary.get_deref(b"Widths", document).and_then(Object::as_array);
-            for (index, width) in widths.into_iter().flatten().take(256).enumerate() {
-                let width = document.dereference(width).ok().and_then(|(_, width)| width.as_float().ok());
-                font.widths.insert((first as u32).wrapping_add(index as u32), width.unwrap_or(500.0));
+        let is_down = !font.is_horizontal();
+        let is_type3 = font.is_type3();
+        // The writing has one direction and size as long as a string lasts.
+        let mut matrix = joined(&self.text, &state.matrix);
+        let writing = writing(&matrix, is_down, state.size);
+        let mut moved = 0.0;
+        while !bytes.is_empty() {
+            let (code, length) = font.next_code(bytes);
+            bytes = bytes.get(length..).unwrap_or_default();
+            let known = font.code(code);
+            let mut step = known.advance / 1000.0 * state.size + state.letter_gap;
+            if length == 1 && code == 32 {
+                step += state.word_gap;
             }
-        }
-        font
-    }
-
-    /// `W` of the descendant (§9.7.4.3): `first [w …]` or `first last w`.
-    fn composite_widths(&mut self, dictionary: &Dictionary, document: &Document) {
-        let descendant = dictionary.get_deref(b"DescendantFonts", document).and_then(Object::as_array).ok();
-        let Some(first) = descendant.and_then(|fonts| fonts.first()) else { return };
-        let Ok(descendant) = document.dereference(first).and_then(|(_, font)| font.as_dict()) else { return };
-        if let Ok(width) = descendant.get_deref(b"DW", document).and_then(Object::as_float) {
-            self.default_width = width;
-        }
-        let Ok(list) = descendant.get_deref(b"W", document).and_then(Object::as_array) else { return };
-        let mut list = list.iter();
-        while let (Some(first), Some(second)) = (list.next(), list.next()) {
-            let first = first.as_i64().unwrap_or(0) as u32;
-            let second = document.dereference(second).map_or(second, |(_, second)| second);
-            if let Ok(widths) = second.as_array() {
-                for (index, width) in widths.iter().take(65_536).enumerate() {
-                    self.widths.insert(first.wrapping_add(index as u32), width.as_float().unwrap_or(1000.0));
+            step *= if is_down { -1.0 } else { state.stretch };
+            let over = if is_down { (0.0, step) } else { (step, 0.0) };
+            let end = at(&matrix, over.0, over.1);
+            self.tally.count(known.source, known.is_blank, state.is_visible);
+            if known.source == Source::Guessed && self.guessed.len() < 1 << 16 {
+                self.guessed.push_str(&known.text);
+            }
+            if known.is_blank {
+                if !known.text.is_empty() {
+                    self.lines.blank();
                 }
-            } else {
-                let last = second.as_i64().unwrap_or(0) as u32;
-                let width = list.next().and_then(|width| width.as_float().ok()).unwrap_or(1000.0);
-                for code in (first..=last).take(4_096) {
-                    self.widths.insert(code, width);
-                }
+            } else if let Some((direction, em)) = writing {
+                let em = if is_type3 { em * known.advance / 1000.0 * 1.8 } else { em };
+                let (x, y) = (matrix[2] * state.rise, matrix[3] * state.rise);
+                let (start, end) = ((matrix[4] + x, matrix[5] + y), (end.0 + x, end.1 + y));
+                self.lines.add(&Letter { text: &known.text, start, end, direction, em });
             }
-            if self.widths.len() > 100_000 {
-                return;
-            }
+            (matrix[4], matrix[5]) = end;
+            moved += step;
         }
+        let (x, y) = if is_down { (0.0, moved) } else { (moved, 0.0) };
+        self.text = joined(&[1.0, 0.0, 0.0, 1.0, x, y], &self.text);
     }
 
-    fn decode(&self, bytes: &[u8]) -> String {
-        let text = self.encoding.as_ref().and_then(|encoding| Document::decode_text(encoding, bytes).ok());
-        match text {
-            Some(text) => text.chars().filter(|c| *c != '\0').collect(),
-            None if self.is_composite => String::new(),
-            None => text_string(bytes),
-        }
-    }
-
-    fn width(&self, bytes: &[u8]) -> f32 {
-        let width = |code: u32| self.widths.get(&code).copied().unwrap_or(self.default_width);
-        if self.is_composite {
-            bytes.chunks(2).map(|pair| width(pair.iter().fold(0, |code, byte| code << 8 | u32::from(*byte)))).sum()
-        } else {
-            bytes.iter().map(|byte| width(u32::from(*byte))).sum()
+    /// Without a font, a code is taken for a letter.
+    fn show_plainly(&mut self, bytes: &[u8]) {
+        for letter in text_string(bytes).chars() {
+            let matrix = joined(&self.text, &self.state.matrix);
+            let step = (self.state.size * 0.5 + self.state.letter_gap) * self.state.stretch;
+            let (start, end) = (at(&matrix, 0.0, self.state.rise), at(&matrix, step, self.state.rise));
+            self.tally.count(Source::Said, letter.is_whitespace(), self.state.is_visible);
+            if letter.is_whitespace() {
+                self.lines.blank();
+            } else if let Some((direction, em)) = writing(&matrix, false, self.state.size) {
+                let mut buffer = [0; 4];
+                let text = letter.encode_utf8(&mut buffer);
+                self.lines.add(&Letter { text, start, end, direction, em });
+            }
+            self.text = joined(&[1.0, 0.0, 0.0, 1.0, step, 0.0], &self.text);
         }
     }
 }
 
-/// `ToUnicode` (§9.10.3) comes before any encoding; the library asks it only where `Encoding` is missing.
-fn to_unicode<'a>(dictionary: &Dictionary, document: &Document) -> Option<Encoding<'a>> {
-    if !dictionary.has(b"ToUnicode") {
+impl Tally {
+    pub fn letters(&self) -> usize {
+        self.said + self.guessed + self.unknown
+    }
+
+    /// Adds a page's letters. Guesses that read like writing are as good as said.
+    pub fn add(&mut self, page: &Tally, guessed: &str) {
+        let is_writing = reads_like_writing(guessed);
+        self.visible += page.visible;
+        self.said += page.said + if is_writing { page.guessed } else { 0 };
+        self.guessed += if is_writing { 0 } else { page.guessed };
+        self.unknown += page.unknown;
+    }
+
+    /// Whether more than a tenth of the letters, and more than a few words, could not be told.
+    pub fn is_garbled(&self) -> bool {
+        let lost = self.guessed + self.unknown;
+        lost > 40 && lost * 10 > self.letters()
+    }
+
+    fn count(&mut self, source: Source, is_blank: bool, is_visible: bool) {
+        match source {
+            Source::Said if is_blank => return,
+            Source::Said => self.said += 1,
+            Source::Guessed => self.guessed += 1,
+            Source::Unknown => self.unknown += 1,
+        }
+        self.visible += usize::from(is_visible);
+    }
+}
+
+/// Whether letters are those of a language that is written in Latin letters: mostly letters, and vowels among them as
+/// often as languages have them. Codes of another order have few small letters, or none of the vowels.
+fn reads_like_writing(text: &str) -> bool {
+    let (mut letters, mut vowels, mut others) = (0_usize, 0_usize, 0_usize);
+    for c in text.chars() {
+        match c.to_ascii_lowercase() {
+            'a' | 'e' | 'i' | 'o' | 'u' | 'y' => (letters, vowels) = (letters + 1, vowels + 1),
+            c if c.is_alphabetic() => letters += 1,
+            ' ' | ',' | '.' | '-' | '\'' | ':' | '0'..='9' => {}
+            _ => others += 1,
+        }
+    }
+    letters > 0 && others * 6 < letters && (25..=60).contains(&(vowels * 100 / letters))
+}
+
+/// The direction of writing and the size of an em on the page; nothing where letters have no size.
+fn writing(matrix: &Matrix, is_down: bool, size: f32) -> Option<((f32, f32), f32)> {
+    let (x, y) = if is_down { (-matrix[2], -matrix[3]) } else { (matrix[0], matrix[1]) };
+    let scale = x.hypot(y);
+    if !scale.is_finite() || scale <= f32::EPSILON {
         return None;
     }
-    let mut bare = dictionary.clone();
-    bare.remove(b"Encoding");
-    match bare.get_font_encoding_with_limit(document, 4 << 20) {
-        Ok(Encoding::UnicodeMapEncoding(map)) => Some(Encoding::UnicodeMapEncoding(map)),
-        _ => None,
+    // A mirrored size draws backwards.
+    let turn = if size < 0.0 { -1.0 } else { 1.0 };
+    let upright = matrix[2].hypot(matrix[3]);
+    let em = size.abs() * if is_down { scale } else { upright.max(scale * 0.1) };
+    Some(((x / scale * turn, y / scale * turn), em))
+}
+
+fn matrix(array: &Array<'_>) -> Option<Matrix> {
+    let mut numbers = array.iter::<f32>();
+    let mut matrix = IDENTITY;
+    for number in &mut matrix {
+        *number = numbers.next()?;
     }
+    Some(matrix)
+}
+
+/// A named resource of the innermost scope that has it.
+fn find<'a>(
+    scopes: &[Resources<'a>],
+    name: &[u8],
+    kind: impl for<'r> Fn(&'r Resources<'a>) -> &'r Dict<'a>,
+) -> Option<Object<'a>> {
+    scopes.iter().find_map(|scope| kind(scope).get::<Object<'a>>(name))
 }
 
 /// A text string (§7.9.2.2): UTF-16 or UTF-8 by mark, else PDFDocEncoding, which windows-1252 resembles.
@@ -376,5 +507,40 @@ pub(super) fn text_string(bytes: &[u8]) -> String {
     match encoding_rs::Encoding::for_bom(bytes) {
         Some((encoding, _)) => encoding.decode(bytes).0.into_owned(),
         None => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guesses_are_judged_by_their_letters() {
+        for text in ["Boot from a openSuSE 10.3 DVD", "Le préfet a décidé", "DIFFUSION RESTREINTE"] {
+            assert!(reads_like_writing(text), "{text}");
+        }
+        // Shifted by one, and codes in the order in which they were first used.
+        for text in ["ÄOHFMQJEJCMFTLJWFSZVOCVGCPVSHVJHOPO", "!\"#$%&'()*+,!\"#$%", "DHGG7KXJ"] {
+            assert!(!reads_like_writing(text), "{text}");
+        }
+        let page = Tally { visible: 100, said: 0, guessed: 100, unknown: 0 };
+        for (guessed, is_garbled) in [("une lettre", false), ("#$%", true)] {
+            let mut tally = Tally::default();
+            tally.add(&page, guessed);
+            assert_eq!(tally.is_garbled(), is_garbled);
+        }
+    }
+
+    #[test]
+    fn a_turned_page_is_read_upright() {
+        let sides = [10.0, 20.0, 110.0, 220.0];
+        for (rotation, expected) in [
+            (Rotation::None, (0.0, 0.0)),
+            (Rotation::Horizontal, (0.0, 100.0)),
+            (Rotation::Flipped, (100.0, 200.0)),
+            (Rotation::FlippedHorizontal, (200.0, 0.0)),
+        ] {
+            assert_eq!(at(&Sheet::new(sides, rotation).matrix, 10.0, 20.0), expected);
+        }
     }
 }

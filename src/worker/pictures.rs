@@ -30,6 +30,8 @@ pub struct Tesseract {
     program: PathBuf,
     /// As tesseract takes them: `fra+nld+eng`.
     languages: String,
+    /// It can tell how a page is turned.
+    turns: bool,
 }
 
 impl Tesseract {
@@ -41,7 +43,8 @@ impl Tesseract {
         let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
         let has = |language: &&str| listing.lines().any(|line| line.trim() == *language);
         let languages: Vec<&str> = LANGUAGES.into_iter().filter(has).collect();
-        (!languages.is_empty()).then(|| Tesseract { program, languages: languages.join("+") })
+        let turns = has(&"osd");
+        (!languages.is_empty()).then(|| Tesseract { program, languages: languages.join("+"), turns })
     }
 
     /// Whether there is one, without starting anything.
@@ -54,6 +57,7 @@ impl Tesseract {
         let mut process = Command::new(executable)
             .args(["worker".as_ref(), "picture".as_ref(), self.program.as_os_str()])
             .args(["stdin", "stdout", "-l", &self.languages])
+            .args(if self.turns { ["--psm", "1"].as_slice() } else { &[] })
             .env_clear()
             .env("OMP_THREAD_LIMIT", "1")
             .stdin(Stdio::piped())
@@ -159,6 +163,8 @@ fn settle(extract: &mut Extract, text: &mut dyn FnMut(&Picture) -> Result<String
     for picture in std::mem::take(&mut extract.pictures) {
         match text(&picture) {
             Ok(text) => extract.see(&picture.place, text),
+            // What stands behind a page's own text is nothing that is missing.
+            Err(_) if picture.has_text => {}
             Err(word) => extract.note_unseen(word),
         }
     }
@@ -172,7 +178,7 @@ mod tests {
     use super::*;
 
     fn page(place: &str) -> Extract {
-        let picture = Picture { place: place.into(), length: 1, content: vec![0] };
+        let picture = Picture { place: place.into(), length: 1, content: vec![0], ..Picture::default() };
         Extract { pictures: vec![picture], ..Extract::default() }
     }
 

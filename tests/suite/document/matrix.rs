@@ -59,7 +59,8 @@ letter.rtf
     #metadata   in title | in subject | in keyword
 
 letter.pdf
-    #page1      in body | in insertion | in deletion | in table | in header | in footer | in footnote | in textbox | in shape
+    #page1      in body | in insertion | in deletion | in table | in footer | in footnote | in textbox | in shape
+    #header     in header
     #page2      in endnote
     #comment    in comment
     #link       https://in.link.example/

@@ -6,6 +6,7 @@ mod bombs;
 pub mod make;
 mod matrix;
 mod mutations;
+mod pdf;
 mod pictures;
 mod places;
 mod unread;

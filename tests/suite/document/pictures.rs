@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use octroi::document::Extract;
+use octroi::document::{DocumentError, Extract};
 use octroi::worker::{Tesseract, WorkerSettings, Workers};
 
 use super::make;
@@ -59,14 +59,14 @@ async fn scans_are_read() {
 }
 
 #[tokio::test]
-async fn no_time_is_said_and_is_no_fault() {
+async fn pages_left_for_lack_of_time_are_said_to_be_unread() {
     let bytes = made("scan.pdf");
     for (time, word) in [(Duration::ZERO, "off"), (Duration::from_nanos(1), "unread")] {
         if word == "unread" && !Tesseract::is_installed() {
             continue;
         }
         let extract = read(&workers(time), bytes.clone()).await;
-        assert_eq!((said(&extract), extract.fault), (vec![word], None));
+        assert_eq!((said(&extract), extract.fault), (vec![word], Some(DocumentError::Unread)));
         assert!(extract.properties.contains(&("image-only".into(), "true".into())));
     }
 }

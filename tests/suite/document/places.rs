@@ -29,7 +29,7 @@ fn every_place_of_every_format() {
         ("ods", make::ods(), &[("#sheets", "Feuille"), ("#sheet1", "a\tb")]),
         ("odp", make::odp(), &[("#slide1", "in slide"), ("#notes1", "in notes")]),
         ("pdf", pdf, &[
-            ("#page1", "in\npage\nin form"), ("#page2", "two"), ("#form", "in field"), ("#metadata", "in title"),
+            ("#page1", "in\npage"), ("#footer", "in form"), ("#page2", "two"), ("#form", "in field"), ("#metadata", "in title"),
             ("#comment", "in annotation\nin annotation"),
         ]),
         ("rtf", make::rtf(), &[
