@@ -108,7 +108,7 @@ fn word(text: &str) -> Option<(&str, bool, &str, &str)> {
     };
     let charset = charset.split('*').next().unwrap_or(charset).trim();
     let plausible = !charset.is_empty() && charset.len() < 60 && !charset.contains(char::is_whitespace);
-    (plausible && !encoded.contains('?') || plausible && !is_base64).then_some((charset, is_base64, encoded, after))
+    (plausible && (!encoded.contains('?') || !is_base64)).then_some((charset, is_base64, encoded, after))
 }
 
 /// A parameter of a field such as Content-Type (RFC 2045 §5.1), its pieces put together in octets before they are
@@ -206,7 +206,7 @@ pub fn broken_at(section: &[u8]) -> Option<usize> {
     for line in section.split_inclusive(|b| *b == b'\n') {
         let is_continuation = at > 0 && matches!(line.first(), Some(b' ' | b'\t'));
         // A separator of mailboxes is passed over at the head.
-        let is_separator = at == 0 && line.starts_with(b"From ") || at == 0 && line.starts_with(b">From ");
+        let is_separator = at == 0 && (line.starts_with(b"From ") || line.starts_with(b">From "));
         if matches!(line, b"\n" | b"\r\n") {
             return None;
         }

@@ -50,7 +50,7 @@ fn passed_on(
     let outermost = inspection.quotations().first();
     let answers = subject.replied && outermost.is_none_or(|quotation| quotation.author.is_empty());
     // An answer that quotes nobody by name answers its reader, unless it is one's own mailbox, which asks nothing.
-    let thread = outermost.filter(|quotation| !wrote(quotation) && !(answers && owner == Owner::Family));
+    let thread = outermost.filter(|quotation| !(wrote(quotation) || answers && owner == Owner::Family));
     if let Some(quotation) = thread {
         return Some((quotation.place.clone(), quotation.line.clone()));
     }

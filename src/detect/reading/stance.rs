@@ -156,7 +156,7 @@ pub fn read(markings: &Markings, line: &Line<'_>) -> Said {
         .filter_map(|(from, to, phrases)| {
             let phrases = strong_enough(markings, &phrases, &reading, from, to, capitals.in_range(from, to));
             let short = |&phrase: &usize| markings.phrases[phrase].strength < Strength::Plain;
-            (!phrases.is_empty()).then(|| Mark {
+            (!phrases.is_empty()).then_some(Mark {
                 alone: others == 0,
                 bullet: reading.bullet,
                 quoted: reading.quoted(from, to),
@@ -381,7 +381,7 @@ fn spaced_out(markings: &Markings, text: &str, tokens: &[Token<'_>], capitals: &
                 && (phrase.strength == Strength::Specific || whole.all || single && tokens.len() > 3)
         })
         .collect();
-    (!phrases.is_empty()).then(|| Mark {
+    (!phrases.is_empty()).then_some(Mark {
         phrases,
         alone: true,
         bullet: false,

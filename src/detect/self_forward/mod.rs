@@ -159,10 +159,9 @@ impl<'a, 'm> Mail<'a, 'm> {
                     // A name that many bear means something only if nobody is spoken to.
                     return told::of(self, reader);
                 }
-                let stranger =
-                    reader.greeted && self.opening.is_distant && !(self.passed_on && !self.opening.is_formal)
-                        || !self.passed_on && speaks && self.answers(reader)
-                        || self.private > GROUP;
+                let stranger = reader.greeted && self.opening.is_distant && (self.opening.is_formal || !self.passed_on)
+                    || !self.passed_on && speaks && self.answers(reader)
+                    || self.private > GROUP;
                 Some((if stranger { Whose::Namesake } else { Whose::Family }, why))
             }
             Likeness::None => {

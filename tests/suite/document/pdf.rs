@@ -228,7 +228,8 @@ fn pages_that_are_pictures_are_handed_out_upright() {
     let mask = stream(&format!("{size} /BitsPerComponent 1 /ImageMask true"), &bits);
     let indexed =
         stream(&format!("{size} /BitsPerComponent 4 /ColorSpace [/Indexed /DeviceRGB 2 <808080ffffff000000>]"), &four);
-    let rows: Vec<(&str, Vec<u8>, &str, String, Vec<Vec<u8>>, [u8; 4])> = vec![
+    type Row<'a> = (&'a str, Vec<u8>, &'a str, String, Vec<Vec<u8>>, [u8; 4]);
+    let rows: Vec<Row<'_>> = vec![
         ("grey", whole.into(), "", one.clone(), vec![plain.clone()], [0, 255, 255, 255]),
         ("a chain of filters", whole.into(), "", one.clone(), vec![chain], [0, 255, 255, 255]),
         ("one bit", whole.into(), "", one.clone(), vec![bit], [0, 255, 255, 255]),
