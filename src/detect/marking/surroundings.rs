@@ -123,7 +123,11 @@ fn lists(page: &Page<'_>, heads: &[(usize, Head)]) -> BTreeSet<usize> {
         let all = &heads[from..=from + close];
         // A caveat in a list is explained like a level, and is none.
         let is_level = |(_, head): &&(usize, Head)| !page.markings.levels[head.level].caveat;
-        let run: Vec<&(usize, Head)> = all.iter().filter(is_level).collect();
+        let mut run: Vec<&(usize, Head)> = all.iter().filter(is_level).collect();
+        // Two forms of one level, each explained on its line: TLP:AMBER+STRICT and TLP:AMBER.
+        run.dedup_by(|next, one| {
+            next.0 == one.0 + 1 && next.1.level == one.1.level && one.1.explained && next.1.explained
+        });
         from += close + 1;
         let mut times: BTreeMap<usize, usize> = BTreeMap::new();
         for (_, head) in &run {
