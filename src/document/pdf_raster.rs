@@ -18,6 +18,9 @@ const POINTS: u64 = 70_000_000;
 /// Points of the page that is handed out: an A4 sheet at 300 dpi, which readers of pictures like best.
 const SHEET: f32 = 9_000_000.0;
 
+/// Points to a unit of the page below which nobody reads a letter: 36 to the inch, where a letter of print has four.
+const COARSE: f32 = 0.5;
+
 /// The share of a page that its pictures cover, at most one.
 pub(super) fn coverage(sheet: &Sheet, pictures: &[Placed<'_>]) -> f32 {
     let covered: f32 = pictures.iter().map(|picture| area(&bounds(&picture.matrix, sheet))).sum();
@@ -41,7 +44,7 @@ pub(super) fn page(
         let is_page = super::picture::is_page(side("Width"), side("Height"));
         return Ok(is_page.then(|| stream.raw_data().into_owned()));
     }
-    let mut canvas: Option<Canvas> = None;
+    let (mut canvas, mut coarse): (Option<Canvas>, bool) = (None, false);
     for picture in pictures {
         let place = bounds(&picture.matrix, sheet);
         if area(&place) <= 0.0 {
@@ -49,6 +52,10 @@ pub(super) fn page(
         }
         let Some(grey) = decode(picture, limit, *left) else { continue };
         *left = left.saturating_sub(grey.points.len() as u64);
+        if is_coarse(&grey, &picture.matrix) {
+            coarse = true;
+            continue;
+        }
         if canvas.is_none() {
             canvas = Some(Canvas::new(sheet, density(&grey, &picture.matrix)));
         }
@@ -60,7 +67,17 @@ pub(super) fn page(
             break;
         }
     }
-    canvas.map(Canvas::finish).ok_or(DocumentError::Unread)
+    match canvas {
+        Some(canvas) => Ok(canvas.finish()),
+        None if coarse => Ok(None),
+        None => Err(DocumentError::Unread),
+    }
+}
+
+/// Whether a picture is spread so wide that it is a background and no writing.
+fn is_coarse(grey: &Grey, matrix: &Matrix) -> bool {
+    let [across, down] = densities(grey, matrix);
+    across.min(down) < COARSE
 }
 
 fn is_upright(matrix: &Matrix) -> bool {
@@ -70,9 +87,14 @@ fn is_upright(matrix: &Matrix) -> bool {
 
 /// Points of a picture to a unit of the page.
 fn density(grey: &Grey, matrix: &Matrix) -> f32 {
+    let [across, down] = densities(grey, matrix);
+    across.max(down)
+}
+
+fn densities(grey: &Grey, matrix: &Matrix) -> [f32; 2] {
     let across = grey.width as f32 / matrix[0].hypot(matrix[1]).max(f32::EPSILON);
     let down = grey.height as f32 / matrix[2].hypot(matrix[3]).max(f32::EPSILON);
-    across.max(down)
+    [across, down]
 }
 
 /// Left, lower, right and upper side of what a picture covers of the sheet.
@@ -380,5 +402,14 @@ mod tests {
         let points = file.strip_prefix(b"P5\n400 400\n255\n").expect("a head");
         let rows = [0, 150, 199, 250, 399].map(|row| points[row * 400 + 7]);
         assert_eq!(rows, [0, 0, 90, 200, 90]);
+    }
+
+    #[test]
+    fn a_background_is_no_writing_and_a_coarse_fax_is() {
+        let grey = |width, height| Grey { width, height, is_mask: false, points: Vec::new() };
+        let sheet = [595.0, 0.0, 0.0, 842.0, 0.0, 0.0];
+        assert!(is_coarse(&grey(100, 705), &sheet), "fourteen points to the inch");
+        assert!(!is_coarse(&grey(850, 550), &sheet), "a fax at 100 by 50");
+        assert!(!is_coarse(&grey(595, 842), &[0.0, 595.0, -842.0, 0.0, 0.0, 0.0]), "turned");
     }
 }
