@@ -41,6 +41,29 @@ impl Accounts {
         self.0.iter().map(|(_, account)| account)
     }
 
+    /// What would make one person two, or two one: the same name or mailbox under different accounts, one user with two.
+    pub fn conflicts(&self, users: &BTreeMap<String, u32>) -> Vec<String> {
+        let id = |user: &User| match user {
+            User::Id(id) => Some(*id),
+            User::Name(name) => users.get(name).copied(),
+        };
+        let mut conflicts = Vec::new();
+        for (at, (user, account)) in self.0.iter().enumerate() {
+            for (other_user, other) in self.0.iter().take(at) {
+                let named = account.name.to_lowercase() == other.name.to_lowercase();
+                let mail = account.mail.as_ref().map(Mailbox::key);
+                if id(user).is_some() && id(user) == id(other_user) {
+                    conflicts.push(format!("\"{}\" and \"{}\" belong to the same user", other.name, account.name));
+                } else if named && account != other {
+                    conflicts.push(format!("\"{}\" and \"{}\" have one name and differ", other.name, account.name));
+                } else if !named && mail.is_some() && mail == other.mail.as_ref().map(Mailbox::key) {
+                    conflicts.push(format!("\"{}\" and \"{}\" have the same mailbox", other.name, account.name));
+                }
+            }
+        }
+        conflicts
+    }
+
     /// Turns user names into user ids, by the system's users.
     ///
     /// # Errors

@@ -128,6 +128,7 @@ pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
         blobs: settings.store.blobs.clone(),
         key_file: settings.store.key.clone(),
         node: settings.store.node.clone(),
+        shared: false,
         quota: Some(settings.store.quota),
         retention: store::Retention {
             quarantine: retention.quarantine,

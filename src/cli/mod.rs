@@ -90,9 +90,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// The command line as clap knows it. Commands that read no settings do not show `--config` in their help.
 fn command() -> clap::Command {
     let mut command = Cli::command();
-    command.build();
+    // An argument of its own takes the place of the global one; what clap has built must not be changed any more.
+    let hidden = clap::Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Not read");
     for name in ["demo", "completions", "man"] {
-        command = command.mut_subcommand(name, |sub| sub.mut_arg("config", |config| config.hide(true)));
+        command = command.mut_subcommand(name, |sub| sub.arg(hidden.clone().hide(true)));
     }
     command
 }
@@ -173,7 +178,13 @@ mod tests {
                 }
             }
         }
-        walk(&mut command(), "");
+        let mut whole = command();
+        whole.build();
+        walk(&mut whole, "");
+        for name in ["demo", "completions", "man", "serve", "quarantine"] {
+            let asked = parse(["octroi", name, "--help"].map(OsString::from)).unwrap_err();
+            assert_eq!(asked.kind(), clap::error::ErrorKind::DisplayHelp, "octroi {name} --help: {asked}");
+        }
     }
 
     #[test]

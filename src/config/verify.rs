@@ -174,6 +174,10 @@ impl Visit<'_> {
     }
 
     fn accounts(&mut self, settings: &Settings) {
+        for text in settings.cli.accounts.conflicts(&crate::listen::control::system_users()) {
+            let help = "one person is one account, with the same roles, units and mailbox wherever it stands";
+            self.fault("cli.accounts", text, help);
+        }
         if let Err(unknown) = settings.cli.accounts.resolve(&crate::listen::control::system_users()) {
             for name in unknown {
                 let text = format!("there is no user \"{name}\" on this system");

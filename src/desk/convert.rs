@@ -85,15 +85,17 @@ impl From<FindRow> for Found {
 
 impl From<store::OutboxRow> for OutboxRow {
     fn from(row: store::OutboxRow) -> OutboxRow {
+        // Of private mail nobody learns who wrote to whom (decision D20).
+        let shown = |text: String| if row.private { "(private)".to_owned() } else { text };
         OutboxRow {
-            id: row.id,
             kind: row.kind.as_str().to_owned(),
-            sender: row.reverse_path,
-            recipient: row.recipients.join(", "),
+            sender: shown(row.reverse_path.clone()),
+            recipient: shown(row.recipients.join(", ")),
+            id: row.id,
             since: row.created,
             attempts: row.attempts,
             next_attempt: Some(row.next_attempt),
-            last_reply: row.last_reply,
+            last_reply: row.last_reply.map(|reply| if row.private { reply.chars().take(3).collect() } else { reply }),
         }
     }
 }

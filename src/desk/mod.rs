@@ -232,7 +232,7 @@ impl Desk {
 
     /// Entries of the audit, newest first, a thousand at most.
     pub async fn audit_list(&self, caller: &Caller, query: &AuditQuery) -> Answered<Vec<AuditLine>> {
-        caller.reach(Command::AuditList)?;
+        let reach = caller.reach(Command::AuditList)?;
         let query = query.clone();
         let filter = AuditFilter {
             since: query.since,
@@ -242,7 +242,18 @@ impl Desk {
             object: query.object,
             after: query.after,
         };
-        Ok(self.store.audit_list(&filter).await?.into_iter().map(AuditLine::from).collect())
+        let mut lines = Vec::new();
+        for entry in self.store.audit_list(&filter).await? {
+            let mail = entry.object.split('-').next().unwrap_or(&entry.object);
+            let seen = match reach.scope {
+                Scope::All => true,
+                units => units.covers(self.store.unit_of(mail).await?.as_deref()),
+            };
+            if seen {
+                lines.push(AuditLine::from(entry));
+            }
+        }
+        Ok(lines)
     }
 
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.
@@ -266,7 +277,9 @@ impl Desk {
 
     /// Mail of our own that waits to leave; to who may not see copies, how much there is.
     pub async fn outbox_list(&self, caller: &Caller) -> Answered<Queued> {
-        if caller.reach(Command::OutboxList)?.counts_only {
+        let reach = caller.reach(Command::OutboxList)?;
+        // An item names who wrote to whom, and the outbox does not know whose unit that is.
+        if reach.counts_only || *reach.scope != Scope::All {
             return Ok(Queued::Counts(self.counts().await?));
         }
         let rows = self.store.outbox_list(false, PAGE).await?;
@@ -275,7 +288,12 @@ impl Desk {
 
     /// Tries one item of the outbox, or all, now; gives how many that were.
     pub async fn outbox_retry(&self, caller: &Caller, id: Option<&str>) -> Answered<u64> {
-        caller.reach(Command::OutboxRetry)?;
+        let reach = caller.reach(Command::OutboxRetry)?;
+        if *reach.scope != Scope::All {
+            return Err(Refusal::NotAllowed(
+                "the outbox is retried by accounts that are there for all units".to_owned(),
+            ));
+        }
         let ids = match id {
             Some(id) => vec![id.to_owned()],
             None => self.store.outbox_list(false, PAGE).await?.into_iter().map(|row| row.id).collect(),

@@ -445,6 +445,7 @@ mod tests {
             blobs,
             key_file,
             node: Some("gate".into()),
+            shared: false,
             quota: None,
             retention: Retention::default(),
         };

@@ -33,15 +33,14 @@ impl Claim {
         if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(fault)?;
         }
+        if let Some(node) = settings.node.as_ref().filter(|node| !is_name(node)) {
+            let why = format!("[store] node `{node}` is no name: letters, digits, `.`, `-` and `_`, {LONGEST} at most");
+            return Err(StoreError::open(path, why));
+        }
         let lock_file = match &settings.node {
-            None => beside(path, ".lock"),
             // Gateways that share a store each have a name, and each name has one owner.
-            Some(node) if is_name(node) => beside(path, &format!(".{node}.lock")),
-            Some(node) => {
-                let why =
-                    format!("[store] node `{node}` is no name: letters, digits, `.`, `-` and `_`, {LONGEST} at most");
-                return Err(StoreError::open(path, why));
-            }
+            Some(node) if settings.shared => beside(path, &format!(".{node}.lock")),
+            _ => beside(path, ".lock"),
         };
         let mut lock = File::options();
         let mut lock =

@@ -114,6 +114,9 @@ pub struct StoreSettings {
     pub key_file: PathBuf,
     /// The name of this gateway among those that share the store; by default one kept beside the database.
     pub node: Option<String>,
+    /// Whether gateways of other names may have it open at the same time. `octroi serve` never says so: several gateways
+    /// on one store are not built.
+    pub shared: bool,
     /// Bytes that held contents may take on the disk; warned at 80 %, no more holds at 95 % (decision D15).
     pub quota: Option<u64>,
     pub retention: Retention,

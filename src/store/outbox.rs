@@ -86,6 +86,8 @@ impl ItemState {
 #[derive(Debug, Clone)]
 pub struct OutboxRow {
     pub id: String,
+    /// Decision D20.
+    pub private: bool,
     pub mail: String,
     pub kind: OutboxKind,
     pub reverse_path: String,
@@ -169,6 +171,7 @@ impl FromRow for OutboxRow {
     fn from_row(row: Row) -> Result<OutboxRow, StoreError> {
         Ok(OutboxRow {
             id: row.get("id")?,
+            private: row.get("private")?,
             mail: row.get("mail")?,
             kind: OutboxKind::parse(&row.get::<String>("kind")?),
             reverse_path: row.get("reverse_path")?,

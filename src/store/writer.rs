@@ -231,7 +231,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [database, blobs, key_file] = ["db", "blobs", "key"].map(|name| folder.path().join(name));
         let (node, quota, retention) = (None, None, Retention::default());
-        let settings = StoreSettings { database, blobs, key_file, node, quota, retention };
+        let settings = StoreSettings { database, blobs, key_file, node, shared: false, quota, retention };
         let store = Store::open(settings, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
         let panics = store.write::<(), _, _>(|_tx| async { panic!("a job of this test") });
         assert!(matches!(panics.await, Err(StoreError::Closed)));

@@ -172,6 +172,7 @@ mod tests {
             blobs: folder.path().join("blobs"),
             key_file: folder.path().join("key"),
             node: None,
+            shared: false,
             quota: None,
             retention: Retention::default(),
         };

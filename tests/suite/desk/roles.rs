@@ -141,3 +141,27 @@ fn those_who_could_confirm_are_counted_once_a_person() {
     assert_eq!(people.approvers(Some("sg/achats"), "a"), 1);
     assert_eq!(people.approvers(None, "d"), 1, "who has no unit belongs to `*`");
 }
+
+#[test]
+fn one_person_is_one_account() {
+    use octroi::access::{Account, Accounts, Scope, User};
+    let account = |name: &str, mail: Option<&str>| Account {
+        name: name.into(),
+        roles: vec![Role::Approver],
+        scope: Scope::All,
+        mail: mail.map(|mail| octroi::mail::Mailbox::parse(mail).unwrap()),
+    };
+    let users = std::collections::BTreeMap::from([("clerk".to_owned(), 7)]);
+    let rows = [
+        ((User::Id(1), account("a.b", None)), (User::Id(2), account("a.b", None)), 0),
+        ((User::Id(1), account("a.b", None)), (User::Id(2), account("c.d", None)), 0),
+        ((User::Id(1), account("a.b", None)), (User::Id(2), account("A.B", None)), 1),
+        ((User::Id(1), account("a.b", Some("x@y.example"))), (User::Id(2), account("a.b", None)), 1),
+        ((User::Id(1), account("a.b", Some("x@y.example"))), (User::Id(2), account("c.d", Some("X@y.example"))), 1),
+        ((User::Id(7), account("a.b", None)), (User::Name("clerk".into()), account("c.d", None)), 1),
+    ];
+    for (one, two, conflicts) in rows {
+        let said = Accounts::new(vec![one, two]).conflicts(&users);
+        assert_eq!(said.len(), conflicts, "{said:?}");
+    }
+}

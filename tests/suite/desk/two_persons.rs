@@ -97,6 +97,22 @@ async fn an_account_sees_and_decides_its_units_mail_and_learns_of_no_other() {
 }
 
 #[tokio::test]
+async fn outbox_and_audit_keep_units_apart_too() {
+    let office = office(false).await;
+    office.release("r.purchases", "M1-1").await.unwrap();
+    office.release("r.taxes", "M2-1").await.unwrap();
+    let people = directory(&[("taxes.all", &[Role::Auditor, Role::Reviewer], "dgfip")]);
+    let taxes = people.caller(1000).unwrap();
+    let listed = office.desk.audit_list(&taxes, &octroi::desk::AuditQuery::default()).await.unwrap();
+    assert_eq!(listed.iter().map(|line| line.object.as_str()).collect::<Vec<_>>(), ["M2-1"]);
+    assert!(matches!(office.desk.outbox_list(&taxes).await.unwrap(), octroi::desk::Queued::Counts(_)));
+    assert!(matches!(office.desk.outbox_retry(&taxes, None).await, Err(Refusal::NotAllowed(_))));
+    let all = office.person("r.all");
+    let octroi::desk::Queued::Items(items) = office.desk.outbox_list(&all).await.unwrap() else { panic!("counts") };
+    assert_eq!(items.len(), 2);
+}
+
+#[tokio::test]
 async fn the_first_proposes_and_the_second_confirms() {
     let office = office(true).await;
     assert_eq!(office.release("r.purchases", "M1-1").await, Ok(CopyState::Held));

@@ -51,3 +51,18 @@ async fn a_name_that_could_be_a_path_is_refused() {
         assert!(matches!(Claim::take(settings), Err(StoreError::Open { .. })), "{node:?}");
     }
 }
+
+#[tokio::test]
+async fn another_name_is_no_way_round_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone =
+        |node: Option<&str>| StoreSettings { node: node.map(str::to_owned), shared: false, ..settings(folder.path()) };
+    let first = Store::open(alone(None), noon()).await.unwrap();
+    let own = std::fs::read_to_string(folder.path().join("octroi.db.node")).unwrap();
+    for node in [None, Some("gate-2"), Some(own.trim())] {
+        let second = Claim::take(alone(node));
+        assert!(matches!(second, Err(StoreError::InUse { .. })), "{node:?}");
+    }
+    first.close().await.unwrap();
+    assert!(Claim::take(alone(Some("gate-2"))).is_ok());
+}

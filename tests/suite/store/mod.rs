@@ -41,6 +41,7 @@ pub fn settings(folder: &Path) -> StoreSettings {
         blobs: folder.join("blobs"),
         key_file: folder.join("key"),
         node: Some("gate-1".into()),
+        shared: true,
         quota: None,
         retention: Retention::default(),
     }
