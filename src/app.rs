@@ -11,6 +11,7 @@
 pub mod demo;
 mod wiring;
 mod policies;
+mod rehearsal;
 pub mod scan;
 mod shipped;
 mod tasks;
@@ -31,7 +32,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::{self, Directory};
+use crate::access::Directory;
 use crate::config::{Loaded, PolicyMode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
@@ -43,7 +44,6 @@ use crate::listen::metrics::Metrics;
 use crate::listen::settings::MilterAddress;
 use crate::listen::{control, http, milter, smtp};
 
-use crate::mail::Mailbox;
 use crate::mime;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::{Inspector, MemoryBudget, Pipeline, Ruleset};
@@ -55,6 +55,7 @@ use tasks::{Watched, loud, sweep, watch};
 use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
 pub use policies::{PoliciesError, read as read_policies, ruleset};
+pub use rehearsal::{rehearse, rehearse_policies};
 
 /// How long sessions may take to end after the order to stop: longer than the 95 s of D4.
 const DRAIN: Duration = Duration::from_secs(100);
@@ -133,65 +134,6 @@ pub fn unread(settings: &Settings) -> Option<&'static str> {
         "tesseract is not installed, so octroi does not read the text in pictures and scanned documents; install \
          tesseract-ocr with its languages, or write limits.ocr = false",
     )
-}
-
-/// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
-/// leaves the store alone: the gateway it belongs to may be running.
-pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
-    let (mut faults, mut remarks, ruleset) = rehearsed(&settings.policies.path);
-    if let Some(ruleset) = ruleset {
-        let own = |to: &&Mailbox| ruleset.policy.lists.is_own(to, Timestamp::now());
-        let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
-        remarks.extend(elsewhere.map(|to| {
-            format!("notices.digest_to: {to} is not in your own domains (domains/own.list) and gets no digest")
-        }));
-        remarks.extend(too_few_persons(settings, &ruleset));
-    }
-    faults.extend(tls::inward(&settings.smtp).err().map(Into::into));
-    faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));
-    if let Some(path) = &settings.dns.fixed {
-        faults.extend(static_hosts(path).err());
-    }
-    if settings.store.key.exists() {
-        faults.extend(store::KeyFile::load(&settings.store.key).err().map(Into::into));
-    }
-    (faults, remarks)
-}
-
-/// Rules that ask for two persons where fewer than two could act (decision D43).
-fn too_few_persons(settings: &Settings, ruleset: &Ruleset) -> Option<String> {
-    let asking: Vec<&str> =
-        ruleset.policy.rules.iter().filter(|rule| rule.needs_two).map(|rule| rule.id.as_str()).collect();
-    let accounts = || settings.cli.accounts.iter().filter(|account| account.scope == access::Scope::All);
-    let with = |roles: &[access::Role]| {
-        let has = |account: &&access::Account| account.roles.iter().any(|role| roles.contains(role));
-        accounts().filter(has).map(|account| account.name.as_str()).collect::<std::collections::BTreeSet<_>>()
-    };
-    let (deciders, approvers) =
-        (with(&[access::Role::Reviewer, access::Role::Approver]), with(&[access::Role::Approver]));
-    let enough = deciders.len() > 1 && !approvers.is_empty();
-    (settings.four_eyes && !asking.is_empty() && !enough).then(|| {
-        format!(
-            "cli.accounts: {} asks for two persons (@eyes), and fewer than two accounts that are there for all units could \
-             act: what it holds can be decided by nobody",
-            asking.join(", ")
-        )
-    })
-}
-
-/// The same for a policy folder alone.
-pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<String>) {
-    let (faults, remarks, _) = rehearsed(folder);
-    (faults, remarks)
-}
-
-fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<Ruleset>) {
-    let read = policies::read(folder)
-        .and_then(|files| ruleset(&files, folder, policy::Mode::Enforce).map(|ruleset| (files, ruleset)));
-    match read {
-        Ok((files, ruleset)) => (Vec::new(), policies::remarks(&files, &ruleset), Some(ruleset)),
-        Err(error) => (vec![error.into()], Vec::new(), None),
-    }
 }
 
 fn static_hosts(path: &Path) -> Result<HashMap<String, Vec<String>>, StartError> {

@@ -142,20 +142,26 @@ impl Desk {
             done.push(match self.decide_copy(caller, copy, to, &ground).await {
                 Ok(done) => done,
                 // Of a whole mail, what was decided otherwise before stays so, and is said.
-                Err(Decided::Before(state)) if copies.len() > 1 => {
+                Err(Undecided::Before(state)) if copies.len() > 1 => {
                     Done { id: copy.clone(), state, note: Some("was decided before, and stays so".to_owned()) }
                 }
-                Err(Decided::Before(state)) => {
+                Err(Undecided::Before(state)) => {
                     let state = state.as_str().to_owned();
                     return Err(StoreError::WrongState { id: copy.clone(), state }.into());
                 }
-                Err(Decided::Not(refusal)) => return Err(refusal),
+                Err(Undecided::Not(refusal)) => return Err(refusal),
             });
         }
         Ok(done)
     }
 
-    async fn decide_copy(&self, caller: &Caller, copy: &str, to: Resolution, ground: &Ground) -> Result<Done, Decided> {
+    async fn decide_copy(
+        &self,
+        caller: &Caller,
+        copy: &str,
+        to: Resolution,
+        ground: &Ground,
+    ) -> Result<Done, Undecided> {
         let state = match to {
             Resolution::Release => CopyState::Released,
             Resolution::Reject => CopyState::Rejected,
@@ -170,7 +176,7 @@ impl Desk {
         match held.state {
             CopyState::Held => {}
             other if other == state => return before(),
-            other => return Err(Decided::Before(other)),
+            other => return Err(Undecided::Before(other)),
         }
         let confirming = "an approver other than you confirms with the same command";
         let decision = match held.case.decide(caller, to, ground.clone(), self.four_eyes)? {
@@ -192,8 +198,8 @@ impl Desk {
                 done(CopyState::Held, Some(note))
             }
             Err(StoreError::WrongState { state, .. }) => Err(match CopyState::parse(&state) {
-                Some(state) => Decided::Before(state),
-                None => Decided::Not(Refusal::Unavailable(state)),
+                Some(state) => Undecided::Before(state),
+                None => Undecided::Not(Refusal::Unavailable(state)),
             }),
             Err(error) => Err(error.into()),
         }
@@ -339,15 +345,15 @@ impl Desk {
 }
 
 /// Why a copy was not decided.
-enum Decided {
+enum Undecided {
     /// It had been, otherwise.
     Before(CopyState),
     Not(Refusal),
 }
 
-impl<E: Into<Refusal>> From<E> for Decided {
-    fn from(error: E) -> Decided {
-        Decided::Not(error.into())
+impl<E: Into<Refusal>> From<E> for Undecided {
+    fn from(error: E) -> Undecided {
+        Undecided::Not(error.into())
     }
 }
 

@@ -38,6 +38,7 @@ mod pdf_font;
 mod pdf_lines;
 mod pdf_parts;
 mod pdf_raster;
+mod pdf_sheet;
 mod pdf_stream;
 mod pdf_text;
 mod pgp;

@@ -12,7 +12,8 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use super::opening::Opening;
 use super::paragraphs::Pages;
 use super::pdf_lines::Zone;
-use super::pdf_text::{Canvas, FontShelf, Placed, Sheet, Tally};
+use super::pdf_sheet::{Placed, Sheet};
+use super::pdf_text::{Canvas, FontShelf, Tally};
 use super::{DocumentError, pdf_parts, pdf_raster, pdf_stream, picture};
 
 /// Pages read; nobody writes an official paper longer than this.

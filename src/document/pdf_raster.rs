@@ -9,8 +9,8 @@ use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro_syntax::page::Resources;
 
 use super::DocumentError;
+use super::pdf_sheet::{Matrix, PictureSource, Placed, Sheet, at};
 use super::pdf_stream;
-use super::pdf_text::{Matrix, PictureSource, Placed, Sheet, at};
 
 /// Points of one picture of a page: more than a scanned A3 sheet at 600 dpi has.
 const POINTS: u64 = 70_000_000;

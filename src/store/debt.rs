@@ -5,7 +5,6 @@
 //! with it. Paying it turns it into a notice in one commit, so that a crash tells neither twice nor never. The first of
 //! a sender is due at once, and opens an hour; those of that hour are due together at its end.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -116,14 +115,7 @@ impl Store {
             };
             item.insert(&mut tx).await
         });
-        match written.await {
-            Ok(()) => {}
-            Err(StoreError::Confirm { .. }) => return Ok(false),
-            Err(other) => return Err(other),
-        }
-        self.inner.used.fetch_add(stored, Ordering::Relaxed);
-        self.inner.outbox.notify_one();
-        Ok(true)
+        self.took_turn(written.await.map(|()| true), stored)
     }
 
     /// Forgets debts of which nobody is to be told after all.

@@ -2,7 +2,6 @@
 //! What senders are still to be told of their held copies: that one will expire, was released, rejected, or has
 //! expired. The notice and the mark that it was told are one commit, so that a crash tells neither twice nor never.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -143,14 +142,7 @@ impl Store {
             }
             Ok(())
         });
-        match written.await {
-            Ok(()) => {}
-            Err(StoreError::Confirm { .. }) => return Ok(false),
-            Err(other) => return Err(other),
-        }
-        self.inner.used.fetch_add(stored, Ordering::Relaxed);
-        self.inner.outbox.notify_one();
-        Ok(true)
+        self.took_turn(written.await.map(|()| true), stored)
     }
 
     /// Marks copies as told of which nobody is to be told after all.

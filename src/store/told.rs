@@ -64,7 +64,12 @@ impl Store {
             take_turn(&mut tx, &to, &event, now, since).await?;
             Ok(true)
         });
-        match written.await {
+        self.took_turn(written.await, stored)
+    }
+
+    /// Whether a notice was kept, whose content takes `stored` bytes: not where somebody else had told meanwhile.
+    pub(super) fn took_turn(&self, written: Result<bool, StoreError>, stored: u64) -> Result<bool, StoreError> {
+        match written {
             Ok(false) | Err(StoreError::Confirm { .. }) => Ok(false),
             Ok(true) => {
                 self.inner.used.fetch_add(stored, Ordering::Relaxed);
