@@ -5,10 +5,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{Ruleset, StartError, policies, ruleset, static_hosts, tls};
+use super::policies::{self, ruleset};
+use super::{StartError, static_hosts, tls};
 use crate::access::{self, Account, Role};
 use crate::config::Settings;
 use crate::mail::Mailbox;
+use crate::pipeline::Ruleset;
 use crate::{policy, store};
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
