@@ -46,7 +46,7 @@ use crate::listen::{control, http, milter, smtp};
 
 use crate::mime;
 use crate::pipeline::limits::Counters;
-use crate::pipeline::{Inspector, MemoryBudget, Pipeline, Ruleset};
+use crate::pipeline::{Inspector, MemoryBudget, Pipeline};
 use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
