@@ -11,7 +11,7 @@ use crate::access::{self, Account, Role};
 use crate::config::Settings;
 use crate::mail::Mailbox;
 use crate::pipeline::Ruleset;
-use crate::{policy, store};
+use crate::{policy, store, worker};
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
@@ -24,6 +24,13 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
             format!("notices.digest_to: {to} is not in your own domains (domains/own.list) and gets no digest")
         }));
         remarks.extend(too_few_persons(settings, &ruleset));
+    }
+    match std::env::current_exe() {
+        Ok(executable) => {
+            let weaker = "documents are opened in a weaker sandbox: of the process that opens them";
+            remarks.extend(worker::faults(&executable).into_iter().map(|fault| format!("{weaker}, {fault}")));
+        }
+        Err(error) => faults.push(StartError::Executable(error)),
     }
     faults.extend(tls::inward(&settings.smtp).err().map(Into::into));
     faults.extend(tls::outward(&settings.next_hop.tls).err().map(Into::into));

@@ -59,6 +59,9 @@ pub(super) async fn watch(watched: Watched) {
         metrics.content_in_flight.set(i64::try_from(watched.memory.used()).unwrap_or(i64::MAX));
         metrics.log_dropped.raise_to(watched.log.dropped());
         metrics.set_limits(watched.pipeline.limits.figures());
+        let workers = watched.pipeline.inspector.workers.figures();
+        metrics.worker_kills.raise_to(workers.kills);
+        metrics.worker_unprotected.set(workers.refused.iter().count() as i64);
         match watched.store.figures().await {
             Ok(figures) => {
                 watched.store_away.store(figures.quota_reached, Ordering::Relaxed);

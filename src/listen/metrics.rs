@@ -117,6 +117,8 @@ pub struct Metrics {
     pub log_dropped: Counter,
     /// Documents whose worker crashed or ran over its budget.
     pub worker_kills: Counter,
+    /// Parts of a worker's sandbox that this kernel refuses.
+    pub worker_unprotected: Gauge,
     pub reloads: Counter,
     pub reloads_refused: Counter,
     /// 1 while the whole policy only observes (decision D24).
@@ -199,6 +201,11 @@ impl Metrics {
             ("octroi_content_in_flight_bytes", "Bytes of message content in memory now.", &self.content_in_flight),
             ("octroi_held", "Copies in the quarantine now.", &self.held),
             ("octroi_outbox", "Mails in the outbox now.", &self.outbox),
+            (
+                "octroi_worker_unprotected",
+                "Parts of the sandbox of workers that the kernel refuses; 0 is right.",
+                &self.worker_unprotected,
+            ),
             ("octroi_observing", "1 while octroi only observes, else 0.", &self.observing),
         ] {
             head(out, name, "gauge", help)?;

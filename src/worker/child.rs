@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::frame::{HEAD, Request, head, lengths};
+use super::probe::still_possible;
+use super::protection::Refused;
 use super::sandbox;
 use crate::document::{self, Budget};
 
@@ -20,30 +22,51 @@ pub fn child_main() -> ExitCode {
     // A panic is this document's end, never a half-read answer: the parent sees the socket close.
     std::panic::set_hook(Box::new(|_| {}));
     let mut arguments = std::env::args_os().skip(2);
-    if arguments.next().is_some_and(|second| second == "picture") {
+    let second = arguments.next();
+    if second.as_ref().is_some_and(|second| second == "picture") {
         return become_program(arguments);
     }
-    sandbox::limits();
-    let reader = std::thread::Builder::new().stack_size(STACK).spawn(|| {
-        sandbox::enclose();
-        serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())
+    let gateway = std::os::unix::process::parent_id();
+    let tries = second.is_some_and(|second| second == "try");
+    // Before there is a second thread: the first is not left outside, and the others inherit.
+    let refused = sandbox::enclose();
+    let reader = std::thread::Builder::new().stack_size(STACK).spawn(move || match tries {
+        true => confess("its reading thread", gateway, refused),
+        false => serve(refused, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()),
     });
+    let first = if tries { confess("its first thread", gateway, Refused::default()) } else { Ok(()) };
     match reader.map(std::thread::JoinHandle::join) {
-        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        Ok(Ok(Ok(()))) if first.is_ok() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Writes down what the kernel refused, and what this thread can still do.
+fn confess(thread: &str, gateway: u32, refused: Refused) -> std::io::Result<()> {
+    let mut text = String::new();
+    for protection in refused.iter() {
+        text.push_str(&format!("the kernel does not give it {}\n", protection.as_str()));
+    }
+    for deed in still_possible(gateway) {
+        text.push_str(&format!("{thread} can {deed}\n"));
+    }
+    std::io::stdout().write_all(text.as_bytes())
 }
 
 /// Steps behind the limits of a reader of pictures and becomes it.
 fn become_program(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(program) = arguments.next() else { return ExitCode::FAILURE };
-    sandbox::enclose_program(Path::new(&program));
+    // What is refused here a worker has told of: the kernel is the same.
+    let _ = sandbox::enclose_program(Path::new(&program));
     // Comes back only where it could not be started.
     let _ = std::process::Command::new(program).args(arguments).exec();
     ExitCode::FAILURE
 }
 
-fn serve(input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
+fn serve(refused: Refused, input: &mut dyn Read, output: &mut dyn Write) -> std::io::Result<()> {
+    // Before the first hostile octet comes: afterwards nobody would believe it.
+    output.write_all(&[refused.octet()])?;
+    output.flush()?;
     loop {
         let mut start = [0; HEAD];
         match input.read_exact(&mut start) {

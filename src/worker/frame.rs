@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Messages on the worker's socket: two lengths, a JSON header, raw bytes. One request, one answer. The bytes of the
+//! Messages on the worker's socket. Its first octet says what the kernel refused of its sandbox. Then: two lengths, a JSON header, raw bytes. One request, one answer. The bytes of the
 //! file follow the request; the bytes of its pictures follow the answer, in the order in which it lists them.
 
 use serde::{Deserialize, Serialize};

@@ -23,9 +23,15 @@ mod memory;
 mod pictures;
 #[forbid(unsafe_code)]
 mod pool;
+#[forbid(unsafe_code)]
+mod probe;
+#[forbid(unsafe_code)]
+mod protection;
 #[allow(unsafe_code)]
 mod sandbox;
 
 pub use child::child_main;
 pub use pictures::Tesseract;
-pub use pool::{WorkerError, WorkerSettings, Workers};
+pub use pool::{WorkerError, WorkerFigures, WorkerSettings, Workers};
+pub use probe::faults;
+pub use protection::{Protection, Refused};

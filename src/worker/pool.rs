@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdSocket;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,11 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use super::frame::{ANSWER, HEAD, PICTURES, Request, head, lengths};
 use super::memory::{Hash, Memory};
 use super::pictures::Pictures;
+use super::protection::{Protection, Refused};
 use crate::document::{DocumentError, Extract, kind_of};
+
+/// A worker's environment. The allocator would set aside a gigabyte of addresses, which is all a worker may have: in KiB.
+pub(super) const ENVIRONMENT: [(&str, &str); 1] = [("MIMALLOC_ARENA_RESERVE", "65536")];
 
 /// How the pool works.
 #[derive(Debug, Clone)]
@@ -64,6 +69,15 @@ pub enum WorkerError {
     Busy,
 }
 
+/// What happened to workers, for the metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkerFigures {
+    /// Workers that crashed or were killed at their deadline.
+    pub kills: u64,
+    /// What the kernel refused of a worker's sandbox.
+    pub refused: Refused,
+}
+
 /// The pool. Dropping it kills its processes.
 pub struct Workers {
     settings: WorkerSettings,
@@ -73,6 +87,9 @@ pub struct Workers {
     pictures: Pictures,
     /// Files being read: who asks for the same waits for the same answer.
     reading: Mutex<HashMap<Hash, Arc<OnceCell<Arc<Extract>>>>>,
+    kills: AtomicU64,
+    /// [`Refused`], as an octet.
+    refused: AtomicU8,
 }
 
 struct Worker {
@@ -81,6 +98,8 @@ struct Worker {
     /// A socket and no pipe: it holds three times as much, so that most files go over in one piece.
     socket: UnixStream,
     read: u32,
+    /// What the kernel refused it; it says so before it reads.
+    refused: Option<Refused>,
 }
 
 /// How an attempt at a file ended without an answer.
@@ -91,6 +110,15 @@ enum Death {
     Overrun,
 }
 
+impl Death {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Death::Crashed => "crashed",
+            Death::Overrun => "too slow",
+        }
+    }
+}
+
 impl Workers {
     pub fn new(settings: WorkerSettings) -> Workers {
         Workers {
@@ -99,6 +127,8 @@ impl Workers {
             memory: Mutex::new(Memory::default()),
             reading: Mutex::new(HashMap::new()),
             pictures: Pictures::new(settings.executable.clone(), settings.pictures, settings.count.div_ceil(2)),
+            kills: AtomicU64::new(0),
+            refused: AtomicU8::new(0),
             settings,
         }
     }
@@ -118,6 +148,11 @@ impl Workers {
         // Whoever came for the same file holds the cell itself; newcomers find the memory.
         lock(&self.reading).remove(&hash);
         outcome.map(|extract| named(extract, name))
+    }
+
+    /// What has happened since the start.
+    pub fn figures(&self) -> WorkerFigures {
+        WorkerFigures { kills: self.kills.load(Relaxed), refused: Refused::from_octet(self.refused.load(Relaxed)) }
     }
 
     /// Two workers may die on a file; then it is the file's fault.
@@ -169,12 +204,30 @@ impl Workers {
     /// by being dropped.
     async fn attempt(&self, mut worker: Worker, request: &Request, bytes: &[u8]) -> Result<Extract, Death> {
         let talk = tokio::time::timeout(self.settings.deadline, worker.ask(request, bytes)).await;
-        let extract = talk.map_err(|_| Death::Overrun)?.map_err(|_| Death::Crashed)?;
+        if worker.read == 0 {
+            self.note(worker.refused.unwrap_or_default());
+        }
+        let extract = talk.map_err(|_| Death::Overrun).and_then(|answer| answer.map_err(|_| Death::Crashed));
+        let extract = extract.inspect_err(|death| {
+            self.kills.fetch_add(1, Relaxed);
+            tracing::warn!(cause = death.as_str(), size = bytes.len(), "a worker was lost to a document");
+        })?;
         worker.read += 1;
         if worker.read < self.settings.documents {
             lock(&self.idle).push(worker);
         }
         Ok(extract)
+    }
+
+    /// Warns, the first time, of what the kernel refuses.
+    fn note(&self, refused: Refused) {
+        if self.refused.swap(refused.octet(), Relaxed) != refused.octet() && refused != Refused::default() {
+            let missing: Vec<_> = refused.iter().map(Protection::as_str).collect();
+            tracing::warn!(
+                missing = missing.join(", "),
+                "documents are opened in a weaker sandbox: the kernel refuses a part"
+            );
+        }
     }
 
     fn start(&self) -> Result<Worker, WorkerError> {
@@ -185,15 +238,14 @@ impl Workers {
         let process = Command::new(&self.settings.executable)
             .arg("worker")
             .env_clear()
-            // The allocator would set aside a gigabyte of addresses, which is all a worker may have. In KiB.
-            .env("MIMALLOC_ARENA_RESERVE", "65536")
+            .envs(ENVIRONMENT)
             .stdin(OwnedFd::from(input))
             .stdout(OwnedFd::from(theirs))
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .map_err(WorkerError::Start)?;
-        Ok(Worker { _process: process, socket, read: 0 })
+        Ok(Worker { _process: process, socket, read: 0, refused: None })
     }
 }
 
@@ -205,6 +257,9 @@ impl Worker {
         let mut request = Buf::chain(Buf::chain(start.as_slice(), json.as_slice()), bytes);
         while request.has_remaining() {
             self.socket.write_buf(&mut request).await?;
+        }
+        if self.refused.is_none() {
+            self.refused = Some(Refused::from_octet(self.socket.read_u8().await?));
         }
         let mut start = [0; HEAD];
         self.socket.read_exact(&mut start).await?;

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What a worker gives up before it reads its first byte: memory above a limit, core dumps, files, the network, new
-//! processes. Each step is best effort, because kernels differ; a refused step is reported once on stderr.
+//! processes, signals to others. Each step is best effort, because kernels differ; what the kernel refuses is returned.
+//!
+//! Everything here happens while the process has one thread: the threads it makes later inherit it all.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+use super::protection::{Protection, Refused};
 
 /// Address space of a worker, bytes.
 const MEMORY: u64 = 1 << 30;
@@ -19,12 +27,27 @@ const PROCESSOR: u64 = 600;
 /// Processor time of a reader of pictures, seconds.
 const PICTURE_PROCESSOR: u64 = 30;
 
-/// Limits of the process, inherited by its threads.
-pub(super) fn limits() {
-    limit_all(PROCESSOR, 16);
+/// The newest landlock whose restrictions are asked for; an older kernel gives what it has.
+const LANDLOCK: ABI = ABI::V6;
+
+/// Encloses this process, which opens documents: no file, no socket, no other process.
+pub(super) fn enclose() -> Refused {
+    let mut refused = limit_all(PROCESSOR, 16);
+    refused.add_unless(Protection::Files, no_files());
+    refused.add_unless(Protection::Calls, few_calls().is_ok());
+    refused
 }
 
-fn limit_all(seconds: u64, files: u64) {
+/// Encloses a program that is about to take this process's place: it may read what is installed, write to what is open,
+/// and talk to nobody.
+pub(super) fn enclose_program(program: &Path) -> Refused {
+    let mut refused = limit_all(PICTURE_PROCESSOR, 64);
+    refused.add_unless(Protection::Files, installed_files(program));
+    refused.add_unless(Protection::Calls, no_talk().is_ok());
+    refused
+}
+
+fn limit_all(seconds: u64, files: u64) -> Refused {
     let rows = [
         (libc::RLIMIT_AS, MEMORY),
         (libc::RLIMIT_CPU, seconds),
@@ -32,56 +55,50 @@ fn limit_all(seconds: u64, files: u64) {
         (libc::RLIMIT_FSIZE, 0),
         (libc::RLIMIT_NOFILE, files),
     ];
+    let mut refused = Refused::default();
     for (resource, value) in rows {
-        if !limit(resource, value) {
-            eprintln!("worker: the kernel refused a resource limit");
-        }
+        refused.add_unless(Protection::Limits, limit(resource, value));
     }
-    if !die_with_parent() {
-        eprintln!("worker: the kernel refused to bind this process to its parent");
-    }
+    refused.add_unless(Protection::Parent, die_with_parent());
+    refused
 }
 
-/// Files and system calls, for the calling thread and its children.
-pub(super) fn enclose() {
-    if let Err(error) = no_files() {
-        eprintln!("worker: no landlock on this kernel: {error}");
-    }
-    if let Err(error) = few_calls() {
-        eprintln!("worker: no seccomp on this kernel: {error}");
-    }
-}
-
-/// A program that is about to take this process's place: it may read what is installed, write to what is open, and
-/// talk to nobody.
-pub(super) fn enclose_program(program: &Path) {
-    limit_all(PICTURE_PROCESSOR, 64);
-    if let Err(error) = installed_files(program) {
-        eprintln!("worker: no landlock on this kernel: {error}");
-    }
-    if let Err(error) = no_talk() {
-        eprintln!("worker: no seccomp on this kernel: {error}");
-    }
+/// No rule is added, so no path, no port and no other process can be reached in any way this kernel's landlock knows.
+fn no_files() -> bool {
+    landlocked(Ok)
 }
 
 /// What the system's packages hold, to read and to run.
-fn installed_files(program: &Path) -> Result<(), landlock::RulesetError> {
+fn installed_files(program: &Path) -> bool {
     let places = [Path::new("/usr"), Path::new("/lib"), Path::new("/lib64"), Path::new("/etc/ld.so.cache"), program];
     // A place that this system does not have needs no rule.
-    let rules = path_beneath_rules(places, AccessFs::from_read(ABI::V5));
-    Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(ABI::V5))?
-        .create()?
-        .add_rules(rules)?
-        .restrict_self()?;
-    Ok(())
+    landlocked(|ruleset| ruleset.add_rules(path_beneath_rules(places, AccessFs::from_read(LANDLOCK))))
 }
+
+/// Whether the kernel restricts this process to what `allow` adds.
+fn landlocked(allow: impl FnOnce(RulesetCreated) -> Result<RulesetCreated, RulesetError>) -> bool {
+    let restrict = || {
+        let ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(LANDLOCK))?
+            .handle_access(AccessNet::from_all(LANDLOCK))?
+            .scope(Scope::from_all(LANDLOCK))?
+            .create()?;
+        allow(ruleset)?.restrict_self()
+    };
+    // Best effort is no error where the kernel has no landlock at all: the status tells.
+    restrict().is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
+}
+
+type FilterError = Box<dyn std::error::Error>;
+
+/// What one call's arguments must be; a list of none always fits.
+type Rules = Vec<SeccompRule>;
 
 /// Sockets, other processes and the kernel's own knobs are refused with EPERM; a foreign program's other calls are too
 /// many to list.
-fn no_talk() -> Result<(), Box<dyn std::error::Error>> {
-    let refused = [
+fn no_talk() -> Result<(), FilterError> {
+    let mut refused: Vec<(i64, Rules)> = [
         libc::SYS_socket,
         libc::SYS_socketpair,
         libc::SYS_connect,
@@ -91,7 +108,10 @@ fn no_talk() -> Result<(), Box<dyn std::error::Error>> {
         libc::SYS_process_vm_writev,
         libc::SYS_kill,
         libc::SYS_tkill,
+        libc::SYS_rt_sigqueueinfo,
+        libc::SYS_rt_tgsigqueueinfo,
         libc::SYS_pidfd_open,
+        libc::SYS_pidfd_send_signal,
         libc::SYS_unshare,
         libc::SYS_setns,
         libc::SYS_mount,
@@ -100,31 +120,28 @@ fn no_talk() -> Result<(), Box<dyn std::error::Error>> {
         libc::SYS_io_uring_setup,
         libc::SYS_keyctl,
         libc::SYS_perf_event_open,
-    ];
-    filter(&refused, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM.unsigned_abs()))
-}
-
-/// No rule is added, so no path can be opened in any way this kernel's landlock knows.
-fn no_files() -> Result<(), landlock::RulesetError> {
-    Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(ABI::V5))?
-        .create()?
-        .restrict_self()?;
-    Ok(())
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_fork,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_vfork,
+    ]
+    .map(|call| (call, Rules::new()))
+    .into();
+    refused.push((libc::SYS_clone, vec![when(0, SeccompCmpOp::MaskedEq(THREAD), 0)?]));
+    refused.push((libc::SYS_tgkill, vec![when(0, SeccompCmpOp::Ne, own_id())?]));
+    no_new_clone()?;
+    filter(refused, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM.unsigned_abs()))
 }
 
 /// What reading a socket, allocating and ending need. Everything else is refused with EPERM.
-fn few_calls() -> Result<(), Box<dyn std::error::Error>> {
-    let allowed = [
+fn few_calls() -> Result<(), FilterError> {
+    let mut allowed: Vec<(i64, Rules)> = [
         libc::SYS_read,
         libc::SYS_readv,
         libc::SYS_write,
         libc::SYS_writev,
-        libc::SYS_mmap,
         libc::SYS_munmap,
         libc::SYS_mremap,
-        libc::SYS_mprotect,
         libc::SYS_madvise,
         libc::SYS_brk,
         libc::SYS_futex,
@@ -139,27 +156,55 @@ fn few_calls() -> Result<(), Box<dyn std::error::Error>> {
         libc::SYS_rt_sigreturn,
         libc::SYS_gettid,
         libc::SYS_getpid,
-        libc::SYS_tgkill,
         libc::SYS_sched_yield,
         libc::SYS_sched_getaffinity,
         libc::SYS_restart_syscall,
         libc::SYS_close,
-        // Threads: one library parses on a stack of its own.
-        libc::SYS_clone,
+        // Answered by another filter; see there.
         libc::SYS_clone3,
         libc::SYS_set_robust_list,
         libc::SYS_rseq,
-        libc::SYS_prctl,
-    ];
-    filter(&allowed, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow)
+    ]
+    .map(|call| (call, Rules::new()))
+    .into();
+    // Memory that is written to is never run.
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        allowed.push((call, vec![when(2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0)?]));
+    }
+    // Threads, not processes: one library parses on a stack of its own.
+    allowed.push((libc::SYS_clone, vec![when(0, SeccompCmpOp::MaskedEq(THREAD), THREAD)?]));
+    // To end itself, as abort does; never the gateway, which has the same user.
+    allowed.push((libc::SYS_tgkill, vec![when(0, SeccompCmpOp::Eq, own_id())?]));
+    // The names of threads and of their memory.
+    let named = [libc::PR_SET_NAME, libc::PR_SET_VMA].map(|option| when(0, SeccompCmpOp::Eq, option as u64));
+    allowed.push((libc::SYS_prctl, named.into_iter().collect::<Result<_, _>>()?));
+    no_new_clone()?;
+    filter(allowed, SeccompAction::Errno(libc::EPERM.unsigned_abs()), SeccompAction::Allow)
 }
 
-/// Installs a filter that does `named` with these calls and `others` with all others.
-fn filter(calls: &[i64], others: SeccompAction, named: SeccompAction) -> Result<(), Box<dyn std::error::Error>> {
-    let rules: BTreeMap<_, _> = calls.iter().map(|call| (*call, Vec::new())).collect();
+const THREAD: u64 = libc::CLONE_THREAD as u64;
+
+fn own_id() -> u64 {
+    u64::from(std::process::id())
+}
+
+/// clone3 has its flags in memory, where no filter sees them. As unknown, it makes the C library take clone.
+fn no_new_clone() -> Result<(), FilterError> {
+    let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    filter(vec![(libc::SYS_clone3, Rules::new())], SeccompAction::Allow, unknown)
+}
+
+/// One argument of a call, as it must be.
+fn when(argument: u8, comparison: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value)?])
+}
+
+/// Installs a filter, for every thread there is, that does `named` with these calls and `others` with all others.
+fn filter(calls: Vec<(i64, Rules)>, others: SeccompAction, named: SeccompAction) -> Result<(), FilterError> {
+    let rules: BTreeMap<_, _> = calls.into_iter().collect();
     let filter = SeccompFilter::new(rules, others, named, std::env::consts::ARCH.try_into()?)?;
     let program: BpfProgram = filter.try_into()?;
-    seccompiler::apply_filter(&program)?;
+    seccompiler::apply_filter_all_threads(&program)?;
     Ok(())
 }
 
@@ -173,4 +218,19 @@ fn limit(resource: libc::__rlimit_resource_t, value: u64) -> bool {
 fn die_with_parent() -> bool {
     // SAFETY: PR_SET_PDEATHSIG takes one number and touches no memory.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0 }
+}
+
+/// Whether a signal could be sent to this process. None is: number 0 only asks.
+pub(super) fn can_signal(process: u32) -> bool {
+    // SAFETY: tgkill takes three numbers and touches no memory.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, process, 0) == 0 }
+}
+
+/// Whether memory could be had that may be run.
+pub(super) fn can_run_memory() -> bool {
+    let (length, protection) = (4096, libc::PROT_READ | libc::PROT_EXEC);
+    // SAFETY: a new mapping at a place of the kernel's choice concerns no memory that is in use; it is never given back.
+    let got =
+        unsafe { libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+    got != libc::MAP_FAILED
 }

@@ -9,5 +9,6 @@ mod mutations;
 mod pdf;
 mod pictures;
 mod places;
+mod sandbox;
 mod unread;
 mod workers;

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! The sandbox stands round the whole worker, whichever of its threads asks; and what the kernel refuses is told.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use octroi::worker::{Protection, WorkerSettings, Workers, faults};
+
+use super::make;
+use crate::skip::skip;
+
+const OCTROI: &str = env!("CARGO_BIN_EXE_octroi");
+
+/// The worker under strace, which answers these calls as a kernel without them does.
+fn refusing(folder: &Path, injection: &str) -> Option<PathBuf> {
+    if Command::new("strace").arg("-V").output().is_err() {
+        skip("strace is not installed");
+        return None;
+    }
+    let path = folder.join("refusing");
+    let calls = injection.split(':').next().unwrap();
+    let text = format!(
+        "#!/bin/sh\nexec /usr/bin/strace -f -o /dev/null -e trace={calls} -e inject={injection} {OCTROI} \"$@\"\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Some(path)
+}
+
+#[test]
+fn no_thread_of_a_worker_can_do_what_a_reader_of_documents_must_not() {
+    assert_eq!(faults(OCTROI.as_ref()), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_kernel_refuses_and_what_is_possible_then_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(program) = refusing(folder.path(), "seccomp:error=EINVAL") else { return };
+    let told = faults(&program);
+    for thread in ["its first thread", "its reading thread"] {
+        assert!(told.contains(&format!("{thread} can run memory that it wrote")), "{told:?}");
+    }
+    assert!(told.iter().any(|line| line.contains("seccomp")), "{told:?}");
+    let Some(program) = refusing(folder.path(), "landlock_create_ruleset:error=EOPNOTSUPP") else { return };
+    let told = faults(&program);
+    assert_eq!(told, ["the kernel does not give it a lock on files (landlock)"]);
+}
+
+#[tokio::test]
+async fn a_worker_says_what_the_kernel_refused_before_it_reads() {
+    let opened = async |executable: PathBuf| {
+        let workers = Workers::new(WorkerSettings { count: 1, ..WorkerSettings::new(executable) });
+        let extract = workers.open("a.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+        assert_eq!(extract.fault, None);
+        workers.figures().refused.iter().collect::<Vec<_>>()
+    };
+    assert_eq!(opened(OCTROI.into()).await, []);
+    let folder = tempfile::tempdir().unwrap();
+    let Some(program) = refusing(folder.path(), "seccomp:error=EINVAL") else { return };
+    assert_eq!(opened(program).await, [Protection::Calls]);
+}
+
+/// Kills a worker that a test started.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// As the kernel sees it: each thread has the filters, none is outside.
+#[test]
+fn every_thread_of_a_worker_that_reads_has_the_filters() {
+    let mut worker = Command::new(OCTROI);
+    let worker = worker
+        .arg("worker")
+        .env_clear()
+        .env("MIMALLOC_ARENA_RESERVE", "65536")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut worker = Ended(worker.spawn().unwrap());
+    // Its first octet comes when both threads are there; it asks for a file then.
+    let mut octet = [0xff];
+    worker.0.stdout.as_mut().unwrap().read_exact(&mut octet).unwrap();
+    assert_eq!(octet, [0]);
+    worker.0.stdin.as_mut().unwrap().write_all(b"half").unwrap();
+    let threads = std::fs::read_dir(format!("/proc/{}/task", worker.0.id())).unwrap();
+    let states: Vec<String> = threads
+        .map(|thread| {
+            let status = std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+            let told = |line: &&str| ["Seccomp:", "NoNewPrivs:"].iter().any(|name| line.starts_with(name));
+            status.lines().filter(told).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    assert_eq!(states, ["NoNewPrivs:\t1 Seccomp:\t2"; 2]);
+}
