@@ -20,8 +20,8 @@ mod tls;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -51,7 +51,7 @@ use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
 
-use tasks::{Watched, loud, sweep, watch};
+use tasks::{Watched, loud, prove, sweep, watch};
 use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
 pub use policies::{PoliciesError, read as read_policies, ruleset};
@@ -268,7 +268,8 @@ impl Gateway {
         // The milter listener hands mail back: without an SMTP listener nothing waits for the next hop.
         let has_smtp = !self.addresses.is_empty();
         let away = Arc::new(AtomicBool::new(has_smtp && hop.capabilities().is_none()));
-        let shut = Arc::new(AtomicBool::new(false));
+        let (full, unproven) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
+        self.tasks.spawn(prove(store.clone(), unproven.clone(), self.stop_later.clone()));
         self.tasks.spawn(watch(Watched {
             hop: has_smtp.then_some(hop),
             store: store.clone(),
@@ -277,7 +278,7 @@ impl Gateway {
             pipeline: self.pipeline.clone(),
             log,
             hop_away: away.clone(),
-            store_away: shut.clone(),
+            quota_reached: full.clone(),
             stop: self.stop_later.clone(),
         }));
         self.tasks.spawn(sweep(store, self.pipeline.clone(), self.stop_later.clone()));
@@ -286,9 +287,10 @@ impl Gateway {
             if away.load(Ordering::Relaxed) {
                 missing.push("the next hop does not answer".to_owned());
             }
-            if shut.load(Ordering::Relaxed) {
-                missing.push("the store cannot hold more mail".to_owned());
+            if full.load(Ordering::Relaxed) {
+                missing.push("the store cannot hold more mail: [store] quota is used to 95 %".to_owned());
             }
+            missing.extend(unproven.lock().unwrap_or_else(PoisonError::into_inner).clone());
             missing
         });
         for (listener, page) in pages {

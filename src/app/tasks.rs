@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Periodic tasks: metrics, readiness, expiry, notices and digests, the seal of the audit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +23,11 @@ const SEAL: Duration = Duration::from_secs(60 * 60);
 /// How often expired things are swept.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// How often the store proves by a write that it can hold (decision D33).
+const PROOF: Duration = Duration::from_secs(5);
+/// A write that takes so long is none.
+const PROOF_AT_MOST: Duration = Duration::from_secs(5);
+
 /// What is watched.
 pub(super) struct Watched {
     /// Nothing waits for one if there is no SMTP listener.
@@ -33,7 +38,7 @@ pub(super) struct Watched {
     pub pipeline: Arc<Pipeline>,
     pub log: Log,
     pub hop_away: Arc<AtomicBool>,
-    pub store_away: Arc<AtomicBool>,
+    pub quota_reached: Arc<AtomicBool>,
     pub stop: CancellationToken,
 }
 
@@ -62,18 +67,55 @@ pub(super) async fn watch(watched: Watched) {
         let workers = watched.pipeline.inspector.workers.figures();
         metrics.worker_kills.raise_to(workers.kills);
         metrics.worker_unprotected.set(workers.refused.iter().count() as i64);
+        watched.store.look_at_disks();
         match watched.store.figures().await {
             Ok(figures) => {
-                watched.store_away.store(figures.quota_reached, Ordering::Relaxed);
+                watched.quota_reached.store(figures.quota_reached, Ordering::Relaxed);
+                metrics.store_used.set(i64::try_from(figures.bytes).unwrap_or(i64::MAX));
+                metrics.store_free.set(i64::try_from(figures.free).unwrap_or(i64::MAX));
                 metrics.held.set(figures.held as i64);
                 metrics.outbox.set(figures.outbox as i64);
                 metrics.journal_dropped.raise_to(figures.journal_dropped);
             }
-            Err(error) => {
-                tracing::error!(%error, "the store does not answer");
-                watched.store_away.store(true, Ordering::Relaxed);
-            }
+            Err(error) => tracing::error!(%error, "the store does not answer"),
         }
+    }
+}
+
+/// Proves again and again that the store can hold; `away` says what it met last.
+pub(super) async fn prove(store: Store, away: Arc<Mutex<Option<String>>>, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(PROOF);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let tell = |fault: Option<String>| {
+        // A text or none, always whole.
+        let mut last = away.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != fault {
+            match &fault {
+                Some(fault) => tracing::error!(%fault, "the store cannot hold mail"),
+                None => tracing::info!("the store can hold mail again"),
+            }
+            *last = fault;
+        }
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        let proof = store.prove(Timestamp::now());
+        tokio::pin!(proof);
+        let proven = tokio::select! {
+            proven = &mut proof => proven,
+            () = tokio::time::sleep(PROOF_AT_MOST) => {
+                tell(Some("the store takes longer than 5 s for a write".to_owned()));
+                // One at a time: what is stuck is waited for.
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    proven = &mut proof => proven,
+                }
+            }
+        };
+        tell(proven.err().map(|error| error.to_string()));
     }
 }
 

@@ -130,6 +130,7 @@ pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
         node: settings.store.node.clone(),
         shared: false,
         quota: Some(settings.store.quota),
+        keep_free: settings.store.keep_free,
         retention: store::Retention {
             quarantine: retention.quarantine,
             warning: retention.warning,

@@ -241,7 +241,8 @@ impl Reader {
         };
         let (blobs, key) = (file("store.blobs", "blobs"), file("store.key", "octroi.key"));
         let node = self.optional::<Domain>("store.node").map(|name| name.as_str().to_owned());
-        Store { database, blobs, key, node, quota: self.one::<ByteSize>("store.quota").0 }
+        let (quota, keep_free) = (self.one::<ByteSize>("store.quota").0, self.one::<ByteSize>("store.keep_free").0);
+        Store { database, blobs, key, node, quota, keep_free }
     }
 }
 

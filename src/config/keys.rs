@@ -108,6 +108,7 @@ const KEYS: &[Key] = &[
     one("store.key", &[], r#"key = "file:var/octroi.key""#),
     one("store.node", &[], r#"node = "gate-1""#),
     one("store.quota", &["10 GiB"], r#"quota = "10 GiB""#),
+    one("store.keep_free", &["100 MiB"], r#"keep_free = "100 MiB""#),
     one("retention.quarantine", &["30d"], r#"quarantine = "30d""#),
     one("retention.warning", &["5d"], r#"warning = "5d""#),
     one("retention.journal", &["183d"], r#"journal = "183d""#),

@@ -66,6 +66,8 @@ pub struct Store {
     pub node: Option<String>,
     /// Bytes of blobs at most: warning at 80 %, deferral at 95 % (decision D15).
     pub quota: u64,
+    /// Bytes that must stay free on its disks (decision D33).
+    pub keep_free: u64,
 }
 
 /// How long what is kept.

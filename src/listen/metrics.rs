@@ -113,6 +113,9 @@ pub struct Metrics {
     pub held: Gauge,
     /// Mails in the outbox now.
     pub outbox: Gauge,
+    /// Bytes of held mail on the disk, and those free there.
+    pub store_used: Gauge,
+    pub store_free: Gauge,
     pub journal_dropped: Counter,
     pub log_dropped: Counter,
     /// Documents whose worker crashed or ran over its budget.
@@ -201,6 +204,8 @@ impl Metrics {
             ("octroi_content_in_flight_bytes", "Bytes of message content in memory now.", &self.content_in_flight),
             ("octroi_held", "Copies in the quarantine now.", &self.held),
             ("octroi_outbox", "Mails in the outbox now.", &self.outbox),
+            ("octroi_store_used_bytes", "Bytes of held mail on the disk.", &self.store_used),
+            ("octroi_store_free_bytes", "Bytes free on the fuller of the store's disks.", &self.store_free),
             (
                 "octroi_worker_unprotected",
                 "Parts of the sandbox of workers that the kernel refuses; 0 is right.",

@@ -446,6 +446,7 @@ mod tests {
             key_file,
             node: Some("gate".into()),
             shared: false,
+            keep_free: 0,
             quota: None,
             retention: Retention::default(),
         };

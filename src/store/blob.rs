@@ -101,6 +101,17 @@ impl Blobs {
         written
     }
 
+    /// Writes a file as a content is written, and takes it away.
+    pub async fn prove(&self) -> Result<(), StoreError> {
+        let this = self.clone();
+        blocking(move || {
+            let path = this.path(&format!("proof-{}", uuid::Uuid::new_v4().simple()));
+            let written = this.write(&path, &[0x5a; 4096]).and_then(|()| fs::remove_file(&path));
+            written.map_err(|e| StoreError::file(&path, &e))
+        })
+        .await
+    }
+
     /// Makes the names of all files put so far durable.
     pub async fn sync_folder(&self) -> Result<(), StoreError> {
         let folder = Arc::clone(&self.folder);

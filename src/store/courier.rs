@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::blob::BlobRow;
 use super::copy::Change;
 use super::engine::Row;
-use super::outbox::{DueItem, ItemState, OutboxRow, RecipientOutcome, Work};
+use super::outbox::{DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Work};
 use super::settle::Settle;
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Store, StoreError, earlier, instant, later, micros};
@@ -79,6 +79,10 @@ impl Store {
 
     /// What a due item sends.
     pub async fn outbox_work(&self, item: &DueItem) -> Result<Work, StoreError> {
+        if item.kind == OutboxKind::Unknown {
+            let what = format!("outbox item {} is of a kind that this version does not know", item.id);
+            return Err(StoreError::Damaged { what });
+        }
         let original = self.blob_content(&item.blob).await?;
         match &item.report {
             None => Ok(Work::Content(original)),

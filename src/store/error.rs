@@ -24,6 +24,14 @@ pub enum StoreError {
     Blob { path: PathBuf, why: String },
     #[error("the disk of the store is full: free some space; mail is deferred until then")]
     DiskFull,
+    /// Decision D33.
+    #[error("the disk of the store has {free} bytes left and [store] keep_free is {keep}: free some space")]
+    DiskLow { free: u64, keep: u64 },
+    #[error(
+        "the database {path} was removed or replaced while octroi runs: nothing more is held; restart octroi when what \
+         stands there is whole"
+    )]
+    Replaced { path: PathBuf },
     #[error("the store is read-only: check the permissions of its folder, and how it is mounted")]
     ReadOnly,
     /// Decision D15: beyond 95 % of the quota nothing more is held.

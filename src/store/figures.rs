@@ -23,6 +23,8 @@ pub struct Figures {
     /// Bytes of sealed contents on the disk.
     pub bytes: u64,
     pub quota: Option<u64>,
+    /// Bytes free on the fuller of the store's disks.
+    pub free: u64,
     /// Whether 80 % of the quota is used (decision D15).
     pub quota_warning: bool,
     /// Whether 95 % is used: holds are refused.
@@ -34,7 +36,7 @@ pub struct Figures {
 }
 
 impl Store {
-    /// Counts; also the proof for readiness that the database answers.
+    /// Counts.
     pub async fn figures(&self) -> Result<Figures, StoreError> {
         let (held, pending, waiting, outbox): (i64, i64, i64, i64) = self.reader().fetch_one(COUNTS, args![]).await?;
         let bytes = self.inner.used.load(Ordering::Relaxed);
@@ -45,6 +47,7 @@ impl Store {
             outbox: outbox.cast_unsigned(),
             bytes,
             quota,
+            free: self.inner.free.load(Ordering::Relaxed),
             quota_warning: quota.is_some_and(|q| bytes > q / 100 * 80),
             quota_reached: quota.is_some_and(|q| bytes > q / 100 * 95),
             journal_dropped: self.inner.journal_dropped.load(Ordering::Relaxed),

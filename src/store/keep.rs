@@ -103,6 +103,7 @@ impl Store {
 
     // Decision D15. The size before compression stands in for the size after it.
     fn check_quota(&self, more: u64) -> Result<(), StoreError> {
+        self.check_room(more)?;
         let Some(quota) = self.inner.quota else { return Ok(()) };
         let used = self.inner.used.load(Ordering::Relaxed);
         if used.saturating_add(more) > quota / 100 * 95 {

@@ -23,6 +23,7 @@ mod error;
 mod expiry;
 mod figures;
 mod find;
+mod health;
 mod journal;
 mod keep;
 mod keeping;
@@ -119,6 +120,8 @@ pub struct StoreSettings {
     pub shared: bool,
     /// Bytes that held contents may take on the disk; warned at 80 %, no more holds at 95 % (decision D15).
     pub quota: Option<u64>,
+    /// Bytes that must stay free on its disks: below it nothing more is held (decision D33).
+    pub keep_free: u64,
     pub retention: Retention,
 }
 
@@ -132,6 +135,11 @@ struct Inner {
     node: String,
     epoch: i64,
     quota: Option<u64>,
+    keep_free: u64,
+    /// Bytes free on the disks when they were last looked at.
+    free: AtomicU64,
+    /// The folders of the store.
+    places: Vec<PathBuf>,
     retention: Retention,
     blobs: blob::Blobs,
     writer: writer::Writer,
@@ -223,6 +231,7 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         figures::STATEMENTS,
         find::STATEMENTS,
         followup::STATEMENTS,
+        health::STATEMENTS,
         journal::STATEMENTS,
         keep::STATEMENTS,
         quarantine::STATEMENTS,

@@ -24,6 +24,8 @@ pub enum OutboxKind {
     Stripped,
     /// Recipients an LMTP next hop put off while it took the others (decision D2).
     Remainder,
+    /// A word this version does not know, left by a newer one: it stays where it is, and nobody sends or forgets it.
+    Unknown,
 }
 
 impl OutboxKind {
@@ -35,19 +37,27 @@ impl OutboxKind {
             OutboxKind::Release => "release",
             OutboxKind::Stripped => "stripped",
             OutboxKind::Remainder => "remainder",
+            OutboxKind::Unknown => "unknown",
         }
     }
 
+    /// Those that this version sends.
+    const KNOWN: [OutboxKind; 6] = [
+        OutboxKind::Failure,
+        OutboxKind::Notice,
+        OutboxKind::Debt,
+        OutboxKind::Release,
+        OutboxKind::Stripped,
+        OutboxKind::Remainder,
+    ];
+
     fn parse(text: &str) -> OutboxKind {
-        [OutboxKind::Failure, OutboxKind::Debt, OutboxKind::Release, OutboxKind::Stripped, OutboxKind::Remainder]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .unwrap_or(OutboxKind::Notice)
+        OutboxKind::KNOWN.into_iter().find(|kind| kind.as_str() == text).unwrap_or(OutboxKind::Unknown)
     }
 
     /// Whether it is somebody's mail, whose sender must hear when it fails (decision D16).
     pub(super) fn is_mail(self) -> bool {
-        matches!(self, OutboxKind::Release | OutboxKind::Stripped | OutboxKind::Remainder)
+        matches!(self, OutboxKind::Release | OutboxKind::Stripped | OutboxKind::Remainder | OutboxKind::Unknown)
     }
 }
 
@@ -61,6 +71,8 @@ pub enum ItemState {
     Ready,
     Sent,
     Failed,
+    /// A word this version does not know: not over, for all we know.
+    Unknown,
 }
 
 impl ItemState {
@@ -71,14 +83,15 @@ impl ItemState {
             ItemState::Ready => "ready",
             ItemState::Sent => "sent",
             ItemState::Failed => "failed",
+            ItemState::Unknown => "unknown",
         }
     }
 
     pub(super) fn parse(text: &str) -> ItemState {
-        [ItemState::Pending, ItemState::Owed, ItemState::Ready, ItemState::Sent]
+        [ItemState::Pending, ItemState::Owed, ItemState::Ready, ItemState::Sent, ItemState::Failed]
             .into_iter()
             .find(|state| state.as_str() == text)
-            .unwrap_or(ItemState::Failed)
+            .unwrap_or(ItemState::Unknown)
     }
 }
 

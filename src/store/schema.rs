@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Opening: folders, migrations, the key's check value, the process epoch.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +11,7 @@ use tokio::sync::Notify;
 use super::blob::Blobs;
 use super::claim::Claim;
 use super::engine::Engine;
+use super::health::{OwnFiles, free_bytes};
 use super::sql::Migration;
 use super::tx::{Reader, Tx, args, statements};
 use super::writer::Writer;
@@ -67,7 +69,9 @@ async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
     pool.migrate(MIGRATIONS).await.map_err(fault)?;
     let reader = Reader::of(pool);
     let blobs = Blobs::open(&settings.blobs, Arc::clone(&key))?;
-    let writer = Writer::start(engine, blobs.clone()).await.map_err(fault)?;
+    let writer = Writer::start(engine, blobs.clone(), OwnFiles::of(path)).await.map_err(fault)?;
+    let database_folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let places = vec![database_folder.to_owned(), settings.blobs.clone()];
     let check = key.check_value().to_vec();
     if !writer.run(|tx| know_key(tx, check)).await? {
         return Err(StoreError::WrongKey { path: settings.key_file });
@@ -81,6 +85,9 @@ async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
             node,
             epoch,
             quota: settings.quota,
+            keep_free: settings.keep_free,
+            free: AtomicU64::new(free_bytes(&places)),
+            places,
             retention: settings.retention,
             audit_key: *key.derive("octroi 2026 audit chain"),
             audit_note_key: *key.derive("octroi 2026 audit note"),

@@ -98,6 +98,13 @@ impl Store {
                 "held mail has almost reached [store] quota; at 95 % octroi defers mail that must be held"
             );
         }
+        if self.is_disk_filling() {
+            tracing::warn!(
+                free = figures.free,
+                keep_free = self.inner.keep_free,
+                "the disk of the store is almost full; below [store] keep_free octroi defers mail that must be held"
+            );
+        }
         Ok(swept)
     }
 

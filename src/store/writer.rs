@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::StoreError;
 use super::blob::Blobs;
 use super::engine::{Connection, Engine};
+use super::health::OwnFiles;
 use super::tx::Tx;
 
 /// How many jobs one commit takes at most.
@@ -50,11 +51,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub async fn start(engine: Engine, blobs: Blobs) -> Result<Writer, StoreError> {
+    pub async fn start(engine: Engine, blobs: Blobs, files: OwnFiles) -> Result<Writer, StoreError> {
         let connection = Arc::new(tokio::sync::Mutex::new(engine.connect().await?));
         let (jobs, waiting) = mpsc::channel(WAITING);
         let commits = Arc::new(AtomicU64::new(0));
-        let task = Task { engine, connection, blobs, waiting, commits: Arc::clone(&commits) };
+        let task = Task { engine, connection, blobs, files, waiting, commits: Arc::clone(&commits) };
         let ended = CancellationToken::new();
         // Also where a job panics.
         let end = ended.clone().drop_guard();
@@ -133,6 +134,7 @@ struct Task {
     /// Held by each job in turn, as its [`Tx`].
     connection: Arc<tokio::sync::Mutex<Connection>>,
     blobs: Blobs,
+    files: OwnFiles,
     waiting: mpsc::Receiver<Message>,
     commits: Arc<AtomicU64>,
 }
@@ -206,6 +208,7 @@ impl Task {
         }
         ready?;
         self.connection.lock().await.commit().await?;
+        self.files.check()?;
         self.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -231,7 +234,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [database, blobs, key_file] = ["db", "blobs", "key"].map(|name| folder.path().join(name));
         let (node, quota, retention) = (None, None, Retention::default());
-        let settings = StoreSettings { database, blobs, key_file, node, shared: false, quota, retention };
+        let settings = StoreSettings { database, blobs, key_file, node, shared: false, quota, keep_free: 0, retention };
         let store = Store::open(settings, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
         let panics = store.write::<(), _, _>(|_tx| async { panic!("a job of this test") });
         assert!(matches!(panics.await, Err(StoreError::Closed)));

@@ -173,6 +173,7 @@ mod tests {
             key_file: folder.path().join("key"),
             node: None,
             shared: false,
+            keep_free: 0,
             quota: None,
             retention: Retention::default(),
         };

@@ -8,7 +8,9 @@ mod desk;
 mod durable;
 mod find;
 mod gateways;
+mod health;
 mod keep;
+mod newer;
 mod plans;
 mod postgres;
 mod statements;
@@ -42,6 +44,7 @@ pub fn settings(folder: &Path) -> StoreSettings {
         key_file: folder.join("key"),
         node: Some("gate-1".into()),
         shared: true,
+        keep_free: 0,
         quota: None,
         retention: Retention::default(),
     }
