@@ -178,7 +178,7 @@ impl Gateway {
         let metrics = Arc::new(Metrics::default());
         let inspector = inspector(&settings, &settings.policies.path)?;
         let tls = tls::inward(&settings.smtp)?;
-        let hop = Arc::new(NextHop::new(next_hop_settings(&settings)?));
+        let hop = Arc::new(NextHop::new(next_hop_settings(&settings, metrics.hop_faults.clone())?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
         let four_eyes = settings.four_eyes;
         // Decision D33: the store is ours, the listeners are bound, and only then it is opened and changed.
@@ -262,7 +262,8 @@ impl Gateway {
         }
         let desk = Arc::new(Desk::new(store.clone(), accounts, four_eyes, Arc::new(Timestamp::now)));
         self.tasks.spawn(control::serve(control, desk, self.stop.clone()));
-        let outbox = Outbox::new(store.clone(), self.route()?, Arc::new(Timestamp::now));
+        let outbox =
+            Outbox::new(store.clone(), self.route()?, Arc::new(Timestamp::now), self.metrics.hop_faults.clone());
         self.tasks.spawn(outbox.run(self.stop_later.clone()));
 
         // The milter listener hands mail back: without an SMTP listener nothing waits for the next hop.

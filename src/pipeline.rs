@@ -155,7 +155,11 @@ impl Pipeline {
         let inspected = self.inspector.inspect(&mail.envelope, &mail.client, &mail.content, mail.received).await;
         let inspected = match inspected {
             Ok(inspected) => inspected,
-            Err(fault) => return give_up(fault, mail, onward).await,
+            Err(fault) => {
+                let (processed, onward) = give_up(fault, mail, onward).await;
+                self.record_unjudged(&processed.mail, &processed.outcome);
+                return (processed, onward);
+            }
         };
         // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
         let campaign = CampaignFacts::default();

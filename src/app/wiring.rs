@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Builds the parts from the settings: sockets, next hop, store, notices.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 
 use super::{StartError, tls};
 use crate::config::Settings;
 use crate::deliver::connection::OurName;
+use crate::deliver::faults::HopFaults;
 use crate::deliver::next_hop;
 use crate::deliver::outbox::HopAddress;
 use crate::deliver::settings::Hop;
@@ -74,7 +77,10 @@ pub(super) async fn milters(settings: &Settings) -> Result<Vec<milter::BoundSock
     Ok(listeners)
 }
 
-pub(super) fn next_hop_settings(settings: &Settings) -> Result<next_hop::NextHopSettings, StartError> {
+pub(super) fn next_hop_settings(
+    settings: &Settings,
+    faults: Arc<HopFaults>,
+) -> Result<next_hop::NextHopSettings, StartError> {
     let hop = &settings.next_hop;
     Ok(next_hop::NextHopSettings {
         address: address(&hop.hop),
@@ -86,6 +92,7 @@ pub(super) fn next_hop_settings(settings: &Settings) -> Result<next_hop::NextHop
         idle: hop.pool.idle,
         connect: hop.connect,
         timeout: hop.reply,
+        faults,
     })
 }
 

@@ -59,7 +59,8 @@ fn row(found: &Found) -> Vec<String> {
             Some("") => "<>".into(),
             Some(sender) => sender.to_owned(),
         },
-        found.recipient.clone().unwrap_or_else(|| "-".into()),
+        // Refused before anybody was named.
+        found.recipient.clone().filter(|recipient| !recipient.is_empty()).unwrap_or_else(|| "-".into()),
         what,
         found.rules.first().cloned().unwrap_or_else(|| "-".into()),
         found.reply.clone().unwrap_or_else(|| "-".into()),

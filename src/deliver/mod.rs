@@ -14,6 +14,7 @@ use std::future::Future;
 use crate::mail::{Content, Mail, Reply, Tls, reply};
 
 pub mod connection;
+pub mod faults;
 pub mod hand_back;
 pub mod mx;
 pub mod next_hop;

@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::NextHopError;
 use super::connection::{NextHopConnection, OurName};
+use super::faults::{HopFault, HopFaults};
 use super::outbox::HopAddress;
 use super::stream::Stream;
 use crate::smtp::Capabilities;
@@ -46,6 +47,8 @@ pub struct NextHopSettings {
     pub connect: Duration,
     /// How long to wait for each reply (decision D4: 45 s).
     pub timeout: Duration,
+    /// Where its faults are counted.
+    pub faults: Arc<HopFaults>,
 }
 
 /// The next hop and its idle connections.
@@ -72,6 +75,16 @@ impl NextHop {
 
     pub fn address(&self) -> &HopAddress {
         &self.settings.address
+    }
+
+    pub fn faults(&self) -> &HopFaults {
+        &self.settings.faults
+    }
+
+    /// Notes why there is no connection.
+    fn failed(&self, fault: HopFault, cause: &dyn std::fmt::Display, error: NextHopError) -> NextHopError {
+        self.settings.faults.note(fault, cause);
+        error
     }
 
     /// What the next hop offered last; `None` while it has never answered.
@@ -161,25 +174,35 @@ impl NextHop {
     /// A connection that no pool has seen.
     pub async fn connect(&self) -> Result<NextHopConnection, NextHopError> {
         let settings = &self.settings;
-        let stream = timeout(settings.connect, self.open()).await.map_err(|_| NextHopError::Away)?;
-        let stream = stream.map_err(|_| NextHopError::Away)?;
+        let stream = timeout(settings.connect, self.open()).await;
+        let stream = stream.map_err(|e| self.failed(HopFault::TimedOut, &e, NextHopError::Away))?;
+        let stream = stream.map_err(|e| self.failed(HopFault::Connect, &e, NextHopError::Away))?;
+        // What breaks before there is a transaction is no connection, and has been noted here.
+        let unusable = |error: NextHopError| match error {
+            NextHopError::Lost | NextHopError::Gibberish => self.failed(HopFault::Connect, &error, NextHopError::Away),
+            other => self.failed(HopFault::Connect, &other, other),
+        };
         let is_near = match &stream {
             Stream::Plain(stream) => stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
             _ => true,
         };
-        let mut connection = NextHopConnection::greet(stream, settings.timeout).await?;
-        self.hello(&mut connection).await?;
+        let mut connection = NextHopConnection::greet(stream, settings.timeout).await.map_err(unusable)?;
+        self.hello(&mut connection).await.map_err(unusable)?;
         let (connector, verified) = match &settings.tls {
             Tls::Off => (None, false),
             Tls::Opportunistic(connector) => (connection.capabilities.starttls.then_some(connector), false),
             Tls::Required(connector) if connection.capabilities.starttls => (Some(connector), false),
             Tls::Verified(connector) if connection.capabilities.starttls => (Some(connector), true),
             // Never a silent downgrade.
-            Tls::Required(_) | Tls::Verified(_) => return Err(NextHopError::Away),
+            Tls::Required(_) | Tls::Verified(_) => {
+                return Err(self.failed(HopFault::Tls, &"it does not offer STARTTLS", NextHopError::Away));
+            }
         };
         if let Some(connector) = connector {
-            connection = connection.start_tls(connector, self.server_name()?, verified, settings.timeout).await?;
-            self.hello(&mut connection).await?;
+            let broken = |_| self.failed(HopFault::Tls, &"TLS could not begin", NextHopError::Away);
+            let name = self.server_name().map_err(broken)?;
+            connection = connection.start_tls(connector, name, verified, settings.timeout).await.map_err(broken)?;
+            self.hello(&mut connection).await.map_err(unusable)?;
         }
         let is_private = connection.tls.is_some() || is_near;
         let is_verified = connection.tls.as_ref().is_some_and(|tls| tls.verified);

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
+use super::faults::{HopFault, HopFaults};
 use crate::notice::dsn;
 use crate::store::{DueItem, ItemState, OutboxKind, RecipientOutcome, Store, StoreError, Work};
 use plan::{Plan, plan};
@@ -83,11 +84,12 @@ pub struct Outbox {
     store: Store,
     route: Arc<ReleaseRoute>,
     clock: Clock,
+    faults: Arc<HopFaults>,
 }
 
 impl Outbox {
-    pub fn new(store: Store, route: ReleaseRoute, clock: Clock) -> Outbox {
-        Outbox { store, route: Arc::new(route), clock }
+    pub fn new(store: Store, route: ReleaseRoute, clock: Clock, faults: Arc<HopFaults>) -> Outbox {
+        Outbox { store, route: Arc::new(route), clock, faults }
     }
 
     /// Delivers until stopped; what is under way then is finished.
@@ -151,9 +153,10 @@ impl Outbox {
             }
         };
         let now = (self.clock)();
+        let reply = last_word(&outcomes);
         match self.store.outbox_settle(&item, outcomes, next_attempt(&item, now), now).await {
             Ok(state) => {
-                tracing::info!(item = item.id, mail = item.mail, kind = item.kind.as_str(), state = %said(state), "outbox");
+                tracing::info!(item = item.id, mail = item.mail, kind = item.kind.as_str(), state = %said(state), reply, "outbox");
             }
             // The lease runs out and the item is tried again: better twice than never.
             Err(error) => tracing::error!(item = item.id, %error, "the result of an outbox item could not be stored"),
@@ -200,11 +203,31 @@ impl Outbox {
         };
         // Each command has its own limit; all together may have five.
         match tokio::time::timeout(PATIENCE * 5, talk).await {
-            Ok(Ok(outcomes)) => outcomes,
-            Ok(Err(mail_send::Error::UnexpectedReply(reply))) => all(item, attempt(&reply), &text(&reply)),
-            Ok(Err(error)) => all(item, Attempt::PutOff, &format!("451 4.4.1 {error}")),
-            Err(_) => all(item, Attempt::PutOff, "451 4.4.2 the next server took too long"),
+            Ok(Ok(outcomes)) => self.counted(outcomes),
+            Ok(Err(mail_send::Error::UnexpectedReply(reply))) => {
+                self.counted(all(item, attempt(&reply), &text(&reply)))
+            }
+            Ok(Err(error)) => {
+                self.faults.note(fault(&error), &error);
+                all(item, Attempt::PutOff, &format!("451 4.4.1 {error}"))
+            }
+            Err(late) => {
+                self.faults.note(HopFault::TimedOut, &late);
+                all(item, Attempt::PutOff, "451 4.4.2 the next server took too long")
+            }
         }
+    }
+
+    /// What the next hop said against a recipient is a fault of its own.
+    fn counted(&self, outcomes: Vec<RecipientOutcome>) -> Vec<RecipientOutcome> {
+        for outcome in &outcomes {
+            match outcome {
+                RecipientOutcome::Sent { .. } => {}
+                RecipientOutcome::PutOff { .. } => self.faults.count(HopFault::Deferred),
+                RecipientOutcome::Failed { .. } => self.faults.count(HopFault::Refused),
+            }
+        }
+        outcomes
     }
 
     async fn talk_tcp(
@@ -330,6 +353,29 @@ async fn send_content<T: Stream>(
         client.read_many(replies).await
     };
     Ok(Ok(tokio::time::timeout(PATIENCE, sent).await.map_err(|_| mail_send::Error::Timeout)??))
+}
+
+/// What broke a transaction.
+fn fault(error: &mail_send::Error) -> HopFault {
+    match error {
+        mail_send::Error::Timeout => HopFault::TimedOut,
+        mail_send::Error::Tls(_) | mail_send::Error::InvalidTLSName | mail_send::Error::MissingStartTls => {
+            HopFault::Tls
+        }
+        mail_send::Error::Io(_) => HopFault::Connect,
+        _ => HopFault::Lost,
+    }
+}
+
+/// What was said last against somebody, else last of all.
+fn last_word(outcomes: &[RecipientOutcome]) -> String {
+    let words = |sent: bool| {
+        outcomes.iter().rev().find_map(move |outcome| match outcome {
+            RecipientOutcome::Sent { reply, .. } => sent.then_some(reply),
+            RecipientOutcome::PutOff { reply, .. } | RecipientOutcome::Failed { reply, .. } => (!sent).then_some(reply),
+        })
+    };
+    words(false).or_else(|| words(true)).cloned().unwrap_or_default()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

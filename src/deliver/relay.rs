@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::connection::NextHopConnection;
+use super::faults::HopFault;
 use super::next_hop::NextHop;
 use super::{NextHopError, Onward};
 use crate::mail::{Client, Content, Mail, Recipient, Reply, Tls, reply};
@@ -90,8 +91,12 @@ impl Relay {
             }
         }
         match self.try_offer(offer).await {
-            Ok(replies) => replies,
+            Ok(replies) => {
+                replies.iter().for_each(|reply| self.hop.faults().note_reply(reply));
+                replies
+            }
             Err(fault) => {
+                self.hop.faults().note_error(fault);
                 self.connection = None;
                 let lines = usize::from(offer.mail.is_some()) + offer.recipients.len();
                 vec![fault.reply(); lines]
@@ -174,10 +179,9 @@ impl Relay {
         };
         if replies.iter().all(Reply::is_positive) { Ok(()) } else { Err(NextHopError::AnswersChanged) }
     }
-}
 
-impl Onward for Relay {
-    async fn choose(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
+    /// See [`Onward::choose`].
+    async fn chosen(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
         if self.bare_newline && self.connection.as_ref().is_some_and(|c| !c.capabilities.chunking) {
             return Err(NextHopError::BareNewline);
         }
@@ -196,13 +200,26 @@ impl Onward for Relay {
         }
         self.envelope_again(mail, copies).await
     }
+}
+
+impl Onward for Relay {
+    async fn choose(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
+        self.chosen(mail, copies).await.inspect_err(|error| self.hop.faults().note_error(*error))
+    }
 
     async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, NextHopError> {
         // Decision D4: the next hop has so long in all, not for each of its replies.
         let limit = self.hop.timeout();
         match timeout(limit, self.hand_over(mail, copies, content)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
+            Ok(outcome) => {
+                match &outcome {
+                    Ok(answer) => self.hop.faults().note_reply(answer),
+                    Err(error) => self.hop.faults().note_error(*error),
+                }
+                outcome
+            }
+            Err(late) => {
+                self.hop.faults().note(HopFault::TimedOut, &late);
                 self.connection = None;
                 Err(NextHopError::MaybeDuplicate)
             }

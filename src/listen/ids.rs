@@ -10,7 +10,7 @@ use crate::mail::MailId;
 /// Crockford's base 32: no letters that are read wrongly over the telephone.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// Gives ids; one for a process.
+/// Gives ids. Each listener has its own: their seeds tell them apart.
 pub struct Ids {
     /// Tells this process from all others.
     seed: u32,

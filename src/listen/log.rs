@@ -134,10 +134,15 @@ pub fn start(settings: &LogSettings, mut out: Box<dyn Write + Send>) -> io::Resu
 impl Log {
     /// Writes the one line for each recipient. Costs one formatting into the shared buffer and no allocation.
     pub fn recipient_line(&self, line: &RecipientLine<'_>) {
+        self.line(|out| human(line, out), |out| json(line, out));
+    }
+
+    /// Writes a line of another kind, in the form that is set.
+    pub(super) fn line(&self, human: impl FnOnce(&mut Vec<u8>), json: impl FnOnce(&mut Vec<u8>)) {
         if self.writes_recipients {
             self.sink.append(|out| match self.format {
-                Format::Human => human(line, out),
-                Format::Json => json(line, out),
+                Format::Human => human(out),
+                Format::Json => json(out),
             });
         }
     }
@@ -201,7 +206,7 @@ fn json(line: &RecipientLine<'_>, out: &mut Vec<u8>) {
 }
 
 /// A bounded value inside quotes: `"`, `\` and control characters are escaped as in JSON (RFC 8259 §7).
-struct Quoted<T>(T);
+pub(super) struct Quoted<T>(pub T);
 
 impl<T: Display> Display for Quoted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,7 +215,7 @@ impl<T: Display> Display for Quoted<T> {
 }
 
 /// A bounded value outside quotes: as [`Quoted`], and blanks are escaped, so that fields stay apart.
-struct Shown<T>(T);
+pub(super) struct Shown<T>(pub T);
 
 impl<T: Display> Display for Shown<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

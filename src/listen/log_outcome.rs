@@ -3,18 +3,19 @@
 //! counters.
 
 use super::log::{Log, RecipientLine};
-use super::metrics::{HopError, Metrics};
-use crate::pipeline::Processed;
+use super::metrics::{Listener, Metrics};
+use crate::pipeline::{Judged, Processed};
 use crate::policy::verdict::Disposition;
 
-pub fn log_outcome(processed: &Processed, metrics: &Metrics, log: &Log) {
+pub fn log_outcome(processed: &Processed, listener: Listener, metrics: &Metrics, log: &Log) {
     let Processed { mail, judged, outcome } = processed;
     metrics.bytes.add(mail.content.len() as u64);
-    if outcome.maybe_duplicate {
-        metrics.hop_error(HopError::Lost);
+    if outcome.reply.code >= 400 {
+        metrics.refused(listener, outcome.reply.code);
     }
     let message_id = judged.as_ref().and_then(|e| e.message.header("message-id"));
     let mut strongest = Disposition::Pass;
+    let unit = judged.as_ref().and_then(top_unit);
     let limit = outcome.limit.as_ref().map(|limit| format!("limit:{limit}"));
     for (index, recipient) in mail.envelope.recipients.iter().enumerate() {
         let judgement = judged.as_ref().and_then(|e| e.verdicts.0.get(index));
@@ -31,6 +32,10 @@ pub fn log_outcome(processed: &Processed, metrics: &Metrics, log: &Log) {
             metrics.observed(observed);
         }
         strongest = strongest.max(disposition);
+        for rule in because.iter().flat_map(|because| because.rules()).chain(limit.as_deref()) {
+            metrics.by_rule.add(rule, disposition);
+        }
+        metrics.by_unit.add(unit.as_deref().unwrap_or("-"), disposition);
         if let Some(class) = judged.as_ref().and_then(|e| e.recipients.get(index)).map(|r| r.class) {
             metrics.recipient(disposition, class);
         }
@@ -50,4 +55,11 @@ pub fn log_outcome(processed: &Processed, metrics: &Metrics, log: &Log) {
         });
     }
     metrics.mail(strongest);
+}
+
+/// The first name of the sender's unit; `None` of a sender without one.
+fn top_unit(judged: &Judged) -> Option<String> {
+    let person = judged.ruleset.policy.people.sender(judged.sender.mailbox.as_ref()?)?;
+    let unit = person.unit.to_string();
+    unit.split('/').next().filter(|top| !top.is_empty()).map(str::to_owned)
 }

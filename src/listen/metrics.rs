@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The metrics, and their page for Prometheus. `app` builds one `Metrics` and hands it down.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::labelled::{Labelled, escape};
+use crate::deliver::faults::{HopFault, HopFaults};
 use crate::directory::Class;
 use crate::pipeline::limits::LimitFigure;
 use crate::policy::verdict::Disposition;
@@ -68,22 +71,6 @@ impl Histogram {
     }
 }
 
-/// How a next hop failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HopError {
-    /// No connection, or no greeting.
-    Connect,
-    Tls,
-    /// The connection was lost inside a transaction.
-    Lost,
-    TimedOut,
-    /// It answered 4xx.
-    Deferred,
-    /// It answered 5xx.
-    Refused,
-}
-
-const HOP_ERRORS: [&str; 6] = ["connect", "tls", "lost", "timed-out", "deferred", "refused"];
 const CLASSES: [(Class, &str); 5] = [
     (Class::Own, "own"),
     (Class::Partner, "partner"),
@@ -92,13 +79,36 @@ const CLASSES: [(Class, &str); 5] = [
     (Class::Other, "other"),
 ];
 
+/// Which listener answered, as log and metrics name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listener {
+    Smtp,
+    Milter,
+    Http,
+}
+
+impl Listener {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Listener::Smtp => "smtp",
+            Listener::Milter => "milter",
+            Listener::Http => "http",
+        }
+    }
+}
+
 /// Everything we count.
 #[derive(Debug, Default)]
 pub struct Metrics {
     mails: [Counter; 6],
     recipients: [[Counter; 5]; 6],
     observed: [Counter; 6],
-    hop_errors: [Counter; 6],
+    /// Copies by the rules that decided about them, and by the sender's unit, of which the topmost counts.
+    pub by_rule: Labelled,
+    pub by_unit: Labelled,
+    /// Counted by whoever speaks with the next hop.
+    pub hop_faults: Arc<HopFaults>,
+    refused: Mutex<BTreeMap<(Listener, u16), u64>>,
     /// Bytes of message content received.
     pub bytes: Counter,
     pub sessions: Counter,
@@ -146,8 +156,9 @@ impl Metrics {
         self.recipients[disposition as usize][class as usize].add(1); // six by five, as the enums
     }
 
-    pub fn hop_error(&self, error: HopError) {
-        self.hop_errors[error as usize].add(1); // six errors, six counters
+    /// Counts one refusal by this listener, with its protocol's code; 0 where it closed without a word.
+    pub fn refused(&self, listener: Listener, code: u16) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry((listener, code)).or_default() += 1;
     }
 
     /// Names the policy in force, as label of `octroi_policy_info`.
@@ -182,9 +193,14 @@ impl Metrics {
                 writeln!(out, "octroi_recipients_total{{{labels}}} {}", counter.get())?;
             }
         }
+        head(out, "octroi_rule_copies_total", "counter", "Copies, by the rules that decided, or would have.")?;
+        self.by_rule.write(out, "octroi_rule_copies_total", "rule")?;
+        head(out, "octroi_unit_copies_total", "counter", "Copies, by the topmost unit of the sender; - if unknown.")?;
+        self.by_unit.write(out, "octroi_unit_copies_total", "unit")?;
         head(out, "octroi_next_hop_errors_total", "counter", "Errors of the next hop, by kind.")?;
-        for (kind, counter) in HOP_ERRORS.iter().zip(&self.hop_errors) {
-            writeln!(out, "octroi_next_hop_errors_total{{kind=\"{kind}\"}} {}", counter.get())?;
+        for fault in HopFault::ALL {
+            let (kind, count) = (fault.as_str(), self.hop_faults.get(fault));
+            writeln!(out, "octroi_next_hop_errors_total{{kind=\"{kind}\"}} {count}")?;
         }
         for (name, help, counter) in [
             ("octroi_content_bytes_total", "Bytes of message content received.", &self.bytes),
@@ -215,6 +231,12 @@ impl Metrics {
         ] {
             head(out, name, "gauge", help)?;
             writeln!(out, "{name} {}", gauge.get())?;
+        }
+        let refusals = "Connections, commands, mails and pages refused, by listener and code; 0 without a word.";
+        head(out, "octroi_refusals_total", "counter", refusals)?;
+        for ((listener, code), count) in self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let listener = listener.as_str();
+            writeln!(out, "octroi_refusals_total{{listener=\"{listener}\",code=\"{code}\"}} {count}")?;
         }
         head(out, "octroi_observed_total", "counter", "Copies, by what rules that only observe would do.")?;
         for disposition in Disposition::ALL.into_iter().filter(|disposition| *disposition != Disposition::Pass) {
@@ -262,10 +284,6 @@ fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 
-fn escape(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,7 +300,7 @@ mod tests {
         metrics.mail(Disposition::Quarantine);
         metrics.recipient(Disposition::Quarantine, Class::PrivateWebmail);
         metrics.recipient(Disposition::Pass, Class::Own);
-        metrics.hop_error(HopError::TimedOut);
+        metrics.hop_faults.note(HopFault::TimedOut, &"a test");
         metrics.set_policy_version("a\"b");
         metrics.set_limits(vec![LimitFigure { limit: "hourly".into(), refused: 3, observed: 0 }]);
         metrics.sessions_open.add(2);

@@ -2,6 +2,7 @@
 //! The milter listener: drives protocol sessions over sockets. It moves bytes and answers events, and does not know
 //! the milter protocol.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -19,7 +20,8 @@ use super::capacity::{ConnectionLimit, ContentBudget, ContentShare};
 use super::ids::Ids;
 use super::log::Log;
 use super::log_outcome::log_outcome;
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
+use super::refusal::{Notes, Refusal, log_refusal};
 use super::settings::{self, MilterAddress, Networks};
 use super::unix;
 use crate::deliver::hand_back::{HandBack, Passed};
@@ -123,7 +125,7 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 let peer = peer.ip().to_canonical();
                 if !self.clients.contains(peer) {
-                    tracing::warn!(%peer, "milter: connection refused, the peer is not in [smtp] clients");
+                    self.closed(Some(peer), &"the peer is not in [smtp] clients");
                     return Ok(());
                 }
                 stream.set_nodelay(true)?;
@@ -141,7 +143,7 @@ impl Listener {
         let place = self.connections.enter().and_then(|mut place| place.is_for(peer).then_some(place));
         let Some(place) = place else {
             // The MTA finds the connection closed and defers.
-            tracing::warn!("milter: connection refused, [smtp] max_connections is reached");
+            self.closed(Some(peer), &"[smtp] max_connections is reached");
             return;
         };
         let listener = self.clone();
@@ -155,6 +157,14 @@ impl Listener {
                 tracing::debug!(%error, "milter: a connection ended early");
             }
         });
+    }
+
+    /// Notes a connection that was closed without an answer: the MTA does by itself what it does without a filter.
+    fn closed(&self, client: Option<IpAddr>, cause: &dyn Display) {
+        let listener = metrics::Listener::Milter;
+        let nobody =
+            Refusal { listener, client, at: "connect", code: 0, cause, sender: None, recipient: None, id: None };
+        log_refusal(&nobody, &self.metrics, &self.log);
     }
 
     /// Waits until every session has ended, at most so long; true when all have.
@@ -214,18 +224,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     Event::Reset => self.reserved = Reservation::default(),
                     Event::Close(fault) => {
                         if let Some(fault) = fault {
-                            tracing::warn!(%fault, "milter: connection closed");
+                            self.listener.closed(self.session.client().address, &fault);
                         }
+                        self.note_refused();
                         write(&mut self.stream, self.session.output()).await?;
                         return self.stream.shutdown().await;
                     }
                 }
             }
+            self.note_refused();
             write(&mut self.stream, self.session.output()).await?;
             if !self.session.wants_input() || !self.read().await? {
                 return Ok(());
             }
         }
+    }
+
+    /// Decision D39: what is refused leaves a line, before the MTA hears of it.
+    fn note_refused(&mut self) {
+        let refused = self.session.refused();
+        let Listener { pipeline, metrics, log, ids, .. } = self.listener;
+        let notes = Notes { listener: metrics::Listener::Milter, pipeline, metrics, log };
+        notes.take(&refused, self.session.client(), |now| ids.next(now));
     }
 
     async fn process(&mut self, finished: Finished) -> Ending {
@@ -237,7 +257,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let work = self.listener.pipeline.process(mail, reserved, HandBack::default());
         let (processed, handed_back) = reassure(work, PROGRESS, &mut self.stream, &mut self.session).await;
         self.listener.metrics.inspection.observe(began.elapsed());
-        log_outcome(&processed, &self.listener.metrics, &self.listener.log);
+        log_outcome(&processed, metrics::Listener::Milter, &self.listener.metrics, &self.listener.log);
         self.share.hold(0);
         ending(processed.outcome.reply, handed_back)
     }
@@ -266,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     let rest = self.session.buffered();
                     if !self.share.hold(rest) && rest > OWED {
                         // What fills the memory is not a message but packets without an end.
-                        tracing::warn!("milter: connection closed, [limits] memory is used up");
+                        self.listener.closed(self.session.client().address, &"[limits] memory is used up");
                         return Ok(false);
                     }
                 }

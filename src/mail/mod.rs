@@ -13,11 +13,13 @@ mod address;
 mod envelope;
 mod identity;
 mod providers;
+mod refused;
 pub mod reply;
 mod verbatim;
 
 pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath};
 pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameters, Recipient, Tls};
 pub use identity::Identity;
+pub use refused::Refused;
 pub use reply::Reply;
 pub use verbatim::{Verbatim, address_key, closing_bracket};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Compares two versions of a message and lists the changes the MTA must make: header fields and body.
 
+use std::collections::HashMap;
+
 use memchr::memmem;
 
 /// One change of the header. Values are as they go over the wire, folded lines ended by LF alone.
@@ -24,20 +26,31 @@ pub struct Changes<'a> {
     pub body: Option<&'a [u8]>,
 }
 
+/// The values of one name before and after.
+type Sides<'a> = [Vec<&'a [u8]>; 2];
+
 /// Compares what the MTA has with what it shall have. `leading_space`: whether the space behind a colon is part of a
 /// value (`SMFIP_HDR_LEADSPC`).
 pub fn changes<'a>(old: &[u8], new: &'a [u8], leading_space: bool) -> Changes<'a> {
     let (old_header, old_body) = halves(old);
     let (new_header, new_body) = halves(new);
-    let (old, new) = (fields(old_header), fields(new_header));
-    let mut header = Vec::new();
-    let mut seen: Vec<&[u8]> = Vec::new();
-    for (name, _) in old.iter().chain(&new) {
-        if seen.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            continue;
+    // By name in lower case, in the order in which names come first: a header may have as many names as fields.
+    let mut named: HashMap<Vec<u8>, Sides<'_>> = HashMap::new();
+    let mut order = Vec::new();
+    for (side, header) in [fields(old_header), fields(new_header)].into_iter().enumerate() {
+        for (name, value) in header {
+            let sides = named.entry(name.to_ascii_lowercase()).or_insert_with(|| {
+                order.push(name);
+                Sides::default()
+            });
+            sides[side].push(value); // two sides, old and new
         }
-        seen.push(name);
-        compare(name, &values(&old, name), &values(&new, name), leading_space, &mut header);
+    }
+    let mut header = Vec::new();
+    for name in order {
+        if let Some([old, new]) = named.get(&name.to_ascii_lowercase()) {
+            compare(name, old, new, leading_space, &mut header);
+        }
     }
     Changes { header, body: (old_body != new_body).then_some(new_body) }
 }
@@ -94,10 +107,6 @@ fn fields(header: &[u8]) -> Vec<(&[u8], &[u8])> {
         rest = after;
     }
     fields
-}
-
-fn values<'a>(fields: &[(&[u8], &'a [u8])], name: &[u8]) -> Vec<&'a [u8]> {
-    fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value).collect()
 }
 
 #[cfg(test)]

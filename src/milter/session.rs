@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::mail::reply::{self, Row};
-use crate::mail::{Client, Envelope, Reply, ReversePath};
+use crate::mail::reply;
+use crate::mail::{Client, Envelope, Refused, Reply, ReversePath};
 
 use super::command::{self, Command, Texts};
 use super::macros::Macros;
@@ -21,6 +21,7 @@ use super::{ProtocolError, edit, response};
 
 mod envelope;
 mod receiving;
+mod refusing;
 
 use receiving::Receiving;
 
@@ -92,6 +93,8 @@ pub struct Session {
     macros: Macros,
     state: State,
     output: Vec<u8>,
+    /// What was refused, until the driver has taken note of it.
+    refused: Vec<Refused>,
 }
 
 enum State {
@@ -125,6 +128,7 @@ impl Session {
             macros: Macros::default(),
             state: State::Idle,
             output: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -185,7 +189,10 @@ impl Session {
             None => self.go_on_unless(silent),
             Some(reply) if self.has(silent) => receiving.refuse(reply),
             Some(reply) => {
-                response::refuse(&mut self.output, &reply);
+                let command = if is_sender { "MAIL" } else { "RCPT" };
+                let last = receiving.envelope().recipients.last();
+                let recipients = last.map(|recipient| recipient.path.clone()).into_iter().collect();
+                self.refuse(command, Some(receiving.envelope().reverse_path.clone()), recipients, reply);
                 if is_sender {
                     self.macros.end_transaction();
                     return; // no transaction has begun
@@ -400,7 +407,7 @@ impl Session {
                 Step::On
             }
             Err(row) => {
-                response::refuse(&mut self.output, &row.reply());
+                self.refuse("MAIL", None, Vec::new(), row.reply());
                 self.macros.end_transaction();
                 Step::On
             }
@@ -410,29 +417,23 @@ impl Session {
     fn recipient(&mut self, mut arguments: Texts<'_>) -> Step {
         let State::Transaction(mut receiving) = mem::replace(&mut self.state, State::Idle) else { return Step::On };
         let written: Box<[u8]> = arguments.clone().next().unwrap_or_default().into();
-        let read = match envelope::recipient(&mut arguments, &self.macros) {
-            _ if receiving.recipients.len() >= self.settings.max_recipients => Err(reply::TOO_MANY_RECIPIENTS),
-            read => read,
-        };
-        match read {
+        let is_full = receiving.recipients.len() >= self.settings.max_recipients;
+        match envelope::recipient(&mut arguments, &self.macros) {
+            Ok(recipient) if is_full => {
+                self.refuse_recipient(&mut receiving, reply::TOO_MANY_RECIPIENTS, vec![recipient.path]);
+                self.state = State::Transaction(receiving);
+                Step::On
+            }
             Ok(recipient) => {
                 receiving.add_recipient(recipient, written);
                 self.state = State::Asked(receiving);
                 Step::Event(Event::Recipient)
             }
             Err(row) => {
-                self.refuse_recipient(&mut receiving, row);
+                self.refuse_recipient(&mut receiving, row, Vec::new());
                 self.state = State::Transaction(receiving);
                 Step::On
             }
-        }
-    }
-
-    fn refuse_recipient(&mut self, receiving: &mut Receiving, row: Row) {
-        if self.has(step::NO_REPLY_RECIPIENT) {
-            receiving.refuse(row.reply());
-        } else {
-            response::refuse(&mut self.output, &row.reply());
         }
     }
 
@@ -447,7 +448,8 @@ impl Session {
                 Step::Event(Event::Mail(Box::new(Finished { envelope, content, client })))
             }
             Err(reply) => {
-                response::refuse(&mut self.output, &reply);
+                let recipients = envelope.recipients.into_iter().map(|recipient| recipient.path).collect();
+                self.refuse("DATA", Some(envelope.reverse_path), recipients, reply);
                 self.macros.end_transaction();
                 Step::Event(Event::Reset)
             }

@@ -1,12 +1,58 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Records one journal row for each recipient; never waits, never contains content (decisions D23 and D24).
 
+use jiff::Timestamp;
+
 use super::{Judged, Outcome, Pipeline};
-use crate::mail::{Mail, Reply, Tls};
+use crate::mail::{Client, Mail, MailId, Refused, Reply, Tls};
 use crate::policy::verdict::{Disposition, Verdict};
 use crate::store::Entry;
 
 impl Pipeline {
+    /// Records what was refused before there was a mail: a row for each recipient it would have had, one without where
+    /// none was named (decision D39).
+    pub fn record_refused(&self, id: &MailId, refused: &Refused, client: &Client, now: Timestamp) {
+        let Some(sender) = &refused.sender else { return };
+        let policy = self.inspector.ruleset.load().policy.version.to_string();
+        let disposition = if refused.reply.is_transient() { Disposition::Defer } else { Disposition::Reject };
+        let mut recipients: Vec<String> = refused.recipients.iter().map(ToString::to_string).collect();
+        if recipients.is_empty() {
+            recipients.push(String::new());
+        }
+        for recipient in recipients {
+            self.journal.record(Entry {
+                mail: id.to_string(),
+                time: now,
+                client: client.address.map(|address| address.to_string()),
+                queue_id: client.queue_id.clone(),
+                message_id: None,
+                sender: sender.to_string(),
+                recipient,
+                class: String::new(),
+                disposition: disposition.as_str().to_owned(),
+                observed: None,
+                rules: Vec::new(),
+                copy: None,
+                reply: Some(refused.reply.to_string()),
+                size: 0,
+                facts: "[]".into(),
+                policy: policy.clone(),
+                maybe_duplicate: false,
+                client_tls: client.tls.as_ref().map(Tls::to_string),
+                next_hop_tls: None,
+            });
+        }
+    }
+
+    /// Records a mail that was received whole and that a fault of ours keeps from being judged.
+    pub(super) fn record_unjudged(&self, mail: &Mail, outcome: &Outcome) {
+        let envelope = &mail.envelope;
+        let recipients = envelope.recipients.iter().map(|recipient| recipient.path.clone()).collect();
+        let (sender, reply) = (Some(envelope.reverse_path.clone()), outcome.reply.clone());
+        let refused = Refused { command: "DATA", sender, recipients, reply };
+        self.record_refused(&mail.id, &refused, &mail.client, mail.received);
+    }
+
     /// Too late to refuse: what does not fit is counted as lost by the journal itself.
     pub(super) fn record(&self, mail: &Mail, judged: &Judged, outcome: &Outcome) {
         let client = mail.client.address.map(|a| a.to_string());

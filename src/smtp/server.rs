@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mail::reply::{self, Row};
-use crate::mail::{Client, Envelope, Recipient, Reply, Tls};
+use crate::mail::{Client, Envelope, ForwardPath, Recipient, Refused, Reply, Tls};
 
 use super::Capabilities;
 pub use super::data::BareNewline;
@@ -63,6 +63,10 @@ pub struct Session {
     endless: usize,
     events: VecDeque<Event>,
     output: Vec<u8>,
+    /// The command read last.
+    verb: &'static str,
+    /// Negative replies, until the driver has taken note of them.
+    refused: Vec<Refused>,
 }
 
 /// Where the session stands. What a state needs it carries.
@@ -101,7 +105,8 @@ struct Transaction {
 enum Due {
     Mail,
     Recipient,
-    Ours(Row),
+    /// We, about these recipients.
+    Ours(Row, Vec<ForwardPath>),
 }
 
 struct Receiving {
@@ -132,6 +137,8 @@ impl Session {
             endless: 0,
             events: VecDeque::new(),
             output,
+            verb: "connect",
+            refused: Vec::new(),
         }
     }
 
@@ -212,6 +219,8 @@ impl Session {
     pub fn close_with(&mut self, reply: Reply) {
         if !self.is_closed() {
             reply.write(&mut self.output);
+            let about = self.parties();
+            self.note(about, reply);
             self.close();
         }
     }

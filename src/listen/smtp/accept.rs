@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! From an accepted socket to a session: who the client is, whether it may connect, and which proxy stands in between.
 
+use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use super::handshake::secure;
 use super::{Listener, TlsStart};
 use crate::deliver::stream::Stream;
 use crate::listen::capacity::Permit;
+use crate::listen::metrics;
+use crate::listen::refusal::{Refusal, log_refusal};
 use crate::mail::reply::Row;
 use crate::mail::{Client, reply};
 use crate::smtp::proxy;
@@ -27,15 +30,14 @@ impl Listener {
     pub(super) async fn receive(self: Arc<Self>, mut stream: TcpStream, peer: SocketAddr, tls: TlsStart) {
         let peer = peer.ip().to_canonical();
         let Some(mut place) = self.connections.enter() else {
-            return turn_away(stream, reply::TOO_MANY_CONNECTIONS).await;
+            return self.turn_away(stream, peer, reply::TOO_MANY_CONNECTIONS).await;
         };
         let mut address = peer;
         if self.settings.trusted_peers.proxy.contains(peer) {
             match Box::pin(timeout(PROXY_HEADER, proxied(&mut stream))).await {
                 Ok(Ok(source)) => address = source.unwrap_or(peer),
                 _ => {
-                    tracing::warn!(peer = %peer, "smtp: connection closed, a trusted proxy sent no PROXY header");
-                    return;
+                    return self.closed(peer, "connect", &"a trusted proxy sent no PROXY header");
                 }
             }
         }
@@ -54,7 +56,33 @@ impl Listener {
                 return;
             }
         };
-        turn_away(stream, refusal).await;
+        self.turn_away(stream, address, refusal).await;
+    }
+
+    /// A reply in place of the greeting, and goodbye (RFC 5321 §3.1).
+    async fn turn_away(&self, mut stream: TcpStream, client: IpAddr, row: Row) {
+        let out = self.refusal(client, row);
+        // Whoever is turned away may not wait to read why.
+        let _ = timeout(Duration::from_secs(5), async {
+            stream.write_all(&out).await?;
+            stream.shutdown().await
+        })
+        .await;
+    }
+
+    /// Notes a reply in place of the greeting; gives its octets.
+    fn refusal(&self, client: IpAddr, row: Row) -> Vec<u8> {
+        let (mut out, said) = (Vec::new(), row.reply());
+        said.write(&mut out);
+        let refusal = Refusal { code: row.code, cause: &said, ..Refusal::of(metrics::Listener::Smtp, client) };
+        log_refusal(&refusal, &self.metrics, &self.log);
+        out
+    }
+
+    /// Notes a connection that was closed without a reply.
+    pub(super) fn closed(&self, client: IpAddr, at: &str, cause: &dyn Display) {
+        let refusal = Refusal { at, cause, ..Refusal::of(metrics::Listener::Smtp, client) };
+        log_refusal(&refusal, &self.metrics, &self.log);
     }
 
     /// Whether somebody of another network could show a certificate or log in (decision D6).
@@ -70,7 +98,8 @@ impl Listener {
         let stream = match (incoming.tls, &config) {
             (TlsStart::Explicit, _) => Stream::Plain(stream),
             (TlsStart::Implicit, Some(config)) => {
-                let secured = Box::pin(secure(stream, config.clone())).await?;
+                let secured = Box::pin(secure(stream, config.clone())).await;
+                let secured = secured.inspect_err(|error| self.closed(incoming.address, "tls", error))?;
                 admitted |= secured.certificate.is_some();
                 (client.tls, client.certificate) = (Some(secured.tls), secured.certificate);
                 secured.stream
@@ -110,16 +139,4 @@ async fn proxied(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
             }
         }
     }
-}
-
-/// A reply in place of the greeting, and goodbye (RFC 5321 §3.1).
-async fn turn_away(mut stream: TcpStream, row: Row) {
-    let mut out = Vec::new();
-    row.reply().write(&mut out);
-    // Whoever is turned away may not wait to read why.
-    let _ = timeout(Duration::from_secs(5), async {
-        stream.write_all(&out).await?;
-        stream.shutdown().await
-    })
-    .await;
 }

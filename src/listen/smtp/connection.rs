@@ -17,6 +17,8 @@ use crate::deliver::relay::Relay;
 use crate::deliver::stream::Stream;
 use crate::listen::capacity::ContentShare;
 use crate::listen::log_outcome::log_outcome;
+use crate::listen::metrics;
+use crate::listen::refusal::Notes;
 use crate::mail::{Content, Mail, Reply, reply};
 use crate::pipeline::limits::Reservation;
 use crate::smtp::server::{Event, Finished, Offer, Session};
@@ -184,7 +186,7 @@ impl<'d> Connection<'d> {
         let (processed, relay) = self.listener.pipeline.process(mail, reserved, relay).await;
         self.relay = Some(relay);
         self.listener.metrics.inspection.observe(began.elapsed());
-        log_outcome(&processed, &self.listener.metrics, &self.listener.log);
+        log_outcome(&processed, metrics::Listener::Smtp, &self.listener.metrics, &self.listener.log);
         if processed.outcome.reply == reply::NO_MEMORY.reply() {
             self.listener.metrics.memory_refusals.add(1);
         }
@@ -247,7 +249,19 @@ impl<'d> Connection<'d> {
         }
     }
 
+    /// Decision D39: what is refused leaves a line, before the client hears of it.
+    fn note_refused(&mut self) {
+        let refused = self.session.refused();
+        if refused.is_empty() {
+            return;
+        }
+        let Listener { pipeline, metrics, log, ids, .. } = self.listener;
+        let notes = Notes { listener: metrics::Listener::Smtp, pipeline, metrics, log };
+        notes.take(&refused, self.session.client(), |now| ids.next(now));
+    }
+
     async fn flush(&mut self) -> io::Result<()> {
+        self.note_refused();
         let output = self.session.output();
         if output.is_empty() {
             return Ok(());
@@ -269,7 +283,11 @@ impl<'d> Connection<'d> {
         let Stream::Plain(plain) = std::mem::replace(&mut self.stream, Stream::Gone) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        let secured = secure(plain, config).await?;
+        let secured = secure(plain, config).await.inspect_err(|error| {
+            if let Some(client) = self.session.client().address {
+                self.listener.closed(client, "STARTTLS", error);
+            }
+        })?;
         self.stream = secured.stream;
         self.session.tls_started(secured.tls, secured.certificate);
         Ok(())

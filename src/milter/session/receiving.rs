@@ -45,6 +45,10 @@ impl Receiving {
         }
     }
 
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// Whether the content has begun.
     pub fn is_reading(&self) -> bool {
         self.phase != Phase::Envelope

@@ -85,7 +85,8 @@ impl Session {
         }
         // RFC 4954 §4: nothing but these belongs here; anything else positive is not proof.
         let is_strange = (200..400).contains(&reply.code) && !matches!(reply.code, 334 | 235);
-        self.pass_on(Some(if is_strange { reply::AUTH_UNAVAILABLE.reply() } else { reply }));
+        self.verb = "AUTH";
+        self.pass_on_about(Some(if is_strange { reply::AUTH_UNAVAILABLE.reply() } else { reply }), Default::default);
         if self.errors >= self.settings.max_errors {
             self.close_with(reply::TOO_MANY_ERRORS.reply());
         }

@@ -8,6 +8,7 @@ use crate::mail::Envelope;
 use crate::mail::reply::{self, Row};
 use crate::smtp::data;
 
+use super::answers::Parties;
 use super::{MAX_RESERVED, Session, State};
 
 /// A message of which a part has come.
@@ -24,6 +25,10 @@ impl Chunks {
         self.left > 0
     }
 
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     pub fn buffered(&self) -> usize {
         self.content.len()
     }
@@ -34,6 +39,7 @@ pub(super) struct Discard {
     left: u64,
     /// The reply, once it is over.
     row: Row,
+    about: Parties,
     then: State,
 }
 
@@ -60,8 +66,9 @@ pub(super) fn bdat(session: &mut Session, arguments: &str) {
     // Decision D5: bounded before a single octet is kept.
     if size > session.size_limit().saturating_sub(chunks.content.len() as u64) {
         session.state = State::Chunks(chunks);
+        let about = session.parties();
         session.end_transaction();
-        return session.discard(size, reply::TOO_BIG, State::Greeted);
+        return session.discard_about(size, reply::TOO_BIG, about, State::Greeted);
     }
     (chunks.left, chunks.is_last) = (size, is_last);
     session.state = State::Chunks(chunks);
@@ -82,11 +89,15 @@ fn size_and_last(arguments: &str) -> Option<(u64, bool)> {
 
 impl Session {
     fn discard(&mut self, size: u64, row: Row, then: State) {
+        self.discard_about(size, row, Parties::default(), then);
+    }
+
+    fn discard_about(&mut self, size: u64, row: Row, about: Parties, then: State) {
         if size == 0 {
             self.state = then;
-            return self.say(row);
+            return self.say_about(row, about);
         }
-        self.state = State::Discarding(Box::new(Discard { left: size, row, then }));
+        self.state = State::Discarding(Box::new(Discard { left: size, row, about, then }));
     }
 
     /// Takes octets of a chunk; returns how many.
@@ -109,7 +120,7 @@ impl Session {
             }
             State::Discarding(discard) if is_over => {
                 self.state = discard.then;
-                self.say(discard.row);
+                self.say_about(discard.row, discard.about);
             }
             State::Discarding(mut discard) => {
                 discard.left -= taken as u64;

@@ -46,8 +46,9 @@ pub(super) fn rcpt(session: &mut Session, arguments: &str) {
     match recipient {
         Err(row) => session.refuse(row),
         // Not an error of the client: RFC 5321 §4.5.3.1.10 has it send the rest in another transaction.
-        Ok(_) if transaction.envelope.recipients.len() + transaction.batch.len() >= max_recipients => {
-            session.say(reply::TOO_MANY_RECIPIENTS);
+        Ok(recipient) if transaction.envelope.recipients.len() + transaction.batch.len() >= max_recipients => {
+            let sender = transaction.envelope.reverse_path.clone();
+            session.say_about(reply::TOO_MANY_RECIPIENTS, (Some(sender), vec![recipient.path]));
         }
         Ok(recipient) => {
             transaction.due.push(Due::Recipient);

@@ -69,7 +69,10 @@ impl Session {
         match command {
             command if matches!(self.state, State::Authenticating(_)) => self.hear_login(command),
             Ok(text) => verbs::run(self, text, next < total),
-            Err(row) => self.refuse(row),
+            Err(row) => {
+                self.verb = verbs::NONE;
+                self.refuse(row);
+            }
         }
         if length > MAX_ENDLESS {
             self.close();
@@ -87,6 +90,7 @@ impl Session {
         self.endless += waiting;
         self.read = total;
         if self.endless > MAX_ENDLESS {
+            self.verb = verbs::NONE;
             self.refuse(reply::LINE_TOO_LONG);
             self.close();
         }

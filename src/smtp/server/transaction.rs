@@ -79,7 +79,8 @@ impl Session {
             self.state = State::Greeted;
             self.events.push_back(Event::Reset);
             self.forget_xforward();
-            return self.say(row);
+            let recipients = envelope.recipients.into_iter().map(|recipient| recipient.path).collect();
+            return self.say_about(row, (Some(envelope.reverse_path), recipients));
         }
         self.state = State::Judging;
         self.events.push_back(Event::Mail(Box::new(Finished {

@@ -10,6 +10,9 @@ use crate::smtp::data::EndOfData;
 
 use super::{Event, MAX_RESERVED, Receiving, Session, State, Transaction, auth, chunks, envelope, offers, peers};
 
+/// What stands in the log for a line that is no command; its words are the client's.
+pub(super) const NONE: &str = "unknown";
+
 /// When a command may come (RFC 5321 §4.1.4).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
@@ -84,8 +87,10 @@ pub(super) fn is_auth(line: &[u8]) -> bool {
 pub(super) fn run(session: &mut Session, line: &str, more: bool) {
     let (name, arguments) = command::split(line);
     let Some(verb) = VERBS.iter().find(|verb| verb.name.eq_ignore_ascii_case(name)) else {
+        session.verb = NONE;
         return session.refuse(reply::UNKNOWN_COMMAND);
     };
+    session.verb = verb.name;
     if session.settings.require_tls && session.client.tls.is_none() && !verb.in_clear {
         return session.refuse(reply::TLS_FIRST);
     }

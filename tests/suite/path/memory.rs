@@ -32,6 +32,9 @@ fn a_mail_without_room_is_deferred_and_the_next_finds_it() {
     let mut client = Client::greet(address);
     let reply = client.mail(CLERK, &["two@pass.example"], &content);
     assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    // What a fault of ours puts off is found all the same (decision D39).
+    assert_eq!(house.journal("two@pass.example", 1), [("two@pass.example".to_owned(), "defer".to_owned())]);
+    gateway.wait_for_line("to=<two@pass.example> disposition=defer");
     *gate.0.lock().unwrap() = false;
     gate.1.notify_all();
     let reply = first.join().unwrap();

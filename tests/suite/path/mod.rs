@@ -26,6 +26,7 @@ mod internationalised;
 mod lmtp;
 mod login;
 mod next_hop_faults;
+pub mod nothing_in_silence;
 mod proven_by_postfix;
 mod release;
 mod repeats;

@@ -145,6 +145,7 @@ pub fn unescape(text: &str) -> Vec<u8> {
 /// Drives the pure session, the client's octets cut into pieces by `cut`.
 pub fn pure(talk: &Talk, exchanges: &[Exchange], cut: usize) -> Heard {
     let (mut session, mut heard, mut output) = (talk.session(), Heard::default(), Vec::new());
+    let mut noted = Vec::new();
     let (mut is_closed, mut starts_tls) = (false, false);
     for exchange in exchanges {
         for piece in exchange.client.chunks(cut) {
@@ -154,9 +155,14 @@ pub fn pure(talk: &Talk, exchanges: &[Exchange], cut: usize) -> Heard {
             while let Some(event) = session.next_event() {
                 assert!(!is_closed, "an event after the close");
                 starts_tls |= matches!(event, Event::StartTls);
+                noted.extend(session.refused().into_iter().map(|refused| refused.reply.code));
+                // Of a mail that was received whole the driver itself takes note.
+                noted
+                    .extend(matches!(event, Event::Mail(_)).then(|| talk.answer(".").code).filter(|code| *code >= 400));
                 is_closed |= answer(talk, &mut session, event, &mut heard.next_hop);
                 output.append(session.output());
             }
+            noted.extend(session.refused().into_iter().map(|refused| refused.reply.code));
             output.append(session.output());
         }
         if exchange.tls {
@@ -167,10 +173,18 @@ pub fn pure(talk: &Talk, exchanges: &[Exchange], cut: usize) -> Heard {
     output.append(session.output());
     assert!(output.is_empty() || output.ends_with(b"\r\n"));
     heard.server = String::from_utf8(output).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(noted, refusals(&heard.server), "what is refused is noted, in its order (decision D39)");
     if is_closed {
         heard.server.push("<closed>".to_owned());
     }
     heard
+}
+
+/// The codes of the replies that refuse, each by its last line.
+fn refusals(lines: &[String]) -> Vec<u16> {
+    let last = lines.iter().filter(|line| line.as_bytes().get(3) != Some(&b'-'));
+    let codes = last.map(|line| line[..3].parse().expect("a reply begins with its code"));
+    codes.filter(|code| *code >= 400).collect()
 }
 
 /// Does what an event asks, as the talk says; true for the close.

@@ -78,7 +78,7 @@ async fn deliver(store: &Store, hop: Hop, at: Timestamp) -> (String, Vec<OutboxR
         lmtp: false,
         host: "gate.town.example".into(),
     };
-    Outbox::new(store.clone(), route, Arc::new(move || at)).deliver_due().await.unwrap();
+    Outbox::new(store.clone(), route, Arc::new(move || at), Arc::default()).deliver_due().await.unwrap();
     let heard = heard.lock().unwrap().concat();
     (heard, store.outbox_list(true, 100).await.unwrap())
 }
@@ -181,7 +181,7 @@ async fn a_dead_next_hop_and_stored_line_breaks_send_nothing() {
         lmtp: false,
         host: "gate".into(),
     };
-    Outbox::new(store.clone(), route, Arc::new(noon)).deliver_due().await.unwrap();
+    Outbox::new(store.clone(), route, Arc::new(noon), Arc::default()).deliver_due().await.unwrap();
     assert_eq!(store.outbox_list(false, 10).await.unwrap()[0].attempts, 1);
 }
 
