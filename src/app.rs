@@ -277,7 +277,7 @@ impl Gateway {
             metrics: self.metrics.clone(),
             memory: self.memory.clone(),
             pipeline: self.pipeline.clone(),
-            log,
+            log: log.clone(),
             hop_away: away.clone(),
             quota_reached: full.clone(),
             stop: self.stop_later.clone(),
@@ -294,19 +294,16 @@ impl Gateway {
             missing.extend(unproven.lock().unwrap_or_else(PoisonError::into_inner).clone());
             missing
         });
+        let figures = || http::metrics(self.metrics.clone(), self.settings.metrics_clients.clone(), log.clone());
         for (listener, page) in pages {
             let health = http::health(missing.clone());
             let router = match page {
-                Page::All => health.merge(http::metrics(self.metrics.clone())),
+                Page::All => health.merge(figures()),
                 Page::Health => health,
-                Page::Metrics => http::metrics(self.metrics.clone()),
+                Page::Metrics => figures(),
             };
             let stop = self.stop_later.clone();
-            self.tasks.spawn(async move {
-                if let Err(error) = http::serve(listener, router, stop).await {
-                    tracing::error!(%error, "the health pages have stopped");
-                }
-            });
+            self.tasks.spawn(http::serve(listener, router, self.metrics.clone(), log.clone(), stop));
         }
         Ok(())
     }

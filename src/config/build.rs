@@ -121,6 +121,7 @@ impl Reader {
             },
             web: self.one::<Page>("web.listen").0,
             metrics: self.optional::<Page>("metrics.listen").and_then(|page| page.0),
+            metrics_clients: self.networks("metrics.clients"),
             policies: Policies {
                 path: {
                     let path = self.one("policies.path");

@@ -117,6 +117,7 @@ const KEYS: &[Key] = &[
     one("shared.url", &["memory:"], r#"url = "memory:""#),
     one("web.listen", &["127.0.0.1:8025"], r#"listen = "127.0.0.1:8025""#),
     one("metrics.listen", &[], r#"listen = "127.0.0.1:9025""#),
+    many("metrics.clients", &[], r#"clients = ["10.20.0.7"]"#),
     one("policies.path", &["policies"], r#"path = "policies""#),
     one("policies.mode", &["enforce"], r#"mode = "enforce""#),
     one("policies.until", &[], r#"until = "2027-03-31""#),

@@ -26,7 +26,7 @@ use crate::access::Accounts;
 use crate::deliver::settings::{Hop, NextHop};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::listen::log;
-use crate::listen::settings::{MilterSettings, SmtpSettings};
+use crate::listen::settings::{MilterSettings, Networks, SmtpSettings};
 use crate::mail::Mailbox;
 
 /// Everything the operator has set, checked and completed. Paths are relative to the working folder.
@@ -42,6 +42,8 @@ pub struct Settings {
     /// Where desk, `/healthz`, `/readyz` (and `/metrics`, unless it has its own address) are served.
     pub web: Option<SocketAddr>,
     pub metrics: Option<SocketAddr>,
+    /// Who may see `/metrics`, beside this machine.
+    pub metrics_clients: Networks,
     pub policies: Policies,
     pub house: House,
     /// Whether copies that a rule with `@eyes("two")` held are decided by two persons (decision D43).

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octroi::listen::http;
 use octroi::listen::metrics::Metrics;
+use octroi::listen::settings::Networks;
+use octroi::listen::{http, log};
 use octroi::policy::verdict::Disposition;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,8 +35,9 @@ async fn readiness_follows_the_store_and_life_does_not() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let pages = http::health(missing).merge(http::metrics(metrics));
-    let server = tokio::spawn(http::serve(listener, pages, stop.clone()));
+    let (log, _guard) = quiet_log();
+    let pages = http::health(missing).merge(http::metrics(metrics.clone(), Networks::default(), log.clone()));
+    let server = tokio::spawn(http::serve(listener, pages, metrics, log, stop.clone()));
 
     assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
     away.store(true, Ordering::SeqCst);
@@ -47,5 +49,11 @@ async fn readiness_follows_the_store_and_life_does_not() {
     assert!(page.contains("octroi_mails_total{disposition=\"pass\"} 1\n"));
     assert!(get(address, "/elsewhere").await.starts_with("HTTP/1.1 404"));
     stop.cancel();
-    server.await.unwrap().unwrap();
+    server.await.unwrap();
+}
+
+fn quiet_log() -> (log::Log, log::Guard) {
+    let level = log::Level::parse("info").unwrap();
+    let settings = log::LogSettings { format: log::Format::Human, level, target: log::Target::Stderr };
+    log::start(&settings, Box::new(std::io::sink())).unwrap()
 }

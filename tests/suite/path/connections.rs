@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Many clients, slow ones, greedy ones; and a next hop that is ourselves (decision D6).
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+
 use super::client::Client;
-use super::gateway::House;
-use super::hop::{Act, Hop, Step};
+use super::gateway::{House, get};
+use super::hop::{Act, Hop, PATIENCE, Step};
 use super::{CLERK, message};
 
 #[test]
@@ -20,10 +23,64 @@ fn idle_clients_disturb_nobody_and_one_address_has_only_so_many() {
     assert!(idle.iter_mut().all(|client| client.ask("NOOP").starts_with("250")));
     // One goes, one comes.
     idle.pop().unwrap().ask("QUIT");
-    let end = std::time::Instant::now() + super::hop::PATIENCE;
+    let end = std::time::Instant::now() + PATIENCE;
     while Client::try_greet(gateway.address).is_none() {
         assert!(std::time::Instant::now() < end, "the place is not given back");
     }
+}
+
+/// Who stands at the health pages takes nothing from mail: neither descriptors nor time.
+#[test]
+fn half_requests_at_the_health_page_are_few_and_end_and_mail_flows() {
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    let pages = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    house.more = format!("[web]\nlisten = \"{pages}\"\n");
+    let gateway = house.serve();
+    let half = || {
+        let mut stream = TcpStream::connect(pages).unwrap();
+        // Where it was closed already, that shows below.
+        let _ = stream.write_all(b"GET /healthz HT");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    let requests: Vec<TcpStream> = (0..200).map(|_| half()).collect();
+    gateway
+        .wait_for_lines("refused listener=http client=127.0.0.1 at=connect code=0 cause=\"too many connections", 184);
+    let mut client = Client::greet(gateway.address);
+    assert!(client.mail(CLERK, &["one@pass.example"], &message("beside-pages")).starts_with("250 "));
+    // Those that were let in have the time of one head, and no more.
+    for mut stream in requests {
+        let mut answer = Vec::new();
+        let ended = stream.read_to_end(&mut answer);
+        assert!(!ended.is_err_and(|e| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)), "still open");
+    }
+    assert_eq!(get(pages, "/healthz").0, 200);
+}
+
+/// A page wants no body: what comes as one is not read, and the head has a bound.
+#[test]
+fn a_request_is_bounded() {
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    let pages = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    house.more = format!("[web]\nlisten = \"{pages}\"\n");
+    let _gateway = house.serve();
+    let answer = |head: String, body: &[u8]| {
+        let mut stream = TcpStream::connect(pages).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let _ = stream.write_all(head.as_bytes());
+        // As much as it takes: it closes long before the end.
+        let taken = (0..10_000).take_while(|_| stream.write_all(body).is_ok()).count();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        (taken, String::from_utf8_lossy(&answer).into_owned())
+    };
+    let head = "POST /healthz HTTP/1.1\r\nHost: o\r\nContent-Length: 99999999999\r\n\r\n";
+    let (taken, _) = answer(head.to_owned(), &[b'x'; 64 * 1024]);
+    assert!(taken < 1000, "{taken} pieces of a body were taken");
+    let (_, said) = answer(format!("GET /healthz HTTP/1.1\r\nHost: o\r\nX: {}\r\n\r\n", "x".repeat(100_000)), b"");
+    assert!(!said.contains("alive"), "{said}");
 }
 
 #[test]
