@@ -12,6 +12,7 @@ pub mod demo;
 mod wiring;
 mod policies;
 mod rehearsal;
+mod reload;
 pub mod scan;
 mod shipped;
 mod tasks;
@@ -32,8 +33,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Directory;
-use crate::config::{Loaded, PolicyMode, Settings};
+use crate::config::{self, Loaded, PolicyMode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
 use crate::deliver::outbox::{Outbox, ReleaseRoute, RouteTls};
@@ -51,7 +51,7 @@ use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
 
-use tasks::{Watched, loud, prove, sweep, watch};
+use tasks::{Watched, prove, sweep, watch};
 use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
 pub use policies::{PoliciesError, read as read_policies, ruleset};
@@ -161,9 +161,12 @@ pub struct Gateway {
     /// Where the health pages and the metrics really are.
     pub pages: Vec<std::net::SocketAddr>,
     pub metrics: Arc<Metrics>,
-    settings: Settings,
-    smtp: Arc<smtp::Listener>,
-    milter: Arc<milter::Listener>,
+    /// The settings in force.
+    loaded: ArcSwap<Loaded>,
+    smtp: Arc<ArcSwap<smtp::Listener>>,
+    milter: Arc<ArcSwap<milter::Listener>>,
+    desk: Arc<Desk>,
+    log: Log,
     memory: Arc<ContentBudget>,
     stop: CancellationToken,
     /// Stops what must outlive the listener: outbox, sweeps.
@@ -180,7 +183,6 @@ impl Gateway {
         let tls = tls::inward(&settings.smtp)?;
         let hop = Arc::new(NextHop::new(next_hop_settings(&settings, metrics.hop_faults.clone())?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
-        let four_eyes = settings.four_eyes;
         // Decision D33: the store is ours, the listeners are bound, and only then it is opened and changed.
         let claim = store::Claim::take(store_settings(&settings))?;
         let listeners = listeners(&settings).await?;
@@ -196,7 +198,7 @@ impl Gateway {
             store: store.clone(),
             limits: Counters::new(DefaultClock::default()),
             hostname: settings.smtp.hostname.clone(),
-            notices: notifier(&settings),
+            notices: ArcSwap::from_pointee(notifier(&settings)),
             under_way: TaskTracker::new(),
         });
         let stop = CancellationToken::new();
@@ -219,14 +221,17 @@ impl Gateway {
             memory: memory.clone(),
             stop: stop.clone(),
         });
+        let desk = Arc::new(Desk::new(store.clone(), accounts, settings.four_eyes, Arc::new(Timestamp::now)));
         let gateway = Gateway {
             addresses: listeners.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),
             pages: pages.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),
             pipeline,
             metrics,
-            settings,
-            smtp: door,
-            milter,
+            loaded: ArcSwap::from_pointee(loaded.clone()),
+            smtp: Arc::new(ArcSwap::new(door)),
+            milter: Arc::new(ArcSwap::new(milter)),
+            desk,
+            log,
             memory,
             stop,
             stop_later: CancellationToken::new(),
@@ -240,28 +245,24 @@ impl Gateway {
             tracing::warn!(%fault, next_hop = %hop.address(), "the next hop does not answer yet: mail will be deferred");
         }
         for listener in milters {
-            gateway.tasks.spawn(gateway.milter.clone().listen(listener));
+            gateway.tasks.spawn(milter::Listener::listen(gateway.milter.clone(), listener));
         }
-        gateway.run(listeners, control, (accounts, four_eyes), pages, hop, store, log)?;
+        gateway.run(listeners, control, pages, hop, store)?;
         Ok(gateway)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the one place where the tasks are started")]
     fn run(
         &self,
         listeners: Vec<(TcpListener, smtp::TlsStart)>,
         control: tokio::net::UnixListener,
-        (accounts, four_eyes): (Directory, bool),
         pages: Vec<(TcpListener, Page)>,
         hop: Arc<NextHop>,
         store: Store,
-        log: Log,
     ) -> Result<(), StartError> {
         for (listener, tls) in listeners {
-            self.tasks.spawn(self.smtp.clone().listen(listener, tls));
+            self.tasks.spawn(smtp::Listener::listen(self.smtp.clone(), listener, tls));
         }
-        let desk = Arc::new(Desk::new(store.clone(), accounts, four_eyes, Arc::new(Timestamp::now)));
-        self.tasks.spawn(control::serve(control, desk, self.stop.clone()));
+        self.tasks.spawn(control::serve(control, self.desk.clone(), self.stop.clone()));
         let outbox =
             Outbox::new(store.clone(), self.route()?, Arc::new(Timestamp::now), self.metrics.hop_faults.clone());
         self.tasks.spawn(outbox.run(self.stop_later.clone()));
@@ -277,7 +278,7 @@ impl Gateway {
             metrics: self.metrics.clone(),
             memory: self.memory.clone(),
             pipeline: self.pipeline.clone(),
-            log: log.clone(),
+            log: self.log.clone(),
             hop_away: away.clone(),
             quota_reached: full.clone(),
             stop: self.stop_later.clone(),
@@ -294,7 +295,9 @@ impl Gateway {
             missing.extend(unproven.lock().unwrap_or_else(PoisonError::into_inner).clone());
             missing
         });
-        let figures = || http::metrics(self.metrics.clone(), self.settings.metrics_clients.clone(), log.clone());
+        let figures = || {
+            http::metrics(self.metrics.clone(), self.loaded.load().settings.metrics_clients.clone(), self.log.clone())
+        };
         for (listener, page) in pages {
             let health = http::health(missing.clone());
             let router = match page {
@@ -303,72 +306,30 @@ impl Gateway {
                 Page::Metrics => figures(),
             };
             let stop = self.stop_later.clone();
-            self.tasks.spawn(http::serve(listener, router, self.metrics.clone(), log.clone(), stop));
+            self.tasks.spawn(http::serve(listener, router, self.metrics.clone(), self.log.clone(), stop));
         }
         Ok(())
     }
 
     fn route(&self) -> Result<ReleaseRoute, StartError> {
-        let hop = self.settings.release.as_ref().unwrap_or(&self.settings.next_hop.hop);
-        let tls = match tls::outward(&self.settings.next_hop.tls)? {
+        let settings = &self.loaded.load().settings;
+        let hop = settings.release.as_ref().unwrap_or(&settings.next_hop.hop);
+        let tls = match tls::outward(&settings.next_hop.tls)? {
             next_hop::Tls::Off => RouteTls::Off,
             next_hop::Tls::Opportunistic(connector) => RouteTls::Opportunistic(connector),
             next_hop::Tls::Required(connector) => RouteTls::Required(connector),
             next_hop::Tls::Verified(connector) => RouteTls::Verified(connector),
         };
         // The name belongs to the next hop; another machine has its own.
-        let tls_name = self.settings.next_hop.tls.name.clone().filter(|_| *hop == self.settings.next_hop.hop);
-        Ok(ReleaseRoute {
-            to: address(hop),
-            tls,
-            tls_name,
-            lmtp: hop.is_lmtp(),
-            host: self.settings.smtp.hostname.clone(),
-        })
-    }
-
-    /// Puts the policy's limits in force, and says which policy it is.
-    fn put_in_force(&self) {
-        let ruleset = self.pipeline.inspector.ruleset.load();
-        self.pipeline.limits.adopt(&ruleset.policy.limits);
-        self.metrics.set_policy_version(&ruleset.policy.version.to_string());
-        self.metrics.observing.set(i64::from(ruleset.policy.mode.observes(Timestamp::now())));
-        let language = &self.settings.notices.language;
-        if !ruleset.notices.languages().any(|known| known == language) {
-            tracing::warn!(language, "policies/notices has no texts in [notices] language; another language is used");
-        }
-        loud(ruleset.policy.mode, Timestamp::now());
-    }
-
-    /// Loads policies and certificates again. If they contain an error, it is logged and the old ones stay in force.
-    pub fn reload(&self) {
-        let policies = &self.settings.policies.path;
-        let fresh = policies::read(policies)
-            .and_then(|files| ruleset(&files, policies, mode(&self.settings, Timestamp::now())));
-        let tls = tls::inward(&self.settings.smtp);
-        match (fresh, tls) {
-            (Ok(ruleset), Ok(tls)) => {
-                self.pipeline.inspector.ruleset.store(Arc::new(ruleset));
-                self.smtp.tls.store(tls);
-                self.metrics.reloads.add(1);
-                self.put_in_force();
-                tracing::info!(policy = %self.pipeline.inspector.ruleset.load().policy.version, "reloaded");
-            }
-            (fresh, tls) => {
-                self.metrics.reloads_refused.add(1);
-                for fault in
-                    [fresh.err().map(|e| e.to_string()), tls.err().map(|e| e.to_string())].into_iter().flatten()
-                {
-                    tracing::error!(%fault, "reload refused; the old policies and certificates stay in force");
-                }
-            }
-        }
+        let tls_name = settings.next_hop.tls.name.clone().filter(|_| *hop == settings.next_hop.hop);
+        Ok(ReleaseRoute { to: address(hop), tls, tls_name, lmtp: hop.is_lmtp(), host: settings.smtp.hostname.clone() })
     }
 
     /// Accepts no more mail, finishes the mail in progress, writes the journal, and ends.
     pub async fn stop(self) {
         self.stop.cancel();
-        let (smtp, milter) = tokio::join!(self.smtp.drained(DRAIN), self.milter.drained(DRAIN));
+        let (smtp, milter) = (self.smtp.load_full(), self.milter.load_full());
+        let (smtp, milter) = tokio::join!(smtp.drained(DRAIN), milter.drained(DRAIN));
         if !(smtp && milter) {
             tracing::warn!("sessions are still open after {} s; they are closed now", DRAIN.as_secs());
         }
@@ -385,8 +346,9 @@ impl Gateway {
         if let Err(error) = self.pipeline.store.clone().close().await {
             tracing::error!(%error, "the store could not be closed");
         }
-        let _ = std::fs::remove_file(&self.settings.cli.socket);
-        for address in &self.settings.milter.listen {
+        let settings = &self.loaded.load().settings;
+        let _ = std::fs::remove_file(&settings.cli.socket);
+        for address in &settings.milter.listen {
             if let MilterAddress::Unix(path) = address {
                 let _ = std::fs::remove_file(path);
             }
@@ -420,7 +382,7 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
             () = gateway.pipeline.store.ended() => break Err(StartError::StoreEnded),
             _ = hangup.recv() => {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
-                gateway.reload();
+                gateway.reload(config::load(loaded.file.as_deref()));
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
             }
             () = pulse(&mut watchdog) => {

@@ -21,6 +21,7 @@ pub mod tell;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 pub use inspector::{Inspected, Inspector, Judged, Ruleset};
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
@@ -44,7 +45,7 @@ pub struct Pipeline {
     /// Our name in failure reports and notices.
     pub hostname: String,
     /// Notices to senders.
-    pub notices: tell::Notifier,
+    pub notices: ArcSwap<tell::Notifier>,
     /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
     pub under_way: TaskTracker,
 }

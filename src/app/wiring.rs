@@ -129,7 +129,6 @@ pub(super) fn notifier(settings: &Settings) -> Notifier {
 }
 
 pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
-    let retention = settings.retention;
     store::StoreSettings {
         database: settings.store.database.clone(),
         blobs: settings.store.blobs.clone(),
@@ -138,14 +137,19 @@ pub(super) fn store_settings(settings: &Settings) -> store::StoreSettings {
         shared: false,
         quota: Some(settings.store.quota),
         keep_free: settings.store.keep_free,
-        retention: store::Retention {
-            quarantine: retention.quarantine,
-            warning: retention.warning,
-            journal: retention.journal,
-            audit: retention.audit,
-            told: settings.notices.noted_every,
-            outbox: retention.outbox,
-            ..store::Retention::default()
-        },
+        retention: retention(settings),
+    }
+}
+
+pub(super) fn retention(settings: &Settings) -> store::Retention {
+    let retention = settings.retention;
+    store::Retention {
+        quarantine: retention.quarantine,
+        warning: retention.warning,
+        journal: retention.journal,
+        audit: retention.audit,
+        told: settings.notices.noted_every,
+        outbox: retention.outbox,
+        ..store::Retention::default()
     }
 }

@@ -11,8 +11,8 @@ use crate::listen::log;
 
 /// Run the gateway
 ///
-/// On SIGTERM or SIGINT octroi finishes the mail in progress and ends. On SIGHUP it loads policies and certificates again;
-/// if they contain an error, the old ones stay in force.
+/// On SIGTERM or SIGINT octroi finishes the mail in progress and ends. On SIGHUP it loads settings, policies and
+/// certificates again; if they contain an error, nothing changes, and what needs a restart is named in the log.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  octroi serve --config /etc/octroi/octroi.toml")]
 pub struct Args {}

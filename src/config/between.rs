@@ -4,39 +4,49 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::build::Reader;
+use jiff::Timestamp;
+
+use super::verify::Locations;
 use super::{House, Policies, PolicyMode, Settings};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
+use crate::diagnostic::Diagnostic;
 use crate::listen::settings::{Auth, InwardTlsMode, MilterAddress, MilterSettings, SmtpSettings};
 
-impl Reader {
-    pub(super) fn check(&mut self, settings: &Settings) {
-        self.check_who_may_speak(&settings.smtp, &settings.milter);
-        self.check_tls(settings);
-        self.check_roads(settings);
-        self.check_numbers(settings);
-        self.check_observe(&settings.policies);
-        self.check_house(&settings.house);
-        self.check_four_eyes(settings.four_eyes);
-    }
+/// The faults of settings that do not fit together, and what works but deserves a second look.
+pub(super) fn check(settings: &Settings, locations: &Locations) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    let mut between = Between { locations, faults: Vec::new(), warnings: Vec::new() };
+    between.check_who_may_speak(&settings.smtp, &settings.milter);
+    between.check_tls(settings);
+    between.check_roads(settings);
+    between.check_numbers(settings);
+    between.check_observe(&settings.policies, Timestamp::now());
+    between.check_house(&settings.house);
+    between.check_four_eyes(settings.four_eyes);
+    (between.faults, between.warnings)
+}
 
+struct Between<'a> {
+    locations: &'a Locations,
+    faults: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Between<'_> {
     fn report(&mut self, path: &str, text: impl Into<String>, help: impl Into<String>) {
-        let fault = self.fault_at(&self.place(path), format!("{path}: {}", text.into()), help);
-        self.faults.push(fault);
+        self.faults.push(self.locations.fault(path, text, help));
     }
 
     fn warn(&mut self, path: &str, text: impl Into<String>, help: impl Into<String>) {
-        let fault = self.fault_at(&self.place(path), format!("{path}: {}", text.into()), help);
-        self.warnings.push(fault.into_warning());
+        self.warnings.push(self.locations.fault(path, text, help).into_warning());
+    }
+
+    fn is_set(&self, path: &str) -> bool {
+        self.locations.is_set(path)
     }
 
     /// Decision D6.
     fn check_who_may_speak(&mut self, smtp: &SmtpSettings, milter: &MilterSettings) {
-        if smtp.listen.is_empty()
-            && smtp.tls.listen.is_empty()
-            && milter.listen.is_empty()
-            && !self.faults.iter().any(|fault| fault.message.starts_with("smtp.listen"))
-        {
+        if smtp.listen.is_empty() && smtp.tls.listen.is_empty() && milter.listen.is_empty() {
             let text = "is empty: octroi would receive no mail";
             self.report("smtp.listen", text, "write listen = [\"127.0.0.1:10025\"]");
         }
@@ -195,12 +205,17 @@ impl Reader {
     }
 
     /// Decision D24.
-    fn check_observe(&mut self, policies: &Policies) {
+    fn check_observe(&mut self, policies: &Policies, now: Timestamp) {
         match (policies.mode, policies.until) {
             (PolicyMode::Observe, None) if !self.is_set("policies.until") => self.report(
                 "policies.mode",
                 "\"observe\" needs a last day, so that nobody forgets it",
                 "write until = \"2027-03-31\" in [policies]",
+            ),
+            (PolicyMode::Observe, Some(until)) if policies.mode_at(now) == PolicyMode::Enforce => self.warn(
+                "policies.mode",
+                format!("observing has ended with {until} (UTC): octroi enforces the policies"),
+                "write mode = \"enforce\", or a later until",
             ),
             (PolicyMode::Observe, Some(until)) => self.warn(
                 "policies.mode",

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::between;
 use super::keys;
 use super::read::{ByteSize, FileUrl, Language, OneLine, Page, Setting, SqliteUrl, WebAddress};
 use super::values::{Entry, Values};
@@ -18,14 +19,18 @@ use crate::mail::Domain;
 
 /// Builds the settings; `faults` are those already found.
 pub fn build(values: Values, source: Source, base: &Path, faults: Vec<Diagnostic>) -> Result<Loaded, Diagnostics> {
-    let mut reader = Reader { values, source, base: base.to_owned(), faults, warnings: Vec::new() };
+    let mut reader = Reader { values, source, base: base.to_owned(), faults };
     let settings = reader.settings();
-    reader.check(&settings);
-    if !reader.faults.is_empty() {
-        return Err(Diagnostics(reader.faults));
+    let Reader { values, source, mut faults, .. } = reader;
+    let locations = Locations::new(values.entries, source);
+    let (more, warnings) = between::check(&settings, &locations);
+    // A listener that could not be read is not missing.
+    let unread = faults.iter().any(|fault| fault.message.starts_with("smtp.listen"));
+    faults.extend(more.into_iter().filter(|fault| !(unread && fault.message.starts_with("smtp.listen: is empty"))));
+    if !faults.is_empty() {
+        return Err(Diagnostics(faults));
     }
-    let locations = Locations::new(reader.values.entries, reader.source);
-    Ok(Loaded { settings, warnings: reader.warnings, file: None, locations })
+    Ok(Loaded { settings, warnings, file: None, locations })
 }
 
 pub(super) struct Reader {
@@ -33,7 +38,6 @@ pub(super) struct Reader {
     source: Source,
     base: PathBuf,
     pub(super) faults: Vec<Diagnostic>,
-    pub(super) warnings: Vec<Diagnostic>,
 }
 
 // Reading one key.
@@ -42,11 +46,7 @@ impl Reader {
         Diagnostic::new(place, Some(&self.source), text, help)
     }
 
-    pub(super) fn place(&self, path: &str) -> Location {
-        self.values.entries.get(path).map_or(Location::Default, |entry| entry.place.clone())
-    }
-
-    pub(super) fn is_set(&self, path: &str) -> bool {
+    fn is_set(&self, path: &str) -> bool {
         self.values.entries.contains_key(path)
     }
 

@@ -15,6 +15,7 @@ mod between;
 mod build;
 pub mod keys;
 mod read;
+mod reload;
 mod values;
 mod verify;
 
@@ -28,6 +29,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::listen::log;
 use crate::listen::settings::{MilterSettings, Networks, SmtpSettings};
 use crate::mail::Mailbox;
+
+pub use reload::{Effect, ROWS, Reloaded};
 
 /// Everything the operator has set, checked and completed. Paths are relative to the working folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

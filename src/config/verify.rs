@@ -23,6 +23,27 @@ impl Locations {
     }
 }
 
+impl Locations {
+    pub(super) fn is_set(&self, path: &str) -> bool {
+        self.entries.contains_key(path)
+    }
+
+    /// The key counts as set where it is set in `old`.
+    pub(super) fn set_as_in(&mut self, old: &Locations, path: &'static str) {
+        if old.is_set(path) {
+            self.entries.entry(path).or_insert(Location::Default);
+        } else {
+            self.entries.remove(path);
+        }
+    }
+
+    /// A fault of one key, at its place.
+    pub(super) fn fault(&self, path: &str, text: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+        let place = self.entries.get(path).unwrap_or(&Location::Default);
+        Diagnostic::new(place, Some(&self.source), format!("{path}: {}", text.into()), help)
+    }
+}
+
 /// Looks at everything the settings name.
 pub fn verify(settings: &Settings, locations: &Locations) -> Result<(), Diagnostics> {
     let mut visit = Visit { locations, faults: Vec::new() };
@@ -44,8 +65,7 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     fn fault(&mut self, path: &str, text: String, help: impl Into<String>) {
-        let place = self.locations.entries.get(path).unwrap_or(&Location::Default);
-        self.faults.push(Diagnostic::new(place, Some(&self.locations.source), format!("{path}: {text}"), help));
+        self.faults.push(self.locations.fault(path, text, help));
     }
 
     /// The file's text, up to 1 MiB: more than any certificate bundle that is meant for one server.

@@ -15,6 +15,7 @@ mod refusal;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -38,10 +39,16 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// The desk of one gateway.
 pub struct Desk {
     store: Store,
-    directory: Directory,
-    /// `[desk] four_eyes`.
-    four_eyes: bool,
+    /// Replaced when accounts are reloaded.
+    persons: ArcSwap<Persons>,
     clock: Clock,
+}
+
+/// Who there is, and how many of them decide.
+pub struct Persons {
+    pub directory: Directory,
+    /// `[desk] four_eyes`: whether copies held by a rule with `@eyes("two")` need two of them (decision D43).
+    pub four_eyes: bool,
 }
 
 /// Rows the store gives in one page.
@@ -50,12 +57,22 @@ const PAGE: u32 = 1000;
 impl Desk {
     /// `four_eyes` is whether copies held by a rule with `@eyes("two")` need two persons (decision D43).
     pub fn new(store: Store, directory: Directory, four_eyes: bool, clock: Clock) -> Desk {
-        Desk { store, directory, four_eyes, clock }
+        Desk { store, persons: ArcSwap::from_pointee(Persons { directory, four_eyes }), clock }
+    }
+
+    /// From now on these persons ask and decide.
+    pub fn admit(&self, persons: Persons) {
+        self.persons.store(Arc::new(persons));
+    }
+
+    /// Who may ask now.
+    pub fn persons(&self) -> Arc<Persons> {
+        self.persons.load_full()
     }
 
     /// Who asks, by the user id that the kernel vouches for.
     pub fn caller(&self, uid: u32) -> Answered<Caller> {
-        Ok(self.directory.caller(uid)?)
+        Ok(self.persons().directory.caller(uid)?)
     }
 
     /// Held copies of the units the caller is there for, newest first; to who may not see copies, how many there are.
@@ -179,7 +196,8 @@ impl Desk {
             other => return Err(Undecided::Before(other)),
         }
         let confirming = "an approver other than you confirms with the same command";
-        let decision = match held.case.decide(caller, to, ground.clone(), self.four_eyes)? {
+        let persons = self.persons();
+        let decision = match held.case.decide(caller, to, ground.clone(), persons.four_eyes)? {
             Ruling::Waits => {
                 return done(CopyState::Held, Some(format!("you proposed the {} before: {confirming}", to.noun())));
             }
@@ -189,7 +207,7 @@ impl Desk {
             Ok(Change::Done) => done(state, None),
             Ok(Change::Already) => before(),
             Ok(Change::Proposed) => {
-                let able = held.case.approvers(&self.directory, caller.name());
+                let able = held.case.approvers(&persons.directory, caller.name());
                 let note = if able == 0 {
                     format!("{} proposed, but no other account is an approver for this mail", to.noun())
                 } else {

@@ -3,26 +3,33 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Connections now, counted against two limits.
 pub struct ConnectionLimit {
-    most: usize,
-    most_per_client: usize,
+    most: AtomicUsize,
+    most_per_client: AtomicUsize,
     present: Mutex<(usize, HashMap<IpAddr, usize>)>,
 }
 
 impl ConnectionLimit {
     pub fn new(most: usize, most_per_client: usize) -> ConnectionLimit {
+        let (most, most_per_client) = (AtomicUsize::new(most), AtomicUsize::new(most_per_client));
         ConnectionLimit { most, most_per_client, present: Mutex::default() }
+    }
+
+    /// Changes the limits. Connections that are open stay.
+    pub fn resize(&self, most: usize, most_per_client: usize) {
+        self.most.store(most, Ordering::Relaxed);
+        self.most_per_client.store(most_per_client, Ordering::Relaxed);
     }
 
     /// A permit for one more connection, given back when it is dropped; `None` if all are in use.
     /// [`Permit::is_for`] says later which client has it.
     pub fn enter(self: &Arc<Self>) -> Option<Permit> {
         let (all, _) = &mut *self.lock();
-        if *all >= self.most {
+        if *all >= self.most.load(Ordering::Relaxed) {
             return None;
         }
         *all += 1;
@@ -46,7 +53,7 @@ impl Permit {
     pub fn is_for(&mut self, client: IpAddr) -> bool {
         let (_, by_client) = &mut *self.connections.lock();
         let own = by_client.entry(client).or_default();
-        if *own >= self.connections.most_per_client {
+        if *own >= self.connections.most_per_client.load(Ordering::Relaxed) {
             return false; // at least one is there, so the entry is no new one
         }
         *own += 1;
@@ -72,13 +79,22 @@ impl Drop for Permit {
 
 /// Bytes of content that all sessions hold together, bounded by settings and not by clients (promise 6).
 pub struct ContentBudget {
-    limit: u64,
+    limit: AtomicU64,
     used: AtomicU64,
 }
 
 impl ContentBudget {
     pub fn new(limit: u64) -> ContentBudget {
-        ContentBudget { limit, used: AtomicU64::new(0) }
+        ContentBudget { limit: AtomicU64::new(limit), used: AtomicU64::new(0) }
+    }
+
+    /// Changes the limit. What is held stays.
+    pub fn resize(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    pub fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
     }
 
     pub fn used(&self) -> u64 {
@@ -106,7 +122,7 @@ impl ContentShare {
             used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         } else {
             let more = bytes - self.bytes;
-            if used.fetch_add(more, Ordering::Relaxed) + more > self.memory.limit {
+            if used.fetch_add(more, Ordering::Relaxed) + more > self.memory.limit() {
                 used.fetch_sub(more, Ordering::Relaxed);
                 return false;
             }

@@ -4,16 +4,18 @@
 //! Lines go to one bounded buffer, and a separate thread writes them out. Code that handles mail never waits for a
 //! terminal or a pipe: when the buffer is full, lines are dropped and counted.
 
+mod level;
+
 use std::fmt::{self, Display};
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
+pub use level::Level;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -30,27 +32,6 @@ pub enum Format {
 pub enum Target {
     Stderr,
     Stdout,
-}
-
-/// Which events are written: `info`, or directives as `info,octroi::smtp=debug`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Level(String);
-
-impl Level {
-    /// # Errors
-    /// A text that is not a list of directives; a lone word must be a level.
-    pub fn parse(text: &str) -> Result<Level, String> {
-        let lone = !text.contains(['=', ',']);
-        if lone && text.parse::<LevelFilter>().is_err() {
-            return Err(format!("\"{text}\" is not a log level"));
-        }
-        EnvFilter::try_new(text).map_err(|error| error.to_string())?;
-        Ok(Level(text.to_owned()))
-    }
-
-    fn filter(&self) -> EnvFilter {
-        EnvFilter::new(&self.0)
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +75,12 @@ const VALUE_LIMIT: usize = 512;
 pub struct Log {
     sink: Arc<Sink>,
     format: Format,
-    writes_recipients: bool,
+    writes_recipients: Arc<AtomicBool>,
+    /// Changes what the subscriber lets through, once there is one.
+    admit: Arc<OnceLock<Admit>>,
 }
+
+type Admit = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
 
 /// Flushes the log and ends its thread when it goes.
 pub struct Guard {
@@ -125,9 +110,12 @@ pub fn start(settings: &LogSettings, mut out: Box<dyn Write + Send>) -> io::Resu
     let sink = Arc::new(Sink::default());
     let theirs = sink.clone();
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || theirs.write_out(&mut out))?;
-    let filter = settings.level.filter();
-    let writes_recipients = filter.max_level_hint().is_none_or(|hint| hint >= LevelFilter::INFO);
-    let log = Log { sink: sink.clone(), format: settings.format, writes_recipients };
+    let log = Log {
+        sink: sink.clone(),
+        format: settings.format,
+        writes_recipients: Arc::new(AtomicBool::new(settings.level.has_info())),
+        admit: Arc::default(),
+    };
     Ok((log, Guard { sink, thread: Some(thread) }))
 }
 
@@ -139,12 +127,19 @@ impl Log {
 
     /// Writes a line of another kind, in the form that is set.
     pub(super) fn line(&self, human: impl FnOnce(&mut Vec<u8>), json: impl FnOnce(&mut Vec<u8>)) {
-        if self.writes_recipients {
+        if self.writes_recipients.load(Ordering::Relaxed) {
             self.sink.append(|out| match self.format {
                 Format::Human => human(out),
                 Format::Json => json(out),
             });
         }
+    }
+
+    /// From now on events of this level are written.
+    pub fn set_level(&self, level: &Level) {
+        self.writes_recipients.store(level.has_info(), Ordering::Relaxed);
+        // Without a subscriber of ours there is nothing to change.
+        let _ = self.admit.get().map(|admit| admit(level.filter()));
     }
 
     /// Lines lost because the output was slower than we.
@@ -158,9 +153,20 @@ impl Log {
             .with_env_filter(settings.level.filter())
             .with_writer(Lines(self.sink.clone()))
             .with_ansi(colour && settings.format == Format::Human);
+        // The first subscriber is the process's own.
         match settings.format {
-            Format::Human => Box::new(builder.finish()),
-            Format::Json => Box::new(builder.json().flatten_event(true).finish()),
+            Format::Human => {
+                let builder = builder.with_filter_reloading();
+                let handle = builder.reload_handle();
+                let _ = self.admit.set(Box::new(move |filter| handle.reload(filter).is_ok()));
+                Box::new(builder.finish())
+            }
+            Format::Json => {
+                let builder = builder.json().flatten_event(true).with_filter_reloading();
+                let handle = builder.reload_handle();
+                let _ = self.admit.set(Box::new(move |filter| handle.reload(filter).is_ok()));
+                Box::new(builder.finish())
+            }
         }
     }
 }

@@ -209,7 +209,7 @@ impl Metrics {
             ("octroi_journal_dropped_total", "Journal entries lost.", &self.journal_dropped),
             ("octroi_log_dropped_total", "Log lines lost because the output was too slow.", &self.log_dropped),
             ("octroi_worker_kills_total", "Workers that crashed or exceeded a limit.", &self.worker_kills),
-            ("octroi_reloads_total", "Reloads of policies and certificates.", &self.reloads),
+            ("octroi_reloads_total", "Reloads of settings, policies and certificates.", &self.reloads),
             ("octroi_reloads_refused_total", "Reloads refused because of errors.", &self.reloads_refused),
         ] {
             head(out, name, "counter", help)?;

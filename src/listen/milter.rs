@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
@@ -41,7 +42,8 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// An MTA that takes nothing for so long is gone.
 const WRITING: Duration = Duration::from_secs(60);
 
-/// Everything the listener's sessions share.
+/// Everything the listener's sessions share. A reload puts another in its place ([`Listener::with`]); open sessions
+/// keep theirs.
 pub struct Listener {
     session: Arc<SessionSettings>,
     clients: Networks,
@@ -50,7 +52,7 @@ pub struct Listener {
     log: Log,
     connections: Arc<ConnectionLimit>,
     memory: Arc<ContentBudget>,
-    ids: Ids,
+    ids: Arc<Ids>,
     stop: CancellationToken,
     sessions: TaskTracker,
 }
@@ -85,31 +87,73 @@ impl BoundSocket {
     }
 }
 
+async fn accept(current: &ArcSwap<Listener>, socket: &BoundSocket) -> io::Result<()> {
+    match socket {
+        BoundSocket::Inet(socket) => {
+            let (stream, peer) = socket.accept().await?;
+            let (listener, peer) = (current.load_full(), peer.ip().to_canonical());
+            if !listener.clients.contains(peer) {
+                listener.closed(Some(peer), &"the peer is not in [smtp] clients");
+                return Ok(());
+            }
+            stream.set_nodelay(true)?;
+            listener.spawn(stream, peer);
+        }
+        BoundSocket::Unix(socket) => {
+            let (stream, _) = socket.accept().await?;
+            current.load_full().spawn(stream, IpAddr::from([127, 0, 0, 1]));
+        }
+    }
+    Ok(())
+}
+
+fn session_settings(settings: &settings::SmtpSettings) -> Arc<SessionSettings> {
+    Arc::new(SessionSettings { max_size: settings.max_size, max_recipients: settings.max_recipients })
+}
+
 impl Listener {
     pub fn new(parts: Parts<'_>) -> Arc<Listener> {
         let Parts { settings, pipeline, metrics, log, memory, stop } = parts;
         // One MTA brings all connections: the limit on one client would be a limit on all mail.
         let most = settings.max_connections;
         Arc::new(Listener {
-            session: Arc::new(SessionSettings { max_size: settings.max_size, max_recipients: settings.max_recipients }),
+            session: session_settings(settings),
             clients: settings.clients.clone(),
             pipeline,
             metrics,
             log,
             connections: Arc::new(ConnectionLimit::new(most, most)),
             memory,
-            ids: Ids::new(),
+            ids: Arc::new(Ids::new()),
             stop,
             sessions: TaskTracker::new(),
         })
     }
 
-    /// Accepts connections until `stop` is cancelled.
-    pub async fn listen(self: Arc<Self>, listener: BoundSocket) {
+    /// The listener with other settings: connections, ids and sessions are counted on.
+    pub fn with(&self, settings: &settings::SmtpSettings) -> Arc<Listener> {
+        self.connections.resize(settings.max_connections, settings.max_connections);
+        Arc::new(Listener {
+            session: session_settings(settings),
+            clients: settings.clients.clone(),
+            pipeline: self.pipeline.clone(),
+            metrics: self.metrics.clone(),
+            log: self.log.clone(),
+            connections: self.connections.clone(),
+            memory: self.memory.clone(),
+            ids: self.ids.clone(),
+            stop: self.stop.clone(),
+            sessions: self.sessions.clone(),
+        })
+    }
+
+    /// Accepts connections until the gateway stops, each for the listener of that moment.
+    pub async fn listen(current: Arc<ArcSwap<Listener>>, socket: BoundSocket) {
+        let stop = current.load().stop.clone();
         loop {
             let accepted = tokio::select! {
-                () = self.stop.cancelled() => return,
-                accepted = self.accept(&listener) => accepted,
+                () = stop.cancelled() => return,
+                accepted = accept(&current, &socket) => accepted,
             };
             if let Err(error) = accepted {
                 tracing::warn!(%error, "milter: cannot accept a connection");
@@ -117,26 +161,6 @@ impl Listener {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
-    }
-
-    async fn accept(self: &Arc<Self>, listener: &BoundSocket) -> io::Result<()> {
-        match listener {
-            BoundSocket::Inet(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                let peer = peer.ip().to_canonical();
-                if !self.clients.contains(peer) {
-                    self.closed(Some(peer), &"the peer is not in [smtp] clients");
-                    return Ok(());
-                }
-                stream.set_nodelay(true)?;
-                self.spawn(stream, peer);
-            }
-            BoundSocket::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                self.spawn(stream, IpAddr::from([127, 0, 0, 1]));
-            }
-        }
-        Ok(())
     }
 
     fn spawn(self: &Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: IpAddr) {

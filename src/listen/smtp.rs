@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -27,19 +27,19 @@ mod accept;
 mod connection;
 mod handshake;
 
-/// Everything the listener's sessions share.
+/// Everything the listener's sessions share. A reload puts another in its place ([`Listener::with`]); open sessions
+/// keep theirs.
 pub struct Listener {
     settings: settings::SmtpSettings,
     session: Arc<SessionSettings>,
     pipeline: Arc<Pipeline>,
     hop: Arc<NextHop>,
-    /// Replaced when certificates are reloaded.
-    pub tls: ArcSwapOption<ServerConfig>,
+    tls: Option<Arc<ServerConfig>>,
     metrics: Arc<Metrics>,
     log: Log,
     connections: Arc<ConnectionLimit>,
     memory: Arc<ContentBudget>,
-    ids: Ids,
+    ids: Arc<Ids>,
     stop: CancellationToken,
     sessions: TaskTracker,
 }
@@ -69,44 +69,60 @@ pub enum TlsStart {
 impl Listener {
     pub fn new(parts: Parts) -> Arc<Listener> {
         let Parts { settings, pipeline, hop, tls, metrics, log, memory, stop } = parts;
-        let session = SessionSettings {
-            hostname: settings.hostname.clone(),
-            max_size: settings.max_size,
-            max_recipients: settings.max_recipients,
-            max_errors: 20,
-            bare_newline: settings.bare_newline,
-            require_tls: settings.tls.mode == settings::InwardTlsMode::Required,
-            auth: settings.auth == settings::Auth::Pass,
-            command_timeout: settings.timeouts.command,
-            data_timeout: settings.timeouts.data,
-        };
         Arc::new(Listener {
             connections: Arc::new(ConnectionLimit::new(settings.max_connections, settings.max_connections_per_client)),
             memory,
-            session: Arc::new(session),
+            session: Arc::new(session_settings(&settings)),
             settings,
             pipeline,
             hop,
-            tls: ArcSwapOption::from(tls),
+            tls,
             metrics,
             log,
-            ids: Ids::new(),
+            ids: Arc::new(Ids::new()),
             stop,
             sessions: TaskTracker::new(),
         })
     }
 
-    /// Accepts connections until `stop` is cancelled.
-    pub async fn listen(self: Arc<Self>, listener: TcpListener, tls: TlsStart) {
+    /// The listener with other settings: connections, ids and sessions are counted on. The limit on connections is one,
+    /// and changes at once.
+    pub fn with(&self, settings: settings::SmtpSettings, tls: Option<Arc<ServerConfig>>) -> Arc<Listener> {
+        self.connections.resize(settings.max_connections, settings.max_connections_per_client);
+        Arc::new(Listener {
+            session: Arc::new(session_settings(&settings)),
+            settings,
+            tls,
+            pipeline: self.pipeline.clone(),
+            hop: self.hop.clone(),
+            metrics: self.metrics.clone(),
+            log: self.log.clone(),
+            connections: self.connections.clone(),
+            memory: self.memory.clone(),
+            ids: self.ids.clone(),
+            stop: self.stop.clone(),
+            sessions: self.sessions.clone(),
+        })
+    }
+
+    /// What it works by.
+    pub fn settings(&self) -> &settings::SmtpSettings {
+        &self.settings
+    }
+
+    /// Accepts connections until the gateway stops, each for the listener of that moment.
+    pub async fn listen(current: Arc<ArcSwap<Listener>>, socket: TcpListener, tls: TlsStart) {
+        let stop = current.load().stop.clone();
         loop {
             let accepted = tokio::select! {
-                () = self.stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => return,
+                accepted = socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let listener = self.clone();
-                    self.sessions.spawn(async move { listener.receive(stream, peer, tls).await });
+                    let listener = current.load_full();
+                    let sessions = listener.sessions.clone();
+                    sessions.spawn(async move { listener.receive(stream, peer, tls).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "smtp: cannot accept a connection");
@@ -128,5 +144,19 @@ impl Listener {
         let Some(mailbox) = sender.mailbox() else { return true };
         let for_others = self.settings.relay_for.iter().any(|domain| mailbox.domain().is_within(domain.as_str()));
         for_others || self.pipeline.inspector.ruleset.load().policy.lists.is_own(mailbox, now)
+    }
+}
+
+fn session_settings(settings: &settings::SmtpSettings) -> SessionSettings {
+    SessionSettings {
+        hostname: settings.hostname.clone(),
+        max_size: settings.max_size,
+        max_recipients: settings.max_recipients,
+        max_errors: 20,
+        bare_newline: settings.bare_newline,
+        require_tls: settings.tls.mode == settings::InwardTlsMode::Required,
+        auth: settings.auth == settings::Auth::Pass,
+        command_timeout: settings.timeouts.command,
+        data_timeout: settings.timeouts.data,
     }
 }

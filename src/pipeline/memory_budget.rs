@@ -2,6 +2,7 @@
 //! Memory for reading messages, bounded by a setting and not by clients (promise 6).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,7 +20,7 @@ const UNIT: usize = 1024;
 
 /// The memory all messages share while they are read.
 pub struct MemoryBudget {
-    units: usize,
+    units: AtomicUsize,
     free: Arc<Semaphore>,
 }
 
@@ -28,9 +29,32 @@ pub struct Reserved(Option<OwnedSemaphorePermit>);
 
 impl MemoryBudget {
     pub fn new(bytes: u64) -> MemoryBudget {
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let units = (bytes / UNIT).clamp(1, u32::MAX as usize).min(Semaphore::MAX_PERMITS);
-        MemoryBudget { units, free: Arc::new(Semaphore::new(units)) }
+        let units = units(bytes);
+        MemoryBudget { units: AtomicUsize::new(units), free: Arc::new(Semaphore::new(units)) }
+    }
+
+    /// Changes how much there is. What is reserved stays reserved: a smaller budget is reached as it comes back, before
+    /// anybody else has it.
+    pub fn resize(&self, bytes: u64) {
+        let units = units(bytes);
+        let before = self.units.swap(units, Ordering::Relaxed);
+        self.free.add_permits(units.saturating_sub(before));
+        let over = before.saturating_sub(units);
+        let reserved = over - self.free.forget_permits(over);
+        if let Some(reserved) = u32::try_from(reserved).ok().filter(|reserved| *reserved > 0) {
+            let free = self.free.clone();
+            tokio::spawn(async move {
+                // Fails only where the semaphore is closed, which nobody does.
+                if let Ok(permits) = free.acquire_many_owned(reserved).await {
+                    permits.forget();
+                }
+            });
+        }
+    }
+
+    /// How much there is.
+    pub fn bytes(&self) -> usize {
+        self.units.load(Ordering::Relaxed) * UNIT
     }
 
     /// Waits for memory for a message of `size` bytes, first come first served. One that alone needs more than there is
@@ -56,9 +80,14 @@ impl MemoryBudget {
     }
 
     fn weight(&self, size: usize, times: usize) -> u32 {
-        let units = size.saturating_mul(times).div_ceil(UNIT).clamp(1, self.units);
+        let units = size.saturating_mul(times).div_ceil(UNIT).clamp(1, self.units.load(Ordering::Relaxed));
         u32::try_from(units).unwrap_or(u32::MAX)
     }
+}
+
+fn units(bytes: u64) -> usize {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    (bytes / UNIT).clamp(1, u32::MAX as usize).min(Semaphore::MAX_PERMITS)
 }
 
 #[cfg(test)]
@@ -84,5 +113,20 @@ mod tests {
         assert!(budget.take(1, Duration::ZERO).await.is_err());
         drop(large);
         assert_eq!(free(), 12);
+    }
+
+    #[tokio::test]
+    async fn a_budget_grows_at_once_and_shrinks_as_memory_comes_back() {
+        let budget = MemoryBudget::new(12 * UNIT as u64);
+        let free = || budget.free.available_permits();
+        budget.resize(18 * UNIT as u64);
+        assert_eq!(free(), 18);
+        let two = [budget.take(UNIT, Duration::ZERO).await, budget.take(UNIT, Duration::ZERO).await];
+        budget.resize(8 * UNIT as u64);
+        assert_eq!(free(), 0, "six were free of ten too many");
+        tokio::task::yield_now().await;
+        drop(two);
+        tokio::task::yield_now().await;
+        assert_eq!(free(), 8);
     }
 }

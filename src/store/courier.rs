@@ -107,7 +107,7 @@ impl Store {
             item: item.clone(),
             outcomes,
             next_attempt: micros(next_attempt),
-            over: micros(item.created) <= earlier(now, self.inner.retention.outbox),
+            over: micros(item.created) <= earlier(now, self.retention().outbox),
             now,
             chain: self.chain(),
             owner: self.own_epoch(),

@@ -71,7 +71,7 @@ impl Store {
         let between = args![micros(since), micros(now)];
         let groups: Vec<(String, String, i64)> = reader.fetch_all(WAITING, args![MOST_GROUPS]).await?;
         let (private, oldest): (i64, Option<i64>) = reader.fetch_one(PRIVATE_AND_OLDEST, args![]).await?;
-        let warned = later(now, self.inner.retention.warning);
+        let warned = later(now, self.retention().warning);
         let (expiring,): (i64,) = reader.fetch_one(EXPIRING, args![warned]).await?;
         let (held,): (i64,) = reader.fetch_one(HELD, between).await?;
         let decided: Vec<(String, i64)> = reader.fetch_all(DECIDED, between).await?;

@@ -40,7 +40,7 @@ impl Store {
     pub async fn figures(&self) -> Result<Figures, StoreError> {
         let (held, pending, waiting, outbox): (i64, i64, i64, i64) = self.reader().fetch_one(COUNTS, args![]).await?;
         let bytes = self.inner.used.load(Ordering::Relaxed);
-        let quota = self.inner.quota;
+        let quota = self.quota();
         Ok(Figures {
             held: held.cast_unsigned(),
             pending: (pending + waiting).cast_unsigned(),

@@ -34,7 +34,7 @@ impl Store {
         })
         .await?;
         let free = self.look_at_disks();
-        if free < self.inner.keep_free { Err(StoreError::DiskLow { free, keep: self.inner.keep_free }) } else { Ok(()) }
+        if free < self.keep_free() { Err(StoreError::DiskLow { free, keep: self.keep_free() }) } else { Ok(()) }
     }
 
     /// Looks how many bytes are free, on the fuller of the store's disks. Between two looks the last is believed.
@@ -46,12 +46,12 @@ impl Store {
 
     /// Whether so little is left that somebody should know.
     pub fn is_disk_filling(&self) -> bool {
-        self.inner.free.load(Ordering::Relaxed) < self.inner.keep_free.saturating_mul(WARNED_AT)
+        self.inner.free.load(Ordering::Relaxed) < self.keep_free().saturating_mul(WARNED_AT)
     }
 
     /// Whether there is room for so much more.
     pub(super) fn check_room(&self, more: u64) -> Result<(), StoreError> {
-        let (free, keep) = (self.inner.free.load(Ordering::Relaxed), self.inner.keep_free);
+        let (free, keep) = (self.inner.free.load(Ordering::Relaxed), self.keep_free());
         if free < keep.saturating_add(more) { Err(StoreError::DiskLow { free, keep }) } else { Ok(()) }
     }
 }

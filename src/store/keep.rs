@@ -74,7 +74,7 @@ impl Store {
 
     /// The rows to be written, with their contents sealed and on the disk.
     pub(super) async fn rows_of(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Rows, StoreError> {
-        let mut rows = Rows::of(keeping, state, &self.inner.retention, self.own_epoch())?;
+        let mut rows = Rows::of(keeping, state, &self.retention(), self.own_epoch())?;
         self.look_for_repeats(&mut rows).await?;
         if rows.wants_mail() {
             self.check_quota(keeping.mail.content.len() as u64)?;
@@ -104,7 +104,7 @@ impl Store {
     // Decision D15. The size before compression stands in for the size after it.
     fn check_quota(&self, more: u64) -> Result<(), StoreError> {
         self.check_room(more)?;
-        let Some(quota) = self.inner.quota else { return Ok(()) };
+        let Some(quota) = self.quota() else { return Ok(()) };
         let used = self.inner.used.load(Ordering::Relaxed);
         if used.saturating_add(more) > quota / 100 * 95 {
             return Err(StoreError::QuotaUsed { used, quota });

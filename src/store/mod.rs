@@ -44,7 +44,7 @@ mod writer;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -73,7 +73,7 @@ pub use sweep::Swept;
 pub use told::NotedTurn;
 
 /// How long what is kept (decision D16; the law's figures are in `docs/field.md`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     pub quarantine: Duration,
     /// How long before a held copy expires it counts as expiring soon.
@@ -125,6 +125,14 @@ pub struct StoreSettings {
     pub retention: Retention,
 }
 
+/// How much is kept, and how long.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    quota: Option<u64>,
+    keep_free: u64,
+    retention: Retention,
+}
+
 /// The store, open. Cheap to clone; the database closes when the last clone is gone.
 #[derive(Clone)]
 pub struct Store {
@@ -134,13 +142,11 @@ pub struct Store {
 struct Inner {
     node: String,
     epoch: i64,
-    quota: Option<u64>,
-    keep_free: u64,
+    bounds: RwLock<Bounds>,
     /// Bytes free on the disks when they were last looked at.
     free: AtomicU64,
     /// The folders of the store.
     places: Vec<PathBuf>,
-    retention: Retention,
     blobs: blob::Blobs,
     writer: writer::Writer,
     reader: tx::Reader,
@@ -171,6 +177,30 @@ impl Store {
         self.inner.reader.close().await;
         self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
+    }
+
+    /// From now on this is how much is kept, and how long; what is held already keeps its day.
+    pub fn keep_by(&self, quota: Option<u64>, keep_free: u64, retention: Retention) {
+        *self.inner.bounds.write().unwrap_or_else(PoisonError::into_inner) = Bounds { quota, keep_free, retention };
+    }
+
+    fn bounds(&self) -> Bounds {
+        *self.inner.bounds.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of held content at most.
+    pub fn quota(&self) -> Option<u64> {
+        self.bounds().quota
+    }
+
+    /// Bytes of the store's disks that stay free.
+    fn keep_free(&self) -> u64 {
+        self.bounds().keep_free
+    }
+
+    /// How long what is kept.
+    pub fn retention(&self) -> Retention {
+        self.bounds().retention
     }
 
     fn reader(&self) -> &tx::Reader {

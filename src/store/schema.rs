@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -15,7 +15,7 @@ use super::health::{OwnFiles, free_bytes};
 use super::sql::Migration;
 use super::tx::{Reader, Tx, args, statements};
 use super::writer::Writer;
-use super::{Inner, KeyFile, Store, StoreError, StoreSettings, journal};
+use super::{Bounds, Inner, KeyFile, Store, StoreError, StoreSettings, journal};
 
 /// Every change of the schema, in order. Rows are added, never changed: their checksums stand in the databases.
 pub const MIGRATIONS: &[Migration] = &[
@@ -84,11 +84,13 @@ async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
         inner: Arc::new(Inner {
             node,
             epoch,
-            quota: settings.quota,
-            keep_free: settings.keep_free,
+            bounds: RwLock::new(Bounds {
+                quota: settings.quota,
+                keep_free: settings.keep_free,
+                retention: settings.retention,
+            }),
             free: AtomicU64::new(free_bytes(&places)),
             places,
-            retention: settings.retention,
             audit_key: *key.derive("octroi 2026 audit chain"),
             audit_note_key: *key.derive("octroi 2026 audit note"),
             journal_keys: journal::Keys::derive(&key),

@@ -74,7 +74,7 @@ impl Store {
     /// Lets expire what is over, in pieces between which others write. To be called every few minutes; idempotent, and
     /// several gateways may do it at once.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
-        let retention = &self.inner.retention;
+        let retention = self.retention();
         let mut swept = Swept { expired: self.expire_held(now).await?, ..Swept::default() };
         swept.pending_cleared = self.clear_stale(now).await?;
         self.delete_over(&[RETRY_KEYS_OVER], micros(now)).await?;
@@ -101,7 +101,7 @@ impl Store {
         if self.is_disk_filling() {
             tracing::warn!(
                 free = figures.free,
-                keep_free = self.inner.keep_free,
+                keep_free = self.keep_free(),
                 "the disk of the store is almost full; below [store] keep_free octroi defers mail that must be held"
             );
         }

@@ -92,7 +92,7 @@ impl Listener {
 
     async fn converse(&self, stream: TcpStream, incoming: Incoming, _place: Permit) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let config = self.tls.load_full();
+        let config = self.tls.clone();
         let mut client = Client { address: Some(incoming.address), ..Client::default() };
         let mut admitted = incoming.admitted;
         let stream = match (incoming.tls, &config) {

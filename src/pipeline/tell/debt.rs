@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::letter::item;
 use super::told_mail::ToldMail;
@@ -54,16 +55,16 @@ impl Pipeline {
     /// The letter about one mail, or about several.
     pub(super) fn letter_about(&self, mails: &[&ToldMail], to: &Mailbox, now: Timestamp) -> Option<OutboxItem> {
         let first = *mails.first()?;
-        let ruleset = self.inspector.ruleset.load();
+        let (ruleset, notifier) = (self.inspector.ruleset.load(), self.notices.load());
         let spoken = mails.iter().find_map(|mail| mail.language.as_deref());
-        let wanted: Vec<&str> = spoken.into_iter().chain([self.notices.language.as_str()]).collect();
+        let wanted: Vec<&str> = spoken.into_iter().chain([notifier.language.as_str()]).collect();
         let several = ruleset.notices.choose(SEVERAL, &wanted).filter(|_| mails.len() > 1);
         let chosen = several.or_else(|| own_text(&ruleset.notices, first, &wanted));
         let Some(chosen) = chosen else {
             tracing::warn!(id = first.mail, "no notice: the policy folder has no text for it");
             return None;
         };
-        let shown: Vec<Shown> = mails.iter().map(|mail| self.shown(mail, chosen.language)).collect();
+        let shown: Vec<Shown> = mails.iter().map(|mail| shown(mail, chosen.language, &notifier.zone)).collect();
         let mut lines: BTreeMap<NoticeOutcome, Vec<String>> = BTreeMap::new();
         for (mail, shown) in mails.iter().zip(&shown) {
             let own = own_text(&ruleset.notices, mail, &[chosen.language]).filter(|_| !mail.private);
@@ -83,11 +84,11 @@ impl Pipeline {
             outcome: Some(first.outcome),
             mails: Some(&lines),
             digest: None,
-            house: self.notices.facts(),
+            house: notifier.facts(),
         });
         let message_id = format!("notice-{}@{}", first.mail, self.hostname);
         let about = first.message_id.as_deref().filter(|_| mails.len() == 1);
-        match notice::compose(&filled, &self.notices.heading(to, now, &message_id, about)) {
+        match notice::compose(&filled, &notifier.heading(to, now, &message_id, about)) {
             Ok(content) => Some(item(OutboxKind::Notice, to, content, now)),
             Err(error) => {
                 tracing::error!(id = first.mail, %error, "a notice could not be composed");
@@ -95,17 +96,17 @@ impl Pipeline {
             }
         }
     }
+}
 
-    fn shown(&self, mail: &ToldMail, language: &str) -> Shown {
-        Shown {
-            date: notice::date_in(language, mail.received, &self.notices.zone),
-            recipients: match mail.private {
-                true => notice::counted(language, mail.copies),
-                false => notice::named(&mail.recipients),
-            },
-            subject: mail.subject.clone(),
-            reference: mail.mail.clone(),
-        }
+fn shown(mail: &ToldMail, language: &str, zone: &TimeZone) -> Shown {
+    Shown {
+        date: notice::date_in(language, mail.received, zone),
+        recipients: match mail.private {
+            true => notice::counted(language, mail.copies),
+            false => notice::named(&mail.recipients),
+        },
+        subject: mail.subject.clone(),
+        reference: mail.mail.clone(),
     }
 }
 

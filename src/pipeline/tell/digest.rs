@@ -24,8 +24,9 @@ impl Pipeline {
     /// # Errors
     /// The store does not answer: the next call tries again.
     pub async fn digest(&self, now: Timestamp) -> Result<bool, StoreError> {
-        let Some(addressees) = &self.notices.digest else { return Ok(false) };
-        let Some(turn) = last_turn(addressees.at, &self.notices.zone, now) else { return Ok(false) };
+        let notifier = self.notices.load_full();
+        let Some(addressees) = &notifier.digest else { return Ok(false) };
+        let Some(turn) = last_turn(addressees.at, &notifier.zone, now) else { return Ok(false) };
         let before = self.store.last_digest(turn).await?;
         if before >= turn {
             return Ok(false);
@@ -36,17 +37,17 @@ impl Pipeline {
     }
 
     fn letter(&self, figures: &DigestFigures, to: &Mailbox, turn: Timestamp, now: Timestamp) -> Option<OutboxItem> {
-        let ruleset = self.inspector.ruleset.load();
+        let (ruleset, notifier) = (self.inspector.ruleset.load(), self.notices.load());
         if !ruleset.policy.lists.is_own(to, now) {
             // It names senders' units and what rules look for: nobody else's business (decision D16).
             tracing::error!(%to, "no digest: [notices] digest_to is not in our own domains");
             return None;
         }
-        let Some(chosen) = ruleset.notices.choose(DIGEST, &[&self.notices.language]) else {
+        let Some(chosen) = ruleset.notices.choose(DIGEST, &[&notifier.language]) else {
             tracing::error!("no digest: the policy folder has no notices/LANGUAGE/{DIGEST}.md");
             return None;
         };
-        let date = |at: Timestamp| notice::date_in(chosen.language, at, &self.notices.zone);
+        let date = |at: Timestamp| notice::date_in(chosen.language, at, &notifier.zone);
         let digest = Digest {
             figures: [
                 (DigestFigure::Waiting, figures.waiting.iter().map(|group| group.copies).sum()),
@@ -68,12 +69,12 @@ impl Pipeline {
         };
         let filled = chosen.fill(&NoticeFacts {
             date: &date(now),
-            house: self.notices.facts(),
+            house: notifier.facts(),
             digest: Some(&digest),
             ..NoticeFacts::default()
         });
         let message_id = format!("digest-{}-{}@{}", turn.as_second(), short(to), self.hostname);
-        match notice::compose(&filled, &self.notices.heading(to, now, &message_id, None)) {
+        match notice::compose(&filled, &notifier.heading(to, now, &message_id, None)) {
             Ok(content) => Some(item(OutboxKind::Notice, to, content, now)),
             Err(error) => {
                 tracing::error!(%to, %error, "the digest could not be composed");

@@ -45,13 +45,13 @@ impl Pipeline {
     fn followup(&self, copies: &[PendingFollowup], now: Timestamp) -> Option<OutboxItem> {
         let first = copies.first()?;
         let name = first.event.as_str();
-        let ruleset = self.inspector.ruleset.load();
+        let (ruleset, notifier) = (self.inspector.ruleset.load(), self.notices.load());
         let to = Mailbox::parse(&first.to).ok()?;
         if !ruleset.policy.lists.is_own(&to, now) {
             tracing::info!(copy = first.copy, name, "no notice: the sender is no longer in our own domains");
             return None;
         }
-        let wanted: Vec<&str> = first.language.as_deref().into_iter().chain([self.notices.language.as_str()]).collect();
+        let wanted: Vec<&str> = first.language.as_deref().into_iter().chain([notifier.language.as_str()]).collect();
         let Some(chosen) = ruleset.notices.choose(name, &wanted) else {
             tracing::warn!(copy = first.copy, name, "no notice: the policy folder has no text for it");
             return None;
@@ -61,18 +61,18 @@ impl Pipeline {
             true => (notice::counted(chosen.language, copies.len()), copies.len()),
             false => (notice::named(&named), named.len()),
         };
-        let date = |copy: &PendingFollowup| notice::date_in(chosen.language, copy.received, &self.notices.zone);
+        let date = |copy: &PendingFollowup| notice::date_in(chosen.language, copy.received, &notifier.zone);
         let filled = chosen.fill(&NoticeFacts {
             recipients: Some(&recipients),
             count: count as u64,
             date: &notice::named(&distinct(copies.iter().map(date))),
             reference: Some(&notice::named(&distinct(copies.iter().map(|copy| copy.mail.clone())))),
-            house: self.notices.facts(),
+            house: notifier.facts(),
             ..NoticeFacts::default()
         });
         let about = first.message_id.as_ref().filter(|_| !first.private).map(|id| format!("<{id}>"));
         let message_id = format!("{name}-{}@{}", first.copy, self.hostname);
-        match notice::compose(&filled, &self.notices.heading(&to, now, &message_id, about.as_deref())) {
+        match notice::compose(&filled, &notifier.heading(&to, now, &message_id, about.as_deref())) {
             Ok(content) => Some(item(OutboxKind::Notice, &to, content, now)),
             Err(error) => {
                 tracing::error!(copy = first.copy, name, %error, "a notice could not be composed");

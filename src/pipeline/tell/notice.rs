@@ -50,7 +50,7 @@ impl Pipeline {
 
     /// Tells of mail that was noted, unless the same rule's notice to the same person is too young.
     async fn note(&self, mail: &Mail, to: &Mailbox, rule: &str, told: &ToldMail) -> Result<(), StoreError> {
-        let since = mail.received.checked_sub(self.notices.noted_every).unwrap_or(mail.received);
+        let since = mail.received.checked_sub(self.notices.load().noted_every).unwrap_or(mail.received);
         let turn = NotedTurn { to, rule, since };
         if self.store.was_noted(turn).await? {
             tracing::debug!(id = %mail.id, rule, "no notice: this sender had one for this rule already");

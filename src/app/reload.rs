@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! SIGHUP: settings and policies are read again as a whole, and put in force as a whole (decision D41).
+//!
+//! How it fails: everything that can fail fails before anything has changed; what was in force stays.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rustls::ServerConfig;
+
+use super::tasks::loud;
+use super::wiring::{notifier, retention};
+use super::{Gateway, StartError, mode, policies, ruleset, tls};
+use crate::config::{Loaded, Reloaded};
+use crate::desk::Persons;
+use crate::diagnostic::Diagnostics;
+use crate::listen::control;
+use crate::pipeline::Ruleset;
+
+/// All that a reload replaces, ready.
+struct Fresh {
+    reloaded: Reloaded,
+    ruleset: Ruleset,
+    tls: Option<Arc<ServerConfig>>,
+    persons: Persons,
+}
+
+impl Gateway {
+    /// Puts these settings, and the policies and certificates they name, in force: what can change while the gateway
+    /// runs does, what cannot is named in the log. Where anything is not in order, that is logged and nothing changes.
+    pub fn reload(&self, read: Result<Loaded, Diagnostics>) {
+        let fresh = read.map_err(|faults| vec![faults.to_string()]).and_then(|read| self.prepare(read));
+        match fresh {
+            Ok(fresh) => self.replace(fresh),
+            Err(faults) => {
+                self.metrics.reloads_refused.add(1);
+                for fault in faults {
+                    tracing::error!(%fault, "reload refused; the old settings, policies and certificates stay in force");
+                }
+            }
+        }
+    }
+
+    fn prepare(&self, read: Loaded) -> Result<Fresh, Vec<String>> {
+        read.verify().map_err(|faults| vec![faults.to_string()])?;
+        let reloaded = read.replacing(&self.loaded.load()).map_err(|faults| vec![faults.to_string()])?;
+        let settings = &reloaded.loaded.settings;
+        let path = &settings.policies.path;
+        let ruleset = policies::read(path).and_then(|files| ruleset(&files, path, mode(settings, Timestamp::now())));
+        let tls = tls::inward(&settings.smtp);
+        let directory = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts);
+        match (ruleset, tls, directory) {
+            (Ok(ruleset), Ok(tls), Ok(directory)) => {
+                let persons = Persons { directory, four_eyes: settings.four_eyes };
+                Ok(Fresh { reloaded, ruleset, tls, persons })
+            }
+            (ruleset, tls, directory) => {
+                let faults = [
+                    ruleset.err().map(|fault| fault.to_string()),
+                    tls.err().map(|fault| fault.to_string()),
+                    directory.err().map(|fault| fault.to_string()),
+                ];
+                Err(faults.into_iter().flatten().collect())
+            }
+        }
+    }
+
+    /// Cannot fail.
+    fn replace(&self, fresh: Fresh) {
+        let Fresh { reloaded: Reloaded { loaded, changed, waiting }, ruleset, tls, persons } = fresh;
+        let settings = &loaded.settings;
+        self.pipeline.inspector.ruleset.store(Arc::new(ruleset));
+        self.pipeline.inspector.memory.resize(settings.limits.reading);
+        self.pipeline.notices.store(Arc::new(notifier(settings)));
+        self.pipeline.store.keep_by(Some(settings.store.quota), settings.store.keep_free, retention(settings));
+        self.memory.resize(settings.limits.memory);
+        self.smtp.store(self.smtp.load().with(settings.smtp.clone(), tls));
+        self.milter.store(self.milter.load().with(&settings.smtp));
+        self.desk.admit(persons);
+        self.log.set_level(&settings.log.level);
+        self.loaded.store(Arc::new(loaded));
+        self.metrics.reloads.add(1);
+        self.put_in_force();
+        if !waiting.is_empty() {
+            let waiting = waiting.join(", ");
+            tracing::warn!(settings = waiting, "changed settings that take effect at the next start");
+        }
+        let policy = &self.pipeline.inspector.ruleset.load().policy.version;
+        tracing::info!(%policy, changed = changed.join(", "), "reloaded");
+    }
+
+    /// Puts the policy's limits in force, and says which policy it is and what people should know of it.
+    pub(super) fn put_in_force(&self) {
+        let (ruleset, loaded) = (self.pipeline.inspector.ruleset.load(), self.loaded.load());
+        self.pipeline.limits.adopt(&ruleset.policy.limits);
+        self.metrics.set_policy_version(&ruleset.policy.version.to_string());
+        self.metrics.observing.set(i64::from(ruleset.policy.mode.observes(Timestamp::now())));
+        let language = &loaded.settings.notices.language;
+        if !ruleset.notices.languages().any(|known| known == language) {
+            tracing::warn!(language, "policies/notices has no texts in [notices] language; another language is used");
+        }
+        if !loaded.settings.four_eyes {
+            tracing::warn!("[desk] four_eyes is false: one person alone decides what a rule with @eyes(\"two\") held");
+        }
+        loud(ruleset.policy.mode, Timestamp::now());
+    }
+}
+
+#[cfg(test)]
+mod tests;
