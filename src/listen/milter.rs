@@ -107,8 +107,12 @@ async fn accept(current: &ArcSwap<Listener>, socket: &BoundSocket) -> io::Result
     Ok(())
 }
 
-fn session_settings(settings: &settings::SmtpSettings) -> Arc<SessionSettings> {
-    Arc::new(SessionSettings { max_size: settings.max_size, max_recipients: settings.max_recipients })
+fn session_settings(settings: &settings::SmtpSettings, pipeline: &Arc<Pipeline>) -> Arc<SessionSettings> {
+    Arc::new(SessionSettings {
+        max_size: settings.max_size,
+        max_recipients: settings.max_recipients,
+        house: super::house(pipeline),
+    })
 }
 
 impl Listener {
@@ -117,7 +121,7 @@ impl Listener {
         // One MTA brings all connections: the limit on one client would be a limit on all mail.
         let most = settings.max_connections;
         Arc::new(Listener {
-            session: session_settings(settings),
+            session: session_settings(settings, &pipeline),
             clients: settings.clients.clone(),
             pipeline,
             metrics,
@@ -134,7 +138,7 @@ impl Listener {
     pub fn with(&self, settings: &settings::SmtpSettings) -> Arc<Listener> {
         self.connections.resize(settings.max_connections, settings.max_connections);
         Arc::new(Listener {
-            session: session_settings(settings),
+            session: session_settings(settings, &self.pipeline),
             clients: settings.clients.clone(),
             pipeline: self.pipeline.clone(),
             metrics: self.metrics.clone(),
@@ -198,11 +202,11 @@ impl Listener {
     }
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<()> {
-        let answers_envelope = !self.pipeline.limits.is_empty();
+        let answers_sender = !self.pipeline.limits.is_empty();
         let mut connection = Connection {
             listener: self,
             stream,
-            session: Session::new(self.session.clone(), answers_envelope, Client::default()),
+            session: Session::new(self.session.clone(), answers_sender, Client::default()),
             reserved: Reservation::default(),
             share: self.memory.share(),
             buffer: vec![0; SMALL],
@@ -384,7 +388,7 @@ mod tests {
 
     /// A session that lies with the pipeline.
     fn judging() -> Session {
-        let settings = Arc::new(SessionSettings { max_size: 1000, max_recipients: 10 });
+        let settings = Arc::new(SessionSettings { max_size: 1000, max_recipients: 10, ..SessionSettings::default() });
         let mut session = Session::new(settings, false, Client::default());
         session.receive(b"\0\0\0\x0dO\0\0\0\x02\0\0\0\x3f\0\0\0\x7f\0\0\0\x07M<a@b>\0\0\0\0\x07R<c@d>\0\0\0\0\x01E");
         while let Some(event) = session.next_event() {

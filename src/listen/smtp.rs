@@ -72,7 +72,7 @@ impl Listener {
         Arc::new(Listener {
             connections: Arc::new(ConnectionLimit::new(settings.max_connections, settings.max_connections_per_client)),
             memory,
-            session: Arc::new(session_settings(&settings)),
+            session: Arc::new(session_settings(&settings, &pipeline)),
             settings,
             pipeline,
             hop,
@@ -90,7 +90,7 @@ impl Listener {
     pub fn with(&self, settings: settings::SmtpSettings, tls: Option<Arc<ServerConfig>>) -> Arc<Listener> {
         self.connections.resize(settings.max_connections, settings.max_connections_per_client);
         Arc::new(Listener {
-            session: Arc::new(session_settings(&settings)),
+            session: Arc::new(session_settings(&settings, &self.pipeline)),
             settings,
             tls,
             pipeline: self.pipeline.clone(),
@@ -147,13 +147,14 @@ impl Listener {
     }
 }
 
-fn session_settings(settings: &settings::SmtpSettings) -> SessionSettings {
+fn session_settings(settings: &settings::SmtpSettings, pipeline: &Arc<Pipeline>) -> SessionSettings {
     SessionSettings {
         hostname: settings.hostname.clone(),
         max_size: settings.max_size,
         max_recipients: settings.max_recipients,
         max_errors: 20,
         bare_newline: settings.bare_newline,
+        house: super::house(pipeline),
         require_tls: settings.tls.mode == settings::InwardTlsMode::Required,
         auth: settings.auth == settings::Auth::Pass,
         command_timeout: settings.timeouts.command,

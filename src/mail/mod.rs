@@ -15,6 +15,7 @@ mod identity;
 mod providers;
 mod refused;
 pub mod reply;
+mod route;
 mod verbatim;
 
 pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath};
@@ -22,4 +23,5 @@ pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameter
 pub use identity::Identity;
 pub use refused::Refused;
 pub use reply::Reply;
+pub use route::House;
 pub use verbatim::{Verbatim, address_key, closing_bracket};

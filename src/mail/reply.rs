@@ -169,6 +169,7 @@ pub const UNKNOWN_PARAMETER: Row = row(555, "5.5.4", "parameter not recognised",
 pub const TOO_BIG: Row = row(552, "5.3.4", "message too big", "RFC 1870 §6.1");
 pub const BARE_NEWLINE: Row = row(550, "5.6.11", "the message holds a bare CR or LF", "decision D5");
 pub const NON_ASCII_ADDRESS: Row = row(553, "5.6.7", "an address beyond ASCII needs SMTPUTF8", "RFC 6531 §3.5");
+pub const ROUTE: Row = row(553, "5.1.3", "no @, % or ! in a local part here", "decision D30");
 pub const LOOP: Row = row(554, "5.4.6", "this mail goes round in circles", "§6.3, decision D6");
 pub const REFUSED_BY_POLICY: Row =
     row(550, "5.7.1", "not accepted by the sending administration's rules", "decision D1");

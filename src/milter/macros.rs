@@ -43,6 +43,11 @@ impl Macros {
         self.forget_from(2); // MAIL, the first of a transaction
     }
 
+    /// What was said of a recipient must not be taken for the next one's.
+    pub fn end_recipient(&mut self) {
+        self.0.retain(|(_, name, _)| *name != OF_RECIPIENT);
+    }
+
     pub fn clear(&mut self) {
         self.0.clear();
     }

@@ -25,7 +25,6 @@ pub mod step {
     pub const NO_REPLY_CONNECT: u32 = 0x1000;
     pub const NO_REPLY_HELO: u32 = 0x2000;
     pub const NO_REPLY_MAIL: u32 = 0x4000;
-    pub const NO_REPLY_RECIPIENT: u32 = 0x8000;
     pub const NO_REPLY_DATA: u32 = 0x1_0000;
     pub const NO_REPLY_UNKNOWN: u32 = 0x2_0000;
     pub const NO_REPLY_END_OF_HEADER: u32 = 0x4_0000;
@@ -82,11 +81,12 @@ impl Agreement {
     }
 }
 
-/// Agrees to what an MTA offers. `answers_envelope`: whether we may refuse a sender or recipient before the content.
+/// Agrees to what an MTA offers. `answers_sender`: whether we may refuse a sender before the content. Each recipient is
+/// answered: one with a route in its local part is refused (decision D30), and the rest of the mail goes on.
 ///
 /// # Errors
 /// The version is too old, or an action we cannot do without is not granted.
-pub fn agree(version: u32, actions: u32, steps: u32, answers_envelope: bool) -> Result<Agreement, ProtocolError> {
+pub fn agree(version: u32, actions: u32, steps: u32, answers_sender: bool) -> Result<Agreement, ProtocolError> {
     if version < OLDEST {
         return Err(ProtocolError::Version(version));
     }
@@ -103,8 +103,8 @@ pub fn agree(version: u32, actions: u32, steps: u32, answers_envelope: bool) -> 
         | step::NO_REPLY_BODY
         | step::NO_REPLY_DATA
         | step::NO_REPLY_UNKNOWN;
-    if !answers_envelope {
-        wanted |= step::NO_REPLY_MAIL | step::NO_REPLY_RECIPIENT;
+    if !answers_sender {
+        wanted |= step::NO_REPLY_MAIL;
     }
     let needed = NEEDED.iter().fold(0, |all, (one, _)| all | one);
     Ok(Agreement {
@@ -131,7 +131,7 @@ mod tests {
             let agreed = agree(version, actions, steps, true).unwrap();
             assert_eq!((agreed.version, agreed.actions, agreed.steps), expected, "version {version}");
         }
-        assert_eq!(agree(6, 0x1ff, 0x1f_ffff, false).unwrap().steps, 0x1f_f380);
+        assert_eq!(agree(6, 0x1ff, 0x1f_ffff, false).unwrap().steps, 0x1f_7380);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::mail::reply;
-use crate::mail::{Client, Envelope, Refused, Reply, ReversePath};
+use crate::mail::{Client, Envelope, House, Refused, Reply, ReversePath};
 
 use super::command::{self, Command, Texts};
 use super::macros::Macros;
@@ -29,12 +29,14 @@ use receiving::Receiving;
 const MAX_WAITING: usize = 64 * 1024;
 
 /// What all sessions of one listener share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SessionSettings {
     /// Octets of one message, at most.
     pub max_size: u64,
     /// Recipients of one transaction, at most.
     pub max_recipients: usize,
+    /// Where a local part must hold no route (decision D30).
+    pub house: House,
 }
 
 /// What the driver has to do.
@@ -86,7 +88,7 @@ pub enum Ending {
 /// One connection.
 pub struct Session {
     settings: Arc<SessionSettings>,
-    answers_envelope: bool,
+    answers_sender: bool,
     reader: Reader,
     agreement: Option<Agreement>,
     client: Client,
@@ -116,12 +118,11 @@ struct Judging {
 }
 
 impl Session {
-    /// `answers_envelope`: whether the driver may refuse senders and recipients: else an MTA that can is spared the
-    /// turns.
-    pub fn new(settings: Arc<SessionSettings>, answers_envelope: bool, client: Client) -> Session {
+    /// `answers_sender`: whether the driver may refuse senders: else an MTA that can is spared the turn.
+    pub fn new(settings: Arc<SessionSettings>, answers_sender: bool, client: Client) -> Session {
         Session {
             settings,
-            answers_envelope,
+            answers_sender,
             reader: Reader::default(),
             agreement: None,
             client,
@@ -176,7 +177,7 @@ impl Session {
     }
 
     /// The answer to [`Event::Sender`] or [`Event::Recipient`]: a reply that refuses, or none. Where the MTA takes no
-    /// answer now the refusal is given at the end of the message, for all of it.
+    /// answer to a sender the refusal is given at the end of the message.
     pub fn answer_envelope(&mut self, refusal: Option<Reply>) {
         let State::Asked(mut receiving) = mem::replace(&mut self.state, State::Idle) else {
             debug_assert!(matches!(self.state, State::Closed), "an answer without a question");
@@ -184,10 +185,10 @@ impl Session {
             return;
         };
         let is_sender = receiving.recipients.is_empty();
-        let silent = if is_sender { step::NO_REPLY_MAIL } else { step::NO_REPLY_RECIPIENT };
         match refusal {
-            None => self.go_on_unless(silent),
-            Some(reply) if self.has(silent) => receiving.refuse(reply),
+            None if is_sender => self.go_on_unless(step::NO_REPLY_MAIL),
+            None => response::go_on(&mut self.output),
+            Some(reply) if is_sender && self.has(step::NO_REPLY_MAIL) => receiving.refuse(reply),
             Some(reply) => {
                 let command = if is_sender { "MAIL" } else { "RCPT" };
                 let last = receiving.envelope().recipients.last();
@@ -289,7 +290,7 @@ impl Session {
     fn obey(&mut self, letter: u8, command: Command<'_>) -> Result<Step, ProtocolError> {
         match command {
             Command::Negotiate { version, actions, steps } if self.agreement.is_none() => {
-                let agreement = agree(version, actions, steps, self.answers_envelope)?;
+                let agreement = agree(version, actions, steps, self.answers_sender)?;
                 agreement.write(&mut self.output);
                 self.agreement = Some(agreement);
                 Ok(Step::On)
@@ -320,7 +321,11 @@ impl Session {
                 self.silently(step::NO_REPLY_HELO)
             }
             Command::Mail { arguments } => {
-                self.in_idle(letter)?;
+                // Sendmail says nothing of an RSET after which no recipient was left: the next MAIL ends the envelope.
+                match &self.state {
+                    State::Transaction(receiving) if !receiving.is_reading() => self.state = State::Idle,
+                    _ => self.in_idle(letter)?,
+                }
                 Ok(self.mail(arguments))
             }
             Command::Recipient { arguments } => {
@@ -418,9 +423,11 @@ impl Session {
         let State::Transaction(mut receiving) = mem::replace(&mut self.state, State::Idle) else { return Step::On };
         let written: Box<[u8]> = arguments.clone().next().unwrap_or_default().into();
         let is_full = receiving.recipients.len() >= self.settings.max_recipients;
-        match envelope::recipient(&mut arguments, &self.macros) {
+        let read = envelope::recipient(&mut arguments, &self.macros, &self.settings.house);
+        self.macros.end_recipient();
+        match read {
             Ok(recipient) if is_full => {
-                self.refuse_recipient(&mut receiving, reply::TOO_MANY_RECIPIENTS, vec![recipient.path]);
+                self.refuse_recipient(&receiving, reply::TOO_MANY_RECIPIENTS, vec![recipient.path]);
                 self.state = State::Transaction(receiving);
                 Step::On
             }
@@ -430,7 +437,7 @@ impl Session {
                 Step::Event(Event::Recipient)
             }
             Err(row) => {
-                self.refuse_recipient(&mut receiving, row, Vec::new());
+                self.refuse_recipient(&receiving, row, Vec::new());
                 self.state = State::Transaction(receiving);
                 Step::On
             }

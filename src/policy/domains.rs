@@ -302,6 +302,11 @@ impl DomainLists {
         self.bits(mailbox, instant) & OWN != 0
     }
 
+    /// Whether the address is one of the administration's or of a partner's.
+    pub fn is_house(&self, mailbox: &Mailbox, instant: Timestamp) -> bool {
+        self.bits(mailbox, instant) & (OWN | PARTNER) != 0
+    }
+
     /// The exceptions, for reports of what ends soon.
     pub fn exceptions(&self) -> &[Exception] {
         &self.exceptions

@@ -8,6 +8,8 @@ use crate::mail::Reply;
 /// The service extensions of one server (RFC 5321 §4.1.1.1). Keywords we have no use for are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
+    /// The name the server gave itself, in lower case; empty where it gave none.
+    pub name: Box<str>,
     pub pipelining: bool,
     /// `None`: no SIZE. `Some(None)`: SIZE without a limit. `Some(Some(n))`: at most `n` octets (RFC 1870 §3).
     pub size: Option<Option<u64>>,
@@ -62,7 +64,8 @@ impl AdvertisedLimits {
 impl Capabilities {
     /// Reads the answer to EHLO; its first line is the server's name. An answer to HELO gives no capability.
     pub fn from_ehlo(reply: &Reply) -> Capabilities {
-        let mut found = Capabilities::default();
+        let name = reply.lines.first().and_then(|line| line.split_ascii_whitespace().next()).unwrap_or_default();
+        let mut found = Capabilities { name: name.to_ascii_lowercase().into(), ..Capabilities::default() };
         for line in reply.lines.iter().skip(1) {
             let mut words = line.split_ascii_whitespace();
             let keyword = words.next().unwrap_or("").to_ascii_uppercase();

@@ -24,18 +24,16 @@ pub struct PathArgument<'a> {
     /// Inside the angle brackets, without the source route.
     pub path: &'a str,
     pub parameters: Parameters,
-    /// Everything after the colon, as written, without spaces at either end.
-    pub verbatim: &'a str,
+    /// What follows the bracket, as written, without spaces at its end.
+    rest: &'a str,
 }
 
 impl PathArgument<'_> {
     /// The argument for the next hop: as written, but without a source route. RFC 5321 §4.1.1.3 wants the route
-    /// ignored; a next hop that honoured it would deliver elsewhere than where we judged.
+    /// ignored; a next hop that honoured it would deliver elsewhere than where we judged. The path is the one judged
+    /// (decision D30).
     pub fn onward(&self) -> String {
-        match self.verbatim.find(self.path) {
-            Some(at) if self.verbatim.starts_with("<@") => format!("<{}", &self.verbatim[at..]),
-            _ => self.verbatim.to_owned(),
-        }
+        format!("<{}>{}", self.path, self.rest)
     }
 }
 
@@ -64,7 +62,7 @@ pub fn path_argument<'a>(arguments: &'a str, keyword: &str) -> Result<PathArgume
         return Err(SyntaxError::Path);
     }
     let path = without_source_route(path).map_err(|_| SyntaxError::Path)?;
-    Ok(PathArgument { path, parameters: parameters(rest)?, verbatim })
+    Ok(PathArgument { path, parameters: parameters(rest)?, rest })
 }
 
 /// RFC 5321 §4.1.1.3, appendix C: `@one,@two:` before the mailbox is accepted, and means nothing to us.
@@ -77,7 +75,8 @@ fn without_source_route(path: &str) -> Result<&str, AddressError> {
         Domain::parse(&after[..end])?;
         rest = &after[end + 1..];
         if after[end..].starts_with(':') {
-            return if rest.starts_with('@') { Err(AddressError::LocalPart) } else { Ok(rest) };
+            // A mailbox follows: another route is none, and the null path takes no route.
+            return if rest.is_empty() || rest.starts_with('@') { Err(AddressError::LocalPart) } else { Ok(rest) };
         }
         if !rest.starts_with('@') {
             return Err(AddressError::Domain);
@@ -258,7 +257,16 @@ mod tests {
         assert_eq!(path("FROM:<\"a>b\\\">\"@c.example>"), Ok("\"a>b\\\">\"@c.example"));
         assert_eq!(path("FROM:<@a.example,@[IPv6:::1]:u@b.example>"), Ok("u@b.example"));
         assert_eq!(path("FROM:<u@[IPv6:::1]>"), Ok("u@[IPv6:::1]"));
-        for wrong in ["FROM:", "FROM:a@b", "FROM:<a@b", "FROM:<a@b>x", "FROM:<\"a>", "FROM:<@a>", "FROM:<@a,b:c@d>"] {
+        for wrong in [
+            "FROM:",
+            "FROM:a@b",
+            "FROM:<a@b",
+            "FROM:<a@b>x",
+            "FROM:<\"a>",
+            "FROM:<@a>",
+            "FROM:<@a,b:c@d>",
+            "FROM:<@a:>",
+        ] {
             assert_eq!(path(wrong), Err(SyntaxError::Path), "{wrong:?}");
         }
         for wrong in ["", "FROM", "FROMM:<a@b>", "TO:<a@b>", "FROM:<a@b> =1", "FROM:<a@b> SIZE=", "FROM:<> A=1 a=2"] {
@@ -269,8 +277,28 @@ mod tests {
     #[test]
     fn words_are_kept_as_written() {
         let argument = path_argument("to:  <A@b.example>  notify=NEVER  ", "TO").unwrap();
-        assert_eq!(argument.verbatim, "<A@b.example>  notify=NEVER");
+        assert_eq!(argument.onward(), "<A@b.example>  notify=NEVER");
         assert_eq!(argument.parameters.get("NOTIFY"), Some("NEVER"));
+    }
+
+    /// The path that goes on is the path that was read, wherever its letters stand in the line before it.
+    #[test]
+    fn the_path_judged_is_the_path_sent() {
+        for (line, path, onward) in [
+            ("<@postmaster.example:postmaster>", "postmaster", "<postmaster>"),
+            ("<@a@b.example:a@b.example>", "", ""),
+            ("<@u@b.example.org:u@b.example>", "", ""),
+            ("<@x.example,@y.example:x> NOTIFY=NEVER", "x", "<x> NOTIFY=NEVER"),
+            ("<@b.example:u@b.example>", "u@b.example", "<u@b.example>"),
+            ("<@[IPv6:::1]:u@b.example>", "u@b.example", "<u@b.example>"),
+            ("<u@b.example> ORCPT=rfc822;u@b.example", "u@b.example", "<u@b.example> ORCPT=rfc822;u@b.example"),
+        ] {
+            let line = format!("TO:{line}");
+            match path_argument(&line, "TO") {
+                Ok(read) => assert_eq!((read.path, read.onward().as_str()), (path, onward), "{line}"),
+                Err(fault) => assert_eq!((fault, path), (SyntaxError::Path, ""), "{line}"),
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Sender and recipients as an MTA names them, parsed with the grammar of SMTP.
 
 use crate::mail::reply::{self, Row};
-use crate::mail::{ForwardPath, Parameters, Recipient, ReversePath};
+use crate::mail::{ForwardPath, House, Mailbox, Parameters, Recipient, ReversePath};
 use crate::milter::command::Texts;
 use crate::milter::macros::Macros;
 use crate::smtp::command::{SyntaxError, path_argument};
@@ -17,14 +17,29 @@ pub fn sender(arguments: Texts<'_>, macros: &Macros) -> Result<(ReversePath, Par
     Ok((path, written.parameters, verbatim))
 }
 
-/// One recipient.
-pub fn recipient(arguments: &mut Texts<'_>, macros: &Macros) -> Result<Recipient, Row> {
+/// One recipient, as it is judged, kept and sent on (decision D30): where the MTA has resolved the path to an address of
+/// another domain, that address.
+pub fn recipient(arguments: &mut Texts<'_>, macros: &Macros, house: &House) -> Result<Recipient, Row> {
     let written = Written::new(*arguments, reply::BAD_RECIPIENT)?;
     let path = ForwardPath::parse(&written.path)
         .or_else(|error| qualified(&written.path, macros, "rcpt_addr").map(ForwardPath::Mailbox).ok_or(error))
         .map_err(|_| reply::BAD_RECIPIENT)?;
-    let verbatim = written.verbatim(&path);
-    Ok(Recipient { path, parameters: written.parameters, verbatim })
+    let server = [macros.get("j").unwrap_or_default()];
+    let refused = |path: &ForwardPath| house.refusal(path, &server).map_or(Ok(()), Err);
+    refused(&path)?;
+    let resolved = macros.get("rcpt_addr").and_then(|text| Mailbox::parse(text).ok());
+    match (path.mailbox(), resolved) {
+        (Some(named), Some(resolved)) if named.domain() != resolved.domain() => {
+            let verbatim = format!("<{resolved}>{}", written.words);
+            let path = ForwardPath::Mailbox(resolved);
+            refused(&path)?;
+            Ok(Recipient { path, parameters: written.parameters, verbatim })
+        }
+        _ => {
+            let verbatim = written.verbatim(&path);
+            Ok(Recipient { path, parameters: written.parameters, verbatim })
+        }
+    }
 }
 
 /// What an MTA wrote, taken apart.
@@ -71,11 +86,11 @@ impl Written {
 }
 
 /// A local name with the host it stands on, as the MTA itself reads it.
-fn qualified(written: &str, macros: &Macros, resolved: &str) -> Option<crate::mail::Mailbox> {
+fn qualified(written: &str, macros: &Macros, resolved: &str) -> Option<Mailbox> {
     if written.contains('@') {
         return None;
     }
-    let parse = |text: &str| crate::mail::Mailbox::parse(text).ok();
+    let parse = |text: &str| Mailbox::parse(text).ok();
     let from_mta = macros.get(resolved).and_then(parse);
     from_mta.or_else(|| macros.get("j").and_then(|host| parse(&format!("{written}@{host}"))))
 }
@@ -100,6 +115,34 @@ mod tests {
         macros
     }
 
+    fn read_recipient(data: &[u8], macros: &Macros) -> Result<Recipient, Row> {
+        let house = House::new(|mailbox| mailbox.domain().as_str() == "own.example");
+        recipient(&mut arguments(data), macros, &house)
+    }
+
+    /// Decision D30: a path that the MTA has resolved to another domain is judged as what it was resolved to.
+    #[test]
+    fn the_address_judged_is_the_one_the_mta_delivers_to() {
+        let read = |path: &str, resolved: &str| {
+            let macros = macros(format!("{{rcpt_addr}}\0{resolved}\0j\0mx.else.example\0").as_bytes());
+            read_recipient(format!("<{path}>\0NOTIFY=NEVER\0").as_bytes(), &macros)
+                .map(|read| (read.path.to_string(), read.verbatim))
+                .map_err(|row| row.code)
+        };
+        let is = |text: &str| Ok((text.to_owned(), format!("<{text}> NOTIFY=NEVER")));
+        assert_eq!(read("me%webmail.example@else.example", "me@webmail.example"), is("me@webmail.example"));
+        assert_eq!(read("\"me@webmail.example\"@else.example", "me@webmail.example"), is("me@webmail.example"));
+        assert_eq!(read("webmail.example!me@else.example", "me@webmail.example."), is("me@webmail.example"));
+        // The MTA's own name, and a road that leads on to the house.
+        assert_eq!(read("me%webmail.example@mx.else.example", "me@webmail.example"), Err(553));
+        assert_eq!(read("\"a%b\"@else.example", "a%b@own.example"), Err(553));
+        assert_eq!(read("me%webmail.example@own.example", "me@webmail.example"), Err(553));
+        // Case, the last dot and a local user's name are no other domain.
+        assert_eq!(read("Me@else.example", "me@Else.example"), is("Me@else.example"));
+        assert_eq!(read("a%b@else.example", "a%b@else.example."), is("a%b@else.example"));
+        assert_eq!(read("me@else.example", "me"), is("me@else.example"));
+    }
+
     #[test]
     fn addresses_come_in_many_clothes() {
         let local = macros(b"j\0mx.own.example\0");
@@ -117,15 +160,15 @@ mod tests {
             (b"<postmaster>\0", "postmaster", "<postmaster>"),
             (b"<a@b.example>\0=odd\0", "a@b.example", "<a@b.example>"),
         ] {
-            let read = recipient(&mut arguments(data), &local).unwrap();
+            let read = read_recipient(data, &local).unwrap();
             assert_eq!((read.path.to_string().as_str(), read.verbatim.as_str()), (path, verbatim), "{data:?}");
         }
         let resolved = macros(b"{rcpt_addr}\0root@other.example\0j\0mx.example\0");
-        assert_eq!(recipient(&mut arguments(b"<root>\0"), &resolved).unwrap().path.to_string(), "root@other.example");
+        assert_eq!(read_recipient(b"<root>\0", &resolved).unwrap().path.to_string(), "root@other.example");
         for odd in
             [&b"<>\0"[..], b"<root>\0", b"<a b@c.example>\0", b"<a@b\x01.example>\0", b"<\xff@b.example>\0", b"<a\0"]
         {
-            assert!(recipient(&mut arguments(odd), &macros(b"")).is_err(), "{odd:?}");
+            assert!(read_recipient(odd, &macros(b"")).is_err(), "{odd:?}");
         }
         let (path, parameters, verbatim) = sender(arguments(b"<>\0SIZE=12\0"), &macros(b"")).unwrap();
         assert_eq!((path, verbatim.as_str()), (ReversePath::Null, "<> SIZE=12"));

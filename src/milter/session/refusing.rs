@@ -7,7 +7,6 @@ use super::Session;
 use super::receiving::Receiving;
 use crate::mail::reply::Row;
 use crate::mail::{ForwardPath, Refused, Reply, ReversePath};
-use crate::milter::negotiate::step;
 use crate::milter::response;
 
 impl Session {
@@ -17,12 +16,8 @@ impl Session {
         mem::take(&mut self.refused)
     }
 
-    pub(super) fn refuse_recipient(&mut self, receiving: &mut Receiving, row: Row, recipients: Vec<ForwardPath>) {
-        if self.has(step::NO_REPLY_RECIPIENT) {
-            receiving.refuse(row.reply());
-        } else {
-            self.refuse("RCPT", Some(receiving.envelope().reverse_path.clone()), recipients, row.reply());
-        }
+    pub(super) fn refuse_recipient(&mut self, receiving: &Receiving, row: Row, recipients: Vec<ForwardPath>) {
+        self.refuse("RCPT", Some(receiving.envelope().reverse_path.clone()), recipients, row.reply());
     }
 
     /// Refuses a command, and keeps that for the driver's log.

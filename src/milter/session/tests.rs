@@ -2,7 +2,10 @@
 use super::*;
 use crate::milter::packet;
 
-const SETTINGS: SessionSettings = SessionSettings { max_size: 100_000, max_recipients: 5 };
+fn settings() -> SessionSettings {
+    let house = House::new(|mailbox| mailbox.domain().as_str() == "own.example");
+    SessionSettings { max_size: 100_000, max_recipients: 5, house }
+}
 
 fn say(command: u8, data: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -28,8 +31,8 @@ struct Talk {
 }
 
 impl Talk {
-    fn new(answers_envelope: bool) -> Talk {
-        let session = Session::new(Arc::new(SETTINGS), answers_envelope, Client::default());
+    fn new(answers_sender: bool) -> Talk {
+        let session = Session::new(Arc::new(settings()), answers_sender, Client::default());
         Talk { session, finished: Vec::new(), events: Vec::new() }
     }
 
@@ -110,7 +113,7 @@ fn a_mail_is_what_the_mta_showed_whatever_the_cuts() {
         assert_eq!(finished.client.address, Some([192, 0, 2, 7].into()));
         assert_eq!(finished.client.login.as_deref(), Some("claire@own.example"));
         assert_eq!(finished.client.queue_id.as_deref(), Some("QUEUE1"));
-        assert_eq!(talk.heard(), "O", "not one turn but the last");
+        assert_eq!(talk.heard(), "Occ", "a turn for each recipient, and the last");
         assert!(!talk.session.is_idle());
     }
 }
@@ -168,15 +171,55 @@ fn a_refused_recipient_is_no_recipient() {
     talk.say(&modern()).say(&say(b'M', b"<x@refused.example>\0"));
     assert_eq!(talk.packets()[1], (b'y', b"450 4.7.1 too much mail for now\0".to_vec()));
     assert!(talk.session.is_idle());
-    // Where the MTA takes no answer then, all of the mail is refused at its end.
+    // Where the MTA takes no answer to a sender, all of the mail is refused at its end.
     let mut talk = Talk::new(false);
-    talk.say(&modern()).say(&mail(&["a@b.example", "no@refused.example"]));
+    talk.say(&modern()).say(&say(b'M', b"<x@refused.example>\0")).say(&say(b'R', b"<a@b.example>\0"));
+    talk.say(&say(b'E', b"x\r\n"));
     assert!(talk.finished.is_empty() && talk.session.is_idle());
-    assert_eq!(talk.packets()[1].1, b"452 4.5.3 too many recipients for now\0");
+    assert_eq!(talk.packets().pop().unwrap().1, b"450 4.7.1 too much mail for now\0");
     // Nobody can be the recipient of `odd`.
     let mut talk = Talk::new(true);
     talk.say(&modern()).say(&mail(&["odd"]));
     assert_eq!(talk.heard(), "Ocyy", "the recipient and, without any, the mail");
+}
+
+/// Decision D30: one recipient is refused, and the rest of the mail goes on.
+#[test]
+fn a_route_in_a_local_part_is_refused_and_the_mail_goes_on() {
+    for answers_sender in [true, false] {
+        let mut talk = Talk::new(answers_sender);
+        talk.say(&modern()).say(&mail(&["a@b.example", "me%b.example@own.example", "\"me@b.example\"@own.example"]));
+        assert_eq!(talk.finished[0].envelope.recipients.len(), 1);
+        let replies = talk.packets();
+        let refused = b"553 5.1.3 no @, %% or ! in a local part here\0";
+        assert_eq!(
+            replies.iter().filter(|(letter, data)| *letter == b'y' && data == refused).count(),
+            2,
+            "{replies:?}"
+        );
+    }
+}
+
+/// What the MTA said of one recipient says nothing of the next.
+#[test]
+fn a_resolved_address_belongs_to_one_recipient() {
+    let mut talk = Talk::new(true);
+    talk.say(&modern()).say(&say(b'M', b"<a@own.example>\0"));
+    talk.say(&say(b'D', b"R{rcpt_addr}\0me@webmail.example\0")).say(&say(b'R', b"<me@alias.example>\0"));
+    talk.say(&say(b'R', b"<you@b.example>\0")).say(&say(b'E', b"x\r\n"));
+    let paths: Vec<_> = talk.finished[0].envelope.recipients.iter().map(|one| one.path.to_string()).collect();
+    assert_eq!(paths, ["me@webmail.example", "you@b.example"]);
+}
+
+/// As Sendmail does it once every recipient was refused.
+#[test]
+fn a_new_sender_ends_an_envelope_without_an_abort() {
+    let mut talk = Talk::new(true);
+    talk.say(&modern()).say(&say(b'M', b"<a@own.example>\0")).say(&say(b'R', b"<me%b@own.example>\0"));
+    talk.say(&say(b'M', b"<b@own.example>\0")).say(&say(b'R', b"<c@d.example>\0")).say(&say(b'E', b"x\r\n"));
+    let envelope = &talk.finished[0].envelope;
+    assert_eq!((envelope.verbatim.as_str(), envelope.recipients.len()), ("<b@own.example>", 1));
+    assert_eq!(talk.heard(), "Ocycc");
 }
 
 #[test]
@@ -205,7 +248,7 @@ fn nonsense_closes_and_says_why() {
         ([modern(), say(b'E', b"")].concat(), "'E' out of turn"),
         ([modern(), modern()].concat(), "'O' out of turn"),
         ([modern(), sender.clone(), say(b'C', b"x\0U")].concat(), "'C' out of turn"),
-        ([modern(), sender.clone(), sender.clone()].concat(), "'M' out of turn"),
+        ([modern(), sender.clone(), say(b'N', b""), sender.clone()].concat(), "'M' out of turn"),
         ([modern(), sender.clone(), say(b'N', b""), say(b'L', b"a\0b\0")].concat(), "'L' out of turn"),
         ([modern(), sender.clone(), say(b'N', b""), recipient].concat(), "'R' out of turn"),
         ([modern(), say(b'Z', b"")].concat(), "unknown command 'Z'"),

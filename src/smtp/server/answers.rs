@@ -156,8 +156,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use crate::mail::Reply;
     use crate::mail::reply::Row;
+    use crate::mail::{House, Reply};
     use crate::smtp::server::{BareNewline, Peer, Session, SessionSettings};
 
     fn session() -> Session {
@@ -167,6 +167,7 @@ mod tests {
             max_recipients: 10,
             max_errors: 20,
             bare_newline: BareNewline::Refuse,
+            house: House::default(),
             require_tls: false,
             auth: false,
             command_timeout: Duration::from_secs(1),

@@ -68,9 +68,8 @@ fn recipient(session: &Session, arguments: &str) -> Result<Recipient, Row> {
         return Err(reply::NON_ASCII_ADDRESS);
     }
     let path = ForwardPath::parse(argument.path).map_err(|_| reply::BAD_RECIPIENT)?;
-    // Percent and bang routes: a next hop that honours them delivers elsewhere than where we would judge.
-    if path.mailbox().is_some_and(|mailbox| mailbox.local().contains(['%', '!'])) {
-        return Err(reply::BAD_RECIPIENT);
+    if let Some(row) = session.settings.house.refusal(&path, &[&session.settings.hostname, &session.next_hop.name]) {
+        return Err(row);
     }
     Ok(Recipient { path, verbatim: argument.onward(), parameters: argument.parameters })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::mail::{Client, Envelope, Parameters, Recipient, ReversePath};
+use crate::mail::{Client, Envelope, House, Parameters, Recipient, ReversePath};
 use crate::smtp::data::BareNewline;
 use crate::smtp::login::Secret;
 
@@ -21,6 +21,8 @@ pub struct SessionSettings {
     /// Commands refused by us, at most, before 421.
     pub max_errors: u32,
     pub bare_newline: BareNewline,
+    /// Where a local part must hold no route (decision D30).
+    pub house: House,
     /// Whether STARTTLS must come before anything else (RFC 3207 §4).
     pub require_tls: bool,
     /// Whether AUTH is passed to the next hop (decision D7).

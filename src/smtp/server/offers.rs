@@ -17,6 +17,7 @@ pub(super) fn offered(
 ) -> Capabilities {
     let under_tls = client.tls.is_some();
     Capabilities {
+        name: settings.hostname.as_str().into(),
         pipelining: next_hop.pipelining,
         size: next_hop.size.map(|limit| Some(limit.map_or(settings.max_size, |l| l.min(settings.max_size)))),
         eight_bit_mime: next_hop.eight_bit_mime,

@@ -10,7 +10,7 @@ use octroi::milter::{Ending, Event, Session, SessionSettings};
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, octets)) = data.split_first() else { return };
-    let settings = Arc::new(SessionSettings { max_size: 4096, max_recipients: 8 });
+    let settings = Arc::new(SessionSettings { max_size: 4096, max_recipients: 8, ..SessionSettings::default() });
     let mut session = Session::new(settings, first & 1 != 0, Client::default());
     for piece in octets.chunks(usize::from(first >> 1) + 1) {
         session.receive(piece);

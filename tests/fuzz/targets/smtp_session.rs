@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use octroi::mail::{Client, reply};
+use octroi::mail::{Client, House, reply};
 use octroi::smtp::Capabilities;
 use octroi::smtp::server::{BareNewline, Event, Peer, Session, SessionSettings, Trust};
 
@@ -18,6 +18,7 @@ fuzz_target!(|data: &[u8]| {
         max_recipients: 8,
         max_errors: 20,
         bare_newline: if first & 1 == 0 { BareNewline::Refuse } else { BareNewline::Pass },
+        house: House::default(),
         require_tls: false,
         auth: first & 2 != 0,
         command_timeout: Duration::from_secs(300),

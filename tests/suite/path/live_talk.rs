@@ -43,10 +43,14 @@ fn live(name: &str, talk: &Talk) {
         answers.get(step.line).map_or(Act::Usual, |reply| Act::Say(reply))
     });
     let mut house = House::new(hop.address);
-    house.policy("domains/own.list", "b.example\n*.example\n");
-    house.policy("rules/test.cedar", "// no rules: the talks are about the wire\n");
     let set = |key: &str| talk.settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
-    house.smtp = format!("max_size = \"{} B\"\n", set("max_size").unwrap_or_else(|| "1000000".into()));
+    house.policy("domains/own.list", &(set("house").unwrap_or_else(|| "own.example".into()) + "\n"));
+    house.policy("domains/partner.list", "");
+    house.policy("rules/test.cedar", "// no rules: the talks are about the wire\n");
+    house.smtp = format!(
+        "relay_for = [\"example\"]\nmax_size = \"{} B\"\n",
+        set("max_size").unwrap_or_else(|| "1000000".into())
+    );
     if let Some(most) = set("max_recipients") {
         house.smtp += &format!("max_recipients = {most}\n");
     }

@@ -4,14 +4,14 @@
 //!
 //! Before the first `C:` or `S:` stand settings, `name: value`: `hop` (what it offers, comma between), `max_size`,
 //! `max_recipients`, `max_errors`, and the words `pass_bare_newline`, `starttls`, `require_tls`, `tls_at_once`, `auth`,
-//! `stranger` (not by its network may it send), `certificate: NAME` (that it shows), `xforward`, `xclient`.
+//! `house` (a domain of the house), `stranger` (not by its network may it send), `certificate: NAME` (that it shows), `xforward`, `xclient`.
 //! `answer: LINE => REPLY` is what the next hop says to a line, or to `.`; else it says 250. `C| ` sends without
 //! CR LF; `\r \n \0 \xHH \\` may be used. `S: <closed>` is the end of the connection; `tls:` begins TLS.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use octroi::mail::{Client, Reply, Tls};
+use octroi::mail::{Client, House, Reply, Tls};
 use octroi::smtp::Capabilities;
 use octroi::smtp::server::{BareNewline, Event, Peer, Session, SessionSettings, Trust};
 
@@ -89,6 +89,11 @@ impl Talk {
         found.map_or_else(|| reply_of("250 2.0.0 hop ok"), |(_, reply)| reply.clone())
     }
 
+    fn house(&self) -> House {
+        let domain = self.setting("house").map(str::to_owned);
+        House::new(move |mailbox| Some(mailbox.domain().as_str()) == domain.as_deref())
+    }
+
     pub fn session(&self) -> Session {
         let number = |name, otherwise: u64| self.setting(name).map_or(otherwise, |n| n.parse().unwrap());
         let has = |name| self.setting(name).is_some();
@@ -98,6 +103,7 @@ impl Talk {
             max_recipients: number("max_recipients", 1000) as usize,
             max_errors: number("max_errors", 20) as u32,
             bare_newline: if has("pass_bare_newline") { BareNewline::Pass } else { BareNewline::Refuse },
+            house: self.house(),
             require_tls: has("require_tls"),
             auth: has("auth"),
             command_timeout: Duration::from_secs(300),
