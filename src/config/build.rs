@@ -190,6 +190,7 @@ impl Reader {
                 xclient: self.networks("smtp.trusted_peers.xclient"),
                 xforward: self.networks("smtp.trusted_peers.xforward"),
                 proxy: self.networks("smtp.trusted_peers.proxy"),
+                received: self.networks("smtp.trusted_peers.received"),
             },
             relay_for: self.many("smtp.relay_for"),
             max_size: self.one::<ByteSize>("smtp.max_size").0,
@@ -198,6 +199,7 @@ impl Reader {
             max_connections_per_client: self.one("smtp.max_connections_per_client"),
             bare_newline: self.one("smtp.bare_newline"),
             auth: self.one("smtp.auth"),
+            login_domain: self.optional("smtp.login_domain"),
             tls: InwardTls {
                 mode: self.one("smtp.tls.mode"),
                 listen: self.many("smtp.tls.listen"),

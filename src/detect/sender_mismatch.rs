@@ -20,6 +20,15 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         }
     }
     let sender = inspection.evidence.sender;
+    if let Some(login) = &sender.bare_login {
+        // Without a domain of its own it can be compared by its local part, behind the domain that Windows puts before it.
+        let local = login.rsplit('\\').next().unwrap_or(login);
+        let completed = Mailbox::parse(&format!("{local}@{}", mailbox.original().domain()));
+        if completed.is_ok_and(|login| login.sender_identity() != reverse_path) {
+            findings.push(Finding::new(FindingKind::SenderMismatch, "envelope").value("login"));
+            return;
+        }
+    }
     if sender.proof == Some(SenderProof::Login)
         && let Some(login) = &sender.mailbox
         && login.sender_identity() != reverse_path

@@ -112,6 +112,7 @@ fn session_settings(settings: &settings::SmtpSettings, pipeline: &Arc<Pipeline>)
         max_size: settings.max_size,
         max_recipients: settings.max_recipients,
         house: super::house(pipeline),
+        login_domain: settings.login_domain.clone(),
     })
 }
 

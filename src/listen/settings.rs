@@ -35,6 +35,8 @@ pub struct SmtpSettings {
     pub max_connections_per_client: usize,
     pub bare_newline: BareNewline,
     pub auth: Auth,
+    /// Completes a login without a domain (decision D18).
+    pub login_domain: Option<Domain>,
     pub tls: InwardTls,
     pub timeouts: Timeouts,
 }
@@ -102,6 +104,8 @@ pub struct TrustedPeers {
     pub xclient: Networks,
     pub xforward: Networks,
     pub proxy: Networks,
+    /// Whose topmost Received field names the authenticated sender (decision D18).
+    pub received: Networks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -157,6 +157,7 @@ fn session_settings(settings: &settings::SmtpSettings, pipeline: &Arc<Pipeline>)
         house: super::house(pipeline),
         require_tls: settings.tls.mode == settings::InwardTlsMode::Required,
         auth: settings.auth == settings::Auth::Pass,
+        login_domain: settings.login_domain.clone(),
         command_timeout: settings.timeouts.command,
         data_timeout: settings.timeouts.data,
     }

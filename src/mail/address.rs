@@ -95,6 +95,17 @@ impl fmt::Display for Domain {
     }
 }
 
+/// A login as the mailbox it stands for: one without a domain is completed by the house's, where that is known
+/// (`[smtp] login_domain`).
+pub fn complete_login(login: String, domain: Option<&Domain>) -> String {
+    match domain {
+        Some(domain) if !login.contains('@') => {
+            Mailbox::parse(&format!("{login}@{domain}")).map_or(login, |mailbox| mailbox.to_string())
+        }
+        _ => login,
+    }
+}
+
 /// `local@domain`. The local part keeps its case and is held without its quotes (RFC 5321 §2.4, §4.1.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mailbox {
@@ -255,6 +266,16 @@ mod tests {
         for wrong in ["", ".", "a..b", "a b", "[1.2.3]", "a@b", "-\r\n"] {
             assert!(Domain::parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_bare_login_is_completed_where_the_domain_is_known() {
+        let domain = Domain::parse("own.example").unwrap();
+        let complete = |login: &str, domain| complete_login(login.to_owned(), domain);
+        assert_eq!(complete("anna", Some(&domain)), "anna@own.example");
+        assert_eq!(complete("anna@else.example", Some(&domain)), "anna@else.example");
+        assert_eq!(complete("OWN\\anna", Some(&domain)), "OWN\\anna");
+        assert_eq!(complete("anna", None), "anna");
     }
 
     #[test]

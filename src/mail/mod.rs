@@ -18,7 +18,7 @@ pub mod reply;
 mod route;
 mod verbatim;
 
-pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath};
+pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath, complete_login};
 pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameters, Recipient, Tls};
 pub use identity::Identity;
 pub use refused::Refused;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::mail::reply;
-use crate::mail::{Client, Envelope, House, Refused, Reply, ReversePath};
+use crate::mail::{Client, Domain, Envelope, House, Refused, Reply, ReversePath, complete_login};
 
 use super::command::{self, Command, Texts};
 use super::macros::Macros;
@@ -37,6 +37,8 @@ pub struct SessionSettings {
     pub max_recipients: usize,
     /// Where a local part must hold no route (decision D30).
     pub house: House,
+    /// Completes a login without a domain (decision D18).
+    pub login_domain: Option<Domain>,
 }
 
 /// What the driver has to do.
@@ -389,7 +391,8 @@ impl Session {
     fn mail(&mut self, arguments: Texts<'_>) -> Step {
         match envelope::sender(arguments, &self.macros) {
             Ok((path, parameters, verbatim)) => {
-                self.client.login = self.macros.login();
+                let login = self.macros.login();
+                self.client.login = login.map(|login| complete_login(login, self.settings.login_domain.as_ref()));
                 self.client.tls = self.macros.tls();
                 if self.client.address.is_none() {
                     self.client.address = self.macros.get("client_addr").and_then(command::ip);

@@ -10,13 +10,14 @@ use crate::mail::{Client, Mailbox, ReversePath};
 pub fn identify(reverse_path: &ReversePath, client: &Client, units: &Units) -> Sender {
     let proven = [client.login.as_deref(), client.certificate.as_deref()];
     let login = proven.into_iter().flatten().find_map(|name| Mailbox::parse(name).ok());
+    let bare_login = client.login.clone().filter(|login| Mailbox::parse(login).is_err());
     match (login, reverse_path.mailbox()) {
-        (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login) },
+        (Some(login), _) => Sender { mailbox: Some(login), proof: Some(SenderProof::Login), bare_login },
         (None, Some(claimed)) => {
             let application = units.is_application(client.address, claimed);
             let proof = if application { SenderProof::Login } else { SenderProof::Claimed };
-            Sender { mailbox: Some(claimed.clone()), proof: Some(proof) }
+            Sender { mailbox: Some(claimed.clone()), proof: Some(proof), bare_login }
         }
-        (None, None) => Sender { mailbox: None, proof: None },
+        (None, None) => Sender { mailbox: None, proof: None, bare_login },
     }
 }

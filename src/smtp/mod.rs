@@ -17,6 +17,7 @@ pub mod command;
 pub mod data;
 pub mod login;
 pub mod proxy;
+mod received;
 pub mod server;
 pub mod client;
 

@@ -36,7 +36,11 @@ fn main() {
         verbatim: String::new(),
         recipients: Vec::new(),
     };
-    let sender = Sender { mailbox: envelope.reverse_path.mailbox().cloned(), proof: Some(SenderProof::Claimed) };
+    let sender = Sender {
+        mailbox: envelope.reverse_path.mailbox().cloned(),
+        proof: Some(SenderProof::Claimed),
+        bare_login: None,
+    };
     let recipients = [ClassifiedRecipient {
         mailbox: Some(mailbox("user@example.net")),
         class: Class::Other,

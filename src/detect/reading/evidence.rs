@@ -25,6 +25,8 @@ pub struct Sender {
     /// `None` for the null reverse-path.
     pub mailbox: Option<Mailbox>,
     pub proof: Option<SenderProof>,
+    /// A login that is no mailbox: it names nobody, and may still belie MAIL FROM.
+    pub bare_login: Option<String>,
 }
 
 /// All that is known about one mail when detectors run. They add no facts from elsewhere.

@@ -111,6 +111,7 @@ impl Listener {
         let trust = Trust {
             xclient: trusted.xclient.contains(incoming.address),
             xforward: trusted.xforward.contains(incoming.address),
+            received: trusted.received.contains(incoming.address),
         };
         let session =
             Session::new(self.session.clone(), known, Peer { client, starttls: config.is_some(), trust, admitted });

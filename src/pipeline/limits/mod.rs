@@ -194,7 +194,7 @@ mod tests {
 
         fn begin(&self, sender: &str) -> Result<Reservation<FakeRelativeClock>, Exceeded> {
             let mailbox = Some(Mailbox::parse(sender).unwrap());
-            let sender = Sender { mailbox, proof: Some(SenderProof::Claimed) };
+            let sender = Sender { mailbox, proof: Some(SenderProof::Claimed), bare_login: None };
             let client = Some([192, 0, 2, 1].into());
             self.counters.begin(&Originator::new(client, None, &sender, &self.policy), false)
         }
@@ -320,7 +320,8 @@ mod tests {
         assert_eq!((figures[0].refused, figures[0].observed), (0, 3));
         let strict = World::with(&row("per = \"everyone\"\nmessages = 1\nevery = \"1h\""));
         assert_eq!(strict.send("anne@town.example", 1), 1);
-        let originator = Originator::new(None, None, &Sender { mailbox: None, proof: None }, &strict.policy);
+        let originator =
+            Originator::new(None, None, &Sender { mailbox: None, proof: None, bare_login: None }, &strict.policy);
         assert!(strict.counters.begin(&originator, true).is_ok(), "the whole policy only watches");
     }
 

@@ -168,6 +168,7 @@ mod tests {
             max_errors: 20,
             bare_newline: BareNewline::Refuse,
             house: House::default(),
+            login_domain: None,
             require_tls: false,
             auth: false,
             command_timeout: Duration::from_secs(1),

@@ -5,8 +5,8 @@
 
 use std::mem;
 
-use crate::mail::Reply;
 use crate::mail::reply::{self, Row};
+use crate::mail::{Reply, complete_login};
 use crate::smtp::login::{self, Secret};
 
 use super::{Event, Session, State};
@@ -15,9 +15,17 @@ use super::{Event, Session, State};
 pub(super) struct Exchange {
     /// In upper case.
     mechanism: String,
-    /// Whether the line that names the login has come; what comes later is a password or a proof.
-    has_named: bool,
+    /// Lines the client has sent of it. The first names the login; what comes later is a password or a proof.
+    lines: usize,
     login: Option<String>,
+}
+
+impl Exchange {
+    /// Who has logged in, now that the next hop says 235: nobody where it wanted more lines than we know the meaning of.
+    /// SCRAM may end with an empty line behind the server's proof (RFC 5802 §5), which names nobody.
+    fn proven(self) -> Option<String> {
+        self.login.filter(|_| self.lines == login::lines(&self.mechanism))
+    }
 }
 
 pub(super) fn auth(session: &mut Session, arguments: &str) {
@@ -36,32 +44,42 @@ pub(super) fn auth(session: &mut Session, arguments: &str) {
     if initial.contains(' ') {
         return session.refuse(reply::SYNTAX);
     }
-    let space = if initial.is_empty() { "" } else { " " };
-    let line = zeroize::Zeroizing::new(format!("AUTH {mechanism}{space}{initial}"));
+    let has_named = !initial.is_empty();
     let login = login::name(&mechanism, initial.as_bytes());
+    if has_named && login.is_none() {
+        return session.refuse(reply::AUTH_UNREADABLE);
+    }
+    let space = if has_named { " " } else { "" };
+    let line = zeroize::Zeroizing::new(format!("AUTH {mechanism}{space}{initial}"));
     session.events.push_back(Event::Login(Secret::new(line.as_bytes())));
-    session.state = State::AskingLogin(Box::new(Exchange { mechanism, has_named: !initial.is_empty(), login }));
+    session.state = State::AskingLogin(Box::new(Exchange { mechanism, lines: usize::from(has_named), login }));
 }
 
 impl Session {
     /// A line of the exchange, or why it is none.
     pub(super) fn hear_login(&mut self, line: Result<&str, Row>) {
         let State::Authenticating(mut exchange) = mem::replace(&mut self.state, State::Greeted) else { return };
-        let line = match line {
-            Ok(line) if line.bytes().all(|octet| octet.is_ascii_graphic()) => line,
-            other => {
+        let read = match line {
+            Err(reply::LINE_TOO_LONG) => Err(reply::AUTH_LINE_TOO_LONG),
+            Ok(line) if line.bytes().all(|octet| octet.is_ascii_graphic()) => Ok(line),
+            _ => Err(reply::SYNTAX),
+        };
+        // RFC 4954 §4: `*` gives up, which the next hop answers.
+        let named = match read {
+            Ok(line) if exchange.lines == 0 && line != "*" => login::name(&exchange.mechanism, line.as_bytes())
+                .map(|name| exchange.login = Some(name))
+                .ok_or(reply::AUTH_UNREADABLE),
+            _ => Ok(()),
+        };
+        let line = match named.and(read) {
+            Ok(line) => line,
+            Err(row) => {
                 // The next hop still waits for a line: with this session ends its connection, too.
-                self.refuse(match other {
-                    Err(reply::LINE_TOO_LONG) => reply::AUTH_LINE_TOO_LONG,
-                    _ => reply::SYNTAX,
-                });
+                self.refuse(row);
                 return self.close();
             }
         };
-        // RFC 4954 §4: `*` gives up, which the next hop answers.
-        if !mem::replace(&mut exchange.has_named, true) {
-            exchange.login = login::name(&exchange.mechanism, line.as_bytes());
-        }
+        exchange.lines += usize::from(exchange.lines == 0 || !line.is_empty());
         self.events.push_back(Event::Login(Secret::new(line.as_bytes())));
         self.state = State::AskingLogin(exchange);
     }
@@ -77,10 +95,17 @@ impl Session {
         };
         match reply.code {
             334 => self.state = State::Authenticating(exchange),
-            235 => {
-                self.client.login = exchange.login;
-                self.admitted = true;
-            }
+            235 => match exchange.proven() {
+                Some(login) => {
+                    self.client.login = Some(complete_login(login, self.settings.login_domain.as_ref()));
+                    self.admitted = true;
+                }
+                // Somebody has logged in, and we do not know who: the connection there ends with this session.
+                None => {
+                    self.say(reply::AUTH_NAMELESS);
+                    return self.close();
+                }
+            },
             _ => self.errors += 1,
         }
         // RFC 4954 §4: nothing but these belongs here; anything else positive is not proof.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::mail::{Client, Envelope, House, Parameters, Recipient, ReversePath};
+use crate::mail::{Client, Domain, Envelope, House, Parameters, Recipient, ReversePath};
 use crate::smtp::data::BareNewline;
 use crate::smtp::login::Secret;
 
@@ -27,6 +27,8 @@ pub struct SessionSettings {
     pub require_tls: bool,
     /// Whether AUTH is passed to the next hop (decision D7).
     pub auth: bool,
+    /// Completes a login without a domain (decision D18).
+    pub login_domain: Option<Domain>,
     /// How long to wait for a command (RFC 5321 §4.5.3.2.7).
     pub command_timeout: Duration,
     /// How long to wait for a block of content (RFC 5321 §4.5.3.2.5).
@@ -52,6 +54,8 @@ pub struct Trust {
     pub xclient: bool,
     /// It may say whom it speaks for, for logs.
     pub xforward: bool,
+    /// The topmost Received field of its mail says who has logged in there (decision D18).
+    pub received: bool,
 }
 
 /// What the driver has to do. Events keep the order of the commands they come from.

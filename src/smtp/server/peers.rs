@@ -7,8 +7,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::mail::Client;
 use crate::mail::reply;
+use crate::mail::{Client, complete_login};
 use crate::smtp::command::decode_xtext;
 
 use super::{Event, Session, State};
@@ -61,7 +61,9 @@ pub(super) fn xclient(session: &mut Session, arguments: &str) {
         match (name.as_str(), meaning(value)) {
             ("ADDR", text) => client.address = text.as_deref().and_then(address),
             ("HELO", Some(name)) => client.helo = name,
-            ("LOGIN", login) => client.login = login,
+            ("LOGIN", login) => {
+                client.login = login.map(|login| complete_login(login, session.settings.login_domain.as_ref()));
+            }
             _ => {}
         }
     }

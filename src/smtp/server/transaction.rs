@@ -6,8 +6,9 @@ use std::mem;
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::mail::{Envelope, reply};
+use crate::mail::{Envelope, complete_login, reply};
 use crate::smtp::data::{DataProgress, Ending};
+use crate::smtp::received;
 
 use super::{Due, Event, Finished, MAX_RECEIVED, MailCommand, Offer, Session, State};
 
@@ -82,11 +83,17 @@ impl Session {
             let recipients = envelope.recipients.into_iter().map(|recipient| recipient.path).collect();
             return self.say_about(row, (Some(envelope.reverse_path), recipients));
         }
+        let mut client = self.client.clone();
+        // What the session has seen proven goes before what its peer says of another one.
+        if self.trust.received && client.login.is_none() && client.certificate.is_none() {
+            let named = received::authenticated_sender(&content);
+            client.login = named.map(|login| complete_login(login, self.settings.login_domain.as_ref()));
+        }
         self.state = State::Judging;
         self.events.push_back(Event::Mail(Box::new(Finished {
             envelope,
             content: Bytes::from(content),
-            client: self.client.clone(),
+            client,
             xforward: mem::take(&mut self.xforward),
             bare_newline: matches!(ending, Ending::Whole { bare_newline: true }),
         })));

@@ -19,12 +19,13 @@ fuzz_target!(|data: &[u8]| {
         max_errors: 20,
         bare_newline: if first & 1 == 0 { BareNewline::Refuse } else { BareNewline::Pass },
         house: House::default(),
+        login_domain: None,
         require_tls: false,
         auth: first & 2 != 0,
         command_timeout: Duration::from_secs(300),
         data_timeout: Duration::from_secs(180),
     };
-    let trust = Trust { xclient: first & 4 != 0, xforward: first & 8 != 0 };
+    let trust = Trust { xclient: first & 4 != 0, xforward: first & 8 != 0, received: true };
     let peer = Peer { client: Client::default(), starttls: false, trust, admitted: true };
     let mut session = Session::new(Arc::new(settings), Arc::new(Capabilities::default()), peer);
     for piece in octets.chunks(usize::from(first >> 4) + 1) {

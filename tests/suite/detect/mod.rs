@@ -224,7 +224,7 @@ fn inspect_until(detectors: &Detectors, example: &Example, stop: &Stop<'_>) -> V
     };
     let mut recipients = vec![recipient(&example.to, class, example.consumer_hosted)];
     recipients.extend(example.also.iter().map(beside));
-    let sender = Sender { mailbox: Some(mailbox), proof: Some(SenderProof::Claimed) };
+    let sender = Sender { mailbox: Some(mailbox), proof: Some(SenderProof::Claimed), bare_login: None };
     let people = staff();
     let evidence = Evidence {
         envelope: &envelope,

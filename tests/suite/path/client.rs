@@ -123,6 +123,12 @@ impl Client {
         self.reply()
     }
 
+    /// A whole mail to one recipient, its message in one chunk; the reply to that.
+    pub fn chunk_mail(&mut self, from: &str, to: &str, content: &[u8]) -> String {
+        self.ask_all(&[&format!("MAIL FROM:<{from}>"), &format!("RCPT TO:<{to}>")]);
+        self.chunk(content)
+    }
+
     /// Begins TLS after the server's 220; false where the handshake fails.
     pub fn start_tls(&mut self, config: Arc<ClientConfig>, name: &str) {
         let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::Gone) else { panic!("TLS twice") };

@@ -60,6 +60,7 @@ fn live(name: &str, talk: &Talk) {
         ("stranger", "clients = [\"192.0.2.0/24\"]\n"),
         ("xforward", "trusted_peers.xforward = [\"127.0.0.1\"]\n"),
         ("xclient", "trusted_peers.xclient = [\"127.0.0.1\"]\n"),
+        ("received", "trusted_peers.received = [\"127.0.0.1\"]\n"),
     ] {
         if set(word).is_some() {
             house.smtp += line;

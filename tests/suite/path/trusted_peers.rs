@@ -41,6 +41,63 @@ fn the_login_of_xclient_is_the_sender() {
     assert!(client.mail(CLERK, &["one@pass.example"], &message("by-clerk")).starts_with("250 2.0.0 hop ok"));
 }
 
+/// Decision D18: a login without a domain names the mailbox at `login_domain`, and where that is not set it is compared by
+/// its local part.
+#[test]
+fn a_bare_login_is_completed_or_compared() {
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    house.policy(
+        "rules/login.cedar",
+        "@id(\"proven\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { principal.address == \"boss@justice.gouv.example\" && principal.proof == \"login\" };\n\
+         @id(\"belied\") @disposition(\"reject\") @reason(\"a test.\")\nforbid (principal, action, resource) when { context.sender_mismatch };\n",
+    );
+    let said = |gateway: &Gateway, login: &str, name: &str| {
+        let mut client = Client::greet(gateway.address);
+        assert!(client.ask(&format!("XCLIENT LOGIN={login}")).starts_with("220 "));
+        client.ask("EHLO pc.example");
+        client.mail("boss@justice.gouv.example", &["one@pass.example"], &letter(name))
+    };
+    let gateway = serve(&mut house, &format!("login_domain = \"justice.gouv.example\"\n{XCLIENT}"));
+    assert!(said(&gateway, "boss", "completed").starts_with("250 2.0.0 accepted as"), "{}", gateway.log());
+    assert!(said(&gateway, "anna", "other").starts_with("550 5.7.1"), "{}", gateway.log());
+    drop(gateway);
+    let gateway = serve(&mut house, XCLIENT);
+    assert!(said(&gateway, "boss", "compared").starts_with("250 2.0.0 hop ok"), "{}", gateway.log());
+    assert!(said(&gateway, "JUSTICE+5CBoss", "windows").starts_with("250 2.0.0 hop ok"), "{}", gateway.log());
+    assert!(said(&gateway, "anna", "belied").starts_with("550 5.7.1"), "{}", gateway.log());
+}
+
+/// The boss's own words.
+fn letter(name: &str) -> Vec<u8> {
+    let content = String::from_utf8_lossy(&message(name)).replace(CLERK, "boss@justice.gouv.example");
+    content.into_bytes()
+}
+
+/// The third source of decision D18: who has logged in at a mail server on `trusted_peers.received`.
+#[test]
+fn the_authenticated_sender_of_a_trusted_received_field_is_the_sender() {
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    house.policy(
+        "rules/login.cedar",
+        "@id(\"anna\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { principal.address == \"anna@justice.gouv.example\" && principal.proof == \"login\" };\n",
+    );
+    let stamp = "Received: from pc (unknown [192.0.2.7])\r\n\t(Authenticated sender: anna@justice.gouv.example)\r\n\tby \
+        mx.example (Postfix) with ESMTPSA id 4F; Mon, 30 Nov 2026 12:00:00 +0000\r\n";
+    let stamped = |name: &str| [stamp.as_bytes(), &message(name)].concat();
+    let gateway = serve(&mut house, "trusted_peers = { received = [\"127.0.0.1\"] }\n");
+    let mut client = Client::greet(gateway.address);
+    assert!(client.mail(CLERK, &["one@pass.example"], &stamped("named")).starts_with("250 2.0.0 accepted as"));
+    // It is the word on one mail, and not on the next.
+    assert!(client.mail(CLERK, &["one@pass.example"], &message("unnamed")).starts_with("250 2.0.0 hop ok"));
+    assert!(client.chunk_mail(CLERK, "one@pass.example", &stamped("chunk")).starts_with("250 2.0.0 accepted as"));
+    drop(gateway);
+    let gateway = serve(&mut house, "trusted_peers = { xforward = [\"127.0.0.1\"], xclient = [\"127.0.0.1\"] }\n");
+    let mut client = Client::greet(gateway.address);
+    assert!(client.mail(CLERK, &["one@pass.example"], &stamped("stranger")).starts_with("250 2.0.0 hop ok"));
+}
+
 #[test]
 fn xclient_goes_on_over_a_connection_of_its_own() {
     let hop = hop_offering("XCLIENT NAME ADDR LOGIN");

@@ -40,7 +40,7 @@ fn what_frees_needs_a_login_and_what_binds_needs_nothing() {
     // The null reverse-path is a fact of the envelope, and nobody's claim.
     let null = format!("{HOLDS} when {{ principal.address == \"\" }};");
     assert_eq!(said(&null, claimed()), "pass");
-    assert_eq!(said(&null, Sender { mailbox: None, proof: None }), "quarantine hold");
+    assert_eq!(said(&null, Sender { mailbox: None, proof: None, bare_login: None }), "quarantine hold");
 }
 
 #[test]
@@ -52,7 +52,11 @@ fn what_relays_do_to_an_address_is_undone_first() {
         "clerk+bob=web.example@finances.gouv.example",
         "Clerk@Finances.gouv.example",
     ] {
-        let sender = Sender { mailbox: Some(Mailbox::parse(written).unwrap()), proof: Some(SenderProof::Claimed) };
+        let sender = Sender {
+            mailbox: Some(Mailbox::parse(written).unwrap()),
+            proof: Some(SenderProof::Claimed),
+            bare_login: None,
+        };
         assert_eq!(said(&rule, sender), "quarantine hold", "{written}");
     }
 }
@@ -64,7 +68,7 @@ fn an_exception_for_a_unit_frees_who_has_logged_in() {
     let policy = policy(&[("rules/a.cedar", &rule), ("domains/allowed.list", allowed)]);
     let said = |local: &str, proof| {
         let mailbox = Mailbox::parse(&format!("{local}@finances.gouv.example")).unwrap();
-        let sender = Sender { mailbox: Some(mailbox), proof: Some(proof) };
+        let sender = Sender { mailbox: Some(mailbox), proof: Some(proof), bare_login: None };
         Asked { sender, ..Asked::to("b@firm.example") }.said(&policy)
     };
     assert_eq!(said("clerk", SenderProof::Login), "pass");

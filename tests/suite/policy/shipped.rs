@@ -140,7 +140,7 @@ fn one_private_mailbox_holds_back_one_copy() {
 fn automatic_replies_pass() {
     let policy = shipped(&[]);
     let mut asked = Asked::to(WEBMAIL).with("agent");
-    asked.sender = Sender { mailbox: None, proof: None };
+    asked.sender = Sender { mailbox: None, proof: None, bare_login: None };
     assert_eq!(asked.said(&policy), "pass");
 }
 

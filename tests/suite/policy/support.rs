@@ -52,7 +52,7 @@ pub fn noon() -> Timestamp {
 }
 
 pub fn clerk(proof: Option<SenderProof>) -> Sender {
-    Sender { mailbox: Some(Mailbox::parse("clerk@finances.gouv.example").unwrap()), proof }
+    Sender { mailbox: Some(Mailbox::parse("clerk@finances.gouv.example").unwrap()), proof, bare_login: None }
 }
 
 /// A mail in a few words: who receives it, what was found.

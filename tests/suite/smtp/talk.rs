@@ -4,14 +4,15 @@
 //!
 //! Before the first `C:` or `S:` stand settings, `name: value`: `hop` (what it offers, comma between), `max_size`,
 //! `max_recipients`, `max_errors`, and the words `pass_bare_newline`, `starttls`, `require_tls`, `tls_at_once`, `auth`,
-//! `house` (a domain of the house), `stranger` (not by its network may it send), `certificate: NAME` (that it shows), `xforward`, `xclient`.
+//! `house` (a domain of the house), `stranger` (not by its network may it send), `certificate: NAME` (that it shows), `xforward`, `xclient`, `received`;
+//! `login_domain: DOMAIN`.
 //! `answer: LINE => REPLY` is what the next hop says to a line, or to `.`; else it says 250. `C| ` sends without
 //! CR LF; `\r \n \0 \xHH \\` may be used. `S: <closed>` is the end of the connection; `tls:` begins TLS.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use octroi::mail::{Client, House, Reply, Tls};
+use octroi::mail::{Client, Domain, House, Reply, Tls};
 use octroi::smtp::Capabilities;
 use octroi::smtp::server::{BareNewline, Event, Peer, Session, SessionSettings, Trust};
 
@@ -106,6 +107,7 @@ impl Talk {
             house: self.house(),
             require_tls: has("require_tls"),
             auth: has("auth"),
+            login_domain: self.setting("login_domain").map(|name| Domain::parse(name).unwrap()),
             command_timeout: Duration::from_secs(300),
             data_timeout: Duration::from_secs(180),
         };
@@ -114,7 +116,7 @@ impl Talk {
         let peer = Peer {
             client: Client { tls: has("tls_at_once").then(tls), ..Client::default() },
             starttls: has("starttls"),
-            trust: Trust { xclient: has("xclient"), xforward: has("xforward") },
+            trust: Trust { xclient: has("xclient"), xforward: has("xforward"), received: has("received") },
             admitted: !has("stranger"),
         };
         Session::new(Arc::new(settings), Arc::new(next_hop), peer)
