@@ -2,6 +2,7 @@
 //! The audit chain: every look, release, rejection and export, each entry MACed over the one before (decision D27).
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::engine::Row;
 use super::key::{open_with_random_nonce, seal_with_random_nonce};
@@ -273,7 +274,7 @@ impl Store {
     }
 
     pub(super) fn chain(&self) -> Chain {
-        let (key, note_key) = (self.inner.audit_key, self.inner.audit_note_key);
+        let (key, note_key) = (self.inner.audit_key.clone(), self.inner.audit_note_key.clone());
         Chain { node: self.inner.node.clone(), key, note_key }
     }
 }
@@ -282,8 +283,8 @@ impl Store {
 #[derive(Clone)]
 pub(super) struct Chain {
     node: String,
-    key: [u8; 32],
-    note_key: [u8; 32],
+    key: Zeroizing<[u8; 32]>,
+    note_key: Zeroizing<[u8; 32]>,
 }
 
 /// Stands for words that were changed since they were written.

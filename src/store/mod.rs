@@ -49,6 +49,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use zeroize::Zeroizing;
 
 pub use audit::{Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
 pub use claim::Claim;
@@ -156,8 +157,8 @@ struct Inner {
     unknown_sought: AtomicI64,
     /// Woken whenever something in the outbox may be due.
     outbox: Notify,
-    audit_key: [u8; 32],
-    audit_note_key: [u8; 32],
+    audit_key: Zeroizing<[u8; 32]>,
+    audit_note_key: Zeroizing<[u8; 32]>,
     journal_keys: journal::Keys,
     journal_dropped: Arc<AtomicU64>,
     /// Released when the store is closed, at the latest when the last clone is gone.
