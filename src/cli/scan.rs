@@ -25,7 +25,8 @@ pub struct Args {
     /// The sender of the envelope [default: Return-Path, else From]
     #[arg(long, value_name = "ADDR")]
     pub from: Option<String>,
-    /// The recipients of the envelope [default: To, Cc and Bcc]
+    /// The recipients of the envelope, to the end of the line or the next option: write FILE before it [default: To, Cc and
+    /// Bcc]
     #[arg(long, value_name = "ADDR", num_args = 1..)]
     pub to: Vec<String>,
     /// Use this policy folder and not the one of the settings
