@@ -28,12 +28,19 @@ struct Talk {
     finished: Vec<Finished>,
     /// The rest of the events, in short.
     events: Vec<String>,
+    /// The code of the reply that ends a mail.
+    ending: Option<u16>,
+}
+
+/// The code in a packet that refuses.
+fn code(text: &[u8]) -> u16 {
+    std::str::from_utf8(&text[..3]).unwrap().parse().unwrap()
 }
 
 impl Talk {
     fn new(answers_sender: bool) -> Talk {
         let session = Session::new(Arc::new(settings()), answers_sender, Client::default());
-        Talk { session, finished: Vec::new(), events: Vec::new() }
+        Talk { session, finished: Vec::new(), events: Vec::new(), ending: None }
     }
 
     /// Says something; senders and recipients are taken unless they are at `refused.example`.
@@ -71,10 +78,19 @@ impl Talk {
         while let Some(packet) = reader.next(false).unwrap() {
             packets.push((packet.command, reader.data(packet).to_vec()));
         }
+        // What is refused is kept for the log, in its order (decision D39); a mail's ending is the driver's own.
+        let refusals = packets.iter().filter(|(letter, _)| *letter == b'y').map(|(_, text)| code(text));
+        let refusals: Vec<u16> = refusals.collect();
+        let noted = self.session.refused().into_iter().map(|refused| refused.reply.code);
+        assert_eq!(noted.chain(mem::take(&mut self.ending)).collect::<Vec<_>>(), refusals);
         packets
     }
 
     fn answer(&mut self, ending: Ending) -> Vec<(u8, Vec<u8>)> {
+        self.ending = match &ending {
+            Ending::Refused(reply) => Some(reply.code),
+            _ => None,
+        };
         self.session.answer_mail(&ending);
         self.packets()
     }
