@@ -29,6 +29,7 @@ pub use memory_budget::MemoryBudget;
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Onward;
+use crate::deliver::deadline::{Deadline, Late};
 use crate::directory::ClassifiedRecipient;
 use crate::mail::{Client, Mail, Reply, ReversePath, Tls, reply};
 use crate::policy::limits::{Addressed, Originator};
@@ -57,6 +58,8 @@ pub enum PipelineError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Worker(#[from] WorkerError),
+    #[error("{0}")]
+    Late(#[from] Late),
     #[error("the task of this transaction ended unexpectedly")]
     Task,
     #[error("no memory for inspection became free in time ([limits] reading)")]
@@ -151,13 +154,21 @@ impl Pipeline {
     }
 
     /// Takes one mail the whole way. The onward road comes back for the next transaction. What `reserved` holds is
-    /// counted only where the mail is taken for good, and for the first time (decision D11).
-    pub async fn process<O: Onward>(self: &Arc<Self>, mail: Mail, reserved: Reservation, onward: O) -> (Processed, O) {
-        let inspected = self.inspector.inspect(&mail.envelope, &mail.client, &mail.content, mail.received).await;
+    /// counted only where the mail is taken for good, and for the first time (decision D11). The reply is there by the
+    /// deadline, which began at the final dot (decision D31).
+    pub async fn process<O: Onward>(
+        self: &Arc<Self>,
+        mail: Mail,
+        reserved: Reservation,
+        onward: O,
+        deadline: Deadline,
+    ) -> (Processed, O) {
+        let (envelope, client) = (&mail.envelope, &mail.client);
+        let inspected = self.inspector.inspect(envelope, client, &mail.content, mail.received, deadline).await;
         let inspected = match inspected {
             Ok(inspected) => inspected,
             Err(fault) => {
-                let (processed, onward) = give_up(fault, mail, onward).await;
+                let (processed, onward) = give_up(fault, mail, onward, deadline).await;
                 self.record_unjudged(&processed.mail, &processed.outcome);
                 return (processed, onward);
             }
@@ -165,7 +176,7 @@ impl Pipeline {
         // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
         let campaign = CampaignFacts::default();
         let judged = self.inspector.judge(inspected, &campaign);
-        let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward).await;
+        let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward, deadline).await;
         self.record(&mail, &judged, &outcome);
         (Processed { mail, judged: Some(judged), outcome }, onward)
     }
@@ -177,11 +188,12 @@ impl Pipeline {
         mail: Mail,
         judged: Judged,
         onward: O,
+        deadline: Deadline,
     ) -> (Mail, Judged, Outcome, O) {
         let addressed = addressed(&judged, reserved.asks_lists(), mail.received);
         let (mail, judged, mut outcome, onward) = match reserved.addressed(&addressed) {
-            Ok(()) => self.act(mail, judged, onward).await,
-            Err(exceeded) => refuse(exceeded, mail, judged, onward).await,
+            Ok(()) => self.act(mail, judged, onward, deadline).await,
+            Err(exceeded) => refuse(exceeded, mail, judged, onward, deadline).await,
         };
         outcome.onward_tls = onward.tls().cloned();
         if outcome.reply.is_positive() && !outcome.repeat {
@@ -201,8 +213,8 @@ fn addressed(judged: &Judged, by_list: bool, instant: Timestamp) -> Vec<Addresse
 }
 
 /// Ours to mend: the client keeps the mail and comes again.
-async fn give_up<O: Onward>(fault: PipelineError, mail: Mail, mut onward: O) -> (Processed, O) {
-    onward.abandon().await;
+async fn give_up<O: Onward>(fault: PipelineError, mail: Mail, mut onward: O, deadline: Deadline) -> (Processed, O) {
+    onward.abandon(deadline).await;
     let outcome = Outcome::nothing(fault.into_reply(), &mail);
     (Processed { mail, judged: None, outcome }, onward)
 }
@@ -213,8 +225,9 @@ async fn refuse<O: Onward>(
     mail: Mail,
     judged: Judged,
     mut onward: O,
+    deadline: Deadline,
 ) -> (Mail, Judged, Outcome, O) {
-    onward.abandon().await;
+    onward.abandon(deadline).await;
     let outcome = Outcome { limit: Some(exceeded.limit.clone()), ..Outcome::nothing(exceeded.at_end(), &mail) };
     (mail, judged, outcome, onward)
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use mail_parser::{Address, MessageParser};
 use serde::Serialize;
 
+use crate::deliver::deadline::{Deadline, PROMISE};
 use crate::detect::Finding;
 use crate::document::Extract;
 use crate::mail::{Client, Envelope, ForwardPath, Parameters, Recipient, ReversePath};
@@ -197,7 +198,8 @@ impl Inspector {
         now: Timestamp,
     ) -> Result<ScanReport, PipelineError> {
         let began = Instant::now();
-        let inspected = self.inspect(envelope, &Client::default(), &source.content, now).await?;
+        let inspected =
+            self.inspect(envelope, &Client::default(), &source.content, now, Deadline::after(PROMISE)).await?;
         let judged = self.judge(inspected, &CampaignFacts::default());
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(report(&source.name, envelope, judged, elapsed_us))

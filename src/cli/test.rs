@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::print;
 use crate::app;
+use crate::deliver::deadline::{Deadline, PROMISE};
 use crate::diagnostic::Diagnostics;
 use crate::mail::Client;
 use crate::policy::CampaignFacts;
@@ -40,7 +41,7 @@ fn test(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
         let envelope = app::scan::envelope_of(case.from.clone(), case.to.clone());
         let at = case.at.unwrap_or_else(Timestamp::now);
         let inspected = runtime
-            .block_on(inspector.inspect(&envelope, &Client::default(), content, at))
+            .block_on(inspector.inspect(&envelope, &Client::default(), content, at, Deadline::after(PROMISE)))
             .map_err(|fault| fault.to_string())?;
         let judged = inspector.judge(inspected, &CampaignFacts::default());
         Ok(app::scan::became(&envelope, &judged))

@@ -2,12 +2,12 @@
 //! Checks between settings: who may send, complete TLS, no mail loop, limits that fit together.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::verify::Locations;
 use super::{House, Policies, PolicyMode, Settings};
+use crate::deliver::deadline::{FOR_THE_STORE, PROMISE};
 use crate::deliver::settings::{Hop, OutwardTlsMode};
 use crate::diagnostic::Diagnostic;
 use crate::listen::settings::{Auth, InwardTlsMode, MilterAddress, MilterSettings, SmtpSettings};
@@ -144,9 +144,9 @@ impl Between<'_> {
     }
 
     fn check_numbers(&mut self, settings: &Settings) {
-        // Decision D4: a reply within 95 s always; 5 s are left for all that is not waiting.
+        // Decision D31: the sum is kept, so it has to fit.
         let both = settings.limits.inspection + settings.next_hop.reply;
-        if both > Duration::from_secs(90) {
+        if both + FOR_THE_STORE > PROMISE {
             let path = if settings.limits.inspection > settings.next_hop.reply {
                 "limits.inspection"
             } else {

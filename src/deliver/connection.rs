@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::NextHopError;
+use super::deadline::Deadline;
 use super::stream::{Stream, negotiated};
 use crate::mail::reply::GREETING;
 use crate::mail::{Reply, Tls};
@@ -43,7 +43,7 @@ pub struct NextHopConnection {
 
 impl NextHopConnection {
     /// Takes over a connected socket and reads its greeting (RFC 5321 §3.1).
-    pub(super) async fn greet(stream: Stream, time_limit: Duration) -> Result<NextHopConnection, NextHopError> {
+    pub(super) async fn greet(stream: Stream, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
         if let Stream::Plain(stream) = &stream {
             // Nagle and a delayed acknowledgement cost 40 ms a reply.
             stream.set_nodelay(true).map_err(|_| NextHopError::Away)?;
@@ -59,7 +59,7 @@ impl NextHopConnection {
             transactions: 0,
             greeting: String::new(),
         };
-        let greeting = connection.reply(time_limit).await?;
+        let greeting = connection.reply(deadline).await?;
         if greeting.code != 220 {
             return Err(NextHopError::Away);
         }
@@ -68,12 +68,12 @@ impl NextHopConnection {
     }
 
     /// Says EHLO, or HELO where EHLO is unknown (RFC 5321 §3.2), and notes what is offered. LHLO has no elder.
-    pub(super) async fn hello(&mut self, us: &OurName, lmtp: bool, time_limit: Duration) -> Result<(), NextHopError> {
+    pub(super) async fn hello(&mut self, us: &OurName, lmtp: bool, deadline: Deadline) -> Result<(), NextHopError> {
         let mut line = Vec::with_capacity(64);
         client::write_hello(&mut line, lmtp, &us.name).map_err(|_| NextHopError::Gibberish)?;
-        let mut answer = self.ask(&line, time_limit).await?;
+        let mut answer = self.ask(&line, deadline).await?;
         if answer.is_permanent() && !lmtp {
-            answer = self.ask(format!("HELO {}\r\n", us.name).as_bytes(), time_limit).await?;
+            answer = self.ask(format!("HELO {}\r\n", us.name).as_bytes(), deadline).await?;
         }
         if answer.code != 250 {
             return Err(NextHopError::Away);
@@ -102,18 +102,16 @@ impl NextHopConnection {
         connector: &TlsConnector,
         name: ServerName<'static>,
         verified: bool,
-        time_limit: Duration,
+        deadline: Deadline,
     ) -> Result<NextHopConnection, NextHopError> {
-        let answer = self.ask(b"STARTTLS\r\n", time_limit).await?;
+        let answer = self.ask(b"STARTTLS\r\n", deadline).await?;
         // Anything that came after the reply in clear was injected (RFC 3207 §6).
         if answer.code != 220 || self.has_input() {
             return Err(NextHopError::Away);
         }
         let Stream::Plain(stream) = self.stream else { return Err(NextHopError::Away) };
-        let stream = timeout(time_limit, connector.connect(name, stream))
-            .await
-            .map_err(|_| NextHopError::Away)?
-            .map_err(|error| {
+        let stream =
+            deadline.wait(connector.connect(name, stream)).await.map_err(|_| NextHopError::Away)?.map_err(|error| {
                 tracing::warn!(%error, "TLS with the next hop failed");
                 NextHopError::Away
             })?;
@@ -121,27 +119,36 @@ impl NextHopConnection {
         Ok(NextHopConnection { stream: Stream::Tls(Box::new(stream.into())), tls: Some(tls), ..self })
     }
 
-    pub(super) async fn ask(&mut self, command: &[u8], time_limit: Duration) -> Result<Reply, NextHopError> {
-        self.write(command).await?;
-        self.reply(time_limit).await
+    pub(super) async fn ask(&mut self, command: &[u8], deadline: Deadline) -> Result<Reply, NextHopError> {
+        self.write(command, deadline).await?;
+        self.reply(deadline).await
     }
 
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), NextHopError> {
-        self.stream.write_all(bytes).await.map_err(|_| NextHopError::Lost)?;
-        self.flush().await
+    /// A next hop that has stopped reading is waited for no longer than one that has stopped answering.
+    pub(super) async fn write(&mut self, bytes: &[u8], deadline: Deadline) -> Result<(), NextHopError> {
+        let written = deadline.wait(async {
+            self.stream.write_all(bytes).await.map_err(|_| NextHopError::Lost)?;
+            self.flush().await
+        });
+        written.await.map_err(|_| NextHopError::Lost)?
     }
 
     /// Two pieces in as few writes as the socket allows.
-    pub(super) async fn write_both(&mut self, first: &[u8], second: &[u8]) -> Result<(), NextHopError> {
+    pub(super) async fn write_both(
+        &mut self,
+        first: &[u8],
+        second: &[u8],
+        deadline: Deadline,
+    ) -> Result<(), NextHopError> {
         let mut sent = 0;
         while sent < first.len() {
             let pieces = [io::IoSlice::new(&first[sent..]), io::IoSlice::new(second)];
-            match self.stream.write_vectored(&pieces).await {
-                Ok(0) | Err(_) => return Err(NextHopError::Lost),
-                Ok(n) => sent += n,
+            match deadline.wait(self.stream.write_vectored(&pieces)).await {
+                Err(_) | Ok(Ok(0) | Err(_)) => return Err(NextHopError::Lost),
+                Ok(Ok(n)) => sent += n,
             }
         }
-        self.write(&second[sent - first.len()..]).await
+        self.write(&second[sent - first.len()..], deadline).await
     }
 
     async fn flush(&mut self) -> Result<(), NextHopError> {
@@ -151,8 +158,8 @@ impl NextHopConnection {
         }
     }
 
-    /// The next reply, waiting at most `time_limit` for each piece of it.
-    pub(super) async fn reply(&mut self, time_limit: Duration) -> Result<Reply, NextHopError> {
+    /// The next reply, all of it by the deadline.
+    pub(super) async fn reply(&mut self, deadline: Deadline) -> Result<Reply, NextHopError> {
         loop {
             match self.replies.feed(&self.input[self.taken..self.filled]) {
                 Ok((used, reply)) => {
@@ -163,7 +170,7 @@ impl NextHopConnection {
                 }
                 Err(_) => return Err(NextHopError::Gibberish),
             }
-            let n = match timeout(time_limit, self.stream.read(&mut self.input)).await {
+            let n = match deadline.wait(self.stream.read(&mut self.input)).await {
                 Ok(Ok(n)) if n > 0 => n,
                 _ => return Err(NextHopError::Lost),
             };
@@ -196,6 +203,6 @@ impl NextHopConnection {
 
     /// QUIT without waiting for more than a moment (RFC 5321 §4.1.1.10).
     pub(super) async fn quit(mut self) {
-        let _ = self.ask(b"QUIT\r\n", Duration::from_millis(500)).await;
+        let _ = self.ask(b"QUIT\r\n", Deadline::after(Duration::from_millis(500))).await;
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::NextHopError;
+use super::deadline::{Deadline, Late};
 use crate::mail::Reply;
 
 /// How a next hop failed.
@@ -55,6 +56,16 @@ impl HopFaults {
             self.count(HopFault::Deferred);
         } else if reply.is_permanent() {
             self.count(HopFault::Refused);
+        }
+    }
+
+    /// What ended a transaction that had to be over by then.
+    pub(super) fn note_late(&self, error: NextHopError, deadline: Deadline) {
+        match error {
+            NextHopError::Lost | NextHopError::MaybeDuplicate if deadline.is_past() => {
+                self.note(HopFault::TimedOut, &Late);
+            }
+            error => self.note_error(error),
         }
     }
 

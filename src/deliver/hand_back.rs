@@ -2,6 +2,7 @@
 //! Delivery through the milter listener: the mail stays in the MTA, and octroi tells the MTA at the end what to do
 //! with it.
 
+use super::deadline::Deadline;
 use super::{NextHopError, Onward};
 use crate::mail::{Content, Mail, Reply, reply};
 
@@ -22,17 +23,23 @@ pub struct Passed {
 }
 
 impl Onward for HandBack {
-    async fn choose(&mut self, _mail: &Mail, _copies: &[usize]) -> Result<(), NextHopError> {
+    async fn choose(&mut self, _mail: &Mail, _copies: &[usize], _deadline: Deadline) -> Result<(), NextHopError> {
         Ok(())
     }
 
-    async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, NextHopError> {
+    async fn deliver(
+        &mut self,
+        mail: &Mail,
+        copies: &[usize],
+        content: &Content,
+        _deadline: Deadline,
+    ) -> Result<Reply, NextHopError> {
         let content = (*content != mail.content).then(|| content.clone());
         self.passed = Some(Passed { copies: copies.to_vec(), content });
         Ok(reply::ACCEPTED.reply())
     }
 
-    async fn abandon(&mut self) {
+    async fn abandon(&mut self, _deadline: Deadline) {
         self.passed = None;
     }
 }

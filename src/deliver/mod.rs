@@ -10,10 +10,13 @@
 //! 2033 (LMTP), RFC 3030 (BDAT).
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::mail::{Content, Mail, Reply, Tls, reply};
+use deadline::Deadline;
 
 pub mod connection;
+pub mod deadline;
 pub mod faults;
 pub mod hand_back;
 pub mod mx;
@@ -26,11 +29,16 @@ pub mod stream;
 /// The one difference between the listeners: how a judged mail goes on. The SMTP listener sends it to the next hop, the milter
 /// listener hands it back to the MTA it came from.
 ///
-/// Called in the order `choose`, then `deliver`; or `abandon`.
+/// Called in the order `choose`, then `deliver`; or `abandon`. Each is over by its deadline (decision D31).
 pub trait Onward: Send + 'static {
     /// Narrows the transaction to these recipients (indices into the envelope). Nothing is kept before this
     /// succeeded (decision D2).
-    fn choose(&mut self, mail: &Mail, copies: &[usize]) -> impl Future<Output = Result<(), NextHopError>> + Send;
+    fn choose(
+        &mut self,
+        mail: &Mail,
+        copies: &[usize],
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<(), NextHopError>> + Send;
 
     /// Hands over the content for the recipients chosen; the answer is the next hop's own to the final dot.
     fn deliver(
@@ -38,10 +46,16 @@ pub trait Onward: Send + 'static {
         mail: &Mail,
         copies: &[usize],
         content: &Content,
+        deadline: Deadline,
     ) -> impl Future<Output = Result<Reply, NextHopError>> + Send;
 
     /// Ends the transaction without content.
-    fn abandon(&mut self) -> impl Future<Output = ()> + Send;
+    fn abandon(&mut self, deadline: Deadline) -> impl Future<Output = ()> + Send;
+
+    /// How long `choose` and `deliver` may take together (decision D4).
+    fn time_limit(&self) -> Duration {
+        Duration::MAX
+    }
 
     /// Copies (indices into the envelope) that were not taken by the last `deliver` although its answer was positive,
     /// each with its own reply: only LMTP tells (RFC 2033 §4.2, decision D2).

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::NextHopError;
 use super::connection::{NextHopConnection, OurName};
+use super::deadline::Deadline;
 use super::faults::{HopFault, HopFaults};
 use super::outbox::HopAddress;
 use super::stream::Stream;
@@ -45,7 +45,7 @@ pub struct NextHopSettings {
     pub idle: Duration,
     /// How long to wait for a connection.
     pub connect: Duration,
-    /// How long to wait for each reply (decision D4: 45 s).
+    /// How long to wait for one reply, and for all that comes after the final dot together (decision D4: 45 s).
     pub timeout: Duration,
     /// Where its faults are counted.
     pub faults: Arc<HopFaults>,
@@ -94,7 +94,7 @@ impl NextHop {
 
     /// Connects once to learn what the next hop can, and keeps the connection.
     pub async fn probe(&self) -> Result<Arc<Capabilities>, NextHopError> {
-        let connection = self.connect().await?;
+        let connection = self.connect(self.glance()).await?;
         let capabilities = connection.capabilities.clone();
         self.give_back(connection);
         Ok(capabilities)
@@ -115,13 +115,19 @@ impl NextHop {
     }
 
     async fn ask(&self) -> Result<(), NextHopError> {
-        let mut connection = self.take().await?;
-        let said = connection.ask(b"NOOP\r\n", self.settings.timeout).await;
+        let deadline = self.glance();
+        let mut connection = self.take(deadline).await?;
+        let said = connection.ask(b"NOOP\r\n", deadline.at_most(self.settings.timeout)).await;
         if !said.is_ok_and(|reply| reply.code == 250) {
-            connection = self.connect().await?;
+            connection = self.connect(self.glance()).await?;
         }
         self.give_back(connection);
         Ok(())
+    }
+
+    /// For a look at the next hop beside all mail.
+    fn glance(&self) -> Deadline {
+        Deadline::after(self.settings.connect + self.settings.timeout)
     }
 
     fn probes(&self) -> MutexGuard<'_, ProbeSchedule> {
@@ -130,7 +136,7 @@ impl NextHop {
     }
 
     /// An idle connection, or a new one.
-    pub async fn take(&self) -> Result<NextHopConnection, NextHopError> {
+    pub async fn take(&self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
         loop {
             // A poisoned lock would mean a panic while pushing to a Vec; the list is whole all the same.
             let kept = self.idle.lock().unwrap_or_else(|e| e.into_inner()).pop();
@@ -140,7 +146,7 @@ impl NextHop {
                         return Ok(connection);
                     }
                 }
-                None => return self.connect().await,
+                None => return self.connect(deadline).await,
             }
         }
     }
@@ -171,23 +177,30 @@ impl NextHop {
         }
     }
 
-    /// A connection that no pool has seen.
-    pub async fn connect(&self) -> Result<NextHopConnection, NextHopError> {
+    /// A connection that no pool has seen, ready by the deadline. No single step takes longer than one reply may.
+    pub async fn connect(&self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
         let settings = &self.settings;
-        let stream = timeout(settings.connect, self.open()).await;
+        let step = || deadline.at_most(settings.timeout);
+        let stream = deadline.at_most(settings.connect).wait(self.open()).await;
         let stream = stream.map_err(|e| self.failed(HopFault::TimedOut, &e, NextHopError::Away))?;
         let stream = stream.map_err(|e| self.failed(HopFault::Connect, &e, NextHopError::Away))?;
         // What breaks before there is a transaction is no connection, and has been noted here.
-        let unusable = |error: NextHopError| match error {
-            NextHopError::Lost | NextHopError::Gibberish => self.failed(HopFault::Connect, &error, NextHopError::Away),
-            other => self.failed(HopFault::Connect, &other, other),
+        let unusable = |error: NextHopError, step: Deadline| {
+            let fault = if step.is_past() { HopFault::TimedOut } else { HopFault::Connect };
+            match error {
+                NextHopError::Lost | NextHopError::Gibberish => self.failed(fault, &error, NextHopError::Away),
+                other => self.failed(fault, &other, other),
+            }
         };
         let is_near = match &stream {
             Stream::Plain(stream) => stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
             _ => true,
         };
-        let mut connection = NextHopConnection::greet(stream, settings.timeout).await.map_err(unusable)?;
-        self.hello(&mut connection).await.map_err(unusable)?;
+        let until = step();
+        let greeted = NextHopConnection::greet(stream, until).await;
+        let mut connection = greeted.map_err(|error| unusable(error, until))?;
+        let until = step();
+        self.hello(&mut connection, until).await.map_err(|error| unusable(error, until))?;
         let (connector, verified) = match &settings.tls {
             Tls::Off => (None, false),
             Tls::Opportunistic(connector) => (connection.capabilities.starttls.then_some(connector), false),
@@ -201,8 +214,9 @@ impl NextHop {
         if let Some(connector) = connector {
             let broken = |_| self.failed(HopFault::Tls, &"TLS could not begin", NextHopError::Away);
             let name = self.server_name().map_err(broken)?;
-            connection = connection.start_tls(connector, name, verified, settings.timeout).await.map_err(broken)?;
-            self.hello(&mut connection).await.map_err(unusable)?;
+            connection = connection.start_tls(connector, name, verified, step()).await.map_err(broken)?;
+            let until = step();
+            self.hello(&mut connection, until).await.map_err(|error| unusable(error, until))?;
         }
         let is_private = connection.tls.is_some() || is_near;
         let is_verified = connection.tls.as_ref().is_some_and(|tls| tls.verified);
@@ -218,8 +232,12 @@ impl NextHop {
         Ok(connection)
     }
 
-    pub(super) async fn hello(&self, connection: &mut NextHopConnection) -> Result<(), NextHopError> {
-        connection.hello(&self.settings.us, self.settings.lmtp, self.settings.timeout).await
+    pub(super) async fn hello(
+        &self,
+        connection: &mut NextHopConnection,
+        deadline: Deadline,
+    ) -> Result<(), NextHopError> {
+        connection.hello(&self.settings.us, self.settings.lmtp, deadline).await
     }
 
     async fn open(&self) -> std::io::Result<Stream> {

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
+use super::deadline::Deadline;
 use super::faults::{HopFault, HopFaults};
 use crate::notice::dsn;
 use crate::store::{DueItem, ItemState, OutboxKind, RecipientOutcome, Store, StoreError, Work};
@@ -28,6 +29,8 @@ mod plan;
 const AT_ONCE: usize = 12;
 /// RFC 5321 §4.5.3.2 allows minutes; the final dot's ten would keep one of the couriers too long.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// For one item in all, its content included (decision D31): shorter than the lease on it.
+const ITEM: Duration = Duration::from_secs(10 * 60);
 /// First wait after a 4xx; doubled each time up to [`LONGEST`], less up to a quarter.
 const FIRST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
@@ -145,12 +148,14 @@ impl Outbox {
     }
 
     async fn deliver(self, item: DueItem) {
-        let outcomes = match self.content(&item).await {
-            Ok(content) => self.attempt(&item, &content).await,
-            Err(error) => {
+        let deadline = Deadline::after(ITEM);
+        let outcomes = match deadline.wait(self.content(&item)).await {
+            Ok(Ok(content)) => self.attempt(&item, &content, deadline).await,
+            Ok(Err(error)) => {
                 tracing::error!(item = item.id, %error, "an outbox item cannot be read");
                 all(&item, Attempt::PutOff, "451 4.3.0 octroi cannot read the content from its store")
             }
+            Err(_) => all(&item, Attempt::PutOff, "451 4.3.0 octroi waits for the content from its store"),
         };
         let now = (self.clock)();
         let reply = last_word(&outcomes);
@@ -184,7 +189,7 @@ impl Outbox {
     }
 
     /// Opens the route and makes one transaction. What breaks on the way puts every recipient off.
-    async fn attempt(&self, item: &DueItem, content: &[u8]) -> Vec<RecipientOutcome> {
+    async fn attempt(&self, item: &DueItem, content: &[u8], deadline: Deadline) -> Vec<RecipientOutcome> {
         let talk = async {
             match &self.route.to {
                 HopAddress::Tcp(to) => {
@@ -201,8 +206,7 @@ impl Outbox {
                 }
             }
         };
-        // Each command has its own limit; all together may have five.
-        match tokio::time::timeout(PATIENCE * 5, talk).await {
+        match deadline.wait(talk).await {
             Ok(Ok(outcomes)) => self.counted(outcomes),
             Ok(Err(mail_send::Error::UnexpectedReply(reply))) => {
                 self.counted(all(item, attempt(&reply), &text(&reply)))

@@ -5,10 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::connection::NextHopConnection;
-use super::faults::HopFault;
+use super::deadline::Deadline;
 use super::next_hop::NextHop;
 use super::{NextHopError, Onward};
 use crate::mail::{Client, Content, Mail, Recipient, Reply, Tls, reply};
@@ -22,7 +20,10 @@ mod login;
 mod needs;
 
 /// How long an abandoned transaction waits for the reply to RSET.
-const RESET_PATIENCE: Duration = Duration::from_secs(5);
+pub const RESET_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the answers to MAIL and RCPT may take together: the client waits five minutes for the first of them (RFC 5321
+/// §4.5.3.2.2), and hears it with the last.
+const OFFER: Duration = Duration::from_secs(4 * 60);
 
 /// The client's side of the next hop. It holds a connection only while a transaction is open, unless that connection is
 /// the client's own.
@@ -81,7 +82,7 @@ impl Relay {
     /// Offers MAIL and RCPT lines; one answer for each, in order. A fault answers them all.
     pub async fn offer(&mut self, offer: &Offer, from: &Client) -> Vec<Reply> {
         if let Some(mail) = &offer.mail {
-            self.reset().await;
+            self.reset(Deadline::after(RESET_PATIENCE)).await;
             self.be(&offer.xclient);
             self.mail.clone_from(&mail.verbatim);
             self.needs = Needs::of(&mail.parameters);
@@ -90,7 +91,7 @@ impl Relay {
                 self.xforward = lines::attributes_of(from);
             }
         }
-        match self.try_offer(offer).await {
+        match self.try_offer(offer, Deadline::after(OFFER)).await {
             Ok(replies) => {
                 replies.iter().for_each(|reply| self.hop.faults().note_reply(reply));
                 replies
@@ -104,55 +105,59 @@ impl Relay {
         }
     }
 
-    async fn try_offer(&mut self, offer: &Offer) -> Result<Vec<Reply>, NextHopError> {
+    async fn try_offer(&mut self, offer: &Offer, deadline: Deadline) -> Result<Vec<Reply>, NextHopError> {
         if offer.mail.is_none() && self.connection.is_none() {
             return Err(NextHopError::Lost);
         }
         // An idle connection may have died without a sign; a fresh one is tried once (decision D3).
-        match self.offer_once(offer).await {
+        match self.offer_once(offer, deadline).await {
             Err(NextHopError::Lost) if offer.mail.is_some() => {
-                self.connection = Some(self.fresh().await?);
-                self.offer_once(offer).await
+                self.connection = Some(self.fresh(deadline).await?);
+                self.offer_once(offer, deadline).await
             }
             other => other,
         }
     }
 
-    async fn offer_once(&mut self, offer: &Offer) -> Result<Vec<Reply>, NextHopError> {
+    async fn offer_once(&mut self, offer: &Offer, deadline: Deadline) -> Result<Vec<Reply>, NextHopError> {
         if self.connection.is_none() {
-            let connection = self.take().await?;
+            let connection = self.take(deadline).await?;
             self.check(&connection)?;
             self.connection = Some(connection);
         }
         if offer.mail.is_some()
-            && let Some(refusal) = self.refusal().await?
+            && let Some(refusal) = self.refusal(deadline).await?
         {
             return Ok(vec![refusal; 1 + offer.recipients.len()]);
         }
         let recipients: Vec<&Recipient> = offer.recipients.iter().collect();
-        if offer.mail.is_some() { self.mail_line(&recipients).await } else { self.recipient_lines(&recipients).await }
+        if offer.mail.is_some() {
+            self.mail_line(&recipients, deadline).await
+        } else {
+            self.recipient_lines(&recipients, deadline).await
+        }
     }
 
     /// Decision D5: what this mail needs and the next hop has lost is looked for once more, answered by 4xx the first
     /// time, and then by 5xx. Never a silent downgrade.
-    async fn refusal(&mut self) -> Result<Option<Reply>, NextHopError> {
+    async fn refusal(&mut self, deadline: Deadline) -> Result<Option<Reply>, NextHopError> {
         let unmet = |relay: &Relay| relay.connection.as_ref().and_then(|c| relay.needs.unmet(&c.capabilities));
         if unmet(self).is_none() {
             return Ok(None);
         }
         if !self.logged_in {
-            self.connection = Some(self.fresh().await?);
+            self.connection = Some(self.fresh(deadline).await?);
         }
         let Some(row) = unmet(self) else { return Ok(None) };
-        self.reset().await;
+        self.reset(deadline).await;
         let is_known = std::mem::replace(&mut self.has_lost, true);
         Ok(Some(if is_known { row.reply() } else { reply::NEXT_HOP_OFFERS_LESS.reply() }))
     }
 
     /// Ends the open transaction, if any, and puts the connection where it belongs.
-    pub async fn reset(&mut self) {
+    pub async fn reset(&mut self, deadline: Deadline) {
         if let Some(mut connection) = self.connection.take()
-            && let Ok(answer) = connection.ask(b"RSET\r\n", RESET_PATIENCE).await
+            && let Ok(answer) = connection.ask(b"RSET\r\n", deadline.at_most(RESET_PATIENCE)).await
             && answer.code == 250
         {
             self.put_back(connection);
@@ -164,12 +169,12 @@ impl Relay {
     }
 
     /// MAIL and these RCPT lines again, on the present connection; every answer must be positive as before.
-    async fn envelope_again(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
+    async fn envelope_again(&mut self, mail: &Mail, copies: &[usize], deadline: Deadline) -> Result<(), NextHopError> {
         let recipients: Vec<&Recipient> = copies.iter().filter_map(|c| mail.envelope.recipients.get(*c)).collect();
         if self.connection.as_ref().is_some_and(|c| self.needs.unmet(&c.capabilities).is_some()) {
             return Err(NextHopError::Changed);
         }
-        let replies = match self.mail_line(&recipients).await {
+        let replies = match self.mail_line(&recipients, deadline).await {
             Ok(replies) => replies,
             Err(fault) => {
                 // Replies may still come: they must not be taken for those of a later command.
@@ -181,7 +186,7 @@ impl Relay {
     }
 
     /// See [`Onward::choose`].
-    async fn chosen(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
+    async fn chosen(&mut self, mail: &Mail, copies: &[usize], deadline: Deadline) -> Result<(), NextHopError> {
         if self.bare_newline && self.connection.as_ref().is_some_and(|c| !c.capabilities.chunking) {
             return Err(NextHopError::BareNewline);
         }
@@ -189,45 +194,45 @@ impl Relay {
             return Ok(()); // the transaction stands as offered
         }
         // SMTP cannot take a recipient back (decision D2): begin again with those that go.
-        let limit = self.hop.timeout();
         if let Some(connection) = self.connection.as_mut()
-            && connection.ask(b"RSET\r\n", limit).await.is_err()
+            && connection.ask(b"RSET\r\n", deadline.at_most(RESET_PATIENCE)).await.is_err()
         {
             self.connection = None;
         }
         if self.connection.is_none() {
-            self.connection = Some(self.fresh().await?);
+            self.connection = Some(self.fresh(deadline).await?);
         }
-        self.envelope_again(mail, copies).await
+        self.envelope_again(mail, copies, deadline).await
     }
 }
 
 impl Onward for Relay {
-    async fn choose(&mut self, mail: &Mail, copies: &[usize]) -> Result<(), NextHopError> {
-        self.chosen(mail, copies).await.inspect_err(|error| self.hop.faults().note_error(*error))
+    async fn choose(&mut self, mail: &Mail, copies: &[usize], deadline: Deadline) -> Result<(), NextHopError> {
+        let chosen = self.chosen(mail, copies, deadline).await;
+        chosen.inspect_err(|error| self.hop.faults().note_late(*error, deadline))
     }
 
-    async fn deliver(&mut self, mail: &Mail, copies: &[usize], content: &Content) -> Result<Reply, NextHopError> {
-        // Decision D4: the next hop has so long in all, not for each of its replies.
-        let limit = self.hop.timeout();
-        match timeout(limit, self.hand_over(mail, copies, content)).await {
-            Ok(outcome) => {
-                match &outcome {
-                    Ok(answer) => self.hop.faults().note_reply(answer),
-                    Err(error) => self.hop.faults().note_error(*error),
-                }
-                outcome
-            }
-            Err(late) => {
-                self.hop.faults().note(HopFault::TimedOut, &late);
-                self.connection = None;
-                Err(NextHopError::MaybeDuplicate)
-            }
+    async fn deliver(
+        &mut self,
+        mail: &Mail,
+        copies: &[usize],
+        content: &Content,
+        deadline: Deadline,
+    ) -> Result<Reply, NextHopError> {
+        let outcome = self.hand_over(mail, copies, content, deadline).await;
+        match &outcome {
+            Ok(answer) => self.hop.faults().note_reply(answer),
+            Err(error) => self.hop.faults().note_late(*error, deadline),
         }
+        outcome
     }
 
-    async fn abandon(&mut self) {
-        self.reset().await;
+    async fn abandon(&mut self, deadline: Deadline) {
+        self.reset(deadline).await;
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.hop.timeout()
     }
 
     fn left_over(&mut self) -> Vec<(usize, Reply)> {

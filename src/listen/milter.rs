@@ -24,7 +24,9 @@ use super::log_outcome::log_outcome;
 use super::metrics::{self, Metrics};
 use super::refusal::{Notes, Refusal, log_refusal};
 use super::settings::{self, MilterAddress, Networks};
+use super::trickle::Trickle;
 use super::unix;
+use crate::deliver::deadline::{Deadline, PROMISE};
 use crate::deliver::hand_back::{HandBack, Passed};
 use crate::mail::{Client, Content, Mail, Reply};
 use crate::milter::{Ending, Event, Finished, Session, SessionSettings};
@@ -47,6 +49,8 @@ const WRITING: Duration = Duration::from_secs(60);
 pub struct Listener {
     session: Arc<SessionSettings>,
     clients: Networks,
+    /// For a block of content.
+    data: Duration,
     pipeline: Arc<Pipeline>,
     metrics: Arc<Metrics>,
     log: Log,
@@ -124,6 +128,7 @@ impl Listener {
         Arc::new(Listener {
             session: session_settings(settings, &pipeline),
             clients: settings.clients.clone(),
+            data: settings.timeouts.data,
             pipeline,
             metrics,
             log,
@@ -141,6 +146,7 @@ impl Listener {
         Arc::new(Listener {
             session: session_settings(settings, &self.pipeline),
             clients: settings.clients.clone(),
+            data: settings.timeouts.data,
             pipeline: self.pipeline.clone(),
             metrics: self.metrics.clone(),
             log: self.log.clone(),
@@ -211,6 +217,7 @@ impl Listener {
             reserved: Reservation::default(),
             share: self.memory.share(),
             buffer: vec![0; SMALL],
+            trickle: Trickle::default(),
         };
         connection.run().await
     }
@@ -224,6 +231,7 @@ struct Connection<'d, S> {
     reserved: Reservation,
     share: ContentShare,
     buffer: Vec<u8>,
+    trickle: Trickle,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
@@ -278,12 +286,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     async fn process(&mut self, finished: Finished) -> Ending {
+        let deadline = Deadline::after(PROMISE);
         let Finished { envelope, content, client } = finished;
         let received = Timestamp::now();
         let began = Instant::now();
         let mail = Mail { id: self.listener.ids.next(received), received, client, envelope, content: Content(content) };
         let reserved = std::mem::take(&mut self.reserved);
-        let work = self.listener.pipeline.process(mail, reserved, HandBack::default());
+        let work = self.listener.pipeline.process(mail, reserved, HandBack::default(), deadline);
         let (processed, handed_back) = reassure(work, PROGRESS, &mut self.stream, &mut self.session).await;
         self.listener.metrics.inspection.observe(began.elapsed());
         log_outcome(&processed, metrics::Listener::Milter, &self.listener.metrics, &self.listener.log);
@@ -293,7 +302,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Reads once; false when the connection is to be closed.
     async fn read(&mut self) -> io::Result<bool> {
-        let reading = timeout(self.session.timeout(), self.stream.read(&mut self.buffer));
+        let time_limit = self.session.timeout().min(self.trickle.left(self.listener.data));
+        let reading = timeout(time_limit, self.stream.read(&mut self.buffer));
         let read = if self.session.is_idle() {
             tokio::select! {
                 biased;
@@ -308,6 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             Err(_) | Ok(Ok(0)) => return Ok(false),
             Ok(Ok(n)) => {
                 self.session.receive(&self.buffer[..n]);
+                self.trickle.came(n, self.session.is_in_content());
                 self.resize(n);
                 if !self.share.hold(self.session.buffered()) {
                     self.listener.metrics.memory_refusals.add(1);

@@ -22,6 +22,7 @@ mod log_outcome;
 mod refusal;
 pub mod settings;
 pub mod smtp;
+mod trickle;
 mod unix;
 
 use std::sync::Arc;

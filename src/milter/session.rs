@@ -264,6 +264,11 @@ impl Session {
         matches!(self.state, State::Idle)
     }
 
+    /// Whether a content is coming, kept or not.
+    pub fn is_in_content(&self) -> bool {
+        matches!(&self.state, State::Transaction(receiving) if receiving.is_reading())
+    }
+
     /// Octets of content and input held, for the memory budget.
     pub fn buffered(&self) -> usize {
         let held = match &self.state {

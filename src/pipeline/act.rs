@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::tell::report;
 use super::{Copy, Judged, Outcome, Pipeline, PipelineError};
+use crate::deliver::deadline::{Deadline, FOR_THE_STORE};
 use crate::deliver::{NextHopError, Onward};
 use crate::mail::{Content, Mail, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
@@ -22,29 +23,31 @@ impl Pipeline {
         mail: Mail,
         judged: Judged,
         mut onward: O,
+        deadline: Deadline,
     ) -> (Mail, Judged, Outcome, O) {
+        let times = Times::of(deadline, &onward);
         match settle(&judged.verdicts, bounces_reach(&mail, &judged)) {
             Settlement::Nothing(reply) => {
-                onward.abandon().await;
+                onward.abandon(times.hop).await;
                 let outcome = Outcome::nothing(reply, &mail);
                 (mail, judged, outcome, onward)
             }
             Settlement::Each(plan) if !plan.keeps() => {
-                let outcome = self.pass_on(&mail, &judged, &plan, &mut onward).await;
+                let outcome = self.pass_on(&mail, &judged, &plan, &mut onward, times).await;
                 if outcome.reply.is_positive() {
                     self.tell(&mail, &judged, false);
                 }
                 (mail, judged, outcome, onward)
             }
             Settlement::Each(plan) if plan.is_one_strip() => {
-                let outcome = self.pass_on_stripped(&mail, &judged, &plan, &mut onward).await;
+                let outcome = self.pass_on_stripped(&mail, &judged, &plan, &mut onward, times).await;
                 if outcome.reply.is_positive() {
                     self.tell(&mail, &judged, false);
                 }
                 (mail, judged, outcome, onward)
             }
             // From the first durable write on, neither client nor drain may interrupt (decision D12).
-            Settlement::Each(plan) => self.clone().keep_apart(mail, judged, plan, onward).await,
+            Settlement::Each(plan) => self.clone().keep_apart(mail, judged, plan, onward, times).await,
         }
     }
 
@@ -54,6 +57,7 @@ impl Pipeline {
         judged: Judged,
         plan: Plan,
         onward: O,
+        times: Times,
     ) -> (Mail, Judged, Outcome, O) {
         let shared = Arc::new((mail, judged));
         let theirs = shared.clone();
@@ -61,7 +65,7 @@ impl Pipeline {
         let task = self.under_way.spawn(async move {
             let (mail, judged) = &*theirs;
             let mut onward = onward;
-            let outcome = match this.keep_and_deliver(mail, judged, &plan, &mut onward).await {
+            let outcome = match this.keep_and_deliver(mail, judged, &plan, &mut onward, times).await {
                 Ok(outcome) => {
                     if outcome.reply.is_positive() {
                         this.tell(mail, judged, true);
@@ -69,7 +73,7 @@ impl Pipeline {
                     outcome
                 }
                 Err(fault) => {
-                    onward.abandon().await;
+                    onward.abandon(times.hop).await;
                     Outcome::nothing(fault.into_reply(), mail)
                 }
             };
@@ -92,68 +96,85 @@ impl Pipeline {
         judged: &Judged,
         plan: &Plan,
         onward: &mut impl Onward,
+        times: Times,
     ) -> Result<Outcome, PipelineError> {
         if plan.onward.is_empty() {
-            onward.abandon().await;
-        } else if let Err(fault) = onward.choose(mail, &plan.onward).await {
+            onward.abandon(times.hop).await;
+        } else if let Err(fault) = onward.choose(mail, &plan.onward, times.hop).await {
             return Ok(lost(fault, mail));
         }
         let mut keeping = self.keeping(mail, judged, plan);
         keeping.outbox.extend(self.debt(mail, judged));
         if plan.onward.is_empty() {
-            let kept = self.store.keep(&keeping).await?;
+            let kept = self.keep(&keeping, times.whole).await?;
             checkpoint("kept");
             return Ok(held(mail, plan, &kept, None));
         }
-        let prepared = self.store.prepare(&keeping).await?;
+        let prepared = self.prepare(&keeping, times.hop).await?;
         checkpoint("pending");
         let kept = prepared.kept.clone();
-        match onward.deliver(mail, &plan.onward, &mail.content).await {
+        match onward.deliver(mail, &plan.onward, &mail.content, times.hop).await {
             Ok(answer) if answer.is_positive() => {
                 checkpoint("delivered");
                 let left_over = onward.left_over();
-                self.keep_left_over(mail, judged, OutboxContent::Mail, &left_over).await?;
-                self.confirm(prepared).await?;
+                let rest = self.keep_left_over(mail, judged, OutboxContent::Mail, &left_over, times.whole).await;
+                // Whatever became of the rest: these copies have left, and what stays behind of them is ours.
+                self.confirm(prepared, times.whole).await?;
+                rest?;
                 checkpoint("confirmed");
                 let mut outcome = held(mail, plan, &kept, Some(answer));
                 outcome.note_left_over(&left_over);
                 Ok(outcome)
             }
             Ok(refused) => {
-                self.store.withdraw(prepared).await?;
+                self.withdraw(prepared, times.whole).await;
                 Ok(Outcome::nothing(refused, mail))
             }
             Err(fault) => {
-                self.store.withdraw(prepared).await?;
+                self.withdraw(prepared, times.whole).await;
                 Ok(lost(fault, mail))
             }
         }
     }
 
     /// The common case: the transaction at the next hop stands as the client made it.
-    async fn pass_on(&self, mail: &Mail, judged: &Judged, plan: &Plan, onward: &mut impl Onward) -> Outcome {
-        if let Err(fault) = onward.choose(mail, &plan.onward).await {
+    async fn pass_on(
+        &self,
+        mail: &Mail,
+        judged: &Judged,
+        plan: &Plan,
+        onward: &mut impl Onward,
+        times: Times,
+    ) -> Outcome {
+        if let Err(fault) = onward.choose(mail, &plan.onward, times.hop).await {
             return lost(fault, mail);
         }
-        let answer = match onward.deliver(mail, &plan.onward, &mail.content).await {
+        let answer = match onward.deliver(mail, &plan.onward, &mail.content, times.hop).await {
             Ok(answer) => answer,
             Err(fault) => return lost(fault, mail),
         };
-        self.passed(mail, judged, answer, OutboxContent::Mail, &onward.left_over()).await
+        self.passed(mail, judged, answer, OutboxContent::Mail, &onward.left_over(), times.whole).await
     }
 
     /// Every copy leaves without the same parts: one transaction, so nothing has to wait in the outbox (decision D2).
-    async fn pass_on_stripped(&self, mail: &Mail, judged: &Judged, plan: &Plan, onward: &mut impl Onward) -> Outcome {
+    async fn pass_on_stripped(
+        &self,
+        mail: &Mail,
+        judged: &Judged,
+        plan: &Plan,
+        onward: &mut impl Onward,
+        times: Times,
+    ) -> Outcome {
         let Some(group) = plan.stripped.first() else { return Outcome::nothing(reply::OUR_FAULT.reply(), mail) };
-        if let Err(fault) = onward.choose(mail, &group.copies).await {
+        if let Err(fault) = onward.choose(mail, &group.copies, times.hop).await {
             return lost(fault, mail);
         }
         let content = without(mail, judged, &group.parts);
-        let answer = match onward.deliver(mail, &group.copies, &content).await {
+        let answer = match onward.deliver(mail, &group.copies, &content, times.hop).await {
             Ok(answer) => answer,
             Err(fault) => return lost(fault, mail),
         };
-        self.passed(mail, judged, answer, OutboxContent::Own(content.0), &onward.left_over()).await
+        self.passed(mail, judged, answer, OutboxContent::Own(content.0), &onward.left_over(), times.whole).await
     }
 
     async fn passed(
@@ -163,8 +184,9 @@ impl Pipeline {
         answer: Reply,
         content: OutboxContent,
         left_over: &[(usize, Reply)],
+        deadline: Deadline,
     ) -> Outcome {
-        if let Err(fault) = self.keep_left_over(mail, judged, content, left_over).await {
+        if let Err(fault) = self.keep_left_over(mail, judged, content, left_over, deadline).await {
             return Outcome::nothing(fault.into_reply(), mail);
         }
         let mut outcome = Outcome::nothing(with_our_id(answer, mail), mail);
@@ -192,6 +214,21 @@ impl Pipeline {
             outbox,
             series: "o",
         }
+    }
+}
+
+/// By when a mail that is judged has to be where (decision D31).
+#[derive(Clone, Copy)]
+struct Times {
+    /// The next hop has answered; what has to be durable before is durable.
+    hop: Deadline,
+    /// The client has its reply.
+    whole: Deadline,
+}
+
+impl Times {
+    fn of(whole: Deadline, onward: &impl Onward) -> Times {
+        Times { hop: whole.less(FOR_THE_STORE).at_most(onward.time_limit()), whole }
     }
 }
 

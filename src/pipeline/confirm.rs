@@ -1,59 +1,118 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Confirms what was prepared, after the next hop has accepted the mail (decision D12).
+//! Keeps what stays behind of a mail by its deadline, and settles what was prepared: it is confirmed once the next hop
+//! has accepted the mail, and withdrawn if it has not (decision D12).
 //!
-//! From here on the passing copies have left. A 451 would make the client send them again, and its next attempts would
-//! find rows that are still pending until their lease ends. So octroi retries a store that fails while the client
-//! waits, and then in the background: the next attempt of the client finds the copies held.
+//! After the next hop's 250 the passing copies have left. A 451 would make the client send them again, and its next
+//! attempts would find rows that are still pending until their lease ends. So octroi retries a store that fails while
+//! the client waits, and then in the background: the next attempt of the client finds the copies held, or finds none.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Pipeline, PipelineError};
-use crate::store::{Prepared, StoreError};
+use crate::deliver::deadline::Deadline;
+use crate::store::{Keeping, Kept, Prepared, Store, StoreError};
 
-/// Pauses while the client waits, and how long it may do so in all: what decision D4 leaves after inspection and next hop.
+/// Pauses while the client waits.
 const IN_SIGHT: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(250), Duration::from_millis(700)];
-const IN_SIGHT_AT_MOST: Duration = Duration::from_secs(2);
 /// Pauses afterwards; doubled, they end before the lease of 15 minutes does.
 const BEHIND: Duration = Duration::from_secs(2);
 const BEHIND_TIMES: u32 = 8;
 
+/// What becomes of something prepared.
+#[derive(Clone, Copy)]
+enum Settle {
+    Confirm,
+    Withdraw,
+}
+
+impl Settle {
+    async fn once(self, store: &Store, prepared: &Prepared) -> Result<(), StoreError> {
+        match self {
+            Settle::Confirm => store.confirm(prepared.again()).await,
+            Settle::Withdraw => store.withdraw(prepared.again()).await,
+        }
+    }
+}
+
 impl Pipeline {
-    pub(super) async fn confirm(&self, prepared: Prepared) -> Result<(), PipelineError> {
-        let (mut pauses, began) = (IN_SIGHT.into_iter(), Instant::now());
-        loop {
-            let error = match self.store.confirm(prepared.again()).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            // Somebody else has changed the rows: asking again changes nothing.
-            if matches!(error, StoreError::Confirm { .. }) {
-                return Err(error.into());
-            }
-            match pauses.next().filter(|pause| began.elapsed() + *pause < IN_SIGHT_AT_MOST) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => {
-                    self.confirm_later(prepared);
-                    return Err(error.into());
-                }
+    /// Holds and queues, durably. A write that comes too late for the client ends behind its back: its next attempt finds
+    /// the copies held (decision D11).
+    pub(super) async fn keep(&self, keeping: &Keeping<'_>, deadline: Deadline) -> Result<Kept, PipelineError> {
+        let mut writing = deadline.wait(self.store.keeping(keeping)).await??;
+        match deadline.wait(&mut writing).await {
+            Ok(written) => Ok(written?),
+            Err(late) => {
+                self.under_way.spawn(async move {
+                    if let Err(error) = writing.await {
+                        tracing::error!(%error, "what was to be held too late is not held");
+                    }
+                });
+                Err(late.into())
             }
         }
     }
 
-    fn confirm_later(&self, prepared: Prepared) {
-        let store = self.store.clone();
-        self.under_way.spawn(async move {
-            let mut pause = BEHIND;
-            for _ in 0..BEHIND_TIMES {
-                tokio::time::sleep(pause).await;
-                match store.confirm(prepared.again()).await {
-                    Ok(()) => return tracing::info!(mail = %prepared.kept.mail, "held copies were confirmed late"),
-                    Err(StoreError::Confirm { .. } | StoreError::Closed) => return,
-                    Err(error) => {
-                        tracing::error!(%error, mail = %prepared.kept.mail, "held copies could not be confirmed");
+    /// The same in state pending. What is written too late is withdrawn.
+    pub(super) async fn prepare(&self, keeping: &Keeping<'_>, deadline: Deadline) -> Result<Prepared, PipelineError> {
+        let mut writing = deadline.wait(self.store.preparing(keeping)).await??;
+        match deadline.wait(&mut writing).await {
+            Ok(written) => Ok(written?),
+            Err(late) => {
+                let store = self.store.clone();
+                self.under_way.spawn(async move {
+                    if let Ok(prepared) = writing.await {
+                        settle_behind(&store, &prepared, Settle::Withdraw).await;
                     }
-                }
-                pause *= 2;
+                });
+                Err(late.into())
             }
-        });
+        }
+    }
+
+    pub(super) async fn confirm(&self, prepared: Prepared, deadline: Deadline) -> Result<(), PipelineError> {
+        self.settle(prepared, Settle::Confirm, deadline).await
+    }
+
+    /// The client hears what the next hop said, whether this can be done at once or not.
+    pub(super) async fn withdraw(&self, prepared: Prepared, deadline: Deadline) {
+        let mail = prepared.kept.mail.clone();
+        if let Err(fault) = self.settle(prepared, Settle::Withdraw, deadline).await {
+            tracing::error!(%fault, %mail, "what was prepared could not be withdrawn yet");
+        }
+    }
+
+    async fn settle(&self, prepared: Prepared, how: Settle, deadline: Deadline) -> Result<(), PipelineError> {
+        let mut pauses = IN_SIGHT.into_iter();
+        loop {
+            let fault = match deadline.wait(how.once(&self.store, &prepared)).await {
+                Ok(Ok(())) => return Ok(()),
+                // Somebody else has changed the rows: asking again changes nothing.
+                Ok(Err(error @ StoreError::Confirm { .. })) => return Err(error.into()),
+                Ok(Err(error)) => PipelineError::from(error),
+                Err(late) => late.into(),
+            };
+            match pauses.next().filter(|pause| *pause < deadline.left()) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => {
+                    let store = self.store.clone();
+                    self.under_way.spawn(async move { settle_behind(&store, &prepared, how).await });
+                    return Err(fault);
+                }
+            }
+        }
+    }
+}
+
+async fn settle_behind(store: &Store, prepared: &Prepared, how: Settle) {
+    let mail = &prepared.kept.mail;
+    let mut pause = BEHIND;
+    for _ in 0..BEHIND_TIMES {
+        match how.once(store, prepared).await {
+            Ok(()) => return tracing::info!(%mail, "held copies were confirmed or withdrawn late"),
+            Err(StoreError::Confirm { .. } | StoreError::Closed) => return,
+            Err(error) => tracing::error!(%error, %mail, "held copies could not be confirmed or withdrawn"),
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
 }

@@ -2,13 +2,13 @@
 //! Gathers what inspection needs from elsewhere: MX hosts and the content of documents.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use tokio::time::timeout_at;
 
 use super::{Inspector, PipelineError};
+use crate::deliver::deadline::Deadline;
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text;
 use crate::directory::ClassifiedRecipient;
@@ -24,13 +24,15 @@ impl Inspector {
         policy: &Policy,
         envelope: &Envelope,
         instant: Timestamp,
-        began: Instant,
+        deadline: Deadline,
     ) -> Vec<ClassifiedRecipient> {
+        // Time that many recipients use up is missing for reading.
+        let deadline = deadline.at_most(MX_PATIENCE);
         let mut recipients = Vec::with_capacity(envelope.recipients.len());
         for recipient in &envelope.recipients {
             let hosts = match recipient.path.mailbox() {
-                Some(mailbox) if policy.lists.wants_mx(&recipient.path, instant) && began.elapsed() < MX_PATIENCE => {
-                    self.mx.hosts(mailbox.domain()).await
+                Some(mailbox) if policy.lists.wants_mx(&recipient.path, instant) => {
+                    deadline.wait(self.mx.hosts(mailbox.domain())).await.ok().flatten()
                 }
                 _ => None,
             };
@@ -44,7 +46,7 @@ impl Inspector {
     pub(super) async fn open_documents(
         &self,
         message: &Message,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Vec<Opened>, PipelineError> {
         let mut opened = Vec::new();
         let mut waiting = JoinSet::new();
@@ -60,7 +62,7 @@ impl Inspector {
             let (workers, bytes) = (self.workers.clone(), bytes.clone());
             waiting.spawn(async move {
                 let size = bytes.len() as u64;
-                let extract = match timeout_at(deadline.into(), workers.open(&name, bytes, passwords)).await {
+                let extract = match deadline.wait(workers.open(&name, bytes, passwords)).await {
                     Ok(extract) => extract?,
                     Err(_) => Arc::new(Extract { name, size, fault: Some(Unread::Budget), ..Extract::default() }),
                 };
@@ -85,7 +87,7 @@ impl Inspector {
 
 /// Bytes of text that the documents of one mail may give together: few bytes of archives unpack to many.
 const MOST_TEXT: usize = 64 << 20;
-/// From the final dot to the last question about MX hosts: many recipients must not use up the time for reading.
+/// For all questions about MX hosts of one mail.
 const MX_PATIENCE: Duration = Duration::from_secs(5);
 
 fn text_of(extract: &Extract) -> usize {

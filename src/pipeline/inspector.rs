@@ -3,7 +3,7 @@
 //! facts that need several mails together.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::memory_budget::{MemoryBudget, Reserved};
 use super::{PipelineError, sender};
+use crate::deliver::deadline::Deadline;
 use crate::deliver::mx::MxResolver;
 use crate::detect::reading::evidence::{Evidence, Sender};
 use crate::detect::reading::opened::Opened;
@@ -38,7 +39,7 @@ pub struct Inspector {
     pub mx: MxResolver,
     pub workers: Arc<Workers>,
     pub budget: mime::ParseBudget,
-    /// From the final dot to the verdict (decision D4).
+    /// From the final dot to the verdict at most (decision D4).
     pub timeout: Duration,
     /// Memory for reading, shared by all messages.
     pub memory: MemoryBudget,
@@ -84,18 +85,19 @@ impl Inspector {
         client: &Client,
         content: &[u8],
         instant: Timestamp,
+        deadline: Deadline,
     ) -> Result<Inspected, PipelineError> {
         let ruleset = self.ruleset.load_full();
         let size = content.len();
-        let began = Instant::now();
+        let deadline = deadline.at_most(self.timeout);
         // Some of the time; what is left must do for reading.
-        let reserved = self.memory.take(size, self.timeout / 3).await?;
-        let is_late = || began.elapsed() >= self.timeout;
+        let reserved = self.memory.take(size, deadline.left() / 3).await?;
+        let is_late = || deadline.is_past();
         // Never fails: a defect is evidence.
         let mut message = aside(size, || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
         let sender = sender::identify(&envelope.reverse_path, client, &ruleset.policy.units);
-        let recipients = self.classify(&ruleset.policy, envelope, instant, began).await;
-        let opened = self.open_documents(&message, began + self.timeout).await?;
+        let recipients = self.classify(&ruleset.policy, envelope, instant, deadline).await;
+        let opened = self.open_documents(&message, deadline).await?;
         let (texts, ended) =
             aside(size, || text::gather_until(&message, &opened, ruleset.detectors.words(), &Stop::when(&is_late)));
         if let Some(ended) = ended {

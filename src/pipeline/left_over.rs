@@ -4,6 +4,7 @@
 
 use super::tell::report;
 use super::{Judged, Pipeline, PipelineError};
+use crate::deliver::deadline::Deadline;
 use crate::mail::{Mail, Reply};
 use crate::notice::Stamp;
 use crate::policy::settle::Plan;
@@ -18,6 +19,7 @@ impl Pipeline {
         judged: &Judged,
         content: OutboxContent,
         left_over: &[(usize, Reply)],
+        deadline: Deadline,
     ) -> Result<(), PipelineError> {
         if left_over.is_empty() {
             return Ok(());
@@ -39,7 +41,7 @@ impl Pipeline {
         let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
         keeping.outbox.extend(report::undelivered(mail, keeping.private, &refused, &stamp));
         if !keeping.outbox.is_empty() {
-            self.store.keep(&keeping).await?;
+            self.keep(&keeping, deadline).await?;
         }
         tracing::info!(id = %mail.id, put_off = put_off.len(), refused = refused.len(), "the next hop accepted only some recipients");
         Ok(())

@@ -262,6 +262,11 @@ impl Session {
         self.read < self.input.len() || self.endless > 0
     }
 
+    /// Whether a content is coming, kept or not; between two chunks it still is.
+    pub fn is_in_content(&self) -> bool {
+        matches!(self.state, State::Data(_) | State::Chunks(_) | State::Discarding(_))
+    }
+
     /// Whether credentials may be among the octets that come (decision D7): the driver wipes its own buffer then.
     pub fn may_hear_secrets(&self) -> bool {
         !self.offered.auth.is_empty() && self.client.login.is_none()

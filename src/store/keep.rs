@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Keeping: what stays behind of one transaction, in one commit, before anybody hears 250.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -11,19 +13,36 @@ use super::rows::Rows;
 use super::tx::{Statement, Tx, args, statements};
 use super::{Store, StoreError};
 
+/// A write that is under way; it goes on only while it is awaited.
+pub type Writing<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
 impl Store {
     /// Holds and queues in state pending, durably: what stands before the next hop hears DATA (decision D2). A copy
     /// known from an earlier attempt yields that attempt's id and writes nothing, also after its release or
     /// rejection. `InFlight` where that attempt is itself still pending.
     pub async fn prepare(&self, keeping: &Keeping<'_>) -> Result<Prepared, StoreError> {
+        self.preparing(keeping).await?.await
+    }
+
+    /// The same in two steps: once the contents are sealed, the write that remains needs nothing of the mail. Whoever
+    /// stops waiting for it can still let it end, and withdraw what it wrote.
+    pub async fn preparing(&self, keeping: &Keeping<'_>) -> Result<Writing<Prepared>, StoreError> {
         self.write_keeping(keeping, CopyState::Pending).await
     }
 
     /// Holds and queues at once: where nothing goes to the next hop.
     pub async fn keep(&self, keeping: &Keeping<'_>) -> Result<Kept, StoreError> {
-        let written = self.write_keeping(keeping, CopyState::Held).await?;
-        self.inner.outbox.notify_one();
-        Ok(written.kept)
+        self.keeping(keeping).await?.await
+    }
+
+    /// The same in two steps, as [`Store::preparing`].
+    pub async fn keeping(&self, keeping: &Keeping<'_>) -> Result<Writing<Kept>, StoreError> {
+        let (writing, this) = (self.write_keeping(keeping, CopyState::Held).await?, self.clone());
+        Ok(Box::pin(async move {
+            let written = writing.await?;
+            this.inner.outbox.notify_one();
+            Ok(written.kept)
+        }))
     }
 
     /// The next hop has said yes: what was prepared is held, and the outbox may send. Exactly what was written must
@@ -64,12 +83,14 @@ impl Store {
         .await
     }
 
-    async fn write_keeping(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Prepared, StoreError> {
-        let rows = self.rows_of(keeping, state).await?;
-        let stored = rows.stored();
-        let written = self.write_after_blobs(move |mut tx| async move { rows.insert(&mut tx).await }).await?;
-        self.inner.used.fetch_add(stored, Ordering::Relaxed);
-        Ok(written)
+    async fn write_keeping(&self, keeping: &Keeping<'_>, state: CopyState) -> Result<Writing<Prepared>, StoreError> {
+        let (rows, this) = (self.rows_of(keeping, state).await?, self.clone());
+        Ok(Box::pin(async move {
+            let stored = rows.stored();
+            let written = this.write_after_blobs(move |mut tx| async move { rows.insert(&mut tx).await }).await?;
+            this.inner.used.fetch_add(stored, Ordering::Relaxed);
+            Ok(written)
+        }))
     }
 
     /// The rows to be written, with their contents sealed and on the disk.

@@ -62,6 +62,7 @@ pub use figures::Figures;
 pub use find::FindRow;
 pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::{Entry, Journal};
+pub use keep::Writing;
 pub use keeping::{
     HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest,
 };

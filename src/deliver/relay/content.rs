@@ -4,6 +4,7 @@
 
 use super::Relay;
 use crate::deliver::NextHopError;
+use crate::deliver::deadline::Deadline;
 use crate::mail::{Content, Mail, Reply};
 use crate::smtp::client;
 
@@ -21,19 +22,20 @@ impl Relay {
         mail: &Mail,
         copies: &[usize],
         content: &Content,
+        deadline: Deadline,
     ) -> Result<Reply, NextHopError> {
         self.left_over.clear();
-        let mut began = self.begin().await;
+        let mut began = self.begin(deadline).await;
         if matches!(began, Err(NextHopError::Lost)) {
             // Lost between RCPT and DATA: the envelope is replayed once (decision D3).
-            self.connection = Some(self.fresh().await?);
-            self.envelope_again(mail, copies).await?;
-            began = self.begin().await;
+            self.connection = Some(self.fresh(deadline).await?);
+            self.envelope_again(mail, copies, deadline).await?;
+            began = self.begin(deadline).await;
         }
         let by = match began {
             Ok(Ok(by)) => by,
             Ok(Err(refused)) => {
-                self.reset().await;
+                self.reset(deadline).await;
                 return Ok(refused);
             }
             Err(fault) => {
@@ -46,13 +48,13 @@ impl Relay {
             tracing::info!(id = %mail.id, "the message did not end with CR LF, as DATA requires; octroi added it");
         }
         let answers = if self.hop.is_lmtp() { copies.len() } else { 1 };
-        let replies = self.content(content, by, answers).await;
+        let replies = self.content(content, by, answers, deadline).await;
         let outcome = replies.map(|replies| self.settle(replies, copies));
         match &outcome {
             // 421 closes.
             Ok(answer) if answer.code == 421 => self.connection = None,
             // RFC 3030 §2: after a chunk that failed the transaction is in no known state.
-            Ok(answer) if by == By::Chunk && !answer.is_positive() => self.reset().await,
+            Ok(answer) if by == By::Chunk && !answer.is_positive() => self.reset(deadline).await,
             // The final reply ends the transaction (RFC 5321 §4.1.1.4): no RSET is owed.
             Ok(_) => {
                 if let Some(connection) = self.connection.take() {
@@ -65,8 +67,7 @@ impl Relay {
     }
 
     /// Up to where the content may be sent; the inner error is the next hop's refusal (RFC 5321 §4.1.1.4).
-    async fn begin(&mut self) -> Result<Result<By, Reply>, NextHopError> {
-        let time_limit = self.hop.timeout();
+    async fn begin(&mut self, deadline: Deadline) -> Result<Result<By, Reply>, NextHopError> {
         let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         if connection.capabilities.chunking {
             // Without a reply to wait for, a next hop that left since RCPT would be noticed too late to begin again.
@@ -75,7 +76,7 @@ impl Relay {
         if self.bare_newline {
             return Err(NextHopError::BareNewline); // decision D5
         }
-        let answer = connection.ask(b"DATA\r\n", time_limit).await?;
+        let answer = connection.ask(b"DATA\r\n", deadline).await?;
         if answer.code == 354 {
             return Ok(Ok(By::Data));
         }
@@ -84,23 +85,28 @@ impl Relay {
     }
 
     /// Sends it and reads so many answers.
-    async fn content(&mut self, content: &Content, by: By, answers: usize) -> Result<Vec<Reply>, NextHopError> {
-        let time_limit = self.hop.timeout();
+    async fn content(
+        &mut self,
+        content: &Content,
+        by: By,
+        answers: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>, NextHopError> {
         let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         let sent = match by {
             By::Data => {
                 let (body, end) = client::stuffed(content);
-                connection.write_both(&body, end).await
+                connection.write_both(&body, end, deadline).await
             }
             By::Chunk => {
                 let head = format!("BDAT {} LAST\r\n", content.len());
-                connection.write_both(head.as_bytes(), content).await
+                connection.write_both(head.as_bytes(), content, deadline).await
             }
         };
         let mut replies = Vec::with_capacity(answers);
         for _ in 0..answers {
             // A next hop may refuse early and close: its reply, if there is one, tells more than our broken write.
-            match connection.reply(time_limit).await {
+            match connection.reply(deadline).await {
                 // A 3xx here is nonsense that must not pass for an acceptance.
                 Ok(answer) if answer.code >= 400 || (answer.code < 300 && sent.is_ok()) => replies.push(answer),
                 _ => return Err(NextHopError::MaybeDuplicate),

@@ -3,13 +3,18 @@
 
 use super::Relay;
 use crate::deliver::NextHopError;
+use crate::deliver::deadline::Deadline;
 use crate::mail::{Client, Recipient, Reply};
 use crate::smtp::client;
 
 impl Relay {
     /// Sends XFORWARD, MAIL and RCPT lines in one write where the next hop pipelines.
-    pub(super) async fn mail_line(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, NextHopError> {
-        let time_limit = self.hop.timeout();
+    pub(super) async fn mail_line(
+        &mut self,
+        recipients: &[&Recipient],
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>, NextHopError> {
+        let one = self.hop.timeout();
         let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         let pipelining = connection.capabilities.pipelining;
         let lines = &mut self.lines;
@@ -23,24 +28,28 @@ impl Relay {
             }
         }
         connection.transactions += 1;
-        connection.write(lines).await?;
+        connection.write(lines, deadline.at_most(one)).await?;
         if forwarded {
             // Only logs at the next hop depend on it: a refusal changes nothing for the mail.
-            connection.reply(time_limit).await?;
+            connection.reply(deadline.at_most(one)).await?;
         }
-        let mut replies = vec![connection.reply(time_limit).await?];
+        let mut replies = vec![connection.reply(deadline.at_most(one)).await?];
         if pipelining {
             for _ in recipients {
-                replies.push(connection.reply(time_limit).await?);
+                replies.push(connection.reply(deadline.at_most(one)).await?);
             }
             return Ok(replies);
         }
-        replies.extend(self.recipient_lines(recipients).await?);
+        replies.extend(self.recipient_lines(recipients, deadline).await?);
         Ok(replies)
     }
 
-    pub(super) async fn recipient_lines(&mut self, recipients: &[&Recipient]) -> Result<Vec<Reply>, NextHopError> {
-        let time_limit = self.hop.timeout();
+    pub(super) async fn recipient_lines(
+        &mut self,
+        recipients: &[&Recipient],
+        deadline: Deadline,
+    ) -> Result<Vec<Reply>, NextHopError> {
+        let one = self.hop.timeout();
         let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         let pipelining = connection.capabilities.pipelining;
         let lines = &mut self.lines;
@@ -51,15 +60,15 @@ impl Relay {
             client::write_rcpt(lines, &recipient.verbatim).map_err(|_| NextHopError::Gibberish)?;
             waiting += 1;
             if !pipelining {
-                replies.push(connection.ask(lines, time_limit).await?);
+                replies.push(connection.ask(lines, deadline.at_most(one)).await?);
                 lines.clear();
                 waiting = 0;
             }
         }
         if waiting > 0 {
-            connection.write(lines).await?;
+            connection.write(lines, deadline.at_most(one)).await?;
             for _ in 0..waiting {
-                replies.push(connection.reply(time_limit).await?);
+                replies.push(connection.reply(deadline.at_most(one)).await?);
             }
         }
         Ok(replies)

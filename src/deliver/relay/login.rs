@@ -4,9 +4,10 @@
 
 use zeroize::Zeroizing;
 
-use super::Relay;
+use super::{OFFER, Relay};
 use crate::deliver::NextHopError;
 use crate::deliver::connection::NextHopConnection;
+use crate::deliver::deadline::Deadline;
 use crate::mail::{Reply, reply};
 use crate::smtp::client;
 use crate::smtp::login::Secret;
@@ -15,7 +16,7 @@ impl Relay {
     /// Takes one line of an AUTH exchange to the next hop, and its answer back.
     pub async fn login(&mut self, line: &Secret, xclient: &[(String, String)]) -> Reply {
         self.be(xclient);
-        match self.try_login(line).await {
+        match self.try_login(line, Deadline::after(OFFER)).await {
             Ok(reply) => {
                 self.logged_in = reply.code == 235;
                 reply
@@ -28,12 +29,11 @@ impl Relay {
         }
     }
 
-    async fn try_login(&mut self, line: &Secret) -> Result<Reply, NextHopError> {
-        let time_limit = self.hop.timeout();
+    async fn try_login(&mut self, line: &Secret, deadline: Deadline) -> Result<Reply, NextHopError> {
         let line = line.expose();
         let mut connection = match self.own.take() {
             Some(connection) => connection,
-            None => self.open().await?,
+            None => self.open(deadline).await?,
         };
         // The first line names the mechanism, which the next hop must still have (decision D7: and only over TLS or to
         // this machine, else it counts as not offered).
@@ -46,7 +46,7 @@ impl Relay {
         let mut wire = Zeroizing::new(Vec::with_capacity(line.len() + 2));
         wire.extend_from_slice(line);
         wire.extend_from_slice(b"\r\n");
-        let reply = connection.ask(&wire, time_limit).await?;
+        let reply = connection.ask(&wire, deadline.at_most(self.hop.timeout())).await?;
         if reply.code != 421 {
             self.own = Some(connection);
         }
@@ -66,7 +66,7 @@ impl Relay {
     }
 
     /// The client's own connection, or any.
-    pub(super) async fn take(&mut self) -> Result<NextHopConnection, NextHopError> {
+    pub(super) async fn take(&mut self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
         // One on which AUTH failed is nobody's: it is closed here.
         if let Some(mut connection) = self.own.take()
             && self.is_own()
@@ -74,33 +74,33 @@ impl Relay {
         {
             return Ok(connection);
         }
-        if self.is_own() { self.fresh().await } else { self.hop.take().await }
+        if self.is_own() { self.fresh(deadline).await } else { self.hop.take(deadline).await }
     }
 
     /// A connection that nobody has used. Where the client had authenticated only the client can open another.
-    pub(super) async fn fresh(&mut self) -> Result<NextHopConnection, NextHopError> {
+    pub(super) async fn fresh(&mut self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
         if self.logged_in {
             return Err(NextHopError::LoginLost);
         }
-        let connection = if self.is_own() { self.open().await? } else { self.hop.connect().await? };
+        let connection = if self.is_own() { self.open(deadline).await? } else { self.hop.connect(deadline).await? };
         self.check(&connection)?;
         Ok(connection)
     }
 
     /// A new connection on which the next hop knows our client, as far as it listens.
-    async fn open(&mut self) -> Result<NextHopConnection, NextHopError> {
-        let time_limit = self.hop.timeout();
-        let mut connection = self.hop.connect().await?;
+    async fn open(&mut self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
+        let step = || deadline.at_most(self.hop.timeout());
+        let mut connection = self.hop.connect(deadline).await?;
         let mut line = Vec::new();
         let said = client::write_xclient(&mut line, &self.xclient, &connection.capabilities);
         if said.map_err(|_| NextHopError::Gibberish)? {
             // XCLIENT_README: 220 begins the session again. A next hop that does not believe us must not take the mail
             // for somebody else's.
             let offered = connection.capabilities.clone();
-            if connection.ask(&line, time_limit).await?.code != 220 {
+            if connection.ask(&line, step()).await?.code != 220 {
                 return Err(NextHopError::Changed);
             }
-            self.hop.hello(&mut connection).await?;
+            self.hop.hello(&mut connection, step()).await?;
             connection.keep_promises_of(&offered);
         }
         Ok(connection)

@@ -13,12 +13,14 @@ use zeroize::Zeroize;
 
 use super::Listener;
 use super::handshake::{HANDSHAKE, secure};
-use crate::deliver::relay::Relay;
+use crate::deliver::deadline::{Deadline, PROMISE};
+use crate::deliver::relay::{RESET_PATIENCE, Relay};
 use crate::deliver::stream::Stream;
 use crate::listen::capacity::ContentShare;
 use crate::listen::log_outcome::log_outcome;
 use crate::listen::metrics;
 use crate::listen::refusal::Notes;
+use crate::listen::trickle::Trickle;
 use crate::mail::{Content, Mail, Reply, reply};
 use crate::pipeline::limits::Reservation;
 use crate::smtp::server::{Event, Finished, Offer, Session};
@@ -42,6 +44,7 @@ pub(super) struct Connection<'d> {
     buffer: Vec<u8>,
     /// Since when the client has owed us the rest of a line.
     owes: Option<Instant>,
+    trickle: Trickle,
 }
 
 /// The other side of a conversation.
@@ -64,6 +67,7 @@ impl<'d> Connection<'d> {
             share: listener.memory.share(),
             buffer: Vec::new(),
             owes: None,
+            trickle: Trickle::default(),
         }
     }
 
@@ -71,7 +75,7 @@ impl<'d> Connection<'d> {
     pub async fn hold(mut self) -> io::Result<()> {
         let ended = self.run().await;
         if let Some(mut relay) = self.relay.take() {
-            Box::pin(relay.reset()).await;
+            Box::pin(relay.reset(Deadline::after(RESET_PATIENCE))).await;
         }
         ended
     }
@@ -104,13 +108,15 @@ impl<'d> Connection<'d> {
                 self.session.answer_offer(replies);
             }
             Event::Mail(finished) => {
+                // What is answered already need not wait for the verdict: MAIL and RCPT sent together with BDAT.
+                self.flush().await?;
                 let reply = self.process(*finished).await;
                 self.session.answer_mail(reply);
             }
             Event::Reset => {
                 self.reserved = Reservation::default();
                 if let Some(relay) = &mut self.relay {
-                    relay.reset().await;
+                    relay.reset(Deadline::after(RESET_PATIENCE)).await;
                 }
             }
             Event::Login(line) => {
@@ -175,6 +181,7 @@ impl<'d> Connection<'d> {
     }
 
     async fn process(&mut self, finished: Finished) -> Reply {
+        let deadline = Deadline::after(PROMISE);
         let Finished { envelope, content, client, bare_newline, .. } = finished;
         let received = Timestamp::now();
         let began = Instant::now();
@@ -183,7 +190,7 @@ impl<'d> Connection<'d> {
         let reserved = std::mem::take(&mut self.reserved);
         let Some(mut relay) = self.relay.take() else { return reply::OUR_FAULT.reply() };
         relay.holds_bare_newline(bare_newline);
-        let (processed, relay) = self.listener.pipeline.process(mail, reserved, relay).await;
+        let (processed, relay) = self.listener.pipeline.process(mail, reserved, relay, deadline).await;
         self.relay = Some(relay);
         self.listener.metrics.inspection.observe(began.elapsed());
         log_outcome(&processed, metrics::Listener::Smtp, &self.listener.metrics, &self.listener.log);
@@ -201,6 +208,7 @@ impl<'d> Connection<'d> {
         if let Some(since) = self.owes {
             time_limit = time_limit.saturating_sub(since.elapsed());
         }
+        time_limit = time_limit.min(self.trickle.left(self.listener.settings.timeouts.data));
         let (stream, buffer) = (&mut self.stream, &mut self.buffer);
         let reading = timeout(time_limit, async {
             if buffer.is_empty() {
@@ -229,6 +237,7 @@ impl<'d> Connection<'d> {
                 if self.session.may_hear_secrets() {
                     self.buffer[..n].zeroize(); // decision D7
                 }
+                self.trickle.came(n, self.session.is_in_content());
                 self.resize(n);
                 if !self.share.hold(self.session.buffered()) {
                     self.listener.metrics.memory_refusals.add(1);

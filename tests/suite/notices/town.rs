@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use octroi::app::Gateway;
 use octroi::config::{self, PolicyMode};
+use octroi::deliver::deadline::{Deadline, PROMISE};
 use octroi::deliver::hand_back::HandBack;
 use octroi::listen::log;
 use octroi::mail::{Client, Content, Envelope, ForwardPath, Mail, MailId, Parameters, Recipient, ReversePath};
@@ -229,7 +230,8 @@ impl Town {
             content: Content(content.replace('\n', "\r\n").into()),
         };
         let id = mail.id.to_string();
-        let (processed, _) = pipeline.process(mail, Reservation::default(), HandBack::default()).await;
+        let deadline = Deadline::after(PROMISE);
+        let (processed, _) = pipeline.process(mail, Reservation::default(), HandBack::default(), deadline).await;
         assert!(processed.outcome.reply.is_positive(), "{:?}", processed.outcome.reply);
         id
     }

@@ -63,6 +63,18 @@ impl House {
         self.folder.path().join("octroi.toml")
     }
 
+    /// Its settings, for a gateway inside the test program.
+    pub fn loaded(&self) -> octroi::config::Loaded {
+        self.write_config(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let parsed = octroi::config::parse(&text, &self.config(), std::iter::empty());
+        let mut loaded = parsed.unwrap_or_else(|f| panic!("{}", f.draw(false)));
+        // Static answers alone: no resolver waits on a clock that stands still.
+        std::fs::write(self.folder.path().join("mx.json"), r#"{"mx.example": []}"#).unwrap();
+        loaded.settings.dns.server = None;
+        loaded
+    }
+
     fn write_config(&self, listen: SocketAddr) {
         let uid = std::fs::metadata("/proc/self").unwrap().uid();
         let more = &self.more;

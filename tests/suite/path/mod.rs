@@ -13,6 +13,7 @@ mod sendmail;
 mod both_doors;
 mod crash;
 mod each_copy_its_own_way;
+mod deadline;
 mod late;
 mod live_talk;
 mod memory;
