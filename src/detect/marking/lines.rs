@@ -7,6 +7,7 @@ use super::rows::{Row, cells};
 use super::surroundings::{self, Cell, Found};
 use crate::detect::reading::expressions::split;
 use crate::detect::reading::inspection::{Inspection, file_of, is_body};
+use crate::detect::reading::lines::lines;
 use crate::detect::reading::stance::{self, EXPLANATION, Head, Line, LinePlacement, Mark};
 use crate::detect::reading::text::Text;
 use crate::detect::reading::triggers::Topic;
@@ -28,8 +29,8 @@ pub(super) fn in_text(inspection: &Inspection<'_>, index: usize, text: &Text) ->
     if !triggered && !margin && !may_be_disguised(text) && !may_be_short(markings, text) {
         return Vec::new();
     }
-    let normal: Vec<&str> = text.normal.lines().collect();
-    let original: Vec<&str> = text.original.lines().collect();
+    let normal: Vec<&str> = lines(&text.normal).collect();
+    let original: Vec<&str> = lines(&text.original).collect();
     let paired = normal.len() == original.len();
     let filled: Vec<usize> = (0..normal.len()).filter(|&i| !normal[i].trim().is_empty()).collect();
     let rows: Vec<Row<'_>> =
@@ -125,14 +126,14 @@ pub(super) fn in_text(inspection: &Inspection<'_>, index: usize, text: &Text) ->
 
 /// Whether the text has a line that may be a mark although no word of it is known: letters apart, or words cut.
 fn may_be_disguised(text: &Text) -> bool {
-    text.normal.lines().any(stance::may_be_spaced_out)
-        || text.original.lines().any(|line| line.len() < SHORT * 2 && is_capitals(line))
+    lines(&text.normal).any(stance::may_be_spaced_out)
+        || lines(&text.original).any(|line| line.len() < SHORT * 2 && is_capitals(line))
 }
 
 /// Whether a paragraph begins with an abbreviation in brackets that marks: only the first and last lines are asked.
 fn may_be_short(markings: &Markings, text: &Text) -> bool {
     let begins = |line: &str| in_bracket(line).is_some_and(|word| markings.may_begin(word));
-    text.normal.lines().filter(|line| !line.is_empty()).take(EDGE).any(begins)
+    lines(&text.normal).filter(|line| !line.is_empty()).take(EDGE).any(begins)
 }
 
 /// "(DR) …", "2. [NS] …": the first word of a bracket that opens a paragraph, behind its number.
@@ -148,12 +149,15 @@ fn in_bracket(line: &str) -> Option<&str> {
 
 /// Six letters at least, and none of them small.
 fn is_capitals(line: &str) -> bool {
-    let (mut capitals, mut small) = (0u32, 0u32);
+    let mut capitals = 0;
     for b in line.bytes() {
+        // Of nearly every line the second letter is small.
+        if b.is_ascii_lowercase() {
+            return false;
+        }
         capitals += u32::from(b.is_ascii_uppercase());
-        small += u32::from(b.is_ascii_lowercase());
     }
-    small == 0 && capitals >= 6 && !line.chars().any(char::is_lowercase)
+    capitals >= 6 && !line.chars().any(char::is_lowercase)
 }
 
 /// Whether an ordinary word on this line may be a mark: some word stands in capitals, or after a label.

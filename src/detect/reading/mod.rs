@@ -16,6 +16,7 @@ pub mod evidence;
 pub(super) mod expressions;
 pub(super) mod inspection;
 pub mod language;
+pub(super) mod lines;
 pub(super) mod link_hosts;
 pub(super) mod lookalikes;
 pub(super) mod names;

@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
+use super::lines::lines;
 use super::normal::normalise;
 use super::opened::Opened;
 use super::words::Words;
@@ -134,7 +137,7 @@ fn own_body(html: bool, text: &str, replied: bool, words: &Words, texts: &mut Ve
             } else {
                 let affordable = left >= known.len();
                 left = left.saturating_sub(known.len());
-                if affordable { known.find(&line) } else { None }
+                if affordable { memmem::find(known.as_bytes(), line.as_bytes()) } else { None }
             };
             at = found.map_or(at, |from| from + line.len());
             found.is_some()
@@ -148,28 +151,17 @@ fn own_body(html: bool, text: &str, replied: bool, words: &Words, texts: &mut Ve
     }
     push_hidden("body", hidden, texts);
     let whole = Text::new("body", original);
-    let (mut written, mut folded) = (whole.original.lines(), whole.normal.lines());
-    let mut lines: Vec<(&str, &str)> = Vec::new();
-    loop {
-        match (written.next(), folded.next()) {
-            (Some(line), Some(normal)) => lines.push((line, normal)),
-            (None, None) => break,
-            _ => {
-                lines.clear(); // a separator of another script: one zone rather than wrong ones
-                break;
-            }
-        }
-    }
-    let runs = zones::split(&lines, replied, &words.normal);
+    let pairs = paired(&whole);
+    let runs = zones::split(&pairs, replied, &words.normal);
     match runs.as_slice() {
         [] => texts.push(whole),
         [(zone, _)] => texts.push(Text { place: zone.place().into(), ..whole }),
         runs => {
             for (zone, range) in runs {
-                let of = |pick: fn(&(&str, &str)) -> usize| lines[range.clone()].iter().map(pick).sum::<usize>();
+                let of = |pick: fn(&(&str, &str)) -> usize| pairs[range.clone()].iter().map(pick).sum::<usize>();
                 let mut original = String::with_capacity(of(|l| l.0.len() + 1));
                 let mut normal = String::with_capacity(of(|l| l.1.len() + 1));
-                for (line, folded) in &lines[range.clone()] {
+                for (line, folded) in &pairs[range.clone()] {
                     original.push_str(line);
                     original.push('\n');
                     normal.push_str(folded);
@@ -183,9 +175,25 @@ fn own_body(html: bool, text: &str, replied: bool, words: &Words, texts: &mut Ve
     }
 }
 
+/// The lines as written, each with its normal form.
+fn paired(text: &Text) -> Vec<(&str, &str)> {
+    let mut pairs = Vec::new();
+    let (mut written, mut folded) = (lines(&text.original), lines(&text.normal));
+    loop {
+        match (written.next(), folded.next()) {
+            (Some(line), Some(normal)) => pairs.push((line, normal)),
+            (None, None) => return pairs,
+            // A separator of another script: one zone rather than wrong ones.
+            _ => return Vec::new(),
+        }
+    }
+}
+
 /// Without blanks: the same text, however it is wrapped.
 fn solid(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace()).collect()
+    let mut solid = String::with_capacity(text.len());
+    text.split_whitespace().for_each(|word| solid.push_str(word));
+    solid
 }
 
 /// What nobody sees is evidence all the same, at a place of its own.
@@ -199,7 +207,7 @@ fn visible(html: bool, text: &str) -> Shown {
     if html {
         return html::text(text);
     }
-    let text = lines(text);
+    let text = line_ends(text);
     match html::as_displayed(&text) {
         Cow::Borrowed(_) => Shown { shown: text, hidden: String::new() },
         // Turned around on the screen: what was sent is read as well.
@@ -207,7 +215,7 @@ fn visible(html: bool, text: &str) -> Shown {
     }
 }
 
-fn lines(text: &str) -> String {
+fn line_ends(text: &str) -> String {
     let bare = |at: usize| text.as_bytes().get(at + 1) != Some(&b'\n');
     if memchr::memchr_iter(b'\r', text.as_bytes()).any(bare) {
         // A CR alone ends a line to some readers' eyes; decision D5 speaks of the wire only.
