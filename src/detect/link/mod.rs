@@ -6,8 +6,11 @@ mod sharing;
 
 use std::collections::HashSet;
 
+use memchr::memmem;
+
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{self, Inspection, is_body};
+use crate::detect::reading::lines::lines;
 use crate::detect::reading::link_hosts::{LinkHosts, LinkKind};
 use crate::detect::reading::triggers::Topic;
 use crate::detect::reading::words::Words;
@@ -72,12 +75,16 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
 /// The line with the number of a meeting, where the text gives number and code to join by telephone.
 fn dial_in<'t>(normal: &'t str, words: &Words) -> Option<&'t str> {
     let says = |line: &str, phrases: &[String], least: usize| {
+        // Few lines hold digits at all, and to count them costs less than to look for a phrase.
+        if line.bytes().filter(u8::is_ascii_digit).count() < least {
+            return false;
+        }
         let behind = phrases.iter().find_map(|phrase| line.split_once(phrase.as_str())).map(|(_, behind)| behind);
         // "ID de réunion : 824 113 907", "Passcode: x7Kq2".
         behind.is_some_and(|behind| behind.chars().take(40).filter(char::is_ascii_digit).count() >= least)
     };
-    let coded = normal.lines().any(|line| says(line, &words.meeting_code, 1));
-    normal.lines().find(|line| says(line, &words.meeting_id, 6)).filter(|_| coded)
+    let number = lines(normal).find(|line| says(line, &words.meeting_id, 6))?;
+    lines(normal).any(|line| says(line, &words.meeting_code, 1)).then_some(number)
 }
 
 /// The kind and host of the service, where the address shares something through one.
@@ -208,10 +215,11 @@ const QUOTED: &[&str] =
 /// The targets of links and frames, and whether they stand in quoted matter.
 fn hrefs(html: &str) -> Vec<(String, bool)> {
     let lower = html.to_ascii_lowercase();
-    let quoted_from = QUOTED.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(usize::MAX);
+    let lower = lower.as_bytes();
+    let quoted_from = QUOTED.iter().filter_map(|mark| memmem::find(lower, mark.as_bytes())).min().unwrap_or(usize::MAX);
     let mut found = Vec::new();
     for attribute in ["href", "action"] {
-        for (at, _) in lower.match_indices(attribute).take(MOST) {
+        for at in memmem::find_iter(lower, attribute).take(MOST) {
             // No farther than the longest address: its end may be missing.
             let from = at + attribute.len();
             let window = &html[from..html.floor_char_boundary(from + LONGEST)];
