@@ -62,14 +62,15 @@ pub fn split(lines: &[(&str, &str)], replied: bool, words: &Lines) -> Vec<(Zone,
 
 /// Whether a zone may begin on this line at all: nearly all lines are done with here.
 fn may_turn(text: &str, ahead: &[(&str, &str)], words: &Lines) -> bool {
-    let colon = |line: &str| line.trim_end().ends_with([':', '\u{a0}']);
+    let colon = |line: &str| match line.as_bytes().last() {
+        Some(last) if last.is_ascii_graphic() => *last == b':',
+        _ => line.trim_end().ends_with([':', '\u{a0}']),
+    };
     match text.as_bytes() {
         [] => false,
         [first, ..] if b"-_=*:~<>\xe2".contains(first) => true,
         [_] => true,
-        &[first, second, ..] => {
-            words.may_begin(first, second) || colon(text) || ahead.get(1).is_some_and(|(_, next)| colon(next))
-        }
+        _ => words.may_begin(text) || colon(text) || ahead.get(1).is_some_and(|(_, next)| colon(next)),
     }
 }
 
@@ -83,7 +84,12 @@ fn following(lines: &[(&str, &str)]) -> usize {
 
 /// A line of dashes around the words, or the words alone with a colon.
 fn is_banner(text: &str, begins: impl Fn(&str) -> bool, says: impl Fn(&str) -> bool) -> bool {
-    let bare = text.trim_start_matches('>').trim_matches(|c: char| "-_=*:~ <".contains(c)).trim();
+    let letter = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bare = match text.as_bytes() {
+        // Nearly all lines begin and end with a letter or a full stop: there is nothing to take off.
+        line if letter(line.first()) && (letter(line.last()) || line.ends_with(b".")) => text,
+        _ => text.trim_start_matches('>').trim_matches(|c: char| "-_=*:~ <".contains(c)).trim(),
+    };
     let framed = text.starts_with(['-', '_', '=', '*']) || text.ends_with(':') || bare.len() == text.len();
     text.len() < 120 && framed && (begins(bare) || text.starts_with(['-', '_']) && says(bare))
 }

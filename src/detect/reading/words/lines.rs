@@ -25,11 +25,11 @@ pub struct Lines {
     original: Phrases,
     wrote: Vec<String>,
     /// With a blank behind each.
-    wrote_begins: Vec<String>,
-    footers: Vec<String>,
+    wrote_begins: Beginnings,
+    footers: Beginnings,
     headers: HashMap<String, HeaderName>,
-    /// The first two bytes of every word that opens a zone, a bit each.
-    beginnings: Vec<u64>,
+    /// Of every word that opens a zone.
+    first: Pairs,
 }
 
 impl Lines {
@@ -54,21 +54,17 @@ impl Lines {
             list(key).into_iter().for_each(|name| _ = headers.entry(name).or_insert(kind));
         }
         let (forward, original, footers) = (list("lines.forward"), list("lines.original"), list("footer.begins"));
-        let mut beginnings = vec![0; 1 << 10];
-        for word in [&forward, &original, &footers, &list("header.from")].into_iter().flatten() {
-            if let [first, second, ..] = *word.as_bytes() {
-                let pair = usize::from(first) << 8 | usize::from(second);
-                beginnings[pair / 64] |= 1 << (pair % 64);
-            }
-        }
+        let opening = [&forward, &original, &footers, &list("header.from")];
+        let first = Pairs::of(opening.into_iter().flatten());
+        let wrote_begins = list("lines.wrote_begins").iter().map(|word| format!("{word} ")).collect();
         Lines {
             forward: Phrases::new(&forward),
             original: Phrases::new(&original),
             wrote: list("lines.wrote"),
-            wrote_begins: list("lines.wrote_begins").iter().map(|word| format!("{word} ")).collect(),
-            footers,
+            wrote_begins: Beginnings::of(wrote_begins),
+            footers: Beginnings::of(footers),
             headers,
-            beginnings,
+            first,
         }
     }
 
@@ -109,21 +105,68 @@ impl Lines {
 
     /// Whether a line above an answered message may begin so.
     pub fn begins_wrote(&self, line: &str) -> bool {
-        self.wrote_begins.iter().any(|begin| line.starts_with(begin.as_str()))
+        self.wrote_begins.stand_before(line)
     }
 
     pub fn begins_footer(&self, line: &str) -> bool {
-        self.footers.iter().any(|footer| line.starts_with(footer.as_str()))
+        self.footers.stand_before(line)
     }
 
     pub fn header(&self, name: &str) -> Option<HeaderName> {
         self.headers.get(name).copied()
     }
 
-    /// Whether some wording begins with these two bytes: nearly all lines are done with here.
-    pub fn may_begin(&self, first: u8, second: u8) -> bool {
-        let pair = usize::from(first) << 8 | usize::from(second);
-        self.beginnings.get(pair / 64).is_some_and(|bits| bits >> (pair % 64) & 1 == 1)
+    /// Whether some wording that opens a zone begins like this line: nearly all lines are done with here.
+    pub fn may_begin(&self, line: &str) -> bool {
+        self.first.may_begin(line)
+    }
+}
+
+/// The first two bytes of words, a bit each: which lines are worth a comparison with the words themselves.
+#[derive(Debug, Default)]
+struct Pairs(Vec<u64>);
+
+impl Pairs {
+    fn of<'w>(words: impl IntoIterator<Item = &'w String>) -> Pairs {
+        let mut pairs = vec![0; 1 << 10];
+        for word in words {
+            match *word.as_bytes() {
+                [] => pairs.fill(u64::MAX),
+                // Any letter may follow.
+                [first] => pairs[usize::from(first) * 4..][..4].fill(u64::MAX),
+                [first, second, ..] => {
+                    pairs[usize::from(first) * 4 + usize::from(second) / 64] |= 1 << (second % 64);
+                }
+            }
+        }
+        Pairs(pairs)
+    }
+
+    fn may_begin(&self, line: &str) -> bool {
+        let (first, second) = match *line.as_bytes() {
+            // Too short to tell.
+            [] | [_] => return !self.0.is_empty(),
+            [first, second, ..] => (first, second),
+        };
+        let bits = self.0.get(usize::from(first) * 4 + usize::from(second) / 64);
+        bits.is_some_and(|bits| bits >> (second % 64) & 1 == 1)
+    }
+}
+
+/// Words that a line may begin with.
+#[derive(Debug, Default)]
+struct Beginnings {
+    first: Pairs,
+    words: Vec<String>,
+}
+
+impl Beginnings {
+    fn of(words: Vec<String>) -> Beginnings {
+        Beginnings { first: Pairs::of(&words), words }
+    }
+
+    fn stand_before(&self, line: &str) -> bool {
+        self.first.may_begin(line) && self.words.iter().any(|word| line.starts_with(word.as_str()))
     }
 }
 
@@ -144,19 +187,44 @@ pub(super) fn triggers(all: &BTreeMap<&'static str, Vec<String>>) -> Vec<String>
 
 /// Wordings looked for all at once.
 #[derive(Debug, Default)]
-struct Phrases(Option<AhoCorasick>);
+struct Phrases {
+    first: Pairs,
+    all: Option<AhoCorasick>,
+}
 
 impl Phrases {
     fn new(words: &[String]) -> Phrases {
         // A few hundred short words stay far below the automaton's limit.
-        Phrases(AhoCorasickBuilder::new().start_kind(StartKind::Both).build(words).ok().filter(|_| !words.is_empty()))
+        let all = AhoCorasickBuilder::new().start_kind(StartKind::Both).build(words).ok().filter(|_| !words.is_empty());
+        Phrases { first: Pairs::of(words), all }
     }
 
     fn stand_in(&self, line: &str) -> bool {
-        self.0.as_ref().is_some_and(|all| all.is_match(line))
+        self.all.as_ref().is_some_and(|all| all.is_match(line))
     }
 
     fn begin(&self, line: &str) -> bool {
-        self.0.as_ref().is_some_and(|all| all.find(Input::new(line).anchored(Anchored::Yes)).is_some())
+        let begins = |all: &AhoCorasick| all.find(Input::new(line).anchored(Anchored::Yes)).is_some();
+        self.first.may_begin(line) && self.all.as_ref().is_some_and(begins)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_worth_comparing_is_one_that_a_word_may_open() {
+        let words = ["de", "x", "été"].map(str::to_owned);
+        let known = Beginnings::of(words.to_vec());
+        for (line, begins) in [("de qui", true), ("d", false), ("x", true), ("xy", true), ("étés", true), ("ét", false)]
+        {
+            assert_eq!(known.stand_before(line), begins, "{line}");
+        }
+        assert!(!known.first.may_begin("da") && !known.first.may_begin("ex") && known.first.may_begin("éa"));
+        assert!(!Beginnings::default().stand_before("") && Beginnings::of(vec![String::new()]).stand_before("a"));
+        let phrases = Phrases::new(&words);
+        assert!(phrases.begin("x") && phrases.begin("de") && !phrases.begin("d") && !phrases.begin("ade"));
+        assert!(phrases.stand_in("ade") && !Phrases::default().begin("de"));
     }
 }
