@@ -19,7 +19,8 @@ pub fn normalise(text: &str) -> String {
     let mut rest = text;
     // Most letters are ASCII, also in French: runs of them take the short way, the others one by one.
     while !rest.is_empty() {
-        let run = rest.bytes().position(|b| !b.is_ascii()).unwrap_or(rest.len());
+        let other = if rest.is_ascii() { None } else { rest.bytes().position(|b| !b.is_ascii()) };
+        let run = other.unwrap_or(rest.len());
         // The first byte that is not ASCII begins a character.
         let (plain, other) = rest.split_at(run);
         out.plain(plain.as_bytes());
@@ -77,8 +78,34 @@ struct Folded {
 }
 
 impl Folded {
-    /// Appends a run of ASCII.
+    /// Appends a run of ASCII: lines as they are nearly always written in one go, others letter by letter.
     fn plain(&mut self, run: &[u8]) {
+        let mut rest = run;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, behind) = rest.split_at(end);
+            rest = behind;
+            let ended = line.strip_suffix(b"\n");
+            let words = ended.map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+            let behind_blank = matches!(self.text.last(), None | Some(b'\n' | b' ' | b'\t'));
+            if is_evenly_spaced(words) && !(behind_blank && words.starts_with(b" ")) {
+                let from = self.text.len();
+                self.text.extend_from_slice(words);
+                self.text[from..].make_ascii_lowercase();
+                if words.ends_with(b" ") {
+                    self.blanks = 1;
+                }
+                if ended.is_some() {
+                    self.letters(b"\n");
+                }
+            } else {
+                self.letters(line);
+            }
+        }
+    }
+
+    /// Appends a run of ASCII letter by letter.
+    fn letters(&mut self, run: &[u8]) {
         let mut end = self.text.len();
         self.text.resize(end + run.len(), 0);
         for &b in run {
@@ -123,6 +150,17 @@ impl Folded {
             }
         }
     }
+}
+
+/// Whether part of a line holds no control and no two blanks in a row: nothing but its capitals changes.
+fn is_evenly_spaced(line: &[u8]) -> bool {
+    let Some((first, behind)) = line.split_first() else { return false };
+    // Without branches, so that many bytes are compared at once.
+    let odd = line
+        .iter()
+        .zip(behind)
+        .fold(0, |odd, (a, b)| odd | u8::from(*b < b' ') | u8::from((*a == b' ') & (*b == b' ')));
+    *first >= b' ' && odd == 0
 }
 
 /// Writes blank, line end or control `b` at `end`: one blank for many, a tab for a wide run or one that holds a tab, none
@@ -345,6 +383,28 @@ fn lone_run(chars: &[char], at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_lines_and_letters_one_by_one_give_the_same() {
+        // Every text of five signs, between what may stand before and behind.
+        let signs = [b'A', b' ', b'\t', b'\r', b'\n', 7];
+        let around =
+            ["", "é", "a ", "a  ", "\n", "a\t"].map(|before| [" B", "  B", "\tB", "\n"].map(|behind| (before, behind)));
+        for (before, behind) in around.into_iter().flatten() {
+            for number in 0..6usize.pow(5) {
+                let run: Vec<u8> = (0..5).map(|place| signs[number / 6usize.pow(place) % 6]).collect();
+                let folded = |whole: bool| {
+                    let mut folded = Folded { text: Vec::new(), blanks: 0, look_alikes: false };
+                    folded.letters(before.as_bytes());
+                    let fold = if whole { Folded::plain } else { Folded::letters };
+                    fold(&mut folded, &run);
+                    folded.letters(behind.as_bytes());
+                    folded.text
+                };
+                assert_eq!(folded(true), folded(false), "{before:?} {run:?} {behind:?}");
+            }
+        }
+    }
 
     #[test]
     fn what_looks_the_same_is_the_same() {
