@@ -165,9 +165,14 @@ pub(super) fn says_base64(part: &MessagePart<'_>) -> bool {
 pub(super) fn text_of(part: &MessagePart<'_>, raw: &[u8], text: &str, is_mended: bool, is_markup: bool) -> String {
     let declared = charset_of(part);
     let is = |known: &str| declared.is_some_and(|name| name.eq_ignore_ascii_case(known));
-    let sound = !is_mended && !part.is_encoding_problem && !text.contains(['\u{fffd}', '\0']);
+    let is_ascii = text.is_ascii();
+    let damaged = || {
+        memchr(0, text.as_bytes()).is_some()
+            || !is_ascii && memmem::find(text.as_bytes(), "\u{fffd}".as_bytes()).is_some()
+    };
     let means_ascii = declared.is_none() || is("utf-8") || is("us-ascii");
-    if sound && (text.is_ascii() && !is_markup && means_ascii || !text.is_ascii() && is("utf-8")) {
+    let alike = if is_ascii { !is_markup && means_ascii } else { is("utf-8") };
+    if alike && !is_mended && !part.is_encoding_problem && !damaged() {
         return text.to_owned();
     }
     let octets = octets(part, raw);
