@@ -135,8 +135,13 @@ impl Folded {
         if is_invisible(c) {
             return;
         }
+        // Its compatibility form is a sigma, which looks like an o.
+        if matches!(c, '\u{3f2}' | '\u{3f9}') {
+            self.look_alikes = true;
+            return self.push('\u{3f2}');
+        }
         // Lower case may bring marks of its own, so marks are taken out after it.
-        for c in std::iter::once(c).nfkd().flat_map(char::to_lowercase).nfkd().filter(|c| !is_combining_mark(*c)) {
+        for c in std::iter::once(c).nfkd().flat_map(lower_case).nfkd().filter(|c| !is_combining_mark(*c)) {
             if is_invisible(c) {
                 continue;
             }
@@ -235,6 +240,13 @@ fn spell(c: char) -> Spelling {
     })
 }
 
+/// Lower case, but for the capitals whose small letter looks like another Latin one: `latinised` sees what was written.
+fn lower_case(c: char) -> impl Iterator<Item = char> {
+    let small = capital_look_alike(c).is_none().then(|| c.to_lowercase());
+    let kept = small.is_none().then_some(c);
+    kept.into_iter().chain(small.into_iter().flatten())
+}
+
 /// Cyrillic and Greek letters that look Latin, in words that otherwise are Latin or hold nothing else.
 fn latinised(text: &str) -> String {
     if !text.chars().any(|c| look_alike(c).is_some()) {
@@ -247,13 +259,25 @@ fn latinised(text: &str) -> String {
         if fold {
             out.extend(word.chars().map(|c| look_alike(c).unwrap_or(c)));
         } else {
-            out.push_str(word);
+            out.extend(word.chars().flat_map(char::to_lowercase));
         }
     }
     out
 }
 
-/// From the confusables of Unicode TS 39, lower case only.
+/// Capitals of Greek and Cyrillic that look like another letter than their small ones do (Unicode TS 39).
+fn capital_look_alike(c: char) -> Option<char> {
+    Some(match c {
+        'Η' => 'h',
+        'Ӏ' => 'i',
+        'Μ' | 'Ϻ' => 'm',
+        'Ν' => 'n',
+        'Υ' => 'y',
+        _ => return None,
+    })
+}
+
+/// From the confusables of Unicode TS 39, for small letters and for capitals of the same form.
 fn look_alike(c: char) -> Option<char> {
     Some(match c {
         'а' | 'α' => 'a',
@@ -263,7 +287,7 @@ fn look_alike(c: char) -> Option<char> {
         'е' | 'ε' | 'є' => 'e',
         'һ' => 'h',
         'і' | 'ι' => 'i',
-        'ј' => 'j',
+        'ј' | 'ϳ' => 'j',
         'к' | 'κ' => 'k',
         'ӏ' => 'l',
         'м' => 'm',
@@ -276,11 +300,13 @@ fn look_alike(c: char) -> Option<char> {
         'т' | 'τ' => 't',
         'υ' => 'u',
         'ν' | 'ѵ' => 'v',
-        'ѡ' | 'ω' => 'w',
+        'ѡ' | 'ω' | 'ԝ' => 'w',
         'х' | 'χ' => 'x',
-        'у' | 'γ' => 'y',
+        'у' | 'γ' | 'ү' => 'y',
         'ζ' => 'z',
-        _ => return None,
+        'ϝ' => 'f',
+        'ԍ' => 'g',
+        _ => return capital_look_alike(c),
     })
 }
 
@@ -404,6 +430,30 @@ mod tests {
                 assert_eq!(folded(true), folded(false), "{before:?} {run:?} {behind:?}");
             }
         }
+    }
+
+    #[test]
+    fn capitals_are_read_as_they_look() {
+        // Every capital of Greek and Cyrillic that the confusables of Unicode TS 39 show as a Latin one.
+        let latin = [
+            ("AB", "ΑΒ"),
+            ("EZHIKMNOPTYX", "ΕΖΗΙΚΜΝΟΡΤΥΧ"),
+            ("CFJM", "ϹϜͿϺ"),
+            ("ABCEGHIIJKMOPQSTVWXYY", "АВСЕԌНІӀЈКМОРԚЅТѴԜХУҮ"),
+        ];
+        let pairs = latin.iter().flat_map(|(latin, other)| latin.chars().zip(other.chars()));
+        for (latin, capital) in pairs {
+            for word in ["_", "S_T", "___"] {
+                let (written, meant) = (word.replace('_', &capital.to_string()), word.replace('_', &latin.to_string()));
+                assert_eq!(normalise(&written), meant.to_lowercase(), "{written:?} looks like {meant}");
+            }
+            // In a word of its own script it stays, in small letters.
+            for own in [format!("Φ{capital}"), format!("{capital}Ж")] {
+                assert_eq!(normalise(&own), own.to_lowercase());
+            }
+        }
+        assert_eq!(normalise("ΝΑΤΟ СОΝFΙDЕΝΤΙΑL"), "nato confidential");
+        assert_eq!(normalise("Νίκος Υπουργείο"), "νικος υπουργειο");
     }
 
     #[test]
