@@ -25,16 +25,17 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
             .filter(|kind| !kind.is_empty())
             .unwrap_or(&part.extension);
         let kind = if kind.is_empty() { extension(part.name.as_deref()) } else { kind.to_owned() };
-        // A drawing is XML that is looked at; what a page draws with it stands in the page (a data: URI).
+        // A drawing is XML that is looked at.
         let is_drawing = kind == "xml" && (part.declared_type == "image/svg+xml" || part.extension == "svg");
         let family = if is_drawing { "image" } else { family(&kind) };
         let in_text =
             part.parent.is_some_and(|p| matches!(inspection.evidence.message.parts[p].body, Body::Text { .. }));
+        let is_page = in_text && (is_drawing || is_within_page(part));
         let mut decorates = || {
             // Phones send every photograph "inline": only what the page draws is part of it.
             content_id(part).is_some_and(|id| drawn.get_or_insert_with(|| content_ids(inspection)).contains(&id))
         };
-        if family == "image" && (is_drawing && in_text || bytes.len() < SMALLEST_IMAGE || decorates()) {
+        if family == "image" && (is_page || bytes.len() < SMALLEST_IMAGE || decorates()) {
             continue;
         }
         let place = opened.map_or_else(
@@ -43,6 +44,11 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         );
         findings.push(Finding::new(FindingKind::Document, place).value(family));
     }
+}
+
+/// Whether the page draws it from within itself (a data: URI): it is part of the page, as what it draws by `cid:`.
+fn is_within_page(part: &Part) -> bool {
+    part.name.as_deref() == Some("data") && (part.path == "data" || part.path.ends_with(".data"))
 }
 
 /// Families of file kinds.
@@ -123,7 +129,24 @@ fn is_machinery(part: &Part) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+
     use super::*;
+
+    #[test]
+    fn a_picture_of_the_page_itself_is_told_from_a_pasted_one() {
+        let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), &[7; 9_000]].concat();
+        let drawn = base64::engine::general_purpose::STANDARD.encode(&picture);
+        let mail = |body: &str| {
+            let raw = format!("Content-Type: text/html\r\n\r\n{body}\r\n");
+            let message = crate::mime::parse(raw.as_bytes(), &crate::mime::ParseBudget::default());
+            let found = message.parts.iter().find(|part| matches!(part.body, Body::Attachment(_))).cloned();
+            found.map(|part| is_within_page(&part))
+        };
+        assert_eq!(mail(&format!("<img src=\"data:image/png;base64,{drawn}\">")), Some(true));
+        assert_eq!(mail(&format!("<p>voir\r\nbegin-base64 644 x.data\r\n{drawn}\r\n====\r\n")), Some(false));
+        assert_eq!(mail("<p>rien"), None);
+    }
 
     #[test]
     fn families_and_extensions() {

@@ -16,10 +16,19 @@ pub struct Pasted {
     pub file_type: FileType,
 }
 
+impl Pasted {
+    /// Whether the page shows it where it stands.
+    pub fn is_drawn(&self) -> bool {
+        self.how == "data" && self.file_type.media_type.starts_with("image/")
+    }
+}
+
 /// At most this many are taken out of one text.
 const MOST: usize = 16;
 /// A run of base64 shorter than this is a token or a key, not a file.
 const LEAST_BASE64: usize = 300;
+/// A picture of fewer bytes is a logo or a dot, in which `document` looks for no letters.
+const LEAST_PICTURE: usize = 2_000;
 
 /// Looks for files in a text. Costs one scan if there are none.
 pub fn files_in(text: &str) -> Vec<Pasted> {
@@ -180,8 +189,9 @@ fn data_uris(text: &str, found: &mut Vec<Pasted>) {
         if plausible && run >= 40 && found.len() < MOST {
             let bytes = lenient_base64(&percent_decoded(&rest.as_bytes()[..run]));
             let file_type = sniff(&bytes);
-            // Small pictures in HTML mail are decoration that `document` has no use for either; drawings hold text.
-            if !file_type.media_type.starts_with("image/") || file_type.extension == "svg" {
+            // Small pictures in HTML mail are decoration; drawings hold text, and larger pictures may be scans.
+            let is_picture = file_type.media_type.starts_with("image/") && file_type.extension != "svg";
+            if !is_picture || bytes.len() >= LEAST_PICTURE {
                 found.push(Pasted { how: "data".into(), name: None, bytes, file_type });
             }
         }
@@ -278,6 +288,13 @@ mod tests {
         let raw = "<img src='data:image/svg+xml,<svg width=\"9\"><text>A B</text></svg>'>";
         assert_eq!(files_in(raw)[0].bytes, b"<svg width=\"9\"><text>A B</text></svg>");
         assert!(files_in(&"data:image/svg+xml,".repeat(200_000)).is_empty(), "and it ends");
+        let picture = |size: usize| {
+            let png = [b"\x89PNG\r\n\x1a\n".as_slice(), &vec![7; size]].concat();
+            let encoded = base64::engine::general_purpose::STANDARD.encode(png);
+            files_in(&format!("<img src=\"data:image/png;base64,{encoded}\">"))
+        };
+        assert_eq!((picture(100).len(), picture(4_000).len()), (0, 1), "a dot, and what may be a scan");
+        assert!(picture(4_000)[0].is_drawn());
         let uu = "avant\nbegin 644 a.txt\n#0V%T\n`\nend\n";
         assert_eq!(files_in(uu)[0].bytes, b"Cat");
         assert_eq!(files_in(uu)[0].how, "uu:a.txt");

@@ -303,7 +303,7 @@ impl Reading<'_> {
 
     fn push_pasted(&mut self, pasted: Vec<hidden::Pasted>, index: usize, position: &Position) {
         for file in pasted {
-            if file.file_type.extension != "svg" && file.how != "pgp" && file.how != "inline" {
+            if !file.is_drawn() && file.file_type.extension != "svg" && file.how != "pgp" && file.how != "inline" {
                 self.defect("pasted-file", position);
             }
             let path = join(&position.path, &file.how);
