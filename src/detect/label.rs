@@ -78,7 +78,11 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn tell(markings: &Markings, place: &str, label: &str, findings: &mut Vec<Finding>) {
-    let finding = Finding::new(FindingKind::SensitivityLabel, place).value(excerpt(label)).rank(rank(markings, label));
+    let known = rank(markings, label);
+    let finding =
+        Finding::new(FindingKind::SensitivityLabel, place).value(excerpt(label)).rank(known.unwrap_or(UNKNOWN));
+    let finding =
+        if known.is_none() { finding.excerpt("a label without a known meaning, taken as internal") } else { finding };
     if !findings.contains(&finding) {
         findings.push(finding);
     }
@@ -210,12 +214,14 @@ const WORDS: &[(&str, u8)] = &[
     ("none", 0),
 ];
 
-/// What a label's name says. The operator's table speaks first, then the vocabulary of markings, then plain words.
-/// A label nobody can read (a bare GUID) counts as internal: somebody labelled it, and half of all labels are the
+/// The rank of a label nobody can read (a bare GUID): somebody labelled it, and half of all labels are the
 /// organisation's "General", so holding it would hold everything.
-fn rank(markings: &Markings, label: &str) -> u8 {
+const UNKNOWN: u8 = 1;
+
+/// What a label's name says. The operator's table speaks first, then the vocabulary of markings, then plain words.
+fn rank(markings: &Markings, label: &str) -> Option<u8> {
     if let Some(rank) = markings.label(label) {
-        return rank;
+        return Some(rank);
     }
     let words = split(label);
     let view: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -223,14 +229,14 @@ fn rank(markings: &Markings, label: &str) -> u8 {
         (0..view.len()).filter_map(|from| markings.at(&view[from..], |_, _| true)).flat_map(|(_, phrases)| phrases);
     let vocabulary = vocabulary.filter(|&phrase| markings.phrases[phrase].strength == Strength::Specific);
     if let Some(rank) = vocabulary.map(|phrase| markings.levels[markings.phrases[phrase].level].rank).max() {
-        return rank;
+        return Some(rank);
     }
     let folded = format!(" {} ", words.join(" "));
     WORDS
         .iter()
         .find(|(word, _)| folded.contains(&format!(" {word} ")))
         .or_else(|| WORDS.iter().find(|(word, _)| folded.contains(&format!(" {word}"))))
-        .map_or(1, |(_, rank)| *rank)
+        .map(|(_, rank)| *rank)
 }
 
 #[cfg(test)]
@@ -262,16 +268,28 @@ mod tests {
     fn names_are_ranked_in_four_languages() {
         let markings = Markings::default();
         for (label, expected) in [
-            ("Public-AIP 2.0", 0),
-            ("Usage interne", 1),
-            ("General", 0),
-            ("Strictement confidentiel", 3),
-            ("Vertrouwelijk", 2),
-            ("Non confidentiel", 0),
-            ("7b1d0c52-3a4e", 1),
-            ("Geheim", 4),
+            ("Public-AIP 2.0", Some(0)),
+            ("Usage interne", Some(1)),
+            ("General", Some(0)),
+            ("Strictement confidentiel", Some(3)),
+            ("Vertrouwelijk", Some(2)),
+            ("Non confidentiel", Some(0)),
+            ("7b1d0c52-3a4e", None),
+            ("Projet Lavande", None),
+            ("Geheim", Some(4)),
         ] {
             assert_eq!(rank(&markings, label), expected, "{label}");
         }
+    }
+
+    #[test]
+    fn a_label_nobody_knows_says_so() {
+        let told = |label: &str| {
+            let mut findings = Vec::new();
+            tell(&Markings::default(), "header:msip_labels", label, &mut findings);
+            (findings[0].rank, findings[0].excerpt.is_some())
+        };
+        assert_eq!(told("7b1d0c52-3a4e-4f6a-9b8c-0d1e2f3a4b5c"), (Some(1), true));
+        assert_eq!(told("Usage interne"), (Some(1), false));
     }
 }
