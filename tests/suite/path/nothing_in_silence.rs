@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ use super::client::Client;
 use super::gateway::{Gateway, House, get};
 use super::hop::{Act, Hop, PATIENCE, Step};
 use super::{CLERK, message};
+use crate::skip::skip;
 
 /// Metrics that no mail of this test moves, each with the test that does: file and name.
 const ELSEWHERE: [(&str, &str, &str); 4] = [
@@ -21,8 +23,8 @@ const ELSEWHERE: [(&str, &str, &str); 4] = [
     ("octroi_log_dropped_total", "src/listen/log.rs", "a_full_buffer_drops_and_counts"),
     (
         "octroi_worker_unprotected",
-        "tests/suite/document/sandbox.rs",
-        "a_worker_says_what_the_kernel_refused_before_it_reads",
+        "tests/suite/path/nothing_in_silence.rs",
+        "a_kernel_that_refuses_the_sandbox_is_told",
     ),
 ];
 
@@ -151,17 +153,21 @@ fn with_file(document: &[u8], n: u8) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The processes that a process has started.
+fn children(process: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
 /// Kills the workers of a gateway, and nothing else.
 fn kill_workers(gateway: &Gateway) {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", gateway.id())).unwrap();
-    let children = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let children: Vec<String> =
-        children.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let children = children(gateway.id());
     assert!(!children.is_empty(), "no worker is there");
     for child in children {
         let is_worker = std::fs::read(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.ends_with(b"worker\0"));
         assert!(is_worker, "{child} is no worker");
-        assert!(std::process::Command::new("kill").args(["-KILL", &child]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-KILL", &child]).status().unwrap().success());
     }
 }
 
@@ -310,4 +316,42 @@ fn metrics_have_an_address_of_their_own_where_it_is_set() {
     let _gateway = house.serve();
     assert_eq!([get(health, "/healthz").0, get(health, "/metrics").0], [200, 404]);
     assert_eq!([get(figures, "/healthz").0, get(figures, "/metrics").0], [404, 200]);
+}
+
+/// A kernel without seccomp, as far as octroi and its workers can tell: `check`, the log and a gauge say so.
+#[test]
+fn a_kernel_that_refuses_the_sandbox_is_told() {
+    let hop = Hop::friendly();
+    let mut house = House::new(hop.address);
+    let page = pages();
+    house.more = format!("[web]\nlisten = \"{page}\"\n");
+    // Once as usual: its settings are written then.
+    let address = house.serve().address;
+    let refused = |command: &str| {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o", "/dev/null", "-e", "trace=seccomp", "-e", "inject=seccomp:error=EINVAL"]);
+        strace.arg(env!("CARGO_BIN_EXE_octroi")).arg(command).arg("--config").arg(house.config());
+        strace
+    };
+    let Ok(check) = refused("check").output() else { return skip("strace is not installed") };
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert!(said.contains("weaker sandbox") && said.contains("seccomp"), "{said}");
+    let log = house.folder.path().join("log");
+    let mut serving = refused("serve").stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let end = Instant::now() + PATIENCE;
+    let mut client = loop {
+        match Client::try_greet(address) {
+            Some(client) => break client,
+            None => assert!(Instant::now() < end, "{}", std::fs::read_to_string(&log).unwrap()),
+        }
+    };
+    let document = crate::document::make::docx();
+    let reply = client.mail("h@justice.gouv.example", &["one@pass.example"], &with_file(&document, 3));
+    assert!(reply.starts_with("250 "), "{reply}");
+    wait_until_moved(page, "octroi_worker_unprotected");
+    let gateway = children(serving.id()).remove(0);
+    assert!(Command::new("kill").args(["-TERM", &gateway]).status().unwrap().success());
+    serving.wait().unwrap();
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("documents are opened in a weaker sandbox"), "{log}");
 }
