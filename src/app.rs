@@ -13,6 +13,7 @@ mod wiring;
 mod policies;
 mod rehearsal;
 mod reload;
+pub mod replay;
 pub mod scan;
 mod shipped;
 mod tasks;

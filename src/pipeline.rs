@@ -33,7 +33,7 @@ use crate::deliver::deadline::{Deadline, Late};
 use crate::directory::ClassifiedRecipient;
 use crate::mail::{Client, Mail, Reply, ReversePath, Tls, reply};
 use crate::policy::limits::{Addressed, Originator};
-use crate::policy::{CampaignFacts, RecipientFacts};
+use crate::policy::{CampaignFacts, KeptCopy};
 use crate::store::{Journal, Store, StoreError};
 use crate::worker::WorkerError;
 
@@ -67,6 +67,17 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// Whose fault, in a word, for those who ask later why a mail was put off.
+    fn cause(&self) -> &'static str {
+        match self {
+            PipelineError::Store(_) => "store",
+            PipelineError::Worker(_) => "worker",
+            PipelineError::Task => "task",
+            PipelineError::Memory => "memory",
+            PipelineError::Late(_) => "late",
+        }
+    }
+
     /// The one place where a fault of ours becomes a reply: never a silent pass (promise 2).
     fn into_reply(self) -> Reply {
         tracing::error!(fault = %self, "mail deferred");
@@ -100,6 +111,8 @@ pub struct Outcome {
     pub repeat: bool,
     /// The limit that refused it.
     pub limit: Option<Arc<str>>,
+    /// Why it was put off, in a word, where that is neither a limit nor the next hop.
+    pub cause: Option<&'static str>,
     /// How the way to the next hop was protected.
     pub onward_tls: Option<Tls>,
 }
@@ -112,8 +125,15 @@ impl Outcome {
             maybe_duplicate: false,
             repeat: false,
             limit: None,
+            cause: None,
             onward_tls: None,
         }
+    }
+
+    /// Ours to mend: nothing was done, and the client comes again.
+    fn fault(fault: PipelineError, mail: &Mail) -> Outcome {
+        let cause = fault.cause();
+        Outcome { cause: Some(cause), ..Outcome::nothing(fault.into_reply(), mail) }
     }
 
     /// Notes what the next hop said of each copy it did not take.
@@ -167,11 +187,7 @@ impl Pipeline {
         let inspected = self.inspector.inspect(envelope, client, &mail.content, mail.received, deadline).await;
         let inspected = match inspected {
             Ok(inspected) => inspected,
-            Err(fault) => {
-                let (processed, onward) = give_up(fault, mail, onward, deadline).await;
-                self.record_unjudged(&processed.mail, &processed.outcome);
-                return (processed, onward);
-            }
+            Err(fault) => return self.give_up(fault, mail, onward, deadline).await,
         };
         // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
         let campaign = CampaignFacts::default();
@@ -179,6 +195,20 @@ impl Pipeline {
         let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward, deadline).await;
         self.record(&mail, &judged, &outcome);
         (Processed { mail, judged: Some(judged), outcome }, onward)
+    }
+
+    /// Ours to mend: the client keeps the mail and comes again.
+    async fn give_up<O: Onward>(
+        &self,
+        fault: PipelineError,
+        mail: Mail,
+        mut onward: O,
+        deadline: Deadline,
+    ) -> (Processed, O) {
+        onward.abandon(deadline).await;
+        let outcome = Outcome::fault(fault, &mail);
+        self.record_put_off(&mail, &outcome);
+        (Processed { mail, judged: None, outcome }, onward)
     }
 
     /// Acts on the verdicts, unless a limit is used up.
@@ -205,18 +235,11 @@ impl Pipeline {
 
 /// Each recipient as limits see it: the class is that of the rules.
 fn addressed(judged: &Judged, by_list: bool, instant: Timestamp) -> Vec<Addressed> {
-    let recipients = judged.recipients.iter().zip(&judged.facts.recipients);
-    let addressed = |(recipient, facts): (&ClassifiedRecipient, &RecipientFacts)| {
-        Addressed::new(facts.class, recipient.mailbox.as_ref(), by_list, &judged.ruleset.policy, instant)
+    let recipients = judged.recipients.iter().zip(&judged.kept.copies);
+    let addressed = |(recipient, copy): (&ClassifiedRecipient, &KeptCopy)| {
+        Addressed::new(copy.facts.class, recipient.mailbox.as_ref(), by_list, &judged.ruleset.policy, instant)
     };
     recipients.map(addressed).collect()
-}
-
-/// Ours to mend: the client keeps the mail and comes again.
-async fn give_up<O: Onward>(fault: PipelineError, mail: Mail, mut onward: O, deadline: Deadline) -> (Processed, O) {
-    onward.abandon(deadline).await;
-    let outcome = Outcome::nothing(fault.into_reply(), &mail);
-    (Processed { mail, judged: None, outcome }, onward)
 }
 
 /// Over a limit: nothing is kept and nothing is sent.

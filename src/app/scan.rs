@@ -209,15 +209,15 @@ impl Inspector {
 fn report(name: &str, envelope: &Envelope, judged: Judged, elapsed_us: u64) -> ScanReport {
     let mut notices: Vec<String> = Vec::new();
     let mut recipients = Vec::new();
-    let copies = envelope.recipients.iter().zip(&judged.facts.recipients).zip(&judged.verdicts.0);
-    for ((recipient, facts), judgement) in copies {
+    let copies = envelope.recipients.iter().zip(&judged.kept.copies).zip(&judged.verdicts.0);
+    for ((recipient, copy), judgement) in copies {
         let because = judgement.verdict.because();
         for reason in because.into_iter().flat_map(|b| b.iter()) {
             notices.extend(reason.notice.clone().filter(|n| !notices.contains(n)));
         }
         recipients.push(ReportRecipient {
             address: recipient.path.to_string(),
-            class: facts.class.as_str(),
+            class: copy.facts.class.as_str(),
             disposition: judgement.verdict.disposition(),
             rules: because.map(|b| b.rules().map(str::to_owned).collect()).unwrap_or_default(),
             reasons: because.map(|b| b.iter().map(|r| r.text.clone()).collect()).unwrap_or_default(),

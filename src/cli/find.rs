@@ -50,6 +50,11 @@ fn row(found: &Found) -> Vec<String> {
         Some(observed) => format!("{what}, observed {observed}"),
         None => what,
     };
+    let what = match (found.times, &found.cause) {
+        (0 | 1, None) => what,
+        (0 | 1, Some(cause)) => format!("{what} ({cause})"),
+        (times, cause) => format!("{what} ({}, {times} times)", cause.as_deref().unwrap_or("-")),
+    };
     vec![
         format!("{:.0}", found.received),
         found.id.clone(),

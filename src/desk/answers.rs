@@ -203,11 +203,22 @@ pub struct Found {
     pub reply: Option<String>,
     /// The state of the held copy, where one was held.
     pub state: Option<CopyState>,
+    /// Why it was put off, in a word; how often, and when last.
+    #[serde(default)]
+    pub cause: Option<String>,
+    #[serde(default = "once")]
+    pub times: u64,
+    #[serde(default)]
+    pub last: Option<Timestamp>,
     /// How both sides of the gateway were protected: version, suite, and whether the certificate was verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_tls: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_hop_tls: Option<String>,
+}
+
+fn once() -> u64 {
+    1
 }
 
 impl Found {
@@ -263,6 +274,9 @@ mod tests {
             rules: Vec::new(),
             reply: Some("250 2.0.0 queued for <b@gmail.com>".into()),
             state: None,
+            cause: None,
+            times: 1,
+            last: None,
             client_tls: None,
             next_hop_tls: None,
         };

@@ -288,7 +288,10 @@ impl Desk {
             // A mail whose sender's unit is not known belongs to `*` (decision D25).
             let seen = match reach.scope {
                 Scope::All => true,
-                units => units.covers(self.store.unit_of(&row.mail).await?.as_deref()),
+                units => match &row.unit {
+                    Some(unit) => units.covers(Some(unit)),
+                    None => units.covers(self.store.unit_of(&row.mail).await?.as_deref()),
+                },
             };
             if seen {
                 found.push(Found::from(row));

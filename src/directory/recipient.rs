@@ -28,6 +28,23 @@ impl Class {
             Class::Other => "other",
         }
     }
+
+    /// The number under which the journal keeps it: it never changes.
+    pub fn number(self) -> u8 {
+        match self {
+            Class::Own => 0,
+            Class::Partner => 1,
+            Class::PrivateWebmail => 2,
+            Class::Disposable => 3,
+            Class::Other => 4,
+        }
+    }
+
+    /// The class of such a number.
+    pub fn of_number(number: u8) -> Option<Class> {
+        let all = [Class::Own, Class::Partner, Class::PrivateWebmail, Class::Disposable, Class::Other];
+        all.into_iter().find(|class| class.number() == number)
+    }
 }
 
 /// One recipient with its class.

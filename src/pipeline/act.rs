@@ -29,7 +29,7 @@ impl Pipeline {
         match settle(&judged.verdicts, bounces_reach(&mail, &judged)) {
             Settlement::Nothing(reply) => {
                 onward.abandon(times.hop).await;
-                let outcome = Outcome::nothing(reply, &mail);
+                let outcome = Outcome { cause: Some("policy"), ..Outcome::nothing(reply, &mail) };
                 (mail, judged, outcome, onward)
             }
             Settlement::Each(plan) if !plan.keeps() => {
@@ -74,7 +74,7 @@ impl Pipeline {
                 }
                 Err(fault) => {
                     onward.abandon(times.hop).await;
-                    Outcome::nothing(fault.into_reply(), mail)
+                    Outcome::fault(fault, mail)
                 }
             };
             (outcome, onward)
@@ -187,7 +187,7 @@ impl Pipeline {
         deadline: Deadline,
     ) -> Outcome {
         if let Err(fault) = self.keep_left_over(mail, judged, content, left_over, deadline).await {
-            return Outcome::nothing(fault.into_reply(), mail);
+            return Outcome::fault(fault, mail);
         }
         let mut outcome = Outcome::nothing(with_our_id(answer, mail), mail);
         outcome.note_left_over(left_over);

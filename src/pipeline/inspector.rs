@@ -22,7 +22,9 @@ use crate::mail::{Client, Envelope};
 use crate::mime::{self, Message, Stop};
 use crate::notice::Notices;
 use crate::policy::verdict::{Disposition, Verdicts};
-use crate::policy::{CampaignFacts, Facts, Policy, Question};
+use crate::policy::{CampaignFacts, KeptMail, Policy, Question};
+#[cfg(debug_assertions)]
+use crate::policy::{KeptAddresses, again::judged_again};
 use crate::worker::Workers;
 
 /// Policies as loaded, with the texts to people, and the detectors built from their words and lists. Replaced as a whole
@@ -71,7 +73,8 @@ pub struct Judged {
     pub recipients: Vec<ClassifiedRecipient>,
     pub opened: Vec<Opened>,
     pub findings: Vec<Finding>,
-    pub facts: Facts,
+    /// The facts, and what judging again takes.
+    pub kept: KeptMail,
     pub verdicts: Verdicts,
     /// The memory that all this takes.
     _reserved: Reserved,
@@ -122,6 +125,7 @@ impl Inspector {
     pub fn judge(&self, inspected: Inspected, campaign: &CampaignFacts) -> Judged {
         let Inspected { ruleset, message, sender, recipients, opened, texts, findings, size, instant, mut reserved } =
             inspected;
+        let quotes = texts.iter().any(|text| text.place == "body#quoted");
         drop(texts);
         let question = Question {
             sender: &sender,
@@ -135,8 +139,13 @@ impl Inspector {
         };
         let facts = ruleset.policy.facts(&question);
         let verdicts = ruleset.policy.judge(&question, &facts);
+        let kept = KeptMail::of(&ruleset.policy, &question, facts, quotes);
+        #[cfg(debug_assertions)]
+        if let Err(why) = judged_again(&ruleset.policy, &kept, &KeptAddresses::of(&question), &verdicts) {
+            panic!("what is kept of a mail does not give its verdicts again: {why}");
+        }
         self.memory.shrink(&mut reserved, size);
-        Judged { ruleset, message, sender, recipients, opened, findings, facts, verdicts, _reserved: reserved }
+        Judged { ruleset, message, sender, recipients, opened, findings, kept, verdicts, _reserved: reserved }
     }
 }
 
@@ -151,7 +160,7 @@ fn aside<T>(size: usize, work: impl FnOnce() -> T) -> T {
 impl Judged {
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
-        self.facts.message.private
+        self.kept.message.private
     }
 
     /// The disposition of the whole, as `scan` prints it.

@@ -227,6 +227,28 @@ impl DomainLists {
             .is_some_and(|i| self.of_domain(domain, Some(instant)) & (1 << i) != 0)
     }
 
+    /// A digest of the entries of some lists: two that are equal say the same of every domain at every instant.
+    pub(crate) fn digest(&self, lists: u64) -> String {
+        let domains = self.domains.iter().flat_map(|(key, hits)| hits.iter().map(move |hit| (key.to_string(), hit)));
+        let addresses =
+            self.addresses.iter().flat_map(|(key, hits)| hits.iter().map(move |hit| (key.to_string(), hit)));
+        let of_lists = domains.chain(addresses).filter(|(_, hit)| lists & (1 << hit.list) != 0);
+        let entry = |(key, hit): (String, &Hit)| {
+            let scope = hit.exception.and_then(|i| self.exceptions.get(i as usize)).map(|exception| &exception.scope);
+            let Hit { list, itself, below, ends, .. } = hit;
+            format!("{key} {list} {itself} {below} {ends:?} {scope:?}")
+        };
+        let mut entries: Vec<String> = of_lists.map(entry).collect();
+        entries.sort_unstable();
+        entries.extend(self.names(lists).map(str::to_owned));
+        blake3::hash(entries.join("\n").as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    /// The bits of the lists of these names.
+    pub(crate) fn bits_of(&self, names: &[&str]) -> u64 {
+        self.names.iter().enumerate().filter(|(_, name)| names.contains(&name.as_str())).map(|(i, _)| 1 << i).sum()
+    }
+
     /// Every list, in the order of its bit.
     pub(crate) fn all_names(&self) -> Vec<&str> {
         self.names.iter().map(String::as_str).collect()

@@ -41,7 +41,7 @@ pub(crate) struct Memo {
 
 #[derive(Debug, Default)]
 struct Answers {
-    by_mail: HashMap<MailKey, HashMap<RecipientFacts, Arc<Answer>>>,
+    by_mail: HashMap<MailKey, HashMap<RecipientFacts, Arc<Opinion>>>,
     count: usize,
 }
 
@@ -56,11 +56,24 @@ struct MailKey {
     message: MessageFacts,
 }
 
-/// What the rules said, strictest first.
-#[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    enforced: Option<Reasons>,
-    observed: Option<Reasons>,
+/// What rules come to for one copy, whatever can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opinion {
+    /// Why it does not simply pass.
+    pub because: Option<Reasons>,
+    /// What rules that only observe would have said.
+    pub observed: Option<Reasons>,
+}
+
+impl Opinion {
+    /// What becomes of the copy. Of a message out of which nothing may be taken no attachment is stripped: it is held
+    /// whole.
+    pub fn disposition(&self, can_strip: bool) -> Disposition {
+        match self.because.as_ref().map_or(Disposition::Pass, |because| because.first().disposition) {
+            Disposition::Strip if !can_strip => Disposition::Quarantine,
+            other => other,
+        }
+    }
 }
 
 /// Answers kept unless told otherwise: a few megabytes.
@@ -95,12 +108,26 @@ impl Policy {
     }
 
     fn judge_with(&self, question: &Question, facts: &Facts, remember: bool) -> Verdicts {
-        let answers = self.answers(facts, question.instant, remember);
-        Verdicts(answers.iter().map(|answer| self.conclude(answer, question)).collect())
+        let parts = strippable(question);
+        let verdict =
+            |opinion: Opinion| Judgement { verdict: verdict(opinion.because, &parts), observed: opinion.observed };
+        Verdicts(self.opinions(facts, question.instant, remember).map(verdict).collect())
+    }
+
+    /// What the rules come to for each recipient, in the policy's mode at that instant.
+    pub(super) fn opinions(
+        &self,
+        facts: &Facts,
+        instant: Timestamp,
+        remember: bool,
+    ) -> impl Iterator<Item = Opinion> + use<> {
+        let observes = self.mode.observes(instant);
+        let answers = self.answers(facts, instant, remember);
+        answers.into_iter().map(move |answer| if observes { answer.observed_only() } else { (*answer).clone() })
     }
 
     /// What the rules say about each recipient: out of memory, else by asking them.
-    fn answers(&self, facts: &Facts, instant: Timestamp, remember: bool) -> Vec<Arc<Answer>> {
+    fn answers(&self, facts: &Facts, instant: Timestamp, remember: bool) -> Vec<Arc<Opinion>> {
         let asked = self.rules.asked;
         let mail = MailKey {
             window: self.rules.window(instant),
@@ -110,7 +137,7 @@ impl Policy {
         };
         let recipients: Vec<RecipientFacts> =
             facts.recipients.iter().map(|recipient| recipient.asked(asked.recipient)).collect();
-        let known: Vec<Option<Arc<Answer>>> = {
+        let known: Vec<Option<Arc<Opinion>>> = {
             // A poisoned lock only means that a thread died between two whole answers.
             let answers = self.memo.answers.read().unwrap_or_else(|poisoned| poisoned.into_inner());
             let known = answers.by_mail.get(&mail).filter(|_| remember);
@@ -119,14 +146,14 @@ impl Policy {
         if known.iter().all(Option::is_some) {
             return known.into_iter().flatten().collect();
         }
-        let mut fresh: HashMap<RecipientFacts, Arc<Answer>> = HashMap::new();
+        let mut fresh: HashMap<RecipientFacts, Arc<Opinion>> = HashMap::new();
         let mut all = Vec::with_capacity(recipients.len());
         for (recipient, known) in recipients.into_iter().zip(known) {
             // Each different set of facts is asked about once.
             let answer = match known.or_else(|| fresh.get(&recipient).filter(|_| remember).cloned()) {
                 Some(answer) => answer,
                 None => {
-                    let answer = Arc::new(Answer::from(self.ask(&mail, &recipient, instant)));
+                    let answer = Arc::new(Opinion::from(self.ask(&mail, &recipient, instant)));
                     fresh.insert(recipient, answer.clone());
                     answer
                 }
@@ -158,19 +185,6 @@ impl Policy {
         }
         said
     }
-
-    fn conclude(&self, answer: &Answer, question: &Question) -> Judgement {
-        if self.mode.observes(question.instant) {
-            let all = [&answer.enforced, &answer.observed];
-            let reasons = all.into_iter().flatten().flat_map(|reasons| reasons.iter().cloned()).collect();
-            return Judgement { verdict: Verdict::Pass, observed: Reasons::new(reasons) };
-        }
-        let verdict = match &answer.enforced {
-            None => Verdict::Pass,
-            Some(because) => verdict(because.clone(), question),
-        };
-        Judgement { verdict, observed: answer.observed.clone() }
-    }
 }
 
 /// Adds what is not said yet.
@@ -182,34 +196,41 @@ fn add(said: &mut Vec<Reason>, more: Vec<Reason>) {
     }
 }
 
-impl From<Said> for Answer {
-    fn from(said: Said) -> Answer {
-        Answer { enforced: Reasons::new(said.enforced), observed: Reasons::new(said.observed) }
+impl From<Said> for Opinion {
+    fn from(said: Said) -> Opinion {
+        Opinion { because: Reasons::new(said.enforced), observed: Reasons::new(said.observed) }
+    }
+}
+
+impl Opinion {
+    /// The same where the whole policy only watches (decision D24).
+    fn observed_only(&self) -> Opinion {
+        let all = [&self.because, &self.observed];
+        let reasons = all.into_iter().flatten().flat_map(|reasons| reasons.iter().cloned()).collect();
+        Opinion { because: None, observed: Reasons::new(reasons) }
     }
 }
 
 /// The strictest reason decides.
-fn verdict(because: Reasons, question: &Question) -> Verdict {
+fn verdict(because: Option<Reasons>, parts: &[usize]) -> Verdict {
+    let Some(because) = because else { return Verdict::Pass };
     match because.first().disposition {
         Disposition::Pass => Verdict::Pass,
         Disposition::Notify => Verdict::Notify { because },
-        Disposition::Strip => {
-            let parts = parts_with_findings(question);
-            // Nothing to take out, or nothing that may be: the copy is held whole.
-            if question.sealed || parts.is_empty() {
-                Verdict::Quarantine { because }
-            } else {
-                Verdict::Strip { because, parts }
-            }
-        }
+        // Nothing to take out, or nothing that may be: the copy is held whole.
+        Disposition::Strip if parts.is_empty() => Verdict::Quarantine { because },
+        Disposition::Strip => Verdict::Strip { because, parts: parts.to_vec() },
         Disposition::Quarantine => Verdict::Quarantine { because },
         Disposition::Defer => Verdict::Defer { because, reply: const { Deferral::from_row(DEFERRED_BY_POLICY) } },
         Disposition::Reject => Verdict::Reject { because, reply: const { Refusal::from_row(REFUSED_BY_POLICY) } },
     }
 }
 
-/// The attachments that hold findings, as indices of message parts.
-fn parts_with_findings(question: &Question) -> Vec<usize> {
+/// The attachments that hold findings, as indices of message parts; none where the message is signed or encrypted.
+pub(super) fn strippable(question: &Question) -> Vec<usize> {
+    if question.sealed {
+        return Vec::new();
+    }
     let holds = |opened: &&Opened| {
         question.findings.iter().any(|finding| match finding.place.strip_prefix(opened.place.as_str()) {
             Some(rest) => rest.is_empty() || rest.starts_with(['#', '/']),

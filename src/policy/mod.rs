@@ -12,15 +12,20 @@
 //!
 //! Standards: Cedar (strict validation) for rules; decisions D17 to D20, D23, D24 and D29; the contract's names.
 
+pub mod again;
+pub mod bytes;
 pub mod case;
 pub mod domains;
 mod evaluate;
 mod facts;
 pub mod judge;
+mod kept;
 pub mod limits;
 mod question;
+mod replay;
 pub mod rules;
 pub mod settle;
+mod sources;
 pub mod verdict;
 
 use std::collections::BTreeMap;
@@ -28,11 +33,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use domains::DomainLists;
-pub use facts::{Facts, RecipientFacts, schema};
-pub use judge::Mode;
+pub use facts::{Asked, Facts, MessageFacts, RecipientFacts, SenderFacts, schema};
+pub use judge::{Mode, Opinion};
+pub use kept::{KeptAddresses, KeptCopy, KeptMail};
 use limits::Limit;
 pub use question::{CampaignFacts, Question};
+pub use replay::{Replay, Replayed, Unknown};
 use rules::Rules;
+pub use sources::Sources;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, slip_of, utf8};
 use crate::directory::{People, Units};
@@ -55,6 +63,10 @@ impl fmt::Display for Version {
 #[derive(Debug)]
 pub struct Policy {
     pub version: Version,
+    /// What its verdicts are made by, for the journal.
+    pub sources: Arc<Sources>,
+    /// The same as JSON.
+    pub sources_text: Arc<str>,
     pub lists: DomainLists,
     pub people: People,
     pub units: Units,
@@ -114,7 +126,20 @@ impl Policy {
         match rules {
             Some(rules) if faults.is_empty() => {
                 let (version, memo) = (version(files), judge::Memo::new());
-                Ok(Policy { version, lists, people, units, rules, limits, mode: Mode::Enforce, memo })
+                let sources = Arc::new(Sources::of(files, &lists, version));
+                let sources_text = sources.text().into();
+                Ok(Policy {
+                    version,
+                    sources,
+                    sources_text,
+                    lists,
+                    people,
+                    units,
+                    rules,
+                    limits,
+                    mode: Mode::Enforce,
+                    memo,
+                })
             }
             _ => Err(Diagnostics(faults)),
         }

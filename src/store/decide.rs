@@ -85,8 +85,10 @@ impl Store {
         if held.is_some() {
             return Ok(true);
         }
+        // Of private mail nobody keeps who else it went to (decision D20).
         let went = self.find(mail).await?;
-        Ok(went.iter().any(|row| row.mail == mail && crate::mail::address_key(&row.recipient) == own))
+        let is_own = |address: &String| crate::mail::address_key(address) == own;
+        Ok(went.iter().any(|row| row.mail == mail && row.recipient.as_ref().is_some_and(is_own)))
     }
 
     async fn proposal(&self, copy: &str) -> Result<Option<Proposal>, StoreError> {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
+use super::journal_rows::id_at;
 use super::rows::insert_blob;
 use super::settle::NewItem;
 use super::tx::{args, statements};
@@ -30,6 +31,8 @@ statements! {
     DECIDED = "SELECT state, COUNT(*) FROM held WHERE decided_at >= $1 AND decided_at < $2 GROUP BY state";
     OBSERVED = "SELECT rules, COUNT(*) FROM journal WHERE observed IS NOT NULL AND at >= $1 AND at < $2 \
         GROUP BY rules LIMIT $3";
+    OBSERVED_COPIES = "SELECT w.word, COUNT(*) FROM journaled_copy c JOIN journaled_word w ON w.id = c.rules \
+        WHERE c.observed IS NOT NULL AND c.id >= $1 AND c.id < $2 GROUP BY w.word LIMIT $3";
     TURN = "SELECT value FROM meta WHERE name = $1";
     FIRST_TURN = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     NEXT_TURN = "UPDATE meta SET value = $1 WHERE name = $2 AND value = $3";
@@ -91,8 +94,10 @@ impl Store {
     }
 
     async fn observed(&self, since: Timestamp, now: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
-        let rows: Vec<(String, i64)> =
-            self.reader().fetch_all(OBSERVED, args![micros(since), micros(now), MOST_GROUPS]).await?;
+        let (since, now) = (micros(since), micros(now));
+        let mut rows: Vec<(String, i64)> = self.reader().fetch_all(OBSERVED, args![since, now, MOST_GROUPS]).await?;
+        let (first, end) = (id_at(since), id_at(now));
+        rows.extend(self.reader().fetch_all::<(String, i64)>(OBSERVED_COPIES, args![first, end, MOST_GROUPS]).await?);
         let mut observed = BTreeMap::new();
         for (rules, copies) in rows {
             let rules: Vec<String> = serde_json::from_str(&rules).unwrap_or_default();

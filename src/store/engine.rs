@@ -86,7 +86,9 @@ impl Pool {
     /// Brings the schema to its newest version.
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<(), StoreError> {
         let row = |m: &Migration| {
-            let (name, sql) = (m.name.into(), m.sql.into_sql_str());
+            // A number that is SQLite's own row id needs no index beside the table.
+            let sql = AssertSqlSafe(m.sql.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY"));
+            let (name, sql) = (m.name.into(), sql.into_sql_str());
             sqlx::migrate::Migration::new(m.version, name, MigrationType::Simple, sql, false)
         };
         let migrator = Migrator::with_migrations(migrations.iter().map(row).collect());

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! `octroi find`: what became of a mail, one row a recipient, over journal, quarantine and outbox (decision D24).
 
-use std::collections::HashSet;
-
-use jiff::Timestamp;
-use serde::Serialize;
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 
 use super::engine::Row;
+use super::entry::{Entry, FindRow};
+use super::journal_rows::{disposition_of, millis_of};
 use super::keeping::bare_message_id;
+use super::packed::unpack;
 use super::tx::{args, statements};
 use super::{CopyState, Store, StoreError, instant};
 use crate::mail::address_key;
@@ -16,15 +17,32 @@ use crate::mail::address_key;
 const LIMIT: i64 = 500;
 
 statements! {
-    // A union, each part by its own index: of one OR the engine would rather read the whole journal, newest first.
-    JOURNALED = "SELECT * FROM journal WHERE id IN (SELECT id FROM journal WHERE mail = $1 \
-        UNION SELECT id FROM journal WHERE queue_id = $1 UNION SELECT id FROM journal WHERE message_id = $1 \
-        UNION SELECT id FROM journal WHERE copy = $1 UNION SELECT id FROM journal WHERE sender_hash = $2 \
-        UNION SELECT id FROM journal WHERE recipient_hash = $2) ORDER BY at DESC, id DESC LIMIT $3";
+    // Each name by its own index, the newest only. The order of the tables is meant: what the index gives comes first.
+    BY_MAIL = "SELECT c.id, c.disposition, c.observed, r.word AS rules, k.word AS cause, c.times, c.last, c.reply, \
+        m.id AS mail, m.message_id, m.private, m.sealed, u.word AS unit FROM journaled_mail m CROSS JOIN journaled_copy c \
+        LEFT JOIN journaled_word r ON r.id = c.rules LEFT JOIN journaled_word k ON k.id = c.cause \
+        LEFT JOIN journaled_word u ON u.id = m.unit \
+        WHERE m.id IN (SELECT id FROM journaled_mail WHERE mail = $1 \
+            UNION SELECT id FROM journaled_mail WHERE mail = $2 \
+            UNION SELECT id FROM journaled_mail WHERE queue_id = $1 \
+            UNION SELECT id FROM journaled_mail WHERE message_id = $1) \
+        AND c.id >= m.id AND c.id < m.id + m.copies ORDER BY c.id DESC LIMIT $3";
+    BY_SENDER = "SELECT c.id, c.disposition, c.observed, r.word AS rules, k.word AS cause, c.times, c.last, c.reply, \
+        m.id AS mail, m.message_id, m.private, m.sealed, u.word AS unit FROM journaled_mail m CROSS JOIN journaled_copy c \
+        LEFT JOIN journaled_word r ON r.id = c.rules LEFT JOIN journaled_word k ON k.id = c.cause \
+        LEFT JOIN journaled_word u ON u.id = m.unit \
+        WHERE m.sender = $1 AND c.id >= m.id AND c.id < m.id + m.copies ORDER BY m.id DESC LIMIT $2";
+    BY_RECIPIENT = "SELECT c.id, c.disposition, c.observed, r.word AS rules, k.word AS cause, c.times, c.last, c.reply, \
+        m.id AS mail, m.message_id, m.private, m.sealed, u.word AS unit FROM journaled_copy c CROSS JOIN journaled_mail m \
+        LEFT JOIN journaled_word r ON r.id = c.rules LEFT JOIN journaled_word k ON k.id = c.cause \
+        LEFT JOIN journaled_word u ON u.id = m.unit \
+        WHERE c.recipient = $1 AND m.id = (SELECT MAX(x.id) FROM journaled_mail x WHERE x.id <= c.id) \
+        ORDER BY c.id DESC LIMIT $2";
+    WORD_OF = "SELECT word FROM journaled_word WHERE id = $1";
     HELD = "SELECT held.*, mail.sender, mail.private, mail.queue_id, mail.message_id FROM held \
         JOIN mail ON mail.id = held.mail WHERE held.state <> 'pending' AND held.id IN \
         (SELECT id FROM held WHERE id = $1 UNION SELECT id FROM held WHERE mail = $1 \
-        UNION SELECT id FROM held WHERE address = $2 \
+        UNION SELECT held.id FROM held JOIN mail ON mail.id = held.mail WHERE held.address = $2 AND NOT mail.private \
         UNION SELECT held.id FROM mail JOIN held ON held.mail = mail.id WHERE mail.queue_id = $1 \
         UNION SELECT held.id FROM mail JOIN held ON held.mail = mail.id WHERE mail.message_id = $1 \
         UNION SELECT held.id FROM mail JOIN held ON held.mail = mail.id WHERE mail.sender = $2 AND NOT mail.private) \
@@ -36,44 +54,12 @@ statements! {
         AND (outbox.copy = $1 OR r.address = $3) ORDER BY outbox.created DESC LIMIT 1";
 }
 
-/// What became of one recipient of one mail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FindRow {
-    pub mail: String,
-    pub time: Timestamp,
-    pub queue_id: Option<String>,
-    pub message_id: Option<String>,
-    /// Empty for the null reverse-path; absent for private mail (decision D20).
-    pub sender: Option<String>,
-    pub recipient: String,
-    pub disposition: String,
-    pub observed: Option<String>,
-    pub rules: Vec<String>,
-    pub copy: Option<String>,
-    /// Where the held copy stands now.
-    pub state: Option<CopyState>,
-    /// The outbox item for this recipient, in words: `ready`, `sent`, `failed`, with its last reply.
-    pub outbox: Option<String>,
-    /// The next hop's reply when the mail came by.
-    pub reply: Option<String>,
-    pub maybe_duplicate: bool,
-    /// How both sides of us were protected; `None` in clear, or where the journal does not know.
-    pub client_tls: Option<String>,
-    pub next_hop_tls: Option<String>,
-}
-
 impl Store {
     /// Everything known under a Message-ID (with or without brackets), the client's queue id, our id, or an address.
     pub async fn find(&self, query: &str) -> Result<Vec<FindRow>, StoreError> {
         let text = bare_message_id(query);
-        let hash = self.inner.journal_keys.hash(&text);
-        let rows: Vec<Row> = self.reader().fetch_all(JOURNALED, args![&text, &hash, LIMIT]).await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            if !is_private(row)? || named_otherwise(row, &text, &hash)? {
-                found.push(self.journaled(row).await?);
-            }
-        }
+        let mut found = self.journaled(&text).await?;
+        found.extend(self.journaled_before(&text, LIMIT).await?);
         let known: HashSet<String> = found.iter().filter_map(|row| row.copy.clone()).collect();
         for row in self.held_unjournaled(&text).await? {
             if row.copy.as_ref().is_none_or(|copy| !known.contains(copy)) {
@@ -84,35 +70,83 @@ impl Store {
         Ok(found)
     }
 
-    async fn journaled(&self, row: &Row) -> Result<FindRow, StoreError> {
-        let mail: String = row.get("mail")?;
-        let sealed: Vec<u8> = row.get("addresses")?;
-        let (sender, recipient) = self
-            .inner
-            .journal_keys
-            .open(&mail, &sealed)
-            .ok_or_else(|| StoreError::Damaged { what: "a journal row's addresses".into() })?;
-        let copy: Option<String> = row.get("copy")?;
-        let rules: String = row.get("rules")?;
-        let state = self.state_of(copy.as_deref()).await?;
-        let private = is_private(row)?;
+    async fn journaled(&self, text: &str) -> Result<Vec<FindRow>, StoreError> {
+        let keys = &self.inner.journal_keys;
+        let (name, address) = (keys.name(text), keys.address(text));
+        let whole = keys.name(text.rsplit_once('-').map_or(text, |(mail, _)| mail));
+        let mut rows: Vec<Row> = self.reader().fetch_all(BY_MAIL, args![name, whole, LIMIT]).await?;
+        rows.extend(self.reader().fetch_all::<Row>(BY_SENDER, args![address, LIMIT]).await?);
+        rows.extend(self.reader().fetch_all::<Row>(BY_RECIPIENT, args![address, LIMIT]).await?);
+        let mut mails: HashMap<i64, Entry> = HashMap::new();
+        let (mut seen, mut found) = (HashSet::new(), Vec::with_capacity(rows.len()));
+        for row in &rows {
+            let (id, mail): (i64, i64) = (row.get("id")?, row.get("mail")?);
+            if !seen.insert(id) {
+                continue;
+            }
+            let entry = match mails.entry(mail) {
+                Slot::Occupied(known) => &*known.into_mut(),
+                Slot::Vacant(free) => &*free.insert(self.mail_opened(row).await?),
+            };
+            let recipient = usize::try_from(id - mail).unwrap_or(usize::MAX);
+            let same_hash = entry.private && row.get::<Option<i64>>("message_id")? == Some(name);
+            if same_hash || is_named(entry, recipient, text) {
+                found.push(self.found(row, entry, recipient).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a mail's row holds, with its words.
+    pub(super) async fn mail_opened(&self, row: &Row) -> Result<Entry, StoreError> {
+        let (id, sealed): (i64, Vec<u8>) = (row.get("mail")?, row.get("sealed")?);
+        let opened = self.inner.journal_keys.open(id, &sealed);
+        let read = opened.and_then(|plain| unpack(&plain, millis_of(id), row.get("private").ok()?));
+        let (mut entry, [client, next_hop]) =
+            read.ok_or_else(|| StoreError::Damaged { what: "a mail of the journal".into() })?;
+        entry.client_tls = self.word(client).await?;
+        entry.next_hop_tls = self.word(next_hop).await?;
+        Ok(entry)
+    }
+
+    async fn word(&self, number: i64) -> Result<Option<String>, StoreError> {
+        let word: Option<(String,)> = match number {
+            0 => None,
+            number => self.reader().fetch_optional(WORD_OF, args![number]).await?,
+        };
+        Ok(word.map(|(word,)| word))
+    }
+
+    async fn found(&self, row: &Row, entry: &Entry, recipient: usize) -> Result<FindRow, StoreError> {
+        let said = entry.copies.iter().find(|copy| copy.recipient == recipient);
+        let copy = said.filter(|copy| copy.held).map(|_| Entry::copy_id(&entry.mail, recipient));
+        let address = entry.recipients.get(recipient).cloned();
+        let word = |number: Option<i64>| number.and_then(disposition_of).map(|found| found.as_str().to_owned());
+        let rules: Option<String> = row.get("rules")?;
+        let again: Option<Vec<u8>> = row.get("reply")?;
+        let again = again.and_then(|sealed| self.inner.journal_keys.open_reply(row.get("id").ok()?, &sealed));
+        let reply = again.or_else(|| said.and_then(|copy| copy.reply.clone())).unwrap_or_else(|| entry.reply.clone());
         Ok(FindRow {
-            time: instant(row.get("at")?),
-            queue_id: row.get("queue_id")?,
-            message_id: row.get::<Option<String>>("message_id")?.filter(|_| !private),
-            sender: (!private).then_some(sender),
-            disposition: row.get("disposition")?,
-            observed: row.get("observed")?,
-            rules: serde_json::from_str(&rules).unwrap_or_default(),
-            state,
-            outbox: self.outbox_of(&mail, copy.as_deref(), &recipient).await?,
-            reply: row.get("reply")?,
-            maybe_duplicate: row.get("maybe_duplicate")?,
-            client_tls: row.get("client_tls")?,
-            next_hop_tls: row.get("next_hop_tls")?,
+            time: entry.time,
+            queue_id: entry.queue_id.clone(),
+            message_id: entry.message_id.as_deref().map(bare_message_id),
+            sender: (!entry.private).then(|| entry.reverse_path.clone()),
+            disposition: word(Some(row.get("disposition")?)).unwrap_or_default(),
+            observed: word(row.get("observed")?),
+            rules: rules.and_then(|rules| serde_json::from_str(&rules).ok()).unwrap_or_default(),
+            state: self.state_of(copy.as_deref()).await?,
+            outbox: self.outbox_of(&entry.mail, copy.as_deref(), address.as_deref().unwrap_or_default()).await?,
+            reply: Some(reply).filter(|reply| !reply.is_empty()),
+            cause: row.get("cause")?,
+            times: row.get::<i64>("times")?.cast_unsigned(),
+            last: row.get::<Option<i64>>("last")?.map(instant),
+            maybe_duplicate: entry.maybe_duplicate,
+            client_tls: entry.client_tls.clone(),
+            next_hop_tls: entry.next_hop_tls.clone(),
             copy,
-            recipient,
-            mail,
+            recipient: address,
+            unit: row.get("unit")?,
+            mail: entry.mail.clone(),
         })
     }
 
@@ -137,24 +171,33 @@ impl Store {
                 state: CopyState::parse(&state),
                 outbox: self.outbox_of(&mail, Some(&copy), &recipient).await?,
                 reply: None,
+                cause: None,
+                times: 1,
+                last: None,
                 maybe_duplicate: false,
                 client_tls: None,
                 next_hop_tls: None,
                 copy: Some(copy),
-                recipient,
+                recipient: (!private).then_some(recipient),
+                unit: None,
                 mail,
             });
         }
         Ok(found)
     }
 
-    async fn state_of(&self, copy: Option<&str>) -> Result<Option<CopyState>, StoreError> {
+    pub(super) async fn state_of(&self, copy: Option<&str>) -> Result<Option<CopyState>, StoreError> {
         let Some(copy) = copy else { return Ok(None) };
         let state: Option<(String,)> = self.reader().fetch_optional(STATE_OF, args![copy]).await?;
         Ok(state.and_then(|(state,)| CopyState::parse(&state)))
     }
 
-    async fn outbox_of(&self, mail: &str, copy: Option<&str>, recipient: &str) -> Result<Option<String>, StoreError> {
+    pub(super) async fn outbox_of(
+        &self,
+        mail: &str,
+        copy: Option<&str>,
+        recipient: &str,
+    ) -> Result<Option<String>, StoreError> {
         let row: Option<(String, String, Option<String>)> =
             self.reader().fetch_optional(OUTBOX_OF, args![copy, mail, &address_key(recipient)]).await?;
         Ok(row.map(|(kind, state, reply)| match reply {
@@ -164,17 +207,14 @@ impl Store {
     }
 }
 
-/// Whether the mail was somebody's own affair: the kinds found in it stand in its journal row.
-fn is_private(row: &Row) -> Result<bool, StoreError> {
-    Ok(row.get::<String>("facts")?.contains("\"private-correspondence\""))
-}
-
-/// Private mail is not found by its sender, or the answer would tell what the rows hide.
-fn named_otherwise(row: &Row, text: &str, hash: &[u8]) -> Result<bool, StoreError> {
-    for name in ["mail", "queue_id", "message_id", "copy"] {
-        if row.get::<Option<String>>(name)?.as_deref() == Some(text) {
-            return Ok(true);
-        }
-    }
-    Ok(row.get::<Vec<u8>>("recipient_hash")? == hash)
+/// Whether the copy is meant by this text, and not only its hash.
+fn is_named(entry: &Entry, recipient: usize, text: &str) -> bool {
+    let address = |known: &str| address_key(known) == address_key(text);
+    let held = || entry.copies.iter().any(|copy| copy.recipient == recipient && copy.held);
+    entry.mail == text
+        || entry.queue_id.as_deref() == Some(text)
+        || entry.message_id.as_deref().is_some_and(|known| bare_message_id(known) == text)
+        || (!entry.reverse_path.is_empty() && address(&entry.reverse_path))
+        || entry.recipients.get(recipient).is_some_and(|known| address(known))
+        || (Entry::copy_id(&entry.mail, recipient) == text && held())
 }

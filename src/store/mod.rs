@@ -19,16 +19,22 @@ mod debt;
 mod decide;
 mod digest;
 mod engine;
+mod entry;
 mod error;
 mod expiry;
 mod figures;
 mod find;
+mod find_before;
 mod health;
 mod journal;
+mod journal_keys;
+mod journal_rows;
+mod kept;
 mod keep;
 mod keeping;
 mod key;
 mod outbox;
+mod packed;
 mod quarantine;
 mod rows;
 mod schema;
@@ -57,15 +63,16 @@ pub use copy::{Change, CopyState};
 pub use debt::Debt;
 pub use decide::HeldCase;
 pub use digest::{DigestFigures, Waiting};
+pub use entry::{Entry, EntryCopy, EntryFacts, FindRow};
 pub use error::StoreError;
 pub use figures::Figures;
-pub use find::FindRow;
 pub use followup::{FollowupEvent, PendingFollowup};
-pub use journal::{Entry, Journal};
+pub use journal::Journal;
 pub use keep::Writing;
 pub use keeping::{
     HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest,
 };
+pub use kept::JournalPlace;
 pub use key::KeyFile;
 pub use outbox::{DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Work};
 pub use quarantine::{Exported, Filter, HeldDetail, HeldRow};
@@ -160,7 +167,7 @@ struct Inner {
     outbox: Notify,
     audit_key: Zeroizing<[u8; 32]>,
     audit_note_key: Zeroizing<[u8; 32]>,
-    journal_keys: journal::Keys,
+    journal_keys: journal_keys::Keys,
     journal_dropped: Arc<AtomicU64>,
     /// Released when the store is closed, at the latest when the last clone is gone.
     lock: Mutex<Option<File>>,
@@ -262,9 +269,11 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         expiry::STATEMENTS,
         figures::STATEMENTS,
         find::STATEMENTS,
+        find_before::STATEMENTS,
         followup::STATEMENTS,
         health::STATEMENTS,
-        journal::STATEMENTS,
+        journal_rows::STATEMENTS,
+        kept::STATEMENTS,
         keep::STATEMENTS,
         quarantine::STATEMENTS,
         rows::STATEMENTS,

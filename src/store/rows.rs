@@ -342,7 +342,7 @@ pub(super) async fn insert_blob(tx: &mut Tx, sealed: &Sealed, now: i64) -> Resul
 }
 
 /// Decision D11. Lengths stand before the texts, so that no two sets of texts give one key.
-fn retry_key(what: &str, sender: &str, recipient: &str, digest: &[u8; 32], nth: u32) -> [u8; 32] {
+pub(super) fn retry_key(what: &str, sender: &str, recipient: &str, digest: &[u8; 32], nth: u32) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for text in [what, &sender.to_lowercase(), &address_key(recipient)] {
         hasher.update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes());

@@ -15,7 +15,7 @@ use super::health::{OwnFiles, free_bytes};
 use super::sql::Migration;
 use super::tx::{Reader, Tx, args, statements};
 use super::writer::Writer;
-use super::{Bounds, Inner, KeyFile, Store, StoreError, StoreSettings, journal};
+use super::{Bounds, Inner, KeyFile, Store, StoreError, StoreSettings, journal_keys};
 
 /// Every change of the schema, in order. Rows are added, never changed: their checksums stand in the databases.
 pub const MIGRATIONS: &[Migration] = &[
@@ -26,6 +26,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "reasons", sql: include_str!("schema/0005_reasons.sql") },
     Migration { version: 6, name: "audit index", sql: include_str!("schema/0006_audit_index.sql") },
     Migration { version: 8, name: "two persons", sql: include_str!("schema/0008_two_persons.sql") },
+    Migration { version: 9, name: "facts", sql: include_str!("schema/0009_facts.sql") },
 ];
 
 statements! {
@@ -93,7 +94,7 @@ async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
             places,
             audit_key: key.derive("octroi 2026 audit chain"),
             audit_note_key: key.derive("octroi 2026 audit note"),
-            journal_keys: journal::Keys::derive(&key),
+            journal_keys: journal_keys::Keys::derive(&key),
             blobs,
             writer,
             reader,

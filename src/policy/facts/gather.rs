@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::policy::question::{CampaignFacts, Question};
 
 /// What facts about a mail are gathered from.
-pub(super) struct MailEvidence<'a> {
+pub(in crate::policy) struct MailEvidence<'a> {
     pub sender: &'a Sender,
     /// The sender's address as lists and people know it.
     key: Option<String>,
@@ -114,7 +114,7 @@ impl<'a> MailEvidence<'a> {
 }
 
 /// What facts about one recipient are gathered from.
-pub(super) struct RecipientEvidence<'a> {
+pub(in crate::policy) struct RecipientEvidence<'a> {
     pub sender: &'a SenderFacts,
     /// The mail is a forward whoever it goes to.
     pub forwarded: bool,
@@ -125,14 +125,6 @@ pub(super) struct RecipientEvidence<'a> {
 }
 
 impl RecipientEvidence<'_> {
-    pub fn address(&self) -> Box<str> {
-        self.recipient.mailbox.as_ref().map_or_else(|| "postmaster".into(), |mailbox| mailbox.key().into())
-    }
-
-    pub fn domain(&self) -> &str {
-        self.recipient.mailbox.as_ref().map_or("", |mailbox| mailbox.domain().as_str())
-    }
-
     pub fn class(&self) -> Class {
         self.named.class_of(self.recipient)
     }
@@ -163,7 +155,7 @@ impl RecipientEvidence<'_> {
 
 /// What findings say about one recipient.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Named {
+pub(in crate::policy) struct Named {
     pub agent: bool,
     pub family: bool,
     pub colleague: bool,
@@ -211,7 +203,7 @@ impl Named {
     }
 }
 
-pub(super) fn is_outside(class: Class) -> bool {
+pub(in crate::policy) fn is_outside(class: Class) -> bool {
     !matches!(class, Class::Own | Class::Partner)
 }
 

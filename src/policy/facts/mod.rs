@@ -8,17 +8,20 @@ mod gather;
 mod schema;
 mod table;
 
-use gather::{MailEvidence, Named, RecipientEvidence, is_outside};
+use gather::MailEvidence;
+pub(super) use gather::{Named, RecipientEvidence, is_outside};
 pub use schema::schema;
 use table::{FactValue, Row, facts};
 pub use table::{ListBits, Words};
 
 use cedar_policy::RestrictedExpression;
+use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use super::question::Question;
 use crate::detect::FindingKind;
 use crate::directory::{Class, ClassifiedRecipient};
+use crate::mail::Mailbox;
 
 facts! {
     /// Who sends: the attributes of `principal`. Whose word it is, is said by `proof`: what frees by these facts frees
@@ -26,7 +29,7 @@ facts! {
     pub struct SenderFacts of MailEvidence<'_> {
         /// lower case; empty for the null reverse-path
         address (0): Box<str> = |mail| mail.sender_key().into(),
-        domain (1): Box<str> = |mail| mail.sender_key().rsplit_once('@').map_or("", |(_, domain)| domain).into(),
+        domain (1): Box<str> = |mail| domain_of(mail.sender_key()).into(),
         /// from units/people.csv, by the address without VERP, BATV and SRS additions; empty if unknown
         unit (2): Box<str> = |mail| mail.person().map_or("", |person| &person.unit).into(),
         /// from units/people.csv; empty if unknown
@@ -94,8 +97,8 @@ facts! {
     /// Who receives this copy: the attributes of `resource`.
     pub struct RecipientFacts of RecipientEvidence<'_> {
         /// lower case; "postmaster" without a domain is the mailbox of the server itself
-        address (0): Box<str> = |copy| copy.address(),
-        domain (1): Box<str> = |copy| copy.domain().into(),
+        address (0): Box<str> = |copy| address_of(copy.recipient.mailbox.as_ref()),
+        domain (1): Box<str> = |copy| copy.recipient.mailbox.as_ref().map_or("", |m| m.domain().as_str()).into(),
         /// "own", "partner", "private-webmail", "disposable" or "other"
         class (2): Class = |copy| copy.class(),
         /// the class is not own and not partner
@@ -136,6 +139,12 @@ pub enum Proof {
 }
 
 impl SenderFacts {
+    /// The same with what the address itself says.
+    pub(super) fn named(&self, mailbox: Option<&Mailbox>) -> SenderFacts {
+        let address = mailbox.map(|mailbox| mailbox.original().key()).unwrap_or_default();
+        SenderFacts { domain: domain_of(&address).into(), address: address.into(), ..self.clone() }
+    }
+
     /// The same sender as somebody of whom nothing is known.
     pub(crate) fn stranger(&self) -> SenderFacts {
         let known = |text: &str| if text.is_empty() { "" } else { "-" };
@@ -146,6 +155,23 @@ impl SenderFacts {
             ..SenderFacts::default()
         }
     }
+}
+
+impl RecipientFacts {
+    /// The same with what the address itself says.
+    pub(super) fn named(&self, mailbox: Option<&Mailbox>) -> RecipientFacts {
+        let domain = mailbox.map_or("", |mailbox| mailbox.domain().as_str()).into();
+        RecipientFacts { address: address_of(mailbox), domain, ..self.clone() }
+    }
+}
+
+/// RFC 5321 §4.5.1: bare `postmaster` is the server's own.
+fn address_of(mailbox: Option<&Mailbox>) -> Box<str> {
+    mailbox.map_or_else(|| "postmaster".into(), |mailbox| mailbox.key().into())
+}
+
+fn domain_of(address: &str) -> &str {
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
 impl Proof {
@@ -186,9 +212,9 @@ impl Policy {
     }
 }
 
-/// Facts that rules ask for: a bit each, by the number of its row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
+/// Some of the facts, such as those that rules ask for: a bit each, by the number of its row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
     pub sender: u64,
     pub message: u64,
     pub recipient: u64,
@@ -196,6 +222,9 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) const EVERYTHING: Asked = Asked { sender: u64::MAX, message: u64::MAX, recipient: u64::MAX };
+    /// Those that the tables have.
+    pub(crate) const KNOWN: Asked =
+        Asked { sender: SenderFacts::ALL, message: MessageFacts::ALL, recipient: RecipientFacts::ALL };
 
     /// The fact that rules call `variable.name`; everything where no table knows it.
     pub(crate) fn of(variable: &str, name: &str) -> Asked {
@@ -208,6 +237,20 @@ impl Asked {
             _ => None,
         };
         found.unwrap_or(Asked::EVERYTHING)
+    }
+
+    /// Whether some fact is among both.
+    pub(crate) fn meets(self, other: Asked) -> bool {
+        self.sender & other.sender != 0 || self.message & other.message != 0 || self.recipient & other.recipient != 0
+    }
+
+    /// Those of the tables that are not among these.
+    pub(crate) fn missing(self) -> Asked {
+        Asked {
+            sender: Asked::KNOWN.sender & !self.sender,
+            message: Asked::KNOWN.message & !self.message,
+            recipient: Asked::KNOWN.recipient & !self.recipient,
+        }
     }
 
     /// Whether rules ask who sends, and not only how sure that is.
@@ -228,7 +271,7 @@ impl std::ops::BitOr for Asked {
     }
 }
 
-fn clamp(number: u64) -> u32 {
+pub(super) fn clamp(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 

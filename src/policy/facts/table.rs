@@ -5,6 +5,7 @@ use cedar_policy::RestrictedExpression;
 
 use super::Proof;
 use crate::directory::Class;
+use crate::policy::bytes::{read_byte, read_number, read_text, write_number, write_text};
 
 /// A small set of words: sorted, without repetition; empty costs nothing.
 pub type Words = Vec<Box<str>>;
@@ -14,12 +15,18 @@ pub type Words = Vec<Box<str>>;
 pub struct ListBits(pub u64);
 
 /// A type that facts may have. Its default is what is true of a mail in which nothing stands.
-pub(crate) trait FactValue: Clone + Default {
+pub(crate) trait FactValue: Clone + Default + PartialEq {
     /// The type in the schema, where the fact is an attribute.
     const CEDAR: Option<&'static str>;
 
     /// The value as rules see it, where the fact is an attribute.
     fn attribute(&self) -> Option<RestrictedExpression>;
+
+    /// Writes the value for the journal, unless it is the default, which is left out.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Reads it again; `None` where the bytes are no value of this type.
+    fn read(bytes: &mut &[u8]) -> Option<Self>;
 }
 
 impl FactValue for bool {
@@ -27,6 +34,13 @@ impl FactValue for bool {
 
     fn attribute(&self) -> Option<RestrictedExpression> {
         Some(RestrictedExpression::new_bool(*self))
+    }
+
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(_: &mut &[u8]) -> Option<bool> {
+        // Only what is not the default is written.
+        Some(true)
     }
 }
 
@@ -36,6 +50,14 @@ impl FactValue for u32 {
     fn attribute(&self) -> Option<RestrictedExpression> {
         Some(RestrictedExpression::new_long((*self).into()))
     }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        write_number((*self).into(), out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<u32> {
+        u32::try_from(read_number(bytes)?).ok()
+    }
 }
 
 impl FactValue for Box<str> {
@@ -43,6 +65,14 @@ impl FactValue for Box<str> {
 
     fn attribute(&self) -> Option<RestrictedExpression> {
         Some(text(self))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(self, out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Box<str>> {
+        read_text(bytes).map(Box::from)
     }
 }
 
@@ -52,6 +82,15 @@ impl FactValue for Words {
     fn attribute(&self) -> Option<RestrictedExpression> {
         Some(RestrictedExpression::new_set(self.iter().map(|word| text(word))))
     }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        write_number(self.len() as u64, out);
+        self.iter().for_each(|word| write_text(word, out));
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Words> {
+        (0..read_number(bytes)?).map(|_| read_text(bytes).map(Box::from)).collect()
+    }
 }
 
 impl FactValue for Class {
@@ -59,6 +98,14 @@ impl FactValue for Class {
 
     fn attribute(&self) -> Option<RestrictedExpression> {
         Some(text(self.as_str()))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(self.number());
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Class> {
+        Class::of_number(read_byte(bytes)?)
     }
 }
 
@@ -68,6 +115,15 @@ impl FactValue for Proof {
     fn attribute(&self) -> Option<RestrictedExpression> {
         Some(text(self.as_str()))
     }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Proof> {
+        let number = read_byte(bytes)?;
+        [Proof::None, Proof::Claimed, Proof::Login].into_iter().find(|proof| *proof as u8 == number)
+    }
 }
 
 impl FactValue for ListBits {
@@ -75,6 +131,14 @@ impl FactValue for ListBits {
 
     fn attribute(&self) -> Option<RestrictedExpression> {
         None
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        write_number(self.0, out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<ListBits> {
+        read_number(bytes).map(ListBits)
     }
 }
 
@@ -114,7 +178,7 @@ macro_rules! facts {
             },)+];
 
             /// All facts, whether or not a rule asks for them.
-            fn gather(evidence: &$evidence) -> $facts {
+            pub(in crate::policy) fn gather(evidence: &$evidence) -> $facts {
                 $facts {
                     $($name: {
                         let gather: fn(&$evidence) -> $type = $gather;
@@ -128,6 +192,30 @@ macro_rules! facts {
                 $facts {
                     $($name: if mask & (1 << $number) != 0 { self.$name.clone() } else { Default::default() },)+
                 }
+            }
+
+            /// All that there are, as a mask.
+            pub(crate) const ALL: u64 = $(1 << $number)|+;
+
+            /// For the journal: the number of each fact that is not its type's default, and its value.
+            pub(crate) fn write(&self, out: &mut Vec<u8>) {
+                $(if self.$name != <$type>::default() {
+                    out.push($number);
+                    self.$name.write(out);
+                })+
+            }
+
+            /// Reads what [`write`](Self::write) wrote; `None` where a newer octroi wrote it.
+            pub(crate) fn read(mut bytes: &[u8]) -> Option<$facts> {
+                let mut facts = $facts::default();
+                while let Some((number, rest)) = bytes.split_first() {
+                    bytes = rest;
+                    match number {
+                        $($number => facts.$name = FactValue::read(&mut bytes)?,)+
+                        _ => return None,
+                    }
+                }
+                Some(facts)
             }
 
             /// The facts as rules see them.

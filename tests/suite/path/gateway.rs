@@ -32,12 +32,15 @@ pub struct House {
     /// More settings, whole sections; `[smtp]` keys go to `smtp`.
     pub more: String,
     pub smtp: String,
+    /// More keys of `[store]`.
+    pub store: String,
 }
 
 impl House {
     pub fn new(hop: SocketAddr) -> House {
         let folder = tempfile::tempdir().unwrap();
-        let house = House { folder, hop: hop.to_string(), more: String::new(), smtp: String::new() };
+        let house =
+            House { folder, hop: hop.to_string(), more: String::new(), smtp: String::new(), store: String::new() };
         house.policy("domains/own.list", "justice.gouv.example\n");
         house.policy("domains/partner.list", "partner.example\n");
         house.policy("domains/private-webmail.list", "webmail.example\n");
@@ -84,10 +87,10 @@ impl House {
         std::fs::write(self.folder.path().join("mx.json"), "{}").unwrap();
         let text = format!(
             "[smtp]\nlisten = [\"{listen}\"]\nupstream = \"{}\"\nhostname = \"octroi.example\"\n{clients}{}\n\
-             [store]\nurl = \"sqlite:var/octroi.db\"\n[policies]\npath = \"policies\"\n{web}\
+             [store]\nurl = \"sqlite:var/octroi.db\"\n{}\n[policies]\npath = \"policies\"\n{web}\
              [dns]\nserver = \"127.0.0.1:9\"\nstatic = \"mx.json\"\n\
              [cli.accounts]\n{uid} = {{ account = \"a.martin\", role = \"reviewer\" }}\n{more}\n",
-            self.hop, self.smtp,
+            self.hop, self.smtp, self.store,
         );
         std::fs::write(self.config(), text).unwrap();
     }
@@ -151,7 +154,7 @@ impl House {
         octroi(&self.config(), arguments).output().unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> Vec<Value> {
+    pub fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.run(arguments);
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

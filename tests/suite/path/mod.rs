@@ -31,6 +31,7 @@ pub mod nothing_in_silence;
 mod proven_by_postfix;
 mod release;
 mod repeats;
+mod replayed;
 mod routes;
 mod signed_behind_the_milter;
 mod smuggling;

@@ -5,6 +5,7 @@ mod cases;
 mod faults;
 mod lists;
 mod memo;
+mod replay;
 mod sender;
 mod shipped;
 mod support;

@@ -11,8 +11,9 @@ use octroi::detect::{Finding, FindingKind};
 use octroi::diagnostic::Diagnostics;
 use octroi::directory::ClassifiedRecipient;
 use octroi::mail::{ForwardPath, Mailbox};
+use octroi::policy::again::judged_again;
 use octroi::policy::verdict::{Judgement, Verdicts};
-use octroi::policy::{CampaignFacts, Policy, Question};
+use octroi::policy::{CampaignFacts, KeptAddresses, KeptMail, Policy, Question};
 
 /// Lists of a small world, for every test here.
 const LISTS: [(&str, &str); 6] = [
@@ -143,7 +144,14 @@ impl Asked {
     }
 
     pub fn judged(&self, policy: &Policy) -> Verdicts {
-        self.ask(policy, |question| policy.judge(question, &policy.facts(question)))
+        self.ask(policy, |question| {
+            let facts = policy.facts(question);
+            let verdicts = policy.judge(question, &facts);
+            // Every verdict that a test here looks at is computed again from what the journal keeps.
+            let kept = KeptMail::of(policy, question, facts, false);
+            judged_again(policy, &kept, &KeptAddresses::of(question), &verdicts).unwrap_or_else(|why| panic!("{why}"));
+            verdicts
+        })
     }
 
     pub fn first(&self, policy: &Policy) -> Judgement {

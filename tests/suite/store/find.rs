@@ -1,32 +1,63 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The journal and `find`.
 
-use octroi::store::{CopyState, Entry};
+use octroi::directory::Class;
+use octroi::policy::verdict::Disposition;
+use octroi::store::{CopyState, Entry, EntryCopy, EntryFacts};
 
 use super::*;
 
-fn entry(mail: &str, recipient: &str) -> Entry {
+/// A mail that passed to one recipient.
+pub fn entry(mail: &str, recipient: &str) -> Entry {
     Entry {
         mail: mail.into(),
         time: noon(),
-        client: Some("192.0.2.1".into()),
+        client: Some([192, 0, 2, 1].into()),
         queue_id: Some(format!("Q{mail}")),
         message_id: Some(format!("<{mail}@town.example>")),
-        sender: "Agent@town.example".into(),
-        recipient: recipient.into(),
-        class: "private-webmail".into(),
-        disposition: "pass".into(),
-        observed: None,
-        rules: Vec::new(),
-        copy: None,
-        reply: Some("250 2.0.0 queued as 4711".into()),
+        reverse_path: "Agent@town.example".into(),
+        recipients: vec![recipient.into()],
+        private: false,
         size: 1234,
-        facts: "{}".into(),
-        policy: "v1".into(),
+        reply: "250 2.0.0 queued as 4711".into(),
         maybe_duplicate: false,
         client_tls: Some("TLSv1.3/TLS13_AES_256_GCM_SHA384/verified".into()),
         next_hop_tls: None,
+        judged: Some(EntryFacts {
+            sender: Some("Agent@town.example".into()),
+            unit: "sg/achats".into(),
+            sources: "{}".into(),
+            bytes: vec![1, 2, 3],
+        }),
+        copies: vec![copy(0)],
     }
+}
+
+pub fn copy(recipient: usize) -> EntryCopy {
+    EntryCopy {
+        recipient,
+        class: Some(Class::PrivateWebmail),
+        disposition: Disposition::Pass,
+        verdict: Some(Disposition::Pass),
+        observed: None,
+        rules: Vec::new(),
+        held: false,
+        reply: None,
+        facts: vec![0, 2, 2],
+        cause: None,
+        put_off: None,
+    }
+}
+
+/// The same put off by the store's own fault.
+fn put_off(mail: &str, recipient: &str, content: u8) -> Entry {
+    let off = EntryCopy {
+        disposition: Disposition::Defer,
+        cause: Some("store".into()),
+        put_off: Some([content; 32]),
+        ..copy(0)
+    };
+    Entry { reply: "451 4.3.0 cannot take this now".into(), copies: vec![off], ..entry(mail, recipient) }
 }
 
 #[tokio::test]
@@ -50,17 +81,24 @@ async fn every_name_of_a_mail_finds_it() {
         assert_eq!(store.find(query).await.unwrap().len(), rows, "{query}");
     }
     let row = store.find("r7@home.example").await.unwrap().remove(0);
-    assert_eq!(row.recipient, "r7@home.example");
+    assert_eq!(
+        (row.recipient.as_deref(), row.sender.as_deref()),
+        (Some("r7@home.example"), Some("Agent@town.example"))
+    );
+    assert_eq!(
+        (row.client_tls.as_deref(), row.next_hop_tls),
+        (Some("TLSv1.3/TLS13_AES_256_GCM_SHA384/verified"), None)
+    );
     assert_eq!(row.reply.as_deref(), Some("250 2.0.0 queued as 4711"));
     assert_eq!(journal.dropped(), 0);
     drop(journal);
     store.close().await.unwrap();
     let disk = std::fs::read(folder.path().join("octroi.db")).unwrap();
     let disk = String::from_utf8_lossy(&disk);
-    assert!(
-        disk.contains("queued as 4711") && !disk.contains("r7@home.example"),
-        "addresses of passed mail are sealed"
-    );
+    assert!(disk.contains("sg/achats"), "units are words");
+    for sealed in ["r7@", "home.example", "town.example", "QM7", "queued as 4711"] {
+        assert!(!disk.contains(sealed), "{sealed} stands in clear");
+    }
 }
 
 #[tokio::test]
@@ -69,37 +107,107 @@ async fn find_tells_the_state_of_today_also_without_a_journal_row() {
     let mail = mail("M1", &["a@home.example", "b@home.example"]);
     store.keep(&all_held(&mail)).await.unwrap();
     let journal = store.journal();
-    journal.record(Entry {
-        copy: Some("M1-1".into()),
-        disposition: "quarantine".into(),
-        reply: None,
-        ..entry("M1", "a@home.example")
-    });
+    let held = EntryCopy { held: true, disposition: Disposition::Quarantine, ..copy(0) };
+    journal.record(Entry { copies: vec![held], ..entry("M1", "a@home.example") });
     journal.flush().await.unwrap();
     store.release("M1-1", &reviewer(), noon()).await.unwrap();
     let mut rows = store.find("QM1").await.unwrap();
     rows.sort_by(|a, b| a.recipient.cmp(&b.recipient));
     assert_eq!(rows.len(), 2);
+    let [by_copy] = &store.find("M1-1").await.unwrap()[..] else { panic!("one copy has this id") };
+    assert_eq!(by_copy, &rows[0]);
     assert_eq!((rows[0].state, rows[0].outbox.as_deref()), (Some(CopyState::Released), Some("release ready")));
     assert_eq!((rows[1].state, rows[1].outbox.as_deref()), (Some(CopyState::Held), None));
 }
 
 #[tokio::test]
-async fn of_private_mail_find_names_no_sender_and_is_not_led_by_one() {
-    let (_folder, store) = house().await;
+async fn private_mail_leaves_no_address_and_is_found_by_its_numbers_alone() {
+    let (folder, store) = house().await;
     let journal = store.journal();
-    let facts = "[[\"private-correspondence\",null,null,null]]";
-    journal.record(Entry { facts: facts.into(), ..entry("M1", "a@home.example") });
+    let private =
+        Entry { private: true, reply: "250 2.0.0 for a@home.example".into(), ..entry("M1", "a@home.example") };
+    journal.record(private);
     journal.record(entry("M2", "b@home.example"));
     journal.flush().await.unwrap();
     let by_sender = store.find("agent@town.example").await.unwrap();
     assert_eq!(by_sender.iter().map(|row| row.mail.as_str()).collect::<Vec<_>>(), ["M2"]);
-    for query in ["M1", "QM1", "<M1@town.example>", "a@home.example"] {
+    assert!(store.find("a@home.example").await.unwrap().is_empty());
+    for query in ["M1", "QM1", "<M1@town.example>"] {
         let rows = store.find(query).await.unwrap();
         let [row] = &rows[..] else { panic!("{query}: {rows:?}") };
-        assert_eq!((row.sender.as_deref(), row.message_id.as_deref()), (None, None), "{query}");
-        assert_eq!(row.recipient, "a@home.example");
+        assert_eq!((row.sender.as_deref(), row.message_id.as_deref(), row.recipient.as_deref()), (None, None, None));
+        assert_eq!((row.mail.as_str(), row.reply.as_deref()), ("M1", Some("250")));
     }
+    drop(journal);
+    store.close().await.unwrap();
+    drop(folder);
+}
+
+#[tokio::test]
+async fn what_is_put_off_again_changes_its_row() {
+    let (_folder, store) = house().await;
+    let journal = store.journal();
+    journal.record(put_off("M1", "a@home.example", 7));
+    // In one batch, and in the next, which another task writes.
+    journal.record(Entry { time: noon() + days(1), ..put_off("M2", "a@home.example", 7) });
+    journal.flush().await.unwrap();
+    let memory = EntryCopy { cause: Some("memory".into()), ..put_off("M3", "", 7).copies[0].clone() };
+    let third = Entry {
+        time: noon() + days(2),
+        reply: "452 4.3.1 no memory".into(),
+        copies: vec![memory],
+        ..put_off("M3", "a@home.example", 7)
+    };
+    let other = store.journal();
+    other.record(third);
+    other.flush().await.unwrap();
+    // Another recipient, another content, and the same more than seven days later are others.
+    journal.record(put_off("M4", "b@home.example", 7));
+    journal.record(put_off("M5", "a@home.example", 8));
+    journal.flush().await.unwrap();
+    let rows = store.find("M1").await.unwrap();
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.times, row.last, row.time), (3, Some(noon() + days(2)), noon()));
+    assert_eq!((row.cause.as_deref(), row.reply.as_deref()), (Some("memory"), Some("452 4.3.1 no memory")));
+    assert_eq!((row.disposition.as_str(), row.rules.len()), ("defer", 0));
+    assert_eq!(store.find("a@home.example").await.unwrap().len(), 2);
+    assert_eq!(store.find("b@home.example").await.unwrap()[0].times, 1);
+    journal.record(Entry { time: noon() + days(9), ..put_off("M6", "a@home.example", 7) });
+    journal.flush().await.unwrap();
+    assert_eq!(store.find("a@home.example").await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_kept_is_read_again_with_its_columns() {
+    let (_folder, store) = house().await;
+    let journal = store.journal();
+    let held = EntryCopy {
+        held: true,
+        disposition: Disposition::Defer,
+        verdict: Some(Disposition::Quarantine),
+        observed: Some(Disposition::Notify),
+        rules: vec!["a-rule".into()],
+        reply: Some("450 4.2.0 later".into()),
+        cause: Some("next-hop".into()),
+        class: Some(Class::Own),
+        ..copy(1)
+    };
+    let mut all = Vec::new();
+    for n in 0..3 {
+        let recipients = vec!["x@home.example".into(), "y@home.example".into(), "postmaster".into()];
+        let copies = vec![held.clone(), copy(2)];
+        all.push(Entry { recipients, copies, ..entry(&format!("M{n}"), "") });
+    }
+    all.iter().cloned().for_each(|entry| journal.record(entry));
+    journal.flush().await.unwrap();
+    let mut place = octroi::store::JournalPlace::before(noon());
+    let mut read = Vec::new();
+    while let Some((page, end)) = store.kept_after(place, 2).await.unwrap() {
+        read.extend(page);
+        place = end;
+    }
+    assert_eq!(read, all);
+    assert_eq!(store.kept_without_facts(noon()).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod claim;
 mod courier;
 mod desk;
 mod durable;
-mod find;
+pub mod find;
 mod gateways;
 mod health;
 mod keep;

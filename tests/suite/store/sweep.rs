@@ -3,34 +3,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use octroi::store::Entry;
-
+use super::find::entry;
 use super::*;
 
 async fn journaled(store: &Store, rows: usize) {
     let journal = store.journal();
     for n in 0..rows {
-        journal.record(Entry {
-            mail: format!("J{n}"),
-            time: noon(),
-            client: None,
-            queue_id: None,
-            message_id: None,
-            sender: "agent@town.example".into(),
-            recipient: format!("a{n}@home.example"),
-            class: "personal".into(),
-            disposition: "deliver".into(),
-            observed: None,
-            rules: Vec::new(),
-            copy: None,
-            reply: None,
-            size: 100,
-            facts: "{}".into(),
-            policy: "p".into(),
-            maybe_duplicate: false,
-            client_tls: None,
-            next_hop_tls: None,
-        });
+        journal.record(entry(&format!("J{n}"), &format!("a{n}@home.example")));
     }
     journal.flush().await.unwrap();
 }
