@@ -21,7 +21,7 @@ fn dies_at(point: &str, to: &[&str]) -> Vec<Packet> {
     let mut gateway = house.serve_with(&[("OCTROI_CRASH_AT", point)]);
     let mut mta = Mta::agreed(milter);
     mta.send(&sent);
-    assert_eq!(mta.packet(), None, "{point}: it did not die before the answer");
+    assert_eq!(mta.after_recipients(), None, "{point}: it did not die before the answer");
     gateway.ended();
     let _gateway = house.serve();
     let mut mta = Mta::agreed(milter);

@@ -13,6 +13,10 @@ impl<T: Read + Write> Stream for T {}
 
 pub struct Mta {
     stream: Box<dyn Stream>,
+    /// What was sent of a packet that is not whole yet.
+    sent: Vec<u8>,
+    /// Recipients whose answers [`Mta::ending`] has still to read.
+    asked: usize,
 }
 
 /// One packet: its letter and its data.
@@ -23,13 +27,13 @@ impl Mta {
         let stream = TcpStream::connect(to).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Mta { stream: Box::new(stream) }
+        Mta { stream: Box::new(stream), sent: Vec::new(), asked: 0 }
     }
 
     pub fn connect_unix(to: &Path) -> Mta {
         let stream = UnixStream::connect(to).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Mta { stream: Box::new(stream) }
+        Mta { stream: Box::new(stream), sent: Vec::new(), asked: 0 }
     }
 
     /// Connected and agreed, as version 6 with everything offered.
@@ -49,6 +53,12 @@ impl Mta {
     }
 
     pub fn try_send(&mut self, octets: &[u8]) -> Option<()> {
+        self.sent.extend_from_slice(octets);
+        while let Some(length) = self.sent.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) {
+            let Some(letter) = self.sent.get(4).filter(|_| self.sent.len() >= 4 + length) else { break };
+            self.asked += usize::from(*letter == b'R');
+            self.sent.drain(..4 + length);
+        }
         self.stream.write_all(octets).ok()
     }
 
@@ -61,9 +71,20 @@ impl Mta {
         Some((char::from(data.remove(0)), data))
     }
 
-    /// The packets up to the one that ends a message.
+    /// The next packet behind the answers to recipients.
+    pub fn after_recipients(&mut self) -> Option<Packet> {
+        for _ in 0..std::mem::take(&mut self.asked) {
+            self.packet()?;
+        }
+        self.packet()
+    }
+
+    /// The packets up to the one that ends a message, without the answers to its recipients.
     pub fn ending(&mut self) -> Vec<Packet> {
-        let mut all = Vec::new();
+        let mut all = Vec::from_iter(self.after_recipients());
+        if all.first().is_some_and(|packet| "cadrty".contains(packet.0)) {
+            return all;
+        }
         while let Some(packet) = self.packet() {
             let last = "cadrty".contains(packet.0);
             all.push(packet);
