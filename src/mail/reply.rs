@@ -123,6 +123,8 @@ pub const SHUTTING_DOWN: Row = row(421, "4.3.2", "closing for maintenance, come 
 pub const TOO_MANY_CONNECTIONS: Row = row(421, "4.7.0", "too many connections, come back later", "§3.8");
 pub const TIMED_OUT: Row = row(421, "4.4.2", "waited too long", "§4.5.3.2");
 pub const NEXT_HOP_AWAY: Row = row(421, "4.4.1", "the next server cannot be reached, come back later", "§4.2.1");
+pub const NEXT_HOP_TLS: Row =
+    row(421, "4.7.5", "TLS with the next server cannot begin, come back later", "RFC 3463 §3.8");
 pub const LOGIN_LOST: Row = row(421, "4.4.2", "lost the next server, connect and authenticate again", "decision D7");
 pub const NEXT_HOP_CHANGED: Row = row(421, "4.3.0", "the next server has changed, connect again", "decision D3");
 pub const TOO_MANY_ERRORS: Row = row(421, "4.7.0", "too many errors", "§4.2.4");
@@ -132,6 +134,8 @@ pub const NEXT_HOP_ANSWERS_CHANGED: Row =
     row(451, "4.3.0", "the next server changed its mind, send it again", "decision D2");
 pub const NEXT_HOP_OFFERS_LESS: Row =
     row(451, "4.3.0", "the next server offers less than before, send it again", "decision D5");
+pub const NEXT_HOP_CROWDED: Row =
+    row(451, "4.4.5", "too many mails on their way to the next server, send it again", "decision D3");
 pub const AUTH_UNAVAILABLE: Row = row(454, "4.7.0", "cannot authenticate now, try again", "RFC 4954 §6");
 pub const DEFERRED_BY_POLICY: Row = row(451, "4.7.1", "not now, send it again later", "decision D1");
 pub const SENDING_TOO_MUCH: Row = row(450, "4.7.1", "too much mail for now", "§4.2.3");
@@ -169,7 +173,8 @@ pub const SENDER_REFUSED: Row = row(550, "5.7.1", "this server does not send for
 pub const BAD_BODY_TYPE: Row = row(555, "5.5.4", "BODY is 7BIT or 8BITMIME", "decision D5");
 pub const UNKNOWN_PARAMETER: Row = row(555, "5.5.4", "parameter not recognised", "§4.1.1.11");
 pub const TOO_BIG: Row = row(552, "5.3.4", "message too big", "RFC 1870 §6.1");
-pub const BARE_NEWLINE: Row = row(550, "5.6.11", "the message holds a bare CR or LF", "decision D5");
+pub const BARE_NEWLINE: Row =
+    row(550, "5.6.11", "the message holds a bare CR or LF, or a NUL beside a dot", "decision D5");
 pub const NON_ASCII_ADDRESS: Row = row(553, "5.6.7", "an address beyond ASCII needs SMTPUTF8", "RFC 6531 §3.5");
 pub const ROUTE: Row = row(553, "5.1.3", "no @, % or ! in a local part here", "decision D30");
 pub const LOOP: Row = row(554, "5.4.6", "this mail goes round in circles", "§6.3, decision D6");

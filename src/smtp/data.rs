@@ -32,7 +32,7 @@ pub enum Ending {
     Whole { bare_newline: bool },
     /// It was larger than the limit; the output is empty.
     TooBig,
-    /// It held a bare newline that is refused; the output is empty.
+    /// It held a bare newline that is refused, or a NUL beside a dot that begins a line; the output is empty.
     BareNewline,
 }
 
@@ -47,6 +47,11 @@ enum State {
     Cr,
     /// After an LF that had no CR before it: no line start for us, but perhaps for others.
     BareLf,
+    /// After NULs at the beginning of a line, or after a CR or LF that stands alone: for those who drop NULs, the line has
+    /// not begun.
+    Nul,
+    /// After the author's dot that begins a line.
+    AuthorDot,
     /// After CR LF `.`; the dot is held back.
     Dot,
     /// After CR LF `.` CR; both are held back.
@@ -60,7 +65,7 @@ pub struct EndOfData {
     limit: u64,
     mode: BareNewline,
     bare_newline: bool,
-    bare_newline_beside_dot: bool,
+    beside_dot: bool,
     too_big: bool,
 }
 
@@ -84,6 +89,14 @@ pub fn line_ends(content: &[u8], mode: BareNewline) -> Ending {
             beside_dot |= at(here.checked_add(1)) == Some(b'.') || after_dot(here);
         }
     }
+    // A NUL beside a dot that begins a line: for who drops NULs, the dot stands alone.
+    for here in memchr::memchr_iter(0, content) {
+        let begins_line = |place: usize| {
+            let before = content[..place].iter().rposition(|octet| *octet != 0);
+            before.is_none_or(|before| matches!(content[before], b'\r' | b'\n'))
+        };
+        beside_dot |= after_dot(here) || (at(here.checked_add(1)) == Some(b'.') && begins_line(here));
+    }
     match (bare, mode) {
         _ if beside_dot => Ending::BareNewline,
         (true, BareNewline::Refuse) => Ending::BareNewline,
@@ -94,14 +107,7 @@ pub fn line_ends(content: &[u8], mode: BareNewline) -> Ending {
 impl EndOfData {
     /// A reader for the octets after the CR LF of DATA. `limit`: octets of the message without doubled dots.
     pub fn new(limit: u64, mode: BareNewline) -> EndOfData {
-        EndOfData {
-            state: State::LineStart,
-            limit,
-            mode,
-            bare_newline: false,
-            bare_newline_beside_dot: false,
-            too_big: false,
-        }
+        EndOfData { state: State::LineStart, limit, mode, bare_newline: false, beside_dot: false, too_big: false }
     }
 
     /// Reads on, appending the message to `out`, which must hold this message and nothing else.
@@ -116,7 +122,22 @@ impl EndOfData {
                     self.state = State::Dot;
                     at += 1;
                 }
-                (State::LineStart | State::Text, _) => at += self.run(&input[at..], out),
+                (State::LineStart | State::Nul, 0) => {
+                    self.state = State::Nul;
+                    self.keep(b"\0", out);
+                    at += 1;
+                }
+                (State::Nul, b'.') => {
+                    self.beside_dot(out);
+                    self.state = State::Text;
+                }
+                (State::AuthorDot, 0) => {
+                    self.beside_dot(out);
+                    self.state = State::Text;
+                }
+                (State::LineStart | State::Text | State::Nul | State::AuthorDot, _) => {
+                    at += self.run(&input[at..], out);
+                }
 
                 (State::Cr, b'\n') => {
                     self.state = State::LineStart;
@@ -124,13 +145,9 @@ impl EndOfData {
                     at += 1;
                 }
                 // The CR before stands alone. This octet may be another CR, a dot, or text.
-                (State::Cr, _) => {
+                (State::Cr | State::BareLf, _) => {
                     self.bare(octet == b'.', out);
-                    self.state = State::Text;
-                }
-                (State::BareLf, _) => {
-                    self.bare(octet == b'.', out);
-                    self.state = State::Text;
+                    self.state = if octet == 0 { State::Nul } else { State::Text };
                 }
 
                 (State::Dot, b'\r') => {
@@ -142,10 +159,15 @@ impl EndOfData {
                     self.bare(true, out);
                     self.state = State::Text;
                 }
+                // Who drops NULs ends here as well.
+                (State::Dot, 0) => {
+                    self.beside_dot(out);
+                    self.state = State::Text;
+                }
                 // RFC 5321 §4.5.2: this dot is the protocol's, not the author's. What follows it is text, even a dot.
                 (State::Dot, _) => {
                     self.keep(&input[at..=at], out);
-                    self.state = State::Text;
+                    self.state = if octet == b'.' { State::AuthorDot } else { State::Text };
                     at += 1;
                 }
 
@@ -180,7 +202,7 @@ impl EndOfData {
                     break found + 1;
                 }
                 Some(b'\n') => match input.get(found + 2) {
-                    None | Some(b'.') => {
+                    None | Some(b'.' | 0) => {
                         self.state = State::LineStart;
                         break found + 2;
                     }
@@ -211,21 +233,27 @@ impl EndOfData {
     /// Notes a CR or LF that stands alone.
     fn bare(&mut self, beside_dot: bool, out: &mut Vec<u8>) {
         self.bare_newline = true;
-        self.bare_newline_beside_dot |= beside_dot;
+        self.beside_dot |= beside_dot;
         if self.is_refused() && !out.is_empty() {
             *out = Vec::new();
         }
     }
 
+    /// Notes a NUL beside a dot that begins a line.
+    fn beside_dot(&mut self, out: &mut Vec<u8>) {
+        self.beside_dot = true;
+        *out = Vec::new();
+    }
+
     fn is_refused(&self) -> bool {
-        self.too_big || self.bare_newline_beside_dot || (self.bare_newline && self.mode == BareNewline::Refuse)
+        self.too_big || self.beside_dot || (self.bare_newline && self.mode == BareNewline::Refuse)
     }
 
     fn ending(&self) -> Ending {
         match self.is_refused() {
             false => Ending::Whole { bare_newline: self.bare_newline },
             // Whichever came first, the same message gets the same answer however it was cut into packets.
-            true if self.bare_newline_beside_dot => Ending::BareNewline,
+            true if self.beside_dot => Ending::BareNewline,
             true if self.bare_newline && self.mode == BareNewline::Refuse => Ending::BareNewline,
             true => Ending::TooBig,
         }
@@ -239,10 +267,10 @@ mod tests {
     /// Every text of up to seven octets of these: what BDAT brings is judged as the same text after DATA.
     #[test]
     fn a_chunk_is_judged_as_data_is() {
-        const OCTETS: [u8; 4] = [b'\r', b'\n', b'.', b'x'];
+        const OCTETS: [u8; 5] = [b'\r', b'\n', b'.', b'x', 0];
         for length in 0..=7u32 {
-            for number in 0..4usize.pow(length) {
-                let content: Vec<u8> = (0..length).map(|place| OCTETS[number >> (2 * place) & 3]).collect();
+            for number in 0..5usize.pow(length) {
+                let content: Vec<u8> = (0..length).map(|place| OCTETS[number / 5usize.pow(place) % 5]).collect();
                 if content.last().is_some() && !content.ends_with(b"\r\n") {
                     continue; // DATA cannot bring it
                 }
@@ -260,6 +288,42 @@ mod tests {
                     if matches!(ending, Ending::Whole { .. }) {
                         assert_eq!(out, content, "{shown}");
                     }
+                }
+            }
+        }
+    }
+
+    /// Servers that drop NULs would find an end of data there.
+    #[test]
+    fn a_nul_beside_a_dot_that_begins_a_line_is_refused() {
+        for (content, is_refused) in [
+            (&b"a\r\n.\0\r\nb\r\n"[..], true),
+            (b"a\r\n\0.\r\nb\r\n", true),
+            (b"a\r\n\0\0.\r\nb\r\n", true),
+            (b"\0.\r\n", true),
+            (b".\0\r\n", true),
+            (b"a\n\0.\r\n", true),
+            (b"a\r\0.\r\n", true),
+            (b"a\0.\r\n", false),
+            (b"a.\0\r\n", false),
+            (b"a\r\n.b\0\r\n", false),
+            (b"\0\r\n\0a.\r\n", false),
+            (b"a\r\n\0\r\n", false),
+        ] {
+            let shown = content.escape_ascii().to_string();
+            assert_eq!(line_ends(content, BareNewline::Pass) == Ending::BareNewline, is_refused, "BDAT {shown}");
+            // After DATA the dot may stand there as the protocol's or as the author's.
+            let mut stuffed = Vec::new();
+            crate::smtp::client::stuff(content, &mut stuffed);
+            for wire in [stuffed, [content, b".\r\n"].concat()] {
+                for size in [1, 2, wire.len()] {
+                    let (mut reader, mut out, mut ending) = (EndOfData::new(100, BareNewline::Pass), Vec::new(), None);
+                    for piece in wire.chunks(size) {
+                        if let (_, DataProgress::End(end)) = reader.feed(piece, &mut out) {
+                            ending = Some(end);
+                        }
+                    }
+                    assert_eq!(ending == Some(Ending::BareNewline), is_refused, "DATA {}", wire.escape_ascii());
                 }
             }
         }

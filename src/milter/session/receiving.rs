@@ -2,10 +2,11 @@
 //! A message while it arrives: envelope, header fields, pieces of the body.
 
 use bytes::Bytes;
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use crate::mail::reply;
 use crate::mail::{Envelope, Recipient, Reply};
+use crate::smtp::data::{BareNewline, Ending, line_ends};
 
 /// Received lines that make a loop (decision D6).
 const MAX_RECEIVED: usize = 50;
@@ -131,7 +132,7 @@ impl Receiving {
         if self.refusal.is_none() && !self.content.ends_with(b"\r\n") {
             self.append(&[b"\r\n"]); // a message ends with a line end (decision D5)
         }
-        if self.refusal.is_none() && has_bare_newline(&self.content) {
+        if self.refusal.is_none() && line_ends(&self.content, BareNewline::Refuse) == Ending::BareNewline {
             self.refuse(reply::BARE_NEWLINE.reply());
         }
         let read = match self.refusal {
@@ -139,32 +140,5 @@ impl Receiving {
             None => Ok(Bytes::from(self.content)),
         };
         (self.envelope, self.recipients, read)
-    }
-}
-
-/// RFC 5321 §2.3.8: neither CR nor LF stands alone (decision D5).
-fn has_bare_newline(content: &[u8]) -> bool {
-    let mut rest = content;
-    while let Some(at) = memchr2(b'\r', b'\n', rest) {
-        if !rest[at..].starts_with(b"\r\n") {
-            return true;
-        }
-        rest = &rest[at + 2..];
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_pairs_end_lines() {
-        for sound in [&b""[..], b"a\r\nb\r\n", b"\r\n\r\n"] {
-            assert!(!has_bare_newline(sound), "{sound:?}");
-        }
-        for odd in [&b"a\rb"[..], b"a\nb", b"a\r\r\n", b"\n", b"a\r"] {
-            assert!(has_bare_newline(odd), "{odd:?}");
-        }
     }
 }

@@ -330,6 +330,8 @@ fn a_bare_line_end_and_a_nul_are_seen_as_they_are() {
         (b"X\0 a\0", b"x\r\r\n", true),
         (b"X\0 a\r\n b\0", b"x\r\n", false),
         (b"X\0 a\0b\0", b"x\0y\r\n", false),
+        (b"X\0 a\0", b"x\r\n.\0\r\n", true),
+        (b"X\0 a\0", b"\0.\r\n", true),
     ] {
         let mut talk = Talk::new(false);
         talk.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));

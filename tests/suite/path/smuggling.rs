@@ -9,7 +9,7 @@ use super::hop::Hop;
 use super::postfix::Postfix;
 
 /// What stands where an end of data might be seen, and whether octroi takes the message.
-const SEQUENCES: [(&[u8], bool); 18] = [
+const SEQUENCES: [(&[u8], bool); 20] = [
     (b"\n.\n", false),
     (b"\n.\r\n", false),
     (b"\r\n.\n", false),
@@ -25,7 +25,9 @@ const SEQUENCES: [(&[u8], bool); 18] = [
     (b"\r\n\r.\r\n", false),
     (b"\n", false),
     (b"\r", false),
-    (b"\r\n.\0\r\n", true),
+    (b"\r\n.\0\r\n", false),
+    (b"\r\n\0.\r\n", false),
+    (b"\r\na\0.\r\n", true),
     (b"\r\n..\r\n", true),
     (b"\r\n. \r\n", true),
 ];

@@ -65,7 +65,11 @@ const TABLE: &[(&[u8], Option<Ending>, Option<Ending>)] = &[
     (b"\n.\nMAIL FROM:<x@y>",     REFUSED, REFUSED),
     (b".\nb",                     REFUSED, REFUSED),
     (b".\rb",                     REFUSED, REFUSED),
-    (b"a\r\n.\0\r\nb",            WHOLE,   WHOLE),
+    (b"a\r\n.\0\r\nb",            REFUSED, REFUSED),
+    (b"a\r\n\0.\r\nb",            REFUSED, REFUSED),
+    (b"a\r\n..\0\r\nb",           REFUSED, REFUSED),
+    (b"a\n\0.\r\nb",              REFUSED, REFUSED),
+    (b"a\r\nb\0.\r\nb",           WHOLE,   WHOLE),
 ];
 
 #[test]
