@@ -123,6 +123,9 @@ impl Store {
             Resolution::Release => CopyState::Released,
             Resolution::Reject => CopyState::Rejected,
         };
+        if to == CopyState::Released {
+            self.is_whole(decision.copy()).await?;
+        }
         let confirms = match decision.step() {
             Step::Propose { instead_of } => return self.propose(decision, instead_of.clone(), to, now).await,
             Step::Confirm { proposer } => Some((proposer.clone(), decision.to())),
@@ -140,6 +143,16 @@ impl Store {
         let change = self.write(move |mut tx| async move { decide.write(&mut tx).await }).await?;
         self.inner.outbox.notify_one();
         Ok(change)
+    }
+
+    /// Reads the content of a held copy to its last bit: who releases it hears of damage at once, and not the outbox.
+    async fn is_whole(&self, copy: &str) -> Result<(), StoreError> {
+        let row: Option<Row> = self.reader().fetch_optional(COPY, args![copy]).await?;
+        let row = row.ok_or_else(|| StoreError::unknown(copy))?;
+        if state_of(&row.get::<String>("state")?)? == CopyState::Held {
+            self.blob_content(&row.get::<String>("blob")?).await?;
+        }
+        Ok(())
     }
 
     async fn propose(

@@ -168,6 +168,27 @@ async fn a_changed_or_missing_blob_is_noticed() {
     assert!(matches!(missing, Err(StoreError::Blob { .. })), "{missing:?}");
 }
 
+/// Who releases a copy hears at once that there is nothing to release; it stays held, and can be rejected.
+#[tokio::test]
+async fn a_copy_whose_content_is_damaged_is_not_released() {
+    let (folder, store) = one_held(false).await;
+    let file = std::fs::read_dir(folder.path().join("blobs")).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let mut changed = whole.clone();
+    let last = changed.len() - 20;
+    changed[last] ^= 1;
+    std::fs::write(&file, changed).unwrap();
+    let damaged = store.release("M1-1", &reviewer(), noon()).await;
+    assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
+    std::fs::remove_file(&file).unwrap();
+    let missing = store.release("M1-1", &reviewer(), noon()).await;
+    assert!(matches!(missing, Err(StoreError::Blob { .. })), "{missing:?}");
+    assert!(store.outbox_list(true, 10).await.unwrap().is_empty());
+    std::fs::write(&file, whole).unwrap();
+    store.release("M1-1", &reviewer(), noon()).await.expect("restored, it leaves");
+    assert_eq!(store.outbox_list(true, 10).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_wrong_or_missing_key_is_an_error_at_opening() {
     let (folder, store) = one_held(false).await;
