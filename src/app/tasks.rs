@@ -53,6 +53,7 @@ pub(super) async fn watch(watched: Watched) {
         }
         if let Some(hop) = &watched.hop {
             hop.sweep().await;
+            watched.metrics.pool_waits_expired.raise_to(hop.crowded());
             watched.hop_away.store(hop.answers().await.is_err(), Ordering::Relaxed);
         }
         let metrics = &watched.metrics;

@@ -177,6 +177,13 @@ impl Between<'_> {
                 "one client cannot have more than all clients together",
             );
         }
+        let (out, within) = (settings.next_hop.pool.size, settings.smtp.max_connections_per_client);
+        if out < within && (self.is_set("smtp.pool.size") || self.is_set("smtp.max_connections_per_client")) {
+            let text =
+                format!("is {out}, and one client may have {within} connections: the others wait, then get a 451");
+            let help = "let the client open no more connections than go on, or raise size";
+            self.warn("smtp.pool.size", text, help);
+        }
         if settings.retention.warning >= settings.retention.quarantine {
             let path = if self.is_set("retention.warning") { "retention.warning" } else { "retention.quarantine" };
             let text = "the warning would come before the mail: warning must be shorter than quarantine";

@@ -2,11 +2,14 @@
 //! One connection to a next hop: sends bytes and reads replies, with or without TLS.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsConnector;
 
 use super::NextHopError;
@@ -16,6 +19,9 @@ use crate::mail::reply::GREETING;
 use crate::mail::{Reply, Tls};
 use crate::smtp::Capabilities;
 use crate::smtp::client::{self, ReplyReader};
+
+/// Content up to this size goes out with its end, in one write.
+const SHORT: usize = 16 * 1024;
 
 /// The name we give in EHLO.
 #[derive(Debug, Clone)]
@@ -35,6 +41,8 @@ pub struct NextHopConnection {
     filled: usize,
     pub(super) capabilities: Arc<Capabilities>,
     pub(super) tls: Option<Tls>,
+    /// Its place among the connections in use; none while it is idle.
+    pub(super) place: Option<OwnedSemaphorePermit>,
     /// Transactions begun (RFC 9422 §4.1: a server may take only so many).
     pub(super) transactions: usize,
     /// The greeting's text.
@@ -56,6 +64,7 @@ impl NextHopConnection {
             filled: 0,
             capabilities: Arc::default(),
             tls: None,
+            place: None,
             transactions: 0,
             greeting: String::new(),
         };
@@ -107,21 +116,53 @@ impl NextHopConnection {
         let answer = self.ask(b"STARTTLS\r\n", deadline).await?;
         // Anything that came after the reply in clear was injected (RFC 3207 §6).
         if answer.code != 220 || self.has_input() {
-            return Err(NextHopError::Away);
+            return Err(NextHopError::Tls);
         }
-        let Stream::Plain(stream) = self.stream else { return Err(NextHopError::Away) };
+        let Stream::Plain(stream) = self.stream else { return Err(NextHopError::Tls) };
         let stream =
-            deadline.wait(connector.connect(name, stream)).await.map_err(|_| NextHopError::Away)?.map_err(|error| {
+            deadline.wait(connector.connect(name, stream)).await.map_err(|_| NextHopError::Tls)?.map_err(|error| {
                 tracing::warn!(%error, "TLS with the next hop failed");
-                NextHopError::Away
+                NextHopError::Tls
             })?;
         let tls = negotiated(stream.get_ref().1, verified);
         Ok(NextHopConnection { stream: Stream::Tls(Box::new(stream.into())), tls: Some(tls), ..self })
     }
 
     pub(super) async fn ask(&mut self, command: &[u8], deadline: Deadline) -> Result<Reply, NextHopError> {
-        self.write(command, deadline).await?;
+        self.command(command, deadline).await?;
         self.reply(deadline).await
+    }
+
+    /// Writes command lines, where every reply owed has been read and none came that was not: else the replies that come
+    /// would be taken for those of other commands, and a refusal for an acceptance.
+    pub(super) async fn command(&mut self, lines: &[u8], deadline: Deadline) -> Result<(), NextHopError> {
+        self.settled()?;
+        self.write(lines, deadline).await
+    }
+
+    /// Whether nothing stands between us and the next reply.
+    ///
+    /// # Errors
+    /// [`NextHopError::Gibberish`] for a word that nobody asked for, [`NextHopError::Lost`] where the next hop has closed
+    /// or says that it will.
+    pub(super) fn settled(&mut self) -> Result<(), NextHopError> {
+        if !self.has_input() {
+            let mut room = ReadBuf::new(&mut self.input);
+            let mut context = Context::from_waker(Waker::noop());
+            match Pin::new(&mut self.stream).poll_read(&mut context, &mut room) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(())) if !room.filled().is_empty() => {
+                    (self.taken, self.filled) = (0, room.filled().len());
+                }
+                Poll::Ready(_) => return Err(NextHopError::Lost),
+            }
+        }
+        let said = &self.input[self.taken..self.filled];
+        Err(if self.replies.is_idle() && said.starts_with(b"421") {
+            NextHopError::Lost
+        } else {
+            NextHopError::Gibberish
+        })
     }
 
     /// A next hop that has stopped reading is waited for no longer than one that has stopped answering.
@@ -133,7 +174,7 @@ impl NextHopConnection {
         written.await.map_err(|_| NextHopError::Lost)?
     }
 
-    /// Two pieces in as few writes as the socket allows.
+    /// Content, with what stands before or behind it, in as few writes as the socket allows.
     pub(super) async fn write_both(
         &mut self,
         first: &[u8],
@@ -149,6 +190,25 @@ impl NextHopConnection {
             }
         }
         self.write(&second[sent - first.len()..], deadline).await
+    }
+
+    /// Content and its end. An answer that comes before the end is none, unless it refuses early.
+    pub(super) async fn write_content(
+        &mut self,
+        body: &[u8],
+        end: &[u8],
+        deadline: Deadline,
+    ) -> Result<(), NextHopError> {
+        if body.len() <= SHORT {
+            return self.write_both(body, end, deadline).await;
+        }
+        self.write(body, deadline).await?;
+        match self.settled() {
+            Err(NextHopError::Gibberish) if self.input[self.taken..self.filled].starts_with(b"2") => {
+                Err(NextHopError::Lost)
+            }
+            _ => self.write(end, deadline).await,
+        }
     }
 
     async fn flush(&mut self) -> Result<(), NextHopError> {
@@ -180,20 +240,7 @@ impl NextHopConnection {
 
     /// Whether the next hop said something nobody asked for, or closed: such a connection is not used again.
     pub(super) fn is_stale(&mut self) -> bool {
-        if self.has_input() {
-            return true;
-        }
-        match &self.stream {
-            Stream::Plain(stream) => {
-                !matches!(stream.try_read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
-            }
-            Stream::Unix(stream) => {
-                !matches!(stream.try_read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
-            }
-            // Under TLS a close shows at the next command; the envelope is then replayed once.
-            Stream::Tls(_) => false,
-            Stream::Gone => true,
-        }
+        self.settled().is_err()
     }
 
     /// Whether bytes wait that belong to no reply taken so far.

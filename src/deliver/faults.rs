@@ -73,7 +73,11 @@ impl HopFaults {
     pub fn note_error(&self, error: NextHopError) {
         match error {
             // Noted at the connection; and what is no fault of the next hop.
-            NextHopError::Away | NextHopError::Loop | NextHopError::BareNewline => {}
+            NextHopError::Away
+            | NextHopError::Tls
+            | NextHopError::Crowded
+            | NextHopError::Loop
+            | NextHopError::BareNewline => {}
             NextHopError::Changed
             | NextHopError::AnswersChanged
             | NextHopError::Lost

@@ -74,6 +74,11 @@ pub trait Onward: Send + 'static {
 pub enum NextHopError {
     #[error("the next hop cannot be reached")]
     Away,
+    #[error("every connection to the next hop is in use ([smtp.pool] size)")]
+    Crowded,
+    /// STARTTLS is not offered where it is needed, is refused, or the handshake fails: never a silent downgrade.
+    #[error("TLS with the next hop cannot begin")]
+    Tls,
     #[error("the next hop offers fewer extensions than octroi has offered to the client")]
     Changed,
     #[error("the next hop answered differently for a recipient the second time")]
@@ -99,6 +104,8 @@ impl NextHopError {
     pub fn reply(self) -> Reply {
         match self {
             NextHopError::Away => reply::NEXT_HOP_AWAY.reply(),
+            NextHopError::Crowded => reply::NEXT_HOP_CROWDED.reply(),
+            NextHopError::Tls => reply::NEXT_HOP_TLS.reply(),
             NextHopError::Changed => reply::NEXT_HOP_CHANGED.reply(),
             NextHopError::AnswersChanged => reply::NEXT_HOP_ANSWERS_CHANGED.reply(),
             NextHopError::LoginLost => reply::LOGIN_LOST.reply(),

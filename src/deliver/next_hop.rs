@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The next hop: its address, its capabilities, and the pool of open connections (decision D3).
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 
 use super::NextHopError;
@@ -39,7 +41,7 @@ pub struct NextHopSettings {
     pub tls: Tls,
     /// The name the certificate must carry; by default the host of `address`.
     pub tls_name: Option<String>,
-    /// Connections kept open while idle.
+    /// Connections at most, busy and idle together.
     pub pool: usize,
     /// How long one may stay idle.
     pub idle: Duration,
@@ -51,9 +53,18 @@ pub struct NextHopSettings {
     pub faults: Arc<HopFaults>,
 }
 
+/// How long to wait for a connection to become free where all are in use: a client waits 5 minutes for the answer to
+/// MAIL (RFC 5321 §4.5.3.2.2).
+const FOR_A_PLACE: Duration = Duration::from_secs(30);
+
 /// The next hop and its idle connections.
 pub struct NextHop {
     settings: NextHopSettings,
+    /// A place for each connection in use. One that is idle has given its own back, and makes room before another is
+    /// opened beside it: in use and idle together they are never more than the pool's size.
+    places: Arc<Semaphore>,
+    /// Transactions that found no place in time.
+    crowded: AtomicU64,
     idle: Mutex<Vec<(NextHopConnection, Instant)>>,
     known: ArcSwapOption<Capabilities>,
     /// When the watch may ask again.
@@ -62,7 +73,14 @@ pub struct NextHop {
 
 impl NextHop {
     pub fn new(settings: NextHopSettings) -> NextHop {
-        NextHop { settings, idle: Mutex::default(), known: ArcSwapOption::empty(), probes: Mutex::default() }
+        NextHop {
+            places: Arc::new(Semaphore::new(settings.pool.max(1))),
+            crowded: AtomicU64::new(0),
+            settings,
+            idle: Mutex::default(),
+            known: ArcSwapOption::empty(),
+            probes: Mutex::default(),
+        }
     }
 
     pub fn is_lmtp(&self) -> bool {
@@ -87,6 +105,11 @@ impl NextHop {
         error
     }
 
+    /// How many transactions were put off because every connection was in use.
+    pub fn crowded(&self) -> u64 {
+        self.crowded.load(Ordering::Relaxed)
+    }
+
     /// What the next hop offered last; `None` while it has never answered.
     pub fn capabilities(&self) -> Option<Arc<Capabilities>> {
         self.known.load_full()
@@ -106,6 +129,10 @@ impl NextHop {
         if !self.probes().is_due(Instant::now()) {
             return Err(NextHopError::Away);
         }
+        // Every connection is in use: whether the next hop answers is known from them.
+        if self.places.available_permits() == 0 {
+            return Ok(());
+        }
         let answer = self.ask().await;
         match answer {
             Ok(()) => *self.probes() = ProbeSchedule::default(),
@@ -119,6 +146,7 @@ impl NextHop {
         let mut connection = self.take(deadline).await?;
         let said = connection.ask(b"NOOP\r\n", deadline.at_most(self.settings.timeout)).await;
         if !said.is_ok_and(|reply| reply.code == 250) {
+            drop(connection);
             connection = self.connect(self.glance()).await?;
         }
         self.give_back(connection);
@@ -137,36 +165,54 @@ impl NextHop {
 
     /// An idle connection, or a new one.
     pub async fn take(&self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
+        let place = self.place(deadline).await?;
         loop {
-            // A poisoned lock would mean a panic while pushing to a Vec; the list is whole all the same.
-            let kept = self.idle.lock().unwrap_or_else(|e| e.into_inner()).pop();
+            let kept = self.idle().pop();
             match kept {
                 Some((mut connection, since)) => {
                     if since.elapsed() < self.settings.idle && !connection.is_stale() {
+                        connection.place = Some(place);
                         return Ok(connection);
                     }
                 }
-                None => return self.connect(deadline).await,
+                None => return self.connect_at(place, deadline).await,
             }
         }
     }
 
-    /// Keeps a connection whose transaction has ended, where there is room.
-    pub fn give_back(&self, connection: NextHopConnection) {
+    /// A place among the connections in use.
+    async fn place(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, NextHopError> {
+        match deadline.at_most(FOR_A_PLACE).wait(self.places.clone().acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            // The semaphore is never closed.
+            _ => {
+                self.crowded.fetch_add(1, Ordering::Relaxed);
+                Err(NextHopError::Crowded)
+            }
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(NextHopConnection, Instant)>> {
+        // A poisoned lock would mean a panic while pushing to a Vec; the list is whole all the same.
+        self.idle.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Keeps a connection whose transaction has ended.
+    pub fn give_back(&self, mut connection: NextHopConnection) {
         let most = connection.capabilities.limits.and_then(|limits| limits.mail_max);
         if most.is_some_and(|most| connection.transactions >= most) {
             return; // RFC 9422 §4.1: it takes no more
         }
-        let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
-        if idle.len() < self.settings.pool {
-            idle.push((connection, Instant::now()));
-        }
+        // Idle before its place is free: who gets that finds it.
+        let place = connection.place.take();
+        self.idle().push((connection, Instant::now()));
+        drop(place);
     }
 
     /// Closes what has been idle too long; called now and then by the wiring.
     pub async fn sweep(&self) {
         let old: Vec<_> = {
-            let mut idle = self.idle.lock().unwrap_or_else(|e| e.into_inner());
+            let mut idle = self.idle();
             let limit = self.settings.idle;
             let (keep, old) = std::mem::take(&mut *idle).into_iter().partition(|(_, since)| since.elapsed() < limit);
             *idle = keep;
@@ -179,6 +225,17 @@ impl NextHop {
 
     /// A connection that no pool has seen, ready by the deadline. No single step takes longer than one reply may.
     pub async fn connect(&self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
+        let place = self.place(deadline).await?;
+        // The place of an idle one is taken with it.
+        drop(self.idle().pop());
+        self.connect_at(place, deadline).await
+    }
+
+    async fn connect_at(
+        &self,
+        place: OwnedSemaphorePermit,
+        deadline: Deadline,
+    ) -> Result<NextHopConnection, NextHopError> {
         let settings = &self.settings;
         let step = || deadline.at_most(settings.timeout);
         let stream = deadline.at_most(settings.connect).wait(self.open()).await;
@@ -208,11 +265,11 @@ impl NextHop {
             Tls::Verified(connector) if connection.capabilities.starttls => (Some(connector), true),
             // Never a silent downgrade.
             Tls::Required(_) | Tls::Verified(_) => {
-                return Err(self.failed(HopFault::Tls, &"it does not offer STARTTLS", NextHopError::Away));
+                return Err(self.failed(HopFault::Tls, &"it does not offer STARTTLS", NextHopError::Tls));
             }
         };
         if let Some(connector) = connector {
-            let broken = |_| self.failed(HopFault::Tls, &"TLS could not begin", NextHopError::Away);
+            let broken = |_| self.failed(HopFault::Tls, &"TLS could not begin", NextHopError::Tls);
             let name = self.server_name().map_err(broken)?;
             connection = connection.start_tls(connector, name, verified, step()).await.map_err(broken)?;
             let until = step();
@@ -227,6 +284,7 @@ impl NextHop {
         }
         // RFC 8689 §4.2.1: the promise is worth nothing from somebody who may be anybody.
         offered.requiretls &= is_verified;
+        connection.place = Some(place);
         self.known.store(Some(connection.capabilities.clone()));
         *self.probes() = ProbeSchedule::default();
         Ok(connection)

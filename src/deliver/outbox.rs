@@ -211,6 +211,12 @@ impl Outbox {
             Ok(Err(mail_send::Error::UnexpectedReply(reply))) => {
                 self.counted(all(item, attempt(&reply), &text(&reply)))
             }
+            // The client's one word for a connection that ends and for nonsense.
+            Ok(Err(error @ mail_send::Error::UnparseableReply)) => {
+                self.faults.note(fault(&error), &error);
+                let text = "451 4.4.2 the next server closed the connection, or said something that is no reply";
+                all(item, Attempt::PutOff, text)
+            }
             Ok(Err(error)) => {
                 self.faults.note(fault(&error), &error);
                 all(item, Attempt::PutOff, &format!("451 4.4.1 {error}"))

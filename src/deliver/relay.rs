@@ -195,7 +195,10 @@ impl Relay {
         }
         // SMTP cannot take a recipient back (decision D2): begin again with those that go.
         if let Some(connection) = self.connection.as_mut()
-            && connection.ask(b"RSET\r\n", deadline.at_most(RESET_PATIENCE)).await.is_err()
+            && !connection
+                .ask(b"RSET\r\n", deadline.at_most(RESET_PATIENCE))
+                .await
+                .is_ok_and(|answer| answer.code == 250)
         {
             self.connection = None;
         }

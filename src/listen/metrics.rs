@@ -117,6 +117,8 @@ pub struct Metrics {
     pub content_in_flight: Gauge,
     /// Times a mail was refused because that memory was used up.
     pub memory_refusals: Counter,
+    /// Transactions put off because every connection to the next hop was in use.
+    pub pool_waits_expired: Counter,
     /// From the final dot to the reply to the client, the next hop included.
     pub inspection: Histogram,
     /// Copies in the quarantine now.
@@ -205,6 +207,11 @@ impl Metrics {
         for (name, help, counter) in [
             ("octroi_content_bytes_total", "Bytes of message content received.", &self.bytes),
             ("octroi_sessions_total", "SMTP sessions opened.", &self.sessions),
+            (
+                "octroi_pool_refusals_total",
+                "Mails put off because every connection to the next hop was in use.",
+                &self.pool_waits_expired,
+            ),
             ("octroi_memory_refusals_total", "Mails refused because memory was used up.", &self.memory_refusals),
             ("octroi_journal_dropped_total", "Journal entries lost.", &self.journal_dropped),
             ("octroi_log_dropped_total", "Log lines lost because the output was too slow.", &self.log_dropped),

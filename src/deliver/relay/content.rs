@@ -2,11 +2,13 @@
 //! Sends the message: by BDAT if the next hop offers it, else by DATA. Reads the replies; LMTP gives one for each
 //! recipient.
 
-use super::Relay;
+use super::{RESET_PATIENCE, Relay};
 use crate::deliver::NextHopError;
 use crate::deliver::deadline::Deadline;
 use crate::mail::{Content, Mail, Reply};
 use crate::smtp::client;
+
+const RSET: &[u8] = b"RSET\r\n";
 
 /// How the content is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,8 +55,6 @@ impl Relay {
         match &outcome {
             // 421 closes.
             Ok(answer) if answer.code == 421 => self.connection = None,
-            // RFC 3030 §2: after a chunk that failed the transaction is in no known state.
-            Ok(answer) if by == By::Chunk && !answer.is_positive() => self.reset(deadline).await,
             // The final reply ends the transaction (RFC 5321 §4.1.1.4): no RSET is owed.
             Ok(_) => {
                 if let Some(connection) = self.connection.take() {
@@ -71,14 +71,18 @@ impl Relay {
         let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
         if connection.capabilities.chunking {
             // Without a reply to wait for, a next hop that left since RCPT would be noticed too late to begin again.
-            return if connection.is_stale() { Err(NextHopError::Lost) } else { Ok(Ok(By::Chunk)) };
+            return connection.settled().map(|()| Ok(By::Chunk));
         }
         if self.bare_newline {
             return Err(NextHopError::BareNewline); // decision D5
         }
         let answer = connection.ask(b"DATA\r\n", deadline).await?;
         if answer.code == 354 {
-            return Ok(Ok(By::Data));
+            // A word about a content that it has not seen is no answer to it.
+            return match connection.settled() {
+                Err(NextHopError::Gibberish) => Err(NextHopError::Gibberish),
+                _ => Ok(Ok(By::Data)),
+            };
         }
         // A 2xx or another 3xx here is nonsense that must not pass for an acceptance.
         if answer.is_positive() { Err(NextHopError::Gibberish) } else { Ok(Err(answer)) }
@@ -93,14 +97,18 @@ impl Relay {
         deadline: Deadline,
     ) -> Result<Vec<Reply>, NextHopError> {
         let connection = self.connection.as_mut().ok_or(NextHopError::Lost)?;
+        let pipelining = connection.capabilities.pipelining;
         let sent = match by {
             By::Data => {
                 let (body, end) = client::stuffed(content);
-                connection.write_both(&body, end, deadline).await
+                connection.write_content(&body, end, deadline).await
             }
             By::Chunk => {
                 let head = format!("BDAT {} LAST\r\n", content.len());
-                connection.write_both(head.as_bytes(), content, deadline).await
+                match connection.write_both(head.as_bytes(), content, deadline).await {
+                    Ok(()) if pipelining => connection.write(RSET, deadline).await,
+                    sent => sent,
+                }
             }
         };
         let mut replies = Vec::with_capacity(answers);
@@ -117,8 +125,37 @@ impl Relay {
         }
         if sent.is_err() {
             self.connection = None; // it stands in the middle of a message
+        } else if by == By::Chunk {
+            self.reset_behind_chunk(&replies, pipelining, deadline).await?;
         }
         Ok(replies)
+    }
+
+    /// The answer to RSET behind a chunk. No 354 has shown that the replies are ours, one for each command: a next hop that
+    /// has said a word too much before answers here with what it made of the content. And after a chunk that failed the
+    /// transaction is in no known state (RFC 3030 §2).
+    async fn reset_behind_chunk(
+        &mut self,
+        replies: &[Reply],
+        is_said: bool,
+        deadline: Deadline,
+    ) -> Result<(), NextHopError> {
+        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+        if replies.iter().any(|reply| reply.code == 421) {
+            return Ok(()); // it closes
+        }
+        let answer = match is_said {
+            true => connection.reply(deadline.at_most(RESET_PATIENCE)).await,
+            false => connection.ask(RSET, deadline.at_most(RESET_PATIENCE)).await,
+        };
+        match answer {
+            Ok(answer) if answer.code == 250 => self.connection = Some(connection),
+            // It has answered for the message, and leaves.
+            Err(NextHopError::Lost) => {}
+            Ok(answer) if answer.code == 421 => {}
+            _ => return Err(NextHopError::MaybeDuplicate),
+        }
+        Ok(())
     }
 
     /// One answer for all (decision D2): 2xx where anybody has it, and those who have not are left over.

@@ -28,15 +28,15 @@ impl Relay {
             }
         }
         connection.transactions += 1;
-        connection.write(lines, deadline.at_most(one)).await?;
+        connection.command(lines, deadline.at_most(one)).await?;
         if forwarded {
             // Only logs at the next hop depend on it: a refusal changes nothing for the mail.
             connection.reply(deadline.at_most(one)).await?;
         }
-        let mut replies = vec![connection.reply(deadline.at_most(one)).await?];
+        let mut replies = vec![to_envelope(connection.reply(deadline.at_most(one)).await?)?];
         if pipelining {
             for _ in recipients {
-                replies.push(connection.reply(deadline.at_most(one)).await?);
+                replies.push(to_envelope(connection.reply(deadline.at_most(one)).await?)?);
             }
             return Ok(replies);
         }
@@ -60,19 +60,24 @@ impl Relay {
             client::write_rcpt(lines, &recipient.verbatim).map_err(|_| NextHopError::Gibberish)?;
             waiting += 1;
             if !pipelining {
-                replies.push(connection.ask(lines, deadline.at_most(one)).await?);
+                replies.push(to_envelope(connection.ask(lines, deadline.at_most(one)).await?)?);
                 lines.clear();
                 waiting = 0;
             }
         }
         if waiting > 0 {
-            connection.write(lines, deadline.at_most(one)).await?;
+            connection.command(lines, deadline.at_most(one)).await?;
             for _ in 0..waiting {
-                replies.push(connection.reply(deadline.at_most(one)).await?);
+                replies.push(to_envelope(connection.reply(deadline.at_most(one)).await?)?);
             }
         }
         Ok(replies)
     }
+}
+
+/// A reply to MAIL or RCPT. A 3xx has no meaning there (RFC 5321 §4.3.2), and the client must not take it for one.
+fn to_envelope(reply: Reply) -> Result<Reply, NextHopError> {
+    if (300..400).contains(&reply.code) { Err(NextHopError::Gibberish) } else { Ok(reply) }
 }
 
 /// What we see of the client ourselves, in Postfix's words, for a next hop that asks (decision D3).

@@ -82,6 +82,8 @@ impl Relay {
         if self.logged_in {
             return Err(NextHopError::LoginLost);
         }
+        // The one it takes the place of.
+        self.connection = None;
         let connection = if self.is_own() { self.open(deadline).await? } else { self.hop.connect(deadline).await? };
         self.check(&connection)?;
         Ok(connection)

@@ -29,6 +29,8 @@ mod login;
 mod next_hop_faults;
 pub mod nothing_in_silence;
 mod proven_by_postfix;
+mod out_of_step;
+mod pool;
 mod release;
 mod repeats;
 mod replayed;
