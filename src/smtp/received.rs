@@ -12,6 +12,8 @@ use super::login;
 
 /// Octets of one field at most; Postfix writes a few hundred.
 const MAX_FIELD: usize = 4096;
+/// Each outermost comment, with the number of words before it.
+type Comments<'a> = Vec<(usize, &'a str)>;
 const LABEL: &str = "Authenticated sender: ";
 
 /// The authenticated sender in the topmost field, where that is a Received field of a transaction with AUTH. `None` where
@@ -50,7 +52,7 @@ fn topmost(content: &[u8]) -> Option<&str> {
 
 /// The words outside of comments, and each outermost comment with the number of words before it. `None` where a
 /// parenthesis does not close, or a quote or backslash makes the reading uncertain (RFC 5322 §3.2.2).
-fn words_and_comments(value: &str) -> Option<(Vec<&str>, Vec<(usize, &str)>)> {
+fn words_and_comments(value: &str) -> Option<(Vec<&str>, Comments<'_>)> {
     if value.contains(['"', '\\']) {
         return None;
     }
