@@ -14,6 +14,7 @@ pub(super) mod around;
 mod capitals;
 pub mod evidence;
 pub(super) mod expressions;
+mod form;
 pub(super) mod inspection;
 pub mod language;
 pub(super) mod lines;

@@ -11,6 +11,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use serde::Deserialize;
+
+use super::form;
 use thiserror::Error;
 
 use super::around::{Around, AroundRow};
@@ -162,11 +164,16 @@ impl Markings {
             match toml::from_str::<File>(text) {
                 Ok(file) => markings.add(name, text, file, &mut faults),
                 Err(error) => {
-                    faults.push(fault(name, text, error.span().unwrap_or(0..0), error.message().to_owned()));
+                    faults.push(fault(name, text, error.span().unwrap_or(0..0), form::humane(error.message())));
                 }
             }
         }
         if faults.is_empty() { Ok(markings) } else { Err(faults) }
+    }
+
+    /// Every level as rules name it: `scheme/level`.
+    pub fn names(&self) -> Vec<String> {
+        self.levels.iter().map(|level| level.value.clone()).collect()
     }
 
     fn add(&mut self, name: &str, text: &str, file: File, faults: &mut Vec<VocabularyError>) {
@@ -193,13 +200,17 @@ impl Markings {
                 let message = format!("rank {} of level {} is above 4 (secret)", row.rank, row.id);
                 faults.push(fault(name, text, at.clone(), message));
             }
+            let value = format!("{}/{}", file.scheme, row.id);
+            if self.levels.iter().any(|level| level.value == value) {
+                let message = format!("there is already a level {value}");
+                faults.push(fault(name, text, at.clone(), message));
+            }
+            if [&row.words, &row.plain, &row.short, &row.homonym].iter().all(|words| words.is_empty()) {
+                let message = format!("level {} has no words: nothing would ever be marked so", row.id);
+                faults.push(fault(name, text, at.clone(), message));
+            }
             let level = self.levels.len();
-            self.levels.push(Level {
-                scheme,
-                value: format!("{}/{}", file.scheme, row.id),
-                rank: row.rank,
-                caveat: row.caveat,
-            });
+            self.levels.push(Level { scheme, value, rank: row.rank, caveat: row.caveat });
             let rows = [
                 (row.words, Strength::Specific),
                 (row.plain, Strength::Plain),
@@ -225,6 +236,11 @@ impl Markings {
             }
             self.labels.insert(fold(&row.name), row.rank);
             if let Some(guid) = row.guid {
+                if !form::is_guid(&guid) {
+                    let message =
+                        format!("`{guid}` is not the GUID of a label, such as 7b1d0c52-0000-4000-8000-0123456789ab");
+                    faults.push(fault(name, text, quoted(text, &guid), message));
+                }
                 self.labels.insert(guid.to_lowercase(), row.rank);
             }
         }
@@ -413,5 +429,26 @@ mod tests {
             .expect_err("a rank")
             .remove(0);
         assert_eq!(error.line, 4);
+    }
+
+    #[test]
+    fn what_would_never_be_found_or_stands_twice_is_a_fault() {
+        let level = "[[level]]\nid = \"deux\"\nrank = 1\nwords = [\"Autre\"]\nsource = \"test\"\n";
+        let label = "[[label]]\nname = \"Secret\"\nrank = 2\nguid = \"7b1d0c52\"\n";
+        for (text, part) in [
+            (format!("{SMALL}{level}"), "already a level xx/deux"),
+            (
+                SMALL.replace("[\"Diffusion Restreinte\", \"TLP:AMBER\"]", "[]").replace("[\"Secret\"]", "[]"),
+                "has no words",
+            ),
+            (SMALL.replace("source = \"test\"\n", ""), "the key `source` is missing"),
+            (SMALL.replace("rank = 2", "rank = \"2\""), "a whole number"),
+            (format!("{SMALL}{label}"), "not the GUID"),
+        ] {
+            let faults = Markings::parse([("xx.toml", text.as_str())]).expect_err(part);
+            assert!(faults.iter().any(|fault| fault.message.contains(part)), "{part}: {faults:?}");
+        }
+        let again = [("a.toml", SMALL), ("b.toml", SMALL)];
+        assert!(Markings::parse(again).expect_err("a level twice")[0].message.contains("already a level"));
     }
 }

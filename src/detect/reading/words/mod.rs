@@ -8,6 +8,7 @@ mod shipped;
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::form;
 use super::normal::normalise;
 use super::vocabulary::{VocabularyError, fault};
 use crate::directory::fold::fold;
@@ -69,14 +70,20 @@ impl Words {
         let mut all: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         let mut faults = Vec::new();
         for (path, text) in texts {
+            if !is_language(path) {
+                let message = "is not the name of a language: octroi would not know whose words these are".to_owned();
+                faults.push(fault(path, text, 0..0, message));
+                continue;
+            }
             match toml::from_str::<File>(text) {
                 Ok(file) => file.lists().into_iter().for_each(|(key, list)| {
                     let words = all.entry(key).or_default();
                     words.extend(list.iter().map(|word| word.get_ref().trim().to_owned()));
                     faults.extend(empty(path, text, key, list));
+                    faults.extend(too_short(path, text, key, list));
                 }),
                 Err(error) => {
-                    faults.push(fault(path, text, error.span().unwrap_or(0..0), error.message().to_owned()));
+                    faults.push(fault(path, text, error.span().unwrap_or(0..0), form::humane(error.message())));
                 }
             }
         }
@@ -161,6 +168,27 @@ impl Words {
     }
 }
 
+/// `fr.toml`, `zh.toml`, `gsw.toml`: a code of ISO 639, with what may follow it (BCP 47).
+fn is_language(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".toml");
+    let mut parts = name.split('-');
+    let code = parts.next().unwrap_or_default();
+    (2..=3).contains(&code.len())
+        && code.bytes().all(|b| b.is_ascii_lowercase())
+        && parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// One letter of an alphabet marks nothing: every list and every initial would. One sign of Chinese is a word.
+fn too_short(path: &str, text: &str, key: &str, list: &List) -> Vec<VocabularyError> {
+    let is_letter = |word: &str| {
+        let mut letters = word.chars().filter(|c| c.is_alphanumeric());
+        letters.next().is_some_and(|first| first < '\u{2e80}') && letters.next().is_none()
+    };
+    let short =
+        list.iter().filter(|word| is_letter(word.get_ref()) && ["private.marks", "private.opening"].contains(&key));
+    short.map(|word| fault(path, text, word.span(), format!("{key}: one letter marks nothing"))).collect()
+}
+
 fn empty(path: &str, text: &str, key: &str, list: &List) -> Vec<VocabularyError> {
     let empty = list.iter().filter(|word| !word.get_ref().chars().any(char::is_alphanumeric));
     empty.map(|word| fault(path, text, word.span(), format!("{key} has a word without a letter"))).collect()
@@ -199,6 +227,17 @@ mod tests {
         let empty = "[header]\nfrom = [\"De\", \"\"]\n";
         let fault = &Words::parse([("words/fr.toml", empty)]).unwrap_err()[0];
         assert_eq!((fault.line, fault.message.as_str()), (2, "header.from has a word without a letter"));
+    }
+
+    #[test]
+    fn a_file_of_no_language_and_a_mark_of_one_letter_are_faults() {
+        let text = "[private]\nmarks = [\"P\"]\n";
+        let said = |path: &str, text: &str| Words::parse([(path, text)]).err().unwrap_or_default();
+        assert!(said("words/fr.toml", text)[0].message.contains("one letter"));
+        assert!(said("words/francais.toml", "")[0].message.contains("name of a language"));
+        assert!(said("words/FR.toml", "")[0].message.contains("name of a language"));
+        let fine = "[private]\nmarks = [\"私\", \"PP\"]\n";
+        assert!(said("words/gsw.toml", fine).is_empty() && said("words/pt-br.toml", fine).is_empty());
     }
 
     #[test]
