@@ -181,7 +181,12 @@ impl Caller {
         })
     }
 
-    /// What the audit says where content of private mail was asked for and not given.
+    /// What the audit says of a search by a person's address; `hash` stands for the address.
+    pub fn search(&self, role: Role, hash: &str) -> Entry {
+        Entry::new(Actor::of(self.name(), role), Action::Search, hash, None, None, None)
+    }
+
+    /// What the audit says where content of private mail, or mail of other units, was asked for and not given.
     pub fn refused_look(&self, id: &str) -> Entry {
         let role = self.account.roles.first().copied().unwrap_or(Role::Reviewer);
         Entry::new(Actor::of(self.name(), role), Action::RefusedLook, id, None, None, None)

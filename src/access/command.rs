@@ -36,12 +36,16 @@ pub enum Action {
     Expire,
     /// By the outbox.
     GiveUp,
-    /// Somebody wanted to read private mail, and did not (decision D20).
+    /// Somebody wanted to read private mail (decision D20) or reached for mail of other units, and did not get it.
     RefusedLook,
+    /// Somebody looked for a person's mail by the address; the object is the address's keyed hash (decision D40).
+    Search,
+    /// The gateway is in another mode than the safe one; the object says which (decision D43).
+    Mode,
 }
 
 impl Action {
-    pub const ALL: [Action; 13] = [
+    pub const ALL: [Action; 15] = [
         Action::Look,
         Action::Open,
         Action::Export,
@@ -55,6 +59,8 @@ impl Action {
         Action::Expire,
         Action::GiveUp,
         Action::RefusedLook,
+        Action::Search,
+        Action::Mode,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -72,6 +78,8 @@ impl Action {
             Action::Expire => "expire",
             Action::GiveUp => "give-up",
             Action::RefusedLook => "refused-look",
+            Action::Search => "search",
+            Action::Mode => "mode",
         }
     }
 

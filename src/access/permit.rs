@@ -70,6 +70,11 @@ impl Entry {
         Entry::of_the_gateway(Action::GiveUp, object, Some(why))
     }
 
+    /// The gateway runs in a mode that people should be able to read about later.
+    pub fn mode(what: &'static str) -> Entry {
+        Entry::of_the_gateway(Action::Mode, what, None)
+    }
+
     fn of_the_gateway(action: Action, object: &str, ground: Option<&'static str>) -> Entry {
         let actor = Actor { name: "octroi".into(), role: None };
         Entry { actor, action, object: object.to_owned(), of: None, ground, note: None, second: None }

@@ -46,6 +46,13 @@ fn row(found: &Found) -> Vec<String> {
         Some(state) => format!("{}, now {}", found.disposition, state.as_str()),
         None => found.disposition.clone(),
     };
+    let what = match &found.decision {
+        Some(decision) => {
+            let second = decision.second.iter().map(|second| format!(" and {second}")).collect::<String>();
+            format!("{what} by {}{second}", decision.actor)
+        }
+        None => what,
+    };
     let what = match &found.observed {
         Some(observed) => format!("{what}, observed {observed}"),
         None => what,
@@ -67,7 +74,7 @@ fn row(found: &Found) -> Vec<String> {
         // Refused before anybody was named.
         found.recipient.clone().filter(|recipient| !recipient.is_empty()).unwrap_or_else(|| "-".into()),
         what,
-        found.rules.first().cloned().unwrap_or_else(|| "-".into()),
+        if found.rules.is_empty() { "-".into() } else { found.rules.join(",") },
         found.reply.clone().unwrap_or_else(|| "-".into()),
     ]
 }

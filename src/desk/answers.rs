@@ -210,6 +210,9 @@ pub struct Found {
     pub times: u64,
     #[serde(default)]
     pub last: Option<Timestamp>,
+    /// Who decided about it, when and why, as long as the audit knows it (decision D40).
+    #[serde(default)]
+    pub decision: Option<Decision>,
     /// How both sides of the gateway were protected: version, suite, and whether the certificate was verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_tls: Option<String>,
@@ -225,7 +228,9 @@ impl Found {
     /// What became of it, without who wrote to whom: the hop's reply may name them too.
     pub(super) fn sealed(self) -> Found {
         let code = |reply: String| reply.split_whitespace().next().unwrap_or_default().to_owned();
-        Found { sender: None, recipient: None, message_id: None, reply: self.reply.map(code), ..self }
+        // The reason is in a person's own words, and may name who wrote to whom.
+        let decision = self.decision.map(|decision| Decision { note: None, ..decision });
+        Found { sender: None, recipient: None, message_id: None, reply: self.reply.map(code), decision, ..self }
     }
 }
 
@@ -277,6 +282,7 @@ mod tests {
             cause: None,
             times: 1,
             last: None,
+            decision: None,
             client_tls: None,
             next_hop_tls: None,
         };

@@ -73,11 +73,13 @@ impl From<FindRow> for Found {
             disposition: row.disposition,
             observed: row.observed,
             rules: row.rules,
-            reply: row.outbox.or(row.reply),
+            // What the next hop said of the other copies of the mail is not about one that stayed.
+            reply: row.outbox.or(row.reply.filter(|_| row.state.is_none())),
             state: row.state,
             cause: row.cause,
             times: row.times,
             last: row.last,
+            decision: None,
             client_tls: row.client_tls,
             next_hop_tls: row.next_hop_tls,
         };

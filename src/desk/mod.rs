@@ -26,9 +26,10 @@ pub use answers::{
 pub use refusal::Refusal;
 
 use crate::access::{
-    Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry,
+    Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry, Role,
     Ruling, Scope,
 };
+use crate::mail::Mailbox;
 use crate::store::{Anchor, AuditFilter, Change, CopyState, Filter, HeldCase, HeldRow, Store, StoreError};
 
 type Answered<T> = Result<T, Refusal>;
@@ -81,6 +82,9 @@ impl Desk {
         if reach.counts_only {
             return Ok(Listing::Counts(self.counts().await?));
         }
+        for address in [&query.sender, &query.recipient].into_iter().flatten() {
+            self.note_search(caller, reach.role, address).await?;
+        }
         let wanted = query.unit.as_deref().map(|unit| Scope::of([unit]));
         let seen = |row: &HeldRow| {
             let unit = row.unit.as_deref();
@@ -117,7 +121,10 @@ impl Desk {
         let mut all = Vec::new();
         for copy in self.copies(id).await? {
             let held = self.store.case(&copy, None).await?;
-            let permit = caller.permit::<Look>(&object(&held), None)?;
+            let permit = match caller.permit::<Look>(&object(&held), None) {
+                Err(Denied::OutOfScope { .. }) => return Err(self.unseen(caller, id, &copy).await),
+                permit => permit?,
+            };
             let shown = Shown::from(self.store.show(&permit, (self.clock)()).await?);
             let proposal = held.case.proposal.map(Into::into);
             all.push(Shown { decision: self.store.decided(&copy).await?.map(Into::into), proposal, ..shown });
@@ -156,7 +163,7 @@ impl Desk {
         let copies = self.copies(id).await?;
         let mut done = Vec::new();
         for copy in &copies {
-            done.push(match self.decide_copy(caller, copy, to, &ground).await {
+            done.push(match self.decide_copy(caller, (id, copy), to, &ground).await {
                 Ok(done) => done,
                 // Of a whole mail, what was decided otherwise before stays so, and is said.
                 Err(Undecided::Before(state)) if copies.len() > 1 => {
@@ -175,7 +182,7 @@ impl Desk {
     async fn decide_copy(
         &self,
         caller: &Caller,
-        copy: &str,
+        (asked, copy): (&str, &str),
         to: Resolution,
         ground: &Ground,
     ) -> Result<Done, Undecided> {
@@ -188,7 +195,7 @@ impl Desk {
         let held = self.store.case(copy, caller.mail()).await?;
         // Whose copy it is comes before what became of it.
         if !caller.reach(to.command())?.scope.covers(held.case.unit.as_deref()) {
-            return Err(Denied::OutOfScope { id: copy.to_owned() }.into());
+            return Err(Undecided::Not(self.unseen(caller, asked, copy).await));
         }
         match held.state {
             CopyState::Held => {}
@@ -232,6 +239,7 @@ impl Desk {
         let held = self.store.case(first, None).await?;
         match caller.permit::<Export>(&object(&held), Some(ground)) {
             Ok(permit) => Ok(self.store.export(&permit, (self.clock)()).await?.content),
+            Err(Denied::OutOfScope { .. }) => Err(self.unseen(caller, id, first).await),
             Err(denied) => {
                 // Who tried to read private mail is known (decision D20).
                 if matches!(denied, Denied::Private { .. }) {
@@ -240,6 +248,20 @@ impl Desk {
                 Err(denied.into())
             }
         }
+    }
+
+    /// Mail of other units: the attempt is noted, and the answer is that of an id that nobody gave.
+    async fn unseen(&self, caller: &Caller, asked: &str, copy: &str) -> Refusal {
+        match self.store.note((self.clock)(), &caller.refused_look(copy)).await {
+            Ok(()) => Refusal::NotFound(asked.to_owned()),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// A search by a person's address is known to the audit, by what stands for the address (decision D40).
+    async fn note_search(&self, caller: &Caller, role: Role, what: &str) -> Answered<()> {
+        let hash = self.store.address_hash(what.trim());
+        Ok(self.store.note((self.clock)(), &caller.search(role, &hash)).await?)
     }
 
     /// A mail's id means all its copies; any other stands for itself.
@@ -263,7 +285,7 @@ impl Desk {
             until: query.until,
             actor: query.actor,
             action: query.action,
-            object: query.object,
+            object: query.object.map(|of| if of.contains('@') { self.store.address_hash(&of) } else { of }),
             after: query.after,
         };
         let mut lines = Vec::new();
@@ -283,8 +305,17 @@ impl Desk {
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.
     pub async fn find(&self, caller: &Caller, what: &str) -> Answered<Vec<Found>> {
         let reach = caller.reach(Command::Find)?;
+        // A Message-ID in its brackets is no person's address.
+        let by_address = Mailbox::parse(what.trim()).is_ok();
+        if by_address {
+            self.note_search(caller, reach.role, what).await?;
+        }
         let mut found = Vec::new();
         for row in self.store.find(what).await? {
+            // Nobody without a look at copies joins persons to private mail (decision D20).
+            if by_address && reach.counts_only && row.sender.is_none() {
+                continue;
+            }
             // A mail whose sender's unit is not known belongs to `*` (decision D25).
             let seen = match reach.scope {
                 Scope::All => true,
@@ -294,7 +325,11 @@ impl Desk {
                 },
             };
             if seen {
-                found.push(Found::from(row));
+                let decision = match &row.copy {
+                    Some(copy) => self.store.decided(copy).await?.map(Into::into),
+                    None => None,
+                };
+                found.push(Found { decision, ..Found::from(row) });
             }
         }
         let found = found.into_iter();

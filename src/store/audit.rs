@@ -261,6 +261,11 @@ impl Store {
         Ok(self.opened(entry.into_iter().collect()).into_iter().next().map(decided))
     }
 
+    /// What stands for an address where the address itself must not stand.
+    pub fn address_hash(&self, address: &str) -> String {
+        self.inner.journal_keys.hash(address).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The same entries with their words; what does not open was changed, and `audit_verify` says where.
     fn opened(&self, mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
         let chain = self.chain();

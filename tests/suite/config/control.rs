@@ -31,9 +31,14 @@ pub struct Gateway {
 impl Gateway {
     /// `role`: the account of the user who runs the tests; without one the user is unmapped.
     pub fn start(role: Option<Role>) -> Gateway {
+        Gateway::of(role.map(|role| (role, Scope::All)))
+    }
+
+    /// The same for an account that is there for some units.
+    pub fn of(role: Option<(Role, Scope)>) -> Gateway {
         let folder = TempDir::new().unwrap();
         let socket = folder.path().join("octroi.sock");
-        let account = |role| Account { name: "a.martin".into(), roles: vec![role], scope: Scope::All, mail: None };
+        let account = |(role, scope)| Account { name: "a.martin".into(), roles: vec![role], scope, mail: None };
         let accounts = role.map(|role| (User::Id(my_uid()), account(role)));
         let directory = Accounts::new(accounts.into_iter().collect()).resolve(&BTreeMap::new()).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -56,7 +61,7 @@ impl Gateway {
         Gateway { socket, store, shutdown, runtime: Some(runtime), _folder: folder }
     }
 
-    fn ask(&self, request: Request) -> Result<(Answer, Vec<u8>), ControlError> {
+    pub fn ask(&self, request: Request) -> Result<(Answer, Vec<u8>), ControlError> {
         ask(&self.socket, &request)
     }
 

@@ -2,6 +2,7 @@
 //! Settings, command line, control socket, health pages.
 mod command_line;
 mod control;
+mod deeds;
 mod effects;
 mod files;
 mod pages;
