@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{ask_gateway, print, unexpected};
+use super::{ask_gateway, print, unexpected, words};
 use crate::desk::{AuditLine, AuditQuery};
 use crate::listen::control::{Answer, Request};
 
@@ -29,10 +29,10 @@ enum AuditCommand {
     )]
     List {
         /// List only entries of this time or later, such as 2026-11-25T00:00:00Z
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = words::moment)]
         since: Option<Timestamp>,
         /// List only entries before this time
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = words::moment)]
         until: Option<Timestamp>,
         /// List only what this account did
         #[arg(long, value_name = "ACCOUNT")]
@@ -95,10 +95,12 @@ fn list(config: Option<&Path>, mut query: AuditQuery, json: bool) -> anyhow::Res
 
 fn row(line: &AuditLine) -> Vec<String> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let second = line.second.as_ref().map(|second| format!(" and {second}")).unwrap_or_default();
+    let about = line.about.as_ref().map(|about| format!(" ({about})")).unwrap_or_default();
     vec![
         format!("{:.0}", line.at),
-        line.actor.clone(),
-        line.action.clone(),
+        format!("{}{second}", line.actor),
+        format!("{}{about}", line.action),
         line.object.clone(),
         or_dash(&line.ground),
         or_dash(&line.note),

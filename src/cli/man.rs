@@ -72,9 +72,12 @@ fn title(command: &Command) -> String {
     command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned()
 }
 
+/// Of the pages: the title line has room for a date, and none for a long name without one.
+const DATE: &str = "2026-11";
+
 fn rendered(command: &Command, whole: &Command) -> anyhow::Result<Vec<u8>> {
     let version = format!("octroi {}", env!("CARGO_PKG_VERSION"));
-    let man = Man::new(command.clone()).title(title(command)).source(version).manual("octroi manual");
+    let man = Man::new(command.clone()).title(title(command)).source(version).manual("octroi").date(DATE);
     let mut out = Vec::new();
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
@@ -284,7 +287,7 @@ mod tests {
         for (path, expected) in [
             (
                 &["quarantine", "release"][..],
-                "octroi quarantine release ID... --reason TEXT [--ground CODE] [--config FILE]",
+                "octroi quarantine release ID... --reason TEXT [--ground CODE] [--json] [--config FILE]",
             ),
             (&["scan"], "octroi scan FILE... [--from ADDR] [--to ADDR...] [--policies DIR] [--json] [--config FILE]"),
             (&["man"], "octroi man [COMMAND...] [--output DIR]"),

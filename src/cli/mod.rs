@@ -140,7 +140,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn ask_gateway(config: Option<&Path>, request: &Request) -> anyhow::Result<(Answer, Vec<u8>)> {
     let loaded = config::load(config).map_err(|faults| {
         print::faults(&faults);
-        anyhow::anyhow!("the settings contain errors, so the address of the gateway is not known")
+        anyhow::anyhow!("without the settings the address of the gateway is not known")
     })?;
     Ok(ask(&loaded.settings.cli.socket, request)?)
 }

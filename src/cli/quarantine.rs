@@ -9,9 +9,12 @@ use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{ask_gateway, print, unexpected};
+use super::{ask_gateway, print, unexpected, words};
+use crate::app;
 use crate::desk::{Counts, Done, Held, HeldQuery, Proposed, Shown};
+use crate::diagnostic::nearest;
 use crate::listen::control::{Answer, Request};
+use crate::policy::Policy;
 use crate::store::CopyState;
 
 /// List, show, release, reject and export held copies, through the running gateway
@@ -44,13 +47,13 @@ enum QuarantineCommand {
         #[arg(long, value_name = "UNIT")]
         unit: Option<String>,
         /// List only copies held at this time or later, such as 2026-11-25T00:00:00Z
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = words::moment)]
         since: Option<Timestamp>,
         /// List only copies held before this time
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = words::moment)]
         until: Option<Timestamp>,
         /// List at most N copies [default: 1000; with --json all]
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = words::at_least_one)]
         limit: Option<usize>,
         /// Print one JSON object for each copy
         #[arg(long)]
@@ -66,6 +69,8 @@ enum QuarantineCommand {
         json: bool,
     },
     /// Release copies: octroi sends them to their recipients
+    ///
+    /// Exit code 4: a copy still waits for a second person, who confirms with the same command.
     #[command(
         after_help = "Example:\n  octroi quarantine release 1M8P0D84S2WQAXQCWR-1 --reason \"asked by phone, file 2026-113\""
     )]
@@ -79,8 +84,13 @@ enum QuarantineCommand {
         /// The kind of reason: legitimate, lifted, authorised, mistaken or other [default: other]
         #[arg(long, value_name = "CODE")]
         ground: Option<String>,
+        /// Print one JSON object for each copy
+        #[arg(long)]
+        json: bool,
     },
     /// Reject copies: octroi never sends them, and tells their sender
+    ///
+    /// Exit code 4: a copy still waits for a second person, who confirms with the same command.
     #[command(after_help = "Example:\n  octroi quarantine reject 1M8P0D84S2WQAXQCWR-1 --reason \"wrong recipient\"")]
     Reject {
         /// The ids of the copies, as in `octroi quarantine list`
@@ -92,6 +102,9 @@ enum QuarantineCommand {
         /// The kind of reason: wrong-recipient, other-way, marked, others-data, withdrawn or other [default: other]
         #[arg(long, value_name = "CODE")]
         ground: Option<String>,
+        /// Print one JSON object for each copy
+        #[arg(long)]
+        json: bool,
     },
     /// Export the message of a copy, exactly as it was held
     #[command(
@@ -126,11 +139,11 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
             list(config, query, *json)
         }
         QuarantineCommand::Show { id, json } => show(config, id, *json),
-        QuarantineCommand::Release { ids, reason, ground } => each(config, ids, |id| {
+        QuarantineCommand::Release { ids, reason, ground, json } => each(config, ids, *json, |id| {
             let (reason, ground) = (reason.clone(), ground.clone());
             Request::Release { id: id.into(), reason, ground }
         }),
-        QuarantineCommand::Reject { ids, reason, ground } => each(config, ids, |id| {
+        QuarantineCommand::Reject { ids, reason, ground, json } => each(config, ids, *json, |id| {
             let (reason, ground) = (reason.clone(), ground.clone());
             Request::Reject { id: id.into(), reason, ground }
         }),
@@ -143,9 +156,13 @@ const SHOWN: usize = 1000;
 
 fn list(config: Option<&Path>, query: HeldQuery, json: bool) -> anyhow::Result<ExitCode> {
     let most = query.limit.saturating_sub(1);
+    let asked = query.clone();
     match ask_gateway(config, &Request::List(query))?.0 {
         Answer::Held(rows) if json => print::json_lines(&rows)?,
-        Answer::Held(rows) if rows.is_empty() => print::line("no copies")?,
+        Answer::Held(rows) if rows.is_empty() => {
+            print::line("no copies")?;
+            unmatchable(config, &asked);
+        }
         Answer::Held(rows) => {
             let head = ["ID", "HELD AT", "STATE", "SENDER", "RECIPIENT", "RULES"];
             print::table(&head, &rows.iter().take(most).map(row).collect::<Vec<_>>())?;
@@ -159,6 +176,24 @@ fn list(config: Option<&Path>, query: HeldQuery, json: bool) -> anyhow::Result<E
         other => return Err(unexpected(&other)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says so where no rule and no unit of the policies is called what was asked for. Who may not read them is not told.
+fn unmatchable(config: Option<&Path>, asked: &HeldQuery) {
+    let Ok(loaded) = crate::config::load(config) else { return };
+    let Some(policy) =
+        app::read_policies(&loaded.settings.policies.path).ok().and_then(|files| Policy::load(&files).ok())
+    else {
+        return;
+    };
+    let rules: Vec<&str> = policy.rules.iter().map(|rule| rule.id.as_str()).collect();
+    let units: Vec<&str> = policy.units.known().collect();
+    for (what, word, known) in [("rule", &asked.rule, rules), ("unit", &asked.unit, units)] {
+        if let Some(word) = word.as_deref().filter(|word| !known.contains(word)) {
+            let near = nearest(word, known).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            print::error(format_args!("the policies have no {what} \"{word}\"{near}"));
+        }
+    }
 }
 
 fn row(held: &Held) -> Vec<String> {
@@ -244,21 +279,36 @@ fn described(shown: &Shown) -> String {
 }
 
 /// Decides one copy after the other; one refusal does not keep the rest from being decided.
-fn each(config: Option<&Path>, ids: &[String], request: impl Fn(&str) -> Request) -> anyhow::Result<ExitCode> {
-    let mut code = ExitCode::SUCCESS;
+fn each(
+    config: Option<&Path>,
+    ids: &[String],
+    json: bool,
+    request: impl Fn(&str) -> Request,
+) -> anyhow::Result<ExitCode> {
+    let (mut failed, mut waits) = (false, false);
     for id in ids {
-        match ask_gateway(config, &request(id)) {
-            Ok((Answer::Done(done), _)) => tell(&done)?,
-            Ok((Answer::AllDone(all), _)) => all.iter().try_for_each(tell)?,
+        let done = match ask_gateway(config, &request(id)) {
+            Ok((Answer::Done(done), _)) => vec![done],
+            Ok((Answer::AllDone(all), _)) => all,
             Ok((other, _)) => return Err(unexpected(&other)),
             Err(error) => {
                 print::error(format_args!("{id}: {error:#}"));
-                code = ExitCode::FAILURE;
+                failed = true;
+                continue;
             }
-        }
+        };
+        waits |= done.iter().any(|done| done.state == CopyState::Held);
+        if json { print::json_lines(&done)? } else { done.iter().try_for_each(tell)? }
     }
-    Ok(code)
+    Ok(match (failed, waits) {
+        (true, _) => ExitCode::FAILURE,
+        (false, true) => ExitCode::from(WAITS),
+        (false, false) => ExitCode::SUCCESS,
+    })
 }
+
+/// The contract's exit code where a second person has to confirm.
+const WAITS: u8 = 4;
 
 fn tell(done: &Done) -> std::io::Result<()> {
     let note = done.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
