@@ -13,6 +13,7 @@ mod wiring;
 mod policies;
 mod rehearsal;
 mod reload;
+mod remarks;
 pub mod replay;
 pub mod scan;
 mod shipped;
@@ -55,7 +56,7 @@ use crate::worker::{self, Workers};
 use tasks::{Watched, prove, sweep, watch};
 use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
-pub use policies::{PoliciesError, read as read_policies, ruleset};
+pub use policies::{PoliciesError, read as read_policies, ruleset, ruleset_for};
 pub use rehearsal::{rehearse, rehearse_policies};
 
 /// How long sessions may take to end after the order to stop: longer than the 95 s of D4.
@@ -73,7 +74,7 @@ pub enum StartError {
          held is lost"
     )]
     StoreEnded,
-    #[error("cannot listen on {0}: {1}")]
+    #[error("cannot listen on {0}: {1}{hint}", hint = in_use(.1))]
     Listen(String, io::Error),
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
@@ -87,6 +88,14 @@ pub enum StartError {
     Executable(io::Error),
 }
 
+/// What to do where another program listens there.
+fn in_use(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; `ss -ltnp` shows who does, and the settings give octroi another address",
+        _ => "",
+    }
+}
+
 impl StartError {
     /// The fault as a person at a terminal wants it; ends its line.
     pub fn report(&self, colour: bool) -> String {
@@ -98,9 +107,9 @@ impl StartError {
 }
 
 /// The part that judges a mail: it needs no listener, no store and no next hop.
-pub fn inspector(settings: &Settings, policies: &Path) -> Result<Inspector, StartError> {
+pub fn inspector(settings: &Settings, policies: &Path, mode: policy::Mode) -> Result<Inspector, StartError> {
     let files = policies::read(policies)?;
-    let ruleset = ruleset(&files, policies, mode(settings, Timestamp::now()))?;
+    let ruleset = ruleset(&files, policies, mode)?;
     let mx = match &settings.dns.fixed {
         Some(path) => MxResolver::new(settings.dns.server, static_hosts(path)?)?,
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
@@ -180,7 +189,7 @@ impl Gateway {
     pub async fn start(loaded: &Loaded, log: Log) -> Result<Gateway, StartError> {
         let settings = loaded.settings.clone();
         let metrics = Arc::new(Metrics::default());
-        let inspector = inspector(&settings, &settings.policies.path)?;
+        let inspector = inspector(&settings, &settings.policies.path, mode(&settings, Timestamp::now()))?;
         let tls = tls::inward(&settings.smtp)?;
         let hop = Arc::new(NextHop::new(next_hop_settings(&settings, metrics.hop_faults.clone())?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
@@ -239,6 +248,7 @@ impl Gateway {
             tasks: TaskTracker::new(),
         };
         gateway.put_in_force();
+        gateway.note_mode().await?;
         // Asked before the first EHLO, so that octroi offers what the next hop offers. octroi also starts if it is down.
         if !gateway.addresses.is_empty()
             && let Err(fault) = hop.probe().await
@@ -384,6 +394,9 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
             _ = hangup.recv() => {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
                 gateway.reload(config::load(loaded.file.as_deref()));
+                if let Err(error) = gateway.note_mode().await {
+                    tracing::error!(%error, "the audit could not note the mode");
+                }
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
             }
             () = pulse(&mut watchdog) => {

@@ -10,11 +10,16 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::notice::Notices;
 use crate::pipeline::Ruleset;
 use crate::policy::rules::Rules;
+use crate::policy::rules::closed::{Known, unknown_words};
 use crate::policy::{Mode, Policy};
 
 /// Why policies cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PoliciesError {
+    #[error(
+        "there is no policy folder {0}: name one with --policies DIR, or settings that name one with --config FILE"
+    )]
+    Missing(PathBuf),
     #[error("the policies in {0} cannot be read: {1}")]
     Unreadable(PathBuf, io::Error),
     #[error("the policies in {0} contain more than {1} files or {2} bytes")]
@@ -35,38 +40,6 @@ impl PoliciesError {
     }
 }
 
-/// What works in a policy folder but deserves a second look, a sentence each.
-pub fn remarks(files: &BTreeMap<String, Vec<u8>>, ruleset: &Ruleset) -> Vec<String> {
-    let mut remarks = Vec::new();
-    if ruleset.policy.lists.own_domains().is_empty() {
-        remarks.push(
-            "domains/own.list names no domain, so nobody may send mail; write your domains there, one on each line"
-                .to_owned(),
-        );
-    }
-    let unnamed: Vec<&str> = ruleset.policy.units.unnamed().collect();
-    if let Some(first) = unnamed.first() {
-        let (units, are) = if unnamed.len() == 1 { ("unit", "is") } else { ("units", "are") };
-        remarks.push(format!(
-            "units/people.csv: {} {units} {are} not defined in units/*.toml, such as `{first}`; write [unit.\"{first}\"] in \
-             units/units.toml, or correct the name in people.csv",
-            unnamed.len()
-        ));
-    }
-    for rule in ruleset.policy.rules.iter() {
-        let Some(notice) = &rule.notice else { continue };
-        // French is the language every notice has; the others are fallen back from.
-        let text = format!("notices/fr/{notice}.md");
-        if !files.contains_key(&text) {
-            remarks.push(format!(
-                "{}: rule \"{}\" names the notice \"{notice}\", but there is no {text}",
-                rule.path, rule.id
-            ));
-        }
-    }
-    remarks
-}
-
 /// Files and bytes of a policy folder at most: it is edited by people.
 const MOST_FILES: usize = 5_000;
 const MOST_BYTES: u64 = 64 << 20;
@@ -79,6 +52,9 @@ const VOCABULARIES: [&str; 10] =
 pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
     let unreadable = |e| PoliciesError::Unreadable(folder.to_owned(), e);
     let too_much = || PoliciesError::TooMuch(folder.to_owned(), MOST_FILES, MOST_BYTES);
+    if !folder.exists() {
+        return Err(PoliciesError::Missing(folder.to_owned()));
+    }
     let mut files = BTreeMap::new();
     let mut bytes = 0;
     let mut waiting = vec![(folder.to_owned(), String::new())];
@@ -107,7 +83,17 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
 
 /// Checks the files as a whole and builds the detectors from their words and lists.
 pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<Ruleset, PoliciesError> {
-    let loaded = Policy::load(files);
+    ruleset_for(files, None, folder, mode)
+}
+
+/// The same for the cases about another house ([`Policy::load_for`]).
+pub fn ruleset_for(
+    files: &BTreeMap<String, Vec<u8>>,
+    house: Option<&str>,
+    folder: &Path,
+    mode: Mode,
+) -> Result<Ruleset, PoliciesError> {
+    let loaded = Policy::load_for(files, house);
     // A fault elsewhere hides no rule whose text is missing.
     let rules = loaded.is_err().then(|| Rules::parse(Rules::texts(files)).ok()).flatten();
     let rules = loaded.as_ref().ok().map(|policy| &policy.rules).or(rules.as_ref());
@@ -118,11 +104,17 @@ pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> 
     });
     let markings = Markings::parse(texts.iter().map(|(path, text)| (*path, text.as_str())));
     let words = Words::parse(spoken.iter().map(|(path, text)| (*path, text.as_str())));
+    let known = markings.as_ref().map(Markings::names).unwrap_or_default();
+    // Lists are checked where they are known.
+    let unknown = unknown_words(Rules::texts(files), &Known { lists: None, markings: &known });
     let (policy, notices, markings, words) = match (loaded, notices, markings, words) {
-        (Ok(policy), Ok(notices), Ok(markings), Ok(words)) => (policy.in_mode(mode), notices, markings, words),
+        (Ok(policy), Ok(notices), Ok(markings), Ok(words)) if unknown.is_empty() => {
+            (policy.in_mode(mode), notices, markings, words)
+        }
         // The faults of all files at once, whichever room reads them.
         (policy, notices, markings, words) => {
             let mut faults = policy.err().map(|faults| faults.0).unwrap_or_default();
+            faults.extend(unknown);
             faults.extend(notices.err().into_iter().flatten());
             let text =
                 |path: &str| texts.iter().chain(&spoken).find(|(known, _)| *known == path).map_or("", |(_, text)| text);

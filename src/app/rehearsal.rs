@@ -6,29 +6,44 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::policies::{self, ruleset};
+use super::remarks::remarks;
 use super::{StartError, static_hosts, tls};
 use crate::access::{self, Account, Role};
 use crate::config::Settings;
+use crate::diagnostic::{Diagnostic, Location};
 use crate::mail::Mailbox;
 use crate::pipeline::Ruleset;
 use crate::{policy, store, worker};
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
-pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
+pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<Diagnostic>) {
     let (mut faults, mut remarks, ruleset) = rehearsed(&settings.policies.path);
     if let Some(ruleset) = ruleset {
         let own = |to: &&Mailbox| ruleset.policy.lists.is_own(to, Timestamp::now());
         let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
         remarks.extend(elsewhere.map(|to| {
-            format!("notices.digest_to: {to} is not in your own domains (domains/own.list) and gets no digest")
+            let text =
+                format!("notices.digest_to: {to} is not in your own domains (domains/own.list) and gets no digest");
+            remark(text, "name a mailbox of your own, or add its domain to domains/own.list")
         }));
         remarks.extend(too_few_persons(settings, &ruleset));
+        remarks.extend(unknown_units(settings, &ruleset));
+        let language = &settings.notices.language;
+        let known: Vec<&str> = ruleset.notices.languages().collect();
+        // A folder without notices is another matter.
+        if !known.is_empty() && !known.contains(&language.as_str()) {
+            let known = known.join(", ");
+            let text = format!("notices.language: policies/notices has no texts in \"{language}\"; another is used");
+            remarks.push(remark(text, format!("write one of: {known}")));
+        }
     }
     match std::env::current_exe() {
         Ok(executable) => {
             let weaker = "documents are opened in a weaker sandbox: of the process that opens them";
-            remarks.extend(worker::faults(&executable).into_iter().map(|fault| format!("{weaker}, {fault}")));
+            let help = "allow it in the kernel, the container or the unit; docs/threat-model.md says what the sandbox keeps out";
+            let faults = worker::faults(&executable).into_iter();
+            remarks.extend(faults.map(|fault| remark(format!("{weaker}, {fault}"), help)));
         }
         Err(error) => faults.push(StartError::Executable(error)),
     }
@@ -43,8 +58,30 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<String>) {
     (faults, remarks)
 }
 
+/// A second look at a setting.
+fn remark(text: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(&Location::Default, None, text, help).into_warning()
+}
+
+/// Units that accounts are there for and nobody knows.
+fn unknown_units(settings: &Settings, ruleset: &Ruleset) -> Vec<Diagnostic> {
+    let known: Vec<&str> = ruleset.policy.units.known().collect();
+    let mut remarks = Vec::new();
+    for account in settings.cli.accounts.iter() {
+        for unit in account.scope.units().unwrap_or_default() {
+            if !known.is_empty() && !known.contains(&unit.as_str()) {
+                let text =
+                    format!("cli.accounts: {} is there for the unit \"{unit}\", which does not exist", account.name);
+                let help = "write a unit of units/units.toml or units/people.csv";
+                remarks.push(remark(text, help).nearest(unit, known.iter().copied()));
+            }
+        }
+    }
+    remarks
+}
+
 /// Rules that ask for two persons where fewer than two could act (decision D43).
-fn too_few_persons(settings: &Settings, ruleset: &Ruleset) -> Option<String> {
+fn too_few_persons(settings: &Settings, ruleset: &Ruleset) -> Option<Diagnostic> {
     let asking: Vec<&str> =
         ruleset.policy.rules.iter().filter(|rule| rule.needs_two).map(|rule| rule.id.as_str()).collect();
     let accounts = || settings.cli.accounts.iter().filter(|account| account.scope == access::Scope::All);
@@ -55,25 +92,26 @@ fn too_few_persons(settings: &Settings, ruleset: &Ruleset) -> Option<String> {
     let (deciders, approvers) = (with(&[Role::Reviewer, Role::Approver]), with(&[Role::Approver]));
     let enough = deciders.len() > 1 && !approvers.is_empty();
     (settings.four_eyes && !asking.is_empty() && !enough).then(|| {
-        format!(
+        let text = format!(
             "cli.accounts: {} asks for two persons (@eyes), and fewer than two accounts that are there for all units could \
              act: mail of a unit that no other two cover can be decided by nobody",
             asking.join(", ")
-        )
+        );
+        remark(text, "add an approver and a second reviewer or approver, or write four_eyes = false in [desk]")
     })
 }
 
 /// The same for a policy folder alone.
-pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<String>) {
+pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<Diagnostic>) {
     let (faults, remarks, _) = rehearsed(folder);
     (faults, remarks)
 }
 
-fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<String>, Option<Ruleset>) {
+fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<Diagnostic>, Option<Ruleset>) {
     let read = policies::read(folder)
         .and_then(|files| ruleset(&files, folder, policy::Mode::Enforce).map(|ruleset| (files, ruleset)));
     match read {
-        Ok((files, ruleset)) => (Vec::new(), policies::remarks(&files, &ruleset), Some(ruleset)),
+        Ok((files, ruleset)) => (Vec::new(), remarks(&files, &ruleset, Timestamp::now()), Some(ruleset)),
         Err(error) => (vec![error.into()], Vec::new(), None),
     }
 }

@@ -11,11 +11,13 @@ use rustls::ServerConfig;
 use super::tasks::loud;
 use super::wiring::{notifier, retention};
 use super::{Gateway, StartError, mode, policies, ruleset, tls};
+use crate::access::Entry;
 use crate::config::{Loaded, Reloaded};
 use crate::desk::Persons;
 use crate::diagnostic::Diagnostics;
 use crate::listen::control;
 use crate::pipeline::Ruleset;
+use crate::store::StoreError;
 
 /// All that a reload replaces, ready.
 struct Fresh {
@@ -89,12 +91,23 @@ impl Gateway {
         tracing::info!(%policy, changed = changed.join(", "), "reloaded");
     }
 
+    /// The audit tells that one person alone decides, at each start and reload (decision D43).
+    pub(super) async fn note_mode(&self) -> Result<(), StoreError> {
+        if self.desk.persons().four_eyes {
+            return Ok(());
+        }
+        self.pipeline.store.note(Timestamp::now(), &Entry::mode("four_eyes=false")).await
+    }
+
     /// Puts the policy's limits in force, and says which policy it is and what people should know of it.
     pub(super) fn put_in_force(&self) {
         let (ruleset, loaded) = (self.pipeline.inspector.ruleset.load(), self.loaded.load());
         self.pipeline.limits.adopt(&ruleset.policy.limits);
         self.metrics.set_policy_version(&ruleset.policy.version.to_string());
         self.metrics.observing.set(i64::from(ruleset.policy.mode.observes(Timestamp::now())));
+        if ruleset.policy.lists.has_no_own() {
+            tracing::warn!("domains/own.list is empty or the shipped example: all other mail is answered 451");
+        }
         let language = &loaded.settings.notices.language;
         if !ruleset.notices.languages().any(|known| known == language) {
             tracing::warn!(language, "policies/notices has no texts in [notices] language; another language is used");

@@ -19,12 +19,18 @@ pub fn write(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A file as it is shipped, by its path below `policies/`.
+pub fn text(path: &str) -> Option<&'static str> {
+    FILES.iter().find(|(known, _)| *known == path).map(|(_, text)| *text)
+}
+
 macro_rules! shipped {
     ($($path:literal,)*) => { &[$(($path, include_str!(concat!("../../policies/", $path)))),*] };
 }
 
 /// Path below `policies/` and content; the policy tests are left out.
 const FILES: &[(&str, &str)] = shipped![
+    "domains/allowed.list",
     "domains/cloud-storage.list",
     "domains/consumer-mx.list",
     "domains/disposable.list",

@@ -38,7 +38,7 @@ pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
         _ => faults.is_none(),
     });
     errors.iter().for_each(print::start_error);
-    remarks.iter().for_each(|remark| print::error(format_args!("warning: {remark}")));
+    print::warnings(&remarks);
     if let Some(unread) = app::unread(&loaded.settings) {
         print::error(format_args!("note: {unread}"));
     }

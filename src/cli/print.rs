@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::app::StartError;
+use crate::config::{PolicyMode, Settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, draw};
 
 /// Whether standard error may be coloured.
@@ -40,6 +41,13 @@ pub fn start_error(error: &StartError) {
 
 pub fn warnings(warnings: &[Diagnostic]) {
     let _ = io::stderr().write_all(draw(warnings, colour()).as_bytes());
+}
+
+/// Said by commands that judge without a gateway: what an observing one lets pass is held here.
+pub fn judges_as_enforcing(settings: &Settings) {
+    if settings.policies.mode_at(jiff::Timestamp::now()) == PolicyMode::Observe {
+        error("the settings say mode = \"observe\"; here octroi judges as in mode \"enforce\"");
+    }
 }
 
 /// One JSON object a line.

@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use super::print;
 use crate::app;
 use crate::app::scan::ScanReport;
+use crate::policy::Mode;
 
 /// Judge messages and show a verdict for each; sends and keeps nothing
 ///
+/// It judges as in mode "enforce", whatever the settings say.
 /// Exit code 0: all copies pass; 10: a copy is held, stripped, deferred or refused; 2: an input cannot be read.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -56,9 +58,10 @@ fn scan(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let Ok(loaded) = super::settings(config) else { return Ok(ExitCode::from(UNREADABLE)) };
     let settings = &loaded.settings;
     let policies = args.policies.as_deref().unwrap_or(&settings.policies.path);
+    print::judges_as_enforcing(settings);
     let (mut held_back, mut unreadable) = (false, false);
     super::runtime()?.block_on(async {
-        let inspector = app::inspector(settings, policies)?;
+        let inspector = app::inspector(settings, policies, Mode::Enforce)?;
         for source in app::scan::sources(&args.files) {
             let judged = match source {
                 Ok(source) => match app::scan::envelope(&source.content, args.from.as_deref(), &args.to) {

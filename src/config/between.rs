@@ -20,6 +20,7 @@ pub(super) fn check(settings: &Settings, locations: &Locations) -> (Vec<Diagnost
     between.check_roads(settings);
     between.check_numbers(settings);
     between.check_observe(&settings.policies, Timestamp::now());
+    between.check_hostname(&settings.smtp.hostname);
     between.check_house(&settings.house);
     between.check_four_eyes(settings.four_eyes);
     (between.faults, between.warnings)
@@ -61,6 +62,16 @@ impl Between<'_> {
                 format!("other machines can reach {address}, but none of them may send mail"),
                 "write in [smtp] which may: clients = [\"127.0.0.0/8\", \"::1\", \"10.20.0.0/16\"], or listen only on 127.0.0.1",
             );
+        }
+        let mut doors = smtp.listen.iter().chain(&smtp.tls.listen).peekable();
+        if doors.peek().is_some()
+            && doors.all(|door| door.ip().to_canonical().is_loopback())
+            && !smtp.clients.0.iter().any(|network| near(network))
+            && smtp.client_certs.is_none()
+            && smtp.auth == Auth::Off
+        {
+            let text = "only this machine can reach smtp.listen, and it is not among the clients: everybody is refused";
+            self.warn("smtp.clients", text, "add \"127.0.0.0/8\" and \"::1\"");
         }
         if smtp.clients.0.iter().any(|network| network.prefix_len() == 0) {
             self.warn(
@@ -191,6 +202,18 @@ impl Between<'_> {
         }
     }
 
+    /// Others look it up, and it stands behind the @ of our notices (RFC 5321 §2.3.5).
+    fn check_hostname(&mut self, name: &str) {
+        let top = name.rsplit('.').next().unwrap_or(name);
+        let is_none = !name.contains('.')
+            || ["localdomain", "invalid", "local", "localhost"].contains(&top)
+            || top.bytes().all(|b| b.is_ascii_digit());
+        if is_none {
+            let text = format!("\"{name}\" is no full name of a host: notices would come from postmaster@{name}");
+            self.warn("smtp.hostname", text, "write in [smtp] hostname = \"octroi.example.org\"");
+        }
+    }
+
     /// Without them a notice looks like what it warns of.
     fn check_house(&mut self, house: &House) {
         if house.name.is_none() && !self.is_set("house.name") {
@@ -239,6 +262,12 @@ impl Between<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether this machine's own addresses lie in a network.
+fn near(network: &ipnet::IpNet) -> bool {
+    let own: [std::net::IpAddr; 2] = [std::net::Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()];
+    network.addr().is_loopback() || own.iter().any(|address| network.contains(address))
 }
 
 /// Whether a hop is on this machine, as far as its name shows.

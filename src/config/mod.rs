@@ -222,7 +222,9 @@ pub fn load(named: Option<&Path>) -> Result<Loaded, Diagnostics> {
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostics {
     let text = format!("cannot read the settings file {}: {error}", path.display());
     let help = match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "run octroi as a user who may read this file",
+        std::io::ErrorKind::PermissionDenied => {
+            "allow this user to read it (see docs/operations/install.md for its mode), or run octroi as one who may"
+        }
         _ => {
             "name an existing file with --config FILE, or leave --config out: octroi then uses ./octroi.toml, else \
              /etc/octroi/octroi.toml, else the built-in defaults"

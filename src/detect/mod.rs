@@ -67,6 +67,10 @@ pub struct Detectors {
 }
 
 impl Detectors {
+    pub fn markings(&self) -> &Markings {
+        &self.tables.markings
+    }
+
     /// `markings`: the vocabulary of `policies/markings/`; `links`: the hosts of the five link lists; `own`: the
     /// administration's domains, without `*.`; `lookalikes`: the domains worth imitating; `words`: those of
     /// `policies/words/`.

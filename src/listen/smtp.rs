@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::settings;
 use crate::deliver::next_hop::NextHop;
 use crate::mail::ReversePath;
+use crate::mail::reply::{self, Row};
 use crate::pipeline::Pipeline;
 use crate::smtp::server::SessionSettings;
 
@@ -139,11 +140,17 @@ impl Listener {
         timeout(limit, self.sessions.wait()).await.is_ok()
     }
 
-    /// Whether this sender may be relayed at all (decision D6).
-    fn serves(&self, sender: &ReversePath, now: Timestamp) -> bool {
-        let Some(mailbox) = sender.mailbox() else { return true };
+    /// Why this sender's mail is not relayed at all (decision D6). Where nobody has said yet whose mail is, that is ours
+    /// to mend (decision D41).
+    fn sender_refusal(&self, sender: &ReversePath, now: Timestamp) -> Option<Row> {
+        let mailbox = sender.mailbox()?;
         let for_others = self.settings.relay_for.iter().any(|domain| mailbox.domain().is_within(domain.as_str()));
-        for_others || self.pipeline.inspector.ruleset.load().policy.lists.is_own(mailbox, now)
+        let ruleset = self.pipeline.inspector.ruleset.load();
+        let lists = &ruleset.policy.lists;
+        if for_others || lists.is_own(mailbox, now) {
+            return None;
+        }
+        Some(if lists.has_no_own() { reply::NOT_SET_UP } else { reply::SENDER_REFUSED })
     }
 }
 

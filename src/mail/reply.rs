@@ -129,6 +129,7 @@ pub const LOGIN_LOST: Row = row(421, "4.4.2", "lost the next server, connect and
 pub const NEXT_HOP_CHANGED: Row = row(421, "4.3.0", "the next server has changed, connect again", "decision D3");
 pub const TOO_MANY_ERRORS: Row = row(421, "4.7.0", "too many errors", "§4.2.4");
 pub const OUR_FAULT: Row = row(451, "4.3.0", "cannot take this now, send it again", "§4.2.4");
+pub const NOT_SET_UP: Row = row(451, "4.3.5", "this server is not set up yet, send it again later", "decision D41");
 pub const NEXT_HOP_LOST: Row = row(451, "4.4.2", "lost the next server, send it again", "§4.2.4");
 pub const NEXT_HOP_ANSWERS_CHANGED: Row =
     row(451, "4.3.0", "the next server changed its mind, send it again", "decision D2");

@@ -21,6 +21,8 @@ pub struct Case {
     /// The file it stands in, relative to the policy folder.
     pub path: String,
     pub name: String,
+    /// Whose domains, partners and people it is about: a folder of `tests/houses/`; without one, the policy folder's own.
+    pub house: Option<String>,
     /// The message, relative to `tests/mail/`.
     pub mail: String,
     pub from: ReversePath,
@@ -46,6 +48,7 @@ pub type Became = (String, Disposition, Vec<String>);
 #[serde(deny_unknown_fields)]
 struct File {
     name: Option<String>,
+    house: Option<Spanned<String>>,
     mail: Option<Spanned<String>>,
     from: Option<Spanned<String>>,
     to: Option<Vec<Spanned<String>>>,
@@ -69,7 +72,7 @@ impl Case {
         let file: File = toml::from_str(text).map_err(|error| {
             let span = error.span().unwrap_or(0..text.len());
             vec![Diagnostic::at(&source, span, error.message().trim()).help(
-                "a case has `name`, `mail`, `from`, `[expect]` with one line for each recipient, and optionally `to` and `at`",
+                "a case has `name`, `mail`, `from`, `[expect]` with one line for each recipient, and optionally `to`, `at` and `house`",
             )]
         })?;
         let mut faults = Vec::new();
@@ -148,7 +151,8 @@ fn check(
     if faults.len() > before {
         return None;
     }
-    Some(Case { path: path.to_owned(), name, mail: mail?, from: from?, to: addresses, at: instant, expect })
+    let house = file.house.map(Spanned::into_inner);
+    Some(Case { path: path.to_owned(), name, house, mail: mail?, from: from?, to: addresses, at: instant, expect })
 }
 
 /// Offers the right word: the one that a word of prose means, else the nearest, else all of them.

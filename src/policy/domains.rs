@@ -7,6 +7,8 @@
 //! partner, allowed, lists of the administration) a plain `domain` means only itself, because a sub-domain may belong
 //! to somebody else.
 
+mod standing;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -77,13 +79,15 @@ pub struct DomainLists {
     /// Whole addresses, by whose mailbox they are.
     addresses: HashMap<Identity, Vec<Hit>>,
     exceptions: Vec<Exception>,
+    dated: Vec<standing::Dated>,
+    warnings: Vec<Diagnostic>,
 }
 
 impl DomainLists {
     /// Reads lists from `(name, path, text)`. Entries without a fault are kept whatever else is wrong.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> (DomainLists, Vec<Diagnostic>) {
         let mut lists = DomainLists { names: FIXED.map(String::from).to_vec(), ..DomainLists::default() };
-        let (mut faults, mut exceptions) = (Vec::new(), Vec::new());
+        let (mut faults, mut exceptions, mut placed) = (Vec::new(), Vec::new(), Vec::new());
         for (name, path, text) in files {
             let source = Source::new(path, text);
             let list_name = whole_list(name);
@@ -114,6 +118,10 @@ impl DomainLists {
                         if name == ALLOWED {
                             exceptions.push((entry.clone(), source.clone()));
                         }
+                        if standing::is_looked_at(name, &entry) {
+                            let (list, entry, source) = (name.to_owned(), entry.clone(), source.clone());
+                            placed.push(standing::Placed { list, entry, source });
+                        }
                         lists.add(list as u8, name, entry);
                     }
                     Err(fault) => faults.push(fault),
@@ -121,6 +129,9 @@ impl DomainLists {
             }
         }
         faults.extend(exceptions.iter().filter_map(|(entry, source)| lists.check_exception(entry, source)));
+        let together = standing::look(&lists, &placed);
+        faults.extend(together.faults);
+        (lists.dated, lists.warnings) = (together.dated, together.warnings);
         (lists, faults)
     }
 

@@ -40,6 +40,7 @@ use limits::Limit;
 pub use question::{CampaignFacts, Question};
 pub use replay::{Replay, Replayed, Unknown};
 use rules::Rules;
+use rules::closed::{Known, unknown_words};
 pub use sources::Sources;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, slip_of, utf8};
@@ -80,34 +81,59 @@ impl Policy {
     /// Reads a policy from its files: path relative to the policy folder (with `/`), content. Folders that other rooms
     /// read are left to them; a misspelt folder is a fault.
     pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Policy, Diagnostics> {
+        Policy::load_for(files, None)
+    }
+
+    /// The same for the cases about another house: its domains and partners, in `tests/houses/NAME/domains`, count beside
+    /// the folder's own, and its people, in `units/people.csv` there, in their stead.
+    pub fn load_for(files: &BTreeMap<String, Vec<u8>>, house: Option<&str>) -> Result<Policy, Diagnostics> {
         let mut faults = misplaced(files);
         let mut texts = Vec::new();
+        let there = house.map(|house| format!("tests/houses/{house}/")).filter(|there| {
+            let is_known = files.keys().any(|path| path.starts_with(there.as_str()));
+            if !is_known {
+                let help = "write its domains/own.list there, or leave `house` out of the case";
+                faults.push(Diagnostic::of_file(there, "there is no such house").help(help));
+            }
+            is_known
+        });
         for (path, bytes) in files {
-            let ours =
-                path == limits::FILE || ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder));
+            let ours = path == limits::FILE
+                || ["rules/", "domains/", "units/"].iter().any(|folder| path.starts_with(folder))
+                || there.as_ref().is_some_and(|there| path.starts_with(there.as_str()));
             match utf8(path, bytes) {
                 Ok(text) if ours => texts.push((path.as_str(), text)),
                 Err(fault) if ours => faults.push(fault),
                 _ => {}
             }
         }
-        let of = |folder: &'static str, end: &'static str| {
+        let within = |folder: Option<String>, end: &'static str| {
             texts.iter().filter_map(move |(path, text)| {
-                let name = path.strip_prefix(folder)?.strip_suffix(end)?;
+                let name = path.strip_prefix(folder.as_deref()?)?.strip_suffix(end)?;
                 (!name.contains('/')).then_some((name, *path, *text))
             })
         };
-        let (lists, list_faults) = DomainLists::parse(of("domains/", ".list"));
+        let of = |folder: &str, end| within(Some(folder.to_owned()), end);
+        let of_there = |folder: &str, end| within(there.as_ref().map(|there| format!("{there}{folder}")), end);
+        let (lists, list_faults) = DomainLists::parse(of("domains/", ".list").chain(of_there("domains/", ".list")));
         faults.extend(list_faults);
-        let (people, people_faults) = match of("units/people", ".csv").next() {
-            Some((_, path, text)) => People::from_csv(path, text),
-            None => (People::default(), Vec::new()),
+        let mut read = |file: Option<(&str, &str, &str)>| {
+            let (people, more) = file.map(|(_, path, text)| People::from_csv(path, text)).unwrap_or_default();
+            faults.extend(more);
+            people
         };
-        faults.extend(people_faults);
-        let (units, unit_faults) = Units::parse(of("units/", ".toml").map(|(_, path, text)| (path, text)), &people);
+        let here = read(of("units/people", ".csv").next());
+        let elsewhere = read(of_there("units/people", ".csv").next());
+        // Rules may name the units of both.
+        let both = People::new(here.by_mail.values().chain(elsewhere.by_mail.values()).cloned());
+        let people = if there.is_some() { elsewhere } else { here };
+        let (units, unit_faults) = Units::parse(of("units/", ".toml").map(|(_, path, text)| (path, text)), &both);
         faults.extend(unit_faults);
         let (rule_files, exceptions) = (of("rules/", ".cedar"), of("domains/allowed", ".list"));
         faults.extend(units.unknown_in(rule_files.chain(exceptions).map(|(_, path, text)| (path, text))));
+        // The markings are another room's: words of theirs are checked where both are known.
+        let known = Known { lists: Some(&lists.all_names()), markings: &[] };
+        faults.extend(unknown_words(Rules::texts(files), &known));
         let limits = match texts.iter().find(|(path, _)| *path == limits::FILE) {
             Some((path, text)) => {
                 let (limits, more) = Limit::parse(path, text, &units.known().collect::<Vec<_>>(), &lists.all_names());

@@ -4,6 +4,8 @@
 //! octroi adds the one `permit`. Every rule is a `forbid` with `@id`, `@disposition` and `@reason`, checked strictly
 //! against octroi's schema: a misspelt fact is an error when the policy is loaded, and not a rule that never matches.
 
+pub mod closed;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
@@ -148,6 +150,19 @@ impl Rules {
     /// All rules, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.by_id.values()
+    }
+
+    /// The ids of the rules that ask for one of these facts or compare with one of these words.
+    pub fn asking(&self, words: &[&str]) -> Vec<&str> {
+        let asks = |id: &str| {
+            let policy = self.set.policy(&PolicyId::new(id));
+            let json = policy.and_then(|policy| policy.to_json().ok()).unwrap_or_default();
+            // What people are told of it is no question.
+            let asked = ["principal", "resource", "conditions"].iter().filter_map(|part| json.get(part));
+            let asked = asked.map(ToString::to_string).collect::<String>();
+            words.iter().any(|word| asked.contains(&format!("\"{word}\"")))
+        };
+        self.by_id.keys().map(String::as_str).filter(|id| asks(id)).collect()
     }
 
     /// Between two neighbouring boundaries the same rules are in force: the number of that window.

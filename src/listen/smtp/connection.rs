@@ -134,10 +134,10 @@ impl<'d> Connection<'d> {
 
     async fn offer(&mut self, mut offer: Offer) -> Vec<Reply> {
         if let Some(mail) = &offer.mail
-            && !self.listener.serves(&mail.path, Timestamp::now())
+            && let Some(refusal) = self.listener.sender_refusal(&mail.path, Timestamp::now())
         {
             let mut replies = vec![reply::MAIL_FIRST.reply(); offer.recipients.len()];
-            replies.insert(0, reply::SENDER_REFUSED.reply());
+            replies.insert(0, refusal.reply());
             return replies;
         }
         if let Some(mail) = &offer.mail {

@@ -34,8 +34,12 @@ fn check_tells_faults_on_standard_error_and_fails() {
     assert!(!said.contains('\u{1b}'), "colour into a pipe");
 }
 
+/// The machine's own name may be none.
+const NAMED: (&str, &str) = ("OCTROI_SMTP__HOSTNAME", "gate.town.example");
+
 /// What `check` misses in the defaults.
-const ALL_SET: [(&str, &str); 3] = [
+const ALL_SET: [(&str, &str); 4] = [
+    NAMED,
     ("OCTROI_RELEASE__VIA", "127.0.0.1:10028"),
     ("OCTROI_HOUSE__NAME", "The Town"),
     ("OCTROI_HOUSE__CONTACT", "help@town.example"),
@@ -47,7 +51,7 @@ fn check_of_a_sound_house_succeeds_and_still_warns() {
     std::fs::create_dir_all(folder.path().join("policies/domains")).unwrap();
     std::fs::write(folder.path().join("policies/domains/own.list"), "town.example\n").unwrap();
     std::fs::write(folder.path().join("mine.toml"), "").unwrap();
-    let output = octroi(folder.path(), &["check", "--config", "mine.toml"], &[]);
+    let output = octroi(folder.path(), &["check", "--config", "mine.toml"], &[NAMED]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "mine.toml: in order, with 3 warnings\n");
     for unset in ["release.via", "house.name", "house.contact"] {
@@ -81,7 +85,7 @@ fn check_reads_the_policies_and_draws_what_is_wrong_in_them() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert_eq!(text(&output.stdout), "built-in defaults: in order, with 1 warning\n", "{said}");
-    assert!(said.contains("own.list names no domain"), "{said}");
+    assert!(said.contains("own.list: names no domain"), "{said}");
 }
 
 #[test]
@@ -168,4 +172,36 @@ fn manual_and_completions_are_printed() {
     assert!(text(&all.stderr).contains("cannot write man1/octroi-serve.1"), "{}", text(&all.stderr));
     assert!(folder.path().join("man1/octroi-test.1").is_file());
     assert_eq!(octroi(folder.path(), &["fly"], &[]).status.code(), Some(2));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// The shipped cases are about an example house, and are judged as enforced, whatever the settings say.
+#[test]
+fn the_shipped_cases_pass_with_lists_of_ones_own_and_while_observing() {
+    let folder = TempDir::new().unwrap();
+    let policies = folder.path().join("policies");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), &policies);
+    for (path, text) in [
+        ("domains/own.list", "town.example\n"),
+        ("domains/partner.list", "# none\n"),
+        ("units/people.csv", "mail,given,surname,unit\na.b@town.example,Anne,Berger,sg\n"),
+        ("units/units.toml", "[unit.sg]\n"),
+    ] {
+        std::fs::write(policies.join(path), text).unwrap();
+    }
+    let observing = [("OCTROI_POLICIES__MODE", "observe"), ("OCTROI_POLICIES__UNTIL", "2999-01-01")];
+    let output = octroi(folder.path(), &["test"], &observing);
+    assert!(text(&output.stdout).trim_end().ends_with(" passed, 0 failed"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("as in mode \"enforce\""), "{}", text(&output.stderr));
 }
