@@ -66,7 +66,7 @@ impl Between<'_> {
         let mut doors = smtp.listen.iter().chain(&smtp.tls.listen).peekable();
         if doors.peek().is_some()
             && doors.all(|door| door.ip().to_canonical().is_loopback())
-            && !smtp.clients.0.iter().any(|network| near(network))
+            && !smtp.clients.0.iter().any(near)
             && smtp.client_certs.is_none()
             && smtp.auth == Auth::Off
         {
