@@ -320,7 +320,13 @@ impl Outbox {
         let replies = if self.route.lmtp { accepted.len() } else { 1 };
         let replies = match send_content(client, content, plan.chunked, replies).await? {
             Ok(replies) => replies,
-            Err(refused) => vec![refused],
+            // Whatever it says, it has not got the content.
+            Err(refused) => {
+                let known = attempt(&refused);
+                let attempt = if known == Attempt::Sent { Attempt::PutOff } else { known };
+                outcomes.extend(accepted.into_iter().map(|n| outcome(n, attempt, text(&refused))));
+                return Ok(outcomes);
+            }
         };
         for (at, n) in accepted.into_iter().enumerate() {
             if let Some(reply) = replies.get(at).or(replies.last()) {
