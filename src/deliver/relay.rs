@@ -94,6 +94,10 @@ impl Relay {
         match self.try_offer(offer, Deadline::after(OFFER)).await {
             Ok(replies) => {
                 replies.iter().for_each(|reply| self.hop.faults().note_reply(reply));
+                // Without a transaction nobody needs the connection.
+                if offer.mail.is_some() && replies.first().is_some_and(|reply| !reply.is_positive()) {
+                    self.reset(Deadline::after(RESET_PATIENCE)).await;
+                }
                 replies
             }
             Err(fault) => {

@@ -2,7 +2,7 @@
 //! Sends the message: by BDAT if the next hop offers it, else by DATA. Reads the replies; LMTP gives one for each
 //! recipient.
 
-use super::{RESET_PATIENCE, Relay};
+use super::Relay;
 use crate::deliver::NextHopError;
 use crate::deliver::deadline::Deadline;
 use crate::mail::{Content, Mail, Reply};
@@ -145,13 +145,13 @@ impl Relay {
             return Ok(()); // it closes
         }
         let answer = match is_said {
-            true => connection.reply(deadline.at_most(RESET_PATIENCE)).await,
-            false => connection.ask(RSET, deadline.at_most(RESET_PATIENCE)).await,
+            true => connection.reply(deadline).await,
+            false => connection.ask(RSET, deadline).await,
         };
         match answer {
             Ok(answer) if answer.code == 250 => self.connection = Some(connection),
-            // It has answered for the message, and leaves.
-            Err(NextHopError::Lost) => {}
+            // It has answered for the message, and leaves. Who is silent until the end has perhaps not answered for it.
+            Err(NextHopError::Lost) if !deadline.is_past() => {}
             Ok(answer) if answer.code == 421 => {}
             _ => return Err(NextHopError::MaybeDuplicate),
         }
