@@ -30,6 +30,16 @@ const LEAST_BASE64: usize = 300;
 /// A picture of fewer bytes is a logo or a dot, in which `document` looks for no letters.
 const LEAST_PICTURE: usize = 2_000;
 
+/// Points, in which only the reader of scans finds letters; a drawing (SVG) holds text.
+fn is_picture(file_type: FileType) -> bool {
+    file_type.media_type.starts_with("image/") && file_type.extension != "svg"
+}
+
+/// Pictures have places of their own: a letter with sixteen of them hides no file behind them.
+fn is_full(found: &[Pasted]) -> bool {
+    found.iter().filter(|file| !is_picture(file.file_type)).count() >= MOST
+}
+
 /// Looks for files in a text. Costs one scan if there are none.
 pub fn files_in(text: &str) -> Vec<Pasted> {
     let mut found = Vec::new();
@@ -39,7 +49,6 @@ pub fn files_in(text: &str) -> Vec<Pasted> {
     data_uris(text, &mut found);
     drawings(text, &mut found);
     base64_blocks(text, &mut found);
-    found.truncate(MOST);
     found
 }
 
@@ -119,7 +128,7 @@ fn uuencoded(text: &str, found: &mut Vec<Pasted>) {
                 break;
             }
         }
-        if !bytes.is_empty() && found.len() < MOST {
+        if !bytes.is_empty() && !is_full(found) {
             let file_type = sniff(&bytes);
             let name = name.trim().to_owned();
             found.push(Pasted { how: format!("uu:{name}"), name: Some(name), bytes, file_type });
@@ -134,7 +143,7 @@ fn begin_base64(text: &str, found: &mut Vec<Pasted>) {
         let Some((_, name)) = head.trim().split_once(' ') else { continue };
         let body = body.split("====").next().unwrap_or(body);
         let bytes = lenient_base64(body.as_bytes());
-        if !bytes.is_empty() && found.len() < MOST {
+        if !bytes.is_empty() && !is_full(found) {
             let file_type = sniff(&bytes);
             found.push(Pasted { how: format!("uu:{name}"), name: Some(name.to_owned()), bytes, file_type });
         }
@@ -178,7 +187,7 @@ fn uu_line(line: &[u8], out: &mut Vec<u8>) -> bool {
 
 /// RFC 2397.
 fn data_uris(text: &str, found: &mut Vec<Pasted>) {
-    let mut rest = text;
+    let (mut rest, mut pictures) = (text, 0);
     while let Some(at) = memmem::find(rest.as_bytes(), b";base64,") {
         let head = &rest[rest[..at].rfind("data:").unwrap_or(at)..at];
         rest = &rest[at + 8..];
@@ -186,12 +195,13 @@ fn data_uris(text: &str, found: &mut Vec<Pasted>) {
         // RFC 3986 §2.1: percent signs are met, too, mostly for line ends.
         let is_end = |b: &u8| !(b.is_ascii_alphanumeric() || b"+/=-_%\r\n\t ".contains(b));
         let run = rest.bytes().position(|b| is_end(&b)).unwrap_or(rest.len());
-        if plausible && run >= 40 && found.len() < MOST {
+        if plausible && run >= 40 && !is_full(found) {
             let bytes = lenient_base64(&percent_decoded(&rest.as_bytes()[..run]));
             let file_type = sniff(&bytes);
             // Small pictures in HTML mail are decoration; drawings hold text, and larger pictures may be scans.
-            let is_picture = file_type.media_type.starts_with("image/") && file_type.extension != "svg";
-            if !is_picture || bytes.len() >= LEAST_PICTURE {
+            let is_picture = is_picture(file_type);
+            if !is_picture || (bytes.len() >= LEAST_PICTURE && pictures < MOST) {
+                pictures += usize::from(is_picture);
                 found.push(Pasted { how: "data".into(), name: None, bytes, file_type });
             }
         }
@@ -202,7 +212,7 @@ fn data_uris(text: &str, found: &mut Vec<Pasted>) {
 fn drawings(text: &str, found: &mut Vec<Pasted>) {
     const HEAD: &[u8] = b"data:image/svg+xml";
     let mut rest = text.as_bytes();
-    while found.len() < MOST
+    while !is_full(found)
         && let Some(at) = memmem::find(rest, HEAD)
     {
         let quote = at.checked_sub(1).map(|before| rest[before]).filter(|b| matches!(b, b'"' | b'\''));
@@ -249,7 +259,7 @@ fn base64_blocks(text: &str, found: &mut Vec<Pasted>) {
             end = stop;
             next = stop + 1;
         }
-        if end - start >= LEAST_BASE64 && found.len() < MOST {
+        if end - start >= LEAST_BASE64 && !is_full(found) {
             let decoded = lenient_base64(&bytes[start..end]);
             let file_type = sniff(&decoded);
             if !matches!(file_type.extension, "" | "txt" | "pgp") {

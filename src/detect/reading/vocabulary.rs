@@ -241,7 +241,7 @@ impl Markings {
                         format!("`{guid}` is not the GUID of a label, such as 7b1d0c52-0000-4000-8000-0123456789ab");
                     faults.push(fault(name, text, quoted(text, &guid), message));
                 }
-                self.labels.insert(guid.to_lowercase(), row.rank);
+                self.labels.insert(guid.trim_matches(['{', '}']).to_lowercase(), row.rank);
             }
         }
     }
