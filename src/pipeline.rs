@@ -159,6 +159,14 @@ pub struct Processed {
 }
 
 impl Pipeline {
+    /// Whether this sender is a stranger because nobody has said yet whose mail this is: `domains/own.list` is empty or as
+    /// shipped (decision D41).
+    pub fn is_not_set_up_for(&self, from: &ReversePath, now: Timestamp) -> bool {
+        let ruleset = self.inspector.ruleset.load();
+        let lists = &ruleset.policy.lists;
+        lists.has_no_own() && from.mailbox().is_some_and(|mailbox| !lists.is_own(mailbox, now))
+    }
+
     /// Asks the limits at MAIL. What comes back goes on to [`Pipeline::process`], or is dropped with the transaction.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ use super::trickle::Trickle;
 use super::unix;
 use crate::deliver::deadline::{Deadline, PROMISE};
 use crate::deliver::hand_back::{HandBack, Passed};
-use crate::mail::{Client, Content, Mail, Reply};
+use crate::mail::{Client, Content, Mail, Reply, reply};
 use crate::milter::{Ending, Event, Finished, Session, SessionSettings};
 use crate::pipeline::Pipeline;
 use crate::pipeline::limits::Reservation;
@@ -240,8 +240,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             while let Some(event) = self.session.next_event() {
                 match event {
                     Event::Sender(path) => {
-                        let begun = self.listener.pipeline.begin(&path, self.session.client(), Timestamp::now());
-                        let refusal = match begun {
+                        let pipeline = &self.listener.pipeline;
+                        let refusal = match pipeline.begin(&path, self.session.client(), Timestamp::now()) {
+                            _ if pipeline.is_not_set_up_for(&path, Timestamp::now()) => Some(reply::NOT_SET_UP.reply()),
                             Ok(reserved) => {
                                 self.reserved = reserved;
                                 None
@@ -287,6 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     async fn process(&mut self, finished: Finished) -> Ending {
         let deadline = Deadline::after(PROMISE);
+        self.trickle = Trickle::default();
         let Finished { envelope, content, client } = finished;
         let received = Timestamp::now();
         let began = Instant::now();
@@ -302,7 +304,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Reads once; false when the connection is to be closed.
     async fn read(&mut self) -> io::Result<bool> {
-        let time_limit = self.session.timeout().min(self.trickle.left(self.listener.data));
+        let mut time_limit = self.session.timeout();
+        if self.session.is_in_content() {
+            time_limit = time_limit.min(self.trickle.left(self.listener.data));
+        }
         let reading = timeout(time_limit, self.stream.read(&mut self.buffer));
         let read = if self.session.is_idle() {
             tokio::select! {

@@ -145,12 +145,11 @@ impl Listener {
     fn sender_refusal(&self, sender: &ReversePath, now: Timestamp) -> Option<Row> {
         let mailbox = sender.mailbox()?;
         let for_others = self.settings.relay_for.iter().any(|domain| mailbox.domain().is_within(domain.as_str()));
-        let ruleset = self.pipeline.inspector.ruleset.load();
-        let lists = &ruleset.policy.lists;
-        if for_others || lists.is_own(mailbox, now) {
+        if for_others || self.pipeline.inspector.ruleset.load().policy.lists.is_own(mailbox, now) {
             return None;
         }
-        Some(if lists.has_no_own() { reply::NOT_SET_UP } else { reply::SENDER_REFUSED })
+        let is_ours = self.pipeline.is_not_set_up_for(sender, now);
+        Some(if is_ours { reply::NOT_SET_UP } else { reply::SENDER_REFUSED })
     }
 }
 

@@ -181,6 +181,7 @@ impl<'d> Connection<'d> {
     }
 
     async fn process(&mut self, finished: Finished) -> Reply {
+        self.trickle = Trickle::default();
         let deadline = Deadline::after(PROMISE);
         let Finished { envelope, content, client, bare_newline, .. } = finished;
         let received = Timestamp::now();
@@ -208,7 +209,9 @@ impl<'d> Connection<'d> {
         if let Some(since) = self.owes {
             time_limit = time_limit.saturating_sub(since.elapsed());
         }
-        time_limit = time_limit.min(self.trickle.left(self.listener.settings.timeouts.data));
+        if self.session.is_in_content() {
+            time_limit = time_limit.min(self.trickle.left(self.listener.settings.timeouts.data));
+        }
         let (stream, buffer) = (&mut self.stream, &mut self.buffer);
         let reading = timeout(time_limit, async {
             if buffer.is_empty() {

@@ -129,3 +129,47 @@ fn through_the_milter_listener_too() {
         .await;
     });
 }
+
+/// A clock that goes on while nothing is asked.
+async fn pause(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        tokio::time::advance(TICK).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The time of a content ends with it: who pauses behind a letter of several reads, for longer than a content may take and
+/// shorter than a command may, is served.
+#[test]
+fn a_pause_behind_a_content_is_none_within_it() {
+    on_a_standing_clock(async {
+        let hop = Hop::start(Slow::At("never"));
+        let mut house = House::new(hop.address);
+        let door = house.with_milter();
+        let (gateway, _guard) = serve(&house).await;
+        let address = gateway.addresses[0];
+        let content = [message("pause"), "words of a letter\r\n".repeat(20_000).into_bytes()].concat();
+        let (paused, pauses) = tokio::sync::oneshot::channel();
+        let (go_on, goes_on) = std::sync::mpsc::channel();
+        let clients = tokio::task::spawn_blocking(move || {
+            let mut client = Client::greet(address);
+            let said = client.mail(CLERK, &["one@pass.example"], &content);
+            assert!(said.starts_with("250 "), "{said}");
+            let mut mta = Mta::agreed(door);
+            mta.send(&mail("Q1", "", CLERK, &["one@pass.example"], &content));
+            mta.ending().pop().unwrap();
+            paused.send(()).unwrap();
+            goes_on.recv().unwrap();
+            let said = client.mail(CLERK, &["two@pass.example"], &content);
+            mta.send(&mail("Q2", "", CLERK, &["two@pass.example"], &content));
+            (said, mta.ending().pop().unwrap().0)
+        });
+        pauses.await.unwrap();
+        pause(Duration::from_secs(4 * 60)).await;
+        go_on.send(()).unwrap();
+        let (said, ending) = clients.await.unwrap();
+        assert!(said.starts_with("250 "), "{said}");
+        assert_ne!(ending, 't');
+    });
+}
