@@ -29,8 +29,9 @@ use crate::access::{
     Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry, Role,
     Ruling, Scope,
 };
-use crate::mail::Mailbox;
-use crate::store::{Anchor, AuditFilter, Change, CopyState, Filter, HeldCase, HeldRow, Store, StoreError};
+use crate::store::{
+    Anchor, AuditFilter, Change, CopyState, Filter, HeldCase, HeldRow, Store, StoreError, asks_by_address,
+};
 
 type Answered<T> = Result<T, Refusal>;
 
@@ -305,8 +306,13 @@ impl Desk {
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.
     pub async fn find(&self, caller: &Caller, what: &str) -> Answered<Vec<Found>> {
         let reach = caller.reach(Command::Find)?;
-        // A Message-ID in its brackets is no person's address.
-        let by_address = Mailbox::parse(what.trim()).is_ok();
+        let what = what.trim();
+        if what.trim_matches(['<', '>']).is_empty() {
+            return Err(Refusal::BadRequest(
+                "say what to find: a Message-ID, a queue id, an id or an address".to_owned(),
+            ));
+        }
+        let by_address = asks_by_address(what);
         if by_address {
             self.note_search(caller, reach.role, what).await?;
         }

@@ -8,7 +8,7 @@ use super::engine::Row;
 use super::entry::{Entry, FindRow};
 use super::journal_rows::{disposition_of, millis_of};
 use super::keeping::bare_message_id;
-use super::packed::unpack;
+use super::packed::{code_of, unpack};
 use super::tx::{args, statements};
 use super::{CopyState, Store, StoreError, instant};
 use crate::mail::address_key;
@@ -55,13 +55,14 @@ statements! {
 }
 
 impl Store {
-    /// Everything known under a Message-ID (with or without brackets), the client's queue id, our id, or an address.
+    /// Everything known under a Message-ID (with or without brackets), the client's queue id, our id, or an address. What
+    /// stands in brackets is a Message-ID and no address.
     pub async fn find(&self, query: &str) -> Result<Vec<FindRow>, StoreError> {
-        let text = bare_message_id(query);
-        let mut found = self.journaled(&text).await?;
-        found.extend(self.journaled_before(&text, LIMIT).await?);
+        let (text, by_address) = (bare_message_id(query), asks_by_address(query));
+        let mut found = self.journaled(&text, by_address).await?;
+        found.extend(self.journaled_before(&text, by_address, LIMIT).await?);
         let known: HashSet<String> = found.iter().filter_map(|row| row.copy.clone()).collect();
-        for row in self.held_unjournaled(&text).await? {
+        for row in self.held_unjournaled(&text, by_address).await? {
             if row.copy.as_ref().is_none_or(|copy| !known.contains(copy)) {
                 found.push(row);
             }
@@ -70,13 +71,15 @@ impl Store {
         Ok(found)
     }
 
-    async fn journaled(&self, text: &str) -> Result<Vec<FindRow>, StoreError> {
+    async fn journaled(&self, text: &str, by_address: bool) -> Result<Vec<FindRow>, StoreError> {
         let keys = &self.inner.journal_keys;
         let (name, address) = (keys.name(text), keys.address(text));
         let whole = keys.name(text.rsplit_once('-').map_or(text, |(mail, _)| mail));
         let mut rows: Vec<Row> = self.reader().fetch_all(BY_MAIL, args![name, whole, LIMIT]).await?;
-        rows.extend(self.reader().fetch_all::<Row>(BY_SENDER, args![address, LIMIT]).await?);
-        rows.extend(self.reader().fetch_all::<Row>(BY_RECIPIENT, args![address, LIMIT]).await?);
+        if by_address {
+            rows.extend(self.reader().fetch_all::<Row>(BY_SENDER, args![address, LIMIT]).await?);
+            rows.extend(self.reader().fetch_all::<Row>(BY_RECIPIENT, args![address, LIMIT]).await?);
+        }
         let mut mails: HashMap<i64, Entry> = HashMap::new();
         let (mut seen, mut found) = (HashSet::new(), Vec::with_capacity(rows.len()));
         for row in &rows {
@@ -135,7 +138,9 @@ impl Store {
             observed: word(row.get("observed")?),
             rules: rules.and_then(|rules| serde_json::from_str(&rules).ok()).unwrap_or_default(),
             state: self.state_of(copy.as_deref()).await?,
-            outbox: self.outbox_of(&entry.mail, copy.as_deref(), address.as_deref().unwrap_or_default()).await?,
+            outbox: self
+                .outbox_of(&entry.mail, copy.as_deref(), address.as_deref().unwrap_or_default(), entry.private)
+                .await?,
             reply: Some(reply).filter(|reply| !reply.is_empty()),
             cause: row.get("cause")?,
             times: row.get::<i64>("times")?.cast_unsigned(),
@@ -151,8 +156,10 @@ impl Store {
     }
 
     /// Held copies whose journal row is not there (yet, or lost): they are never invisible.
-    async fn held_unjournaled(&self, text: &str) -> Result<Vec<FindRow>, StoreError> {
-        let rows: Vec<Row> = self.reader().fetch_all(HELD, args![text, &address_key(text), LIMIT]).await?;
+    async fn held_unjournaled(&self, text: &str, by_address: bool) -> Result<Vec<FindRow>, StoreError> {
+        // No address is empty; the null reverse-path is not searched for.
+        let address = Some(address_key(text)).filter(|_| by_address);
+        let rows: Vec<Row> = self.reader().fetch_all(HELD, args![text, &address, LIMIT]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let (mail, copy): (String, String) = (row.get("mail")?, row.get("id")?);
@@ -169,7 +176,7 @@ impl Store {
                 observed: None,
                 rules: serde_json::from_str(&rules).unwrap_or_default(),
                 state: CopyState::parse(&state),
-                outbox: self.outbox_of(&mail, Some(&copy), &recipient).await?,
+                outbox: self.outbox_of(&mail, Some(&copy), &recipient, private).await?,
                 reply: None,
                 cause: None,
                 times: 1,
@@ -197,14 +204,24 @@ impl Store {
         mail: &str,
         copy: Option<&str>,
         recipient: &str,
+        private: bool,
     ) -> Result<Option<String>, StoreError> {
         let row: Option<(String, String, Option<String>)> =
             self.reader().fetch_optional(OUTBOX_OF, args![copy, mail, &address_key(recipient)]).await?;
-        Ok(row.map(|(kind, state, reply)| match reply {
+        // A next hop's words may name people (decision D20).
+        let said = |reply: String| if private { code_of(&reply).to_owned() } else { reply };
+        Ok(row.map(|(kind, state, reply)| match reply.map(said) {
             Some(reply) => format!("{kind} {state}: {reply}"),
             None => format!("{kind} {state}"),
         }))
     }
+}
+
+/// Whether somebody searches by a person's address, which the audit is told (decision D40): what is not in the brackets
+/// of a Message-ID and has a sign of an address.
+pub fn asks_by_address(query: &str) -> bool {
+    let query = query.trim();
+    query.contains('@') && !(query.starts_with('<') && query.ends_with('>'))
 }
 
 /// Whether the copy is meant by this text, and not only its hash.

@@ -3,6 +3,7 @@
 
 use super::engine::Row;
 use super::entry::FindRow;
+use super::packed::code_of;
 use super::tx::{args, statements};
 use super::{Store, StoreError, instant};
 
@@ -16,12 +17,17 @@ statements! {
 }
 
 impl Store {
-    pub(super) async fn journaled_before(&self, text: &str, limit: i64) -> Result<Vec<FindRow>, StoreError> {
+    pub(super) async fn journaled_before(
+        &self,
+        text: &str,
+        by_address: bool,
+        limit: i64,
+    ) -> Result<Vec<FindRow>, StoreError> {
         let hash = self.inner.journal_keys.hash(text);
         let rows: Vec<Row> = self.reader().fetch_all(BEFORE, args![text, &hash, limit]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
-            if !is_private(row)? || named_otherwise(row, text)? {
+            if named_otherwise(row, text)? || (by_address && !is_private(row)?) {
                 found.push(self.row_before(row).await?);
             }
         }
@@ -55,8 +61,10 @@ impl Store {
             observed: row.get("observed")?,
             rules: serde_json::from_str(&rules).unwrap_or_default(),
             state,
-            outbox: self.outbox_of(&mail, copy.as_deref(), &recipient).await?,
-            reply: row.get("reply")?,
+            outbox: self.outbox_of(&mail, copy.as_deref(), &recipient, private).await?,
+            reply: row
+                .get::<Option<String>>("reply")?
+                .map(|reply| if private { code_of(&reply).to_owned() } else { reply }),
             cause: None,
             times: 1,
             last: None,

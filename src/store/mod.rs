@@ -66,6 +66,7 @@ pub use digest::{DigestFigures, Waiting};
 pub use entry::{Entry, EntryCopy, EntryFacts, FindRow};
 pub use error::StoreError;
 pub use figures::Figures;
+pub use find::asks_by_address;
 pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::Journal;
 pub use keep::Writing;
@@ -203,7 +204,7 @@ impl Store {
     }
 
     /// Bytes of the store's disks that stay free.
-    fn keep_free(&self) -> u64 {
+    pub fn keep_free(&self) -> u64 {
         self.bounds().keep_free
     }
 
