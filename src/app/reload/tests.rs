@@ -78,9 +78,11 @@ fn cases() -> Vec<Case> {
         now("smtp.max_connections_per_client", "30", "200", "30", door!(max_connections_per_client)),
         now("smtp.bare_newline", "pass", "Refuse", "Pass", door!(bare_newline)),
         with(now("smtp.auth", "pass", "Off", "Pass", door!(auth)), TLS),
+        now("smtp.login_domain", "home.example", "None", "home.example", door!(login_domain)),
         now("smtp.trusted_peers.xclient", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.xclient)),
         now("smtp.trusted_peers.xforward", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.xforward)),
         now("smtp.trusted_peers.proxy", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.proxy)),
+        now("smtp.trusted_peers.received", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.received)),
         with(now("smtp.tls.mode", "required", "Off", "Required", door!(tls.mode)), TLS),
         with(later("smtp.tls.listen", "127.0.0.1:10465"), TLS),
         with(now("smtp.tls.certificate", "cert.pem", "None", "cert.pem", door!(tls.certificate)), TLS),
@@ -99,6 +101,7 @@ fn cases() -> Vec<Case> {
         later("store.key", "file:octroi.key2"),
         later("store.node", "gate-9"),
         now("store.quota", "7 GiB", "10737418240", "7516192768", |g| format!("{:?}", g.pipeline.store.quota())),
+        now("store.keep_free", "7 MiB", "104857600", "7340032", |g| g.pipeline.store.keep_free().to_string()),
         now("retention.quarantine", "40d", "2592000s", "3456000s", retention!(quarantine)),
         now("retention.warning", "4d", "432000s", "345600s", retention!(warning)),
         now("retention.journal", "10d", "15811200s", "864000s", retention!(journal)),
@@ -106,6 +109,7 @@ fn cases() -> Vec<Case> {
         now("retention.outbox", "4d", "432000s", "345600s", retention!(outbox)),
         later("web.listen", "127.0.0.1:10097"),
         later("metrics.listen", "127.0.0.1:10096"),
+        later("metrics.clients", "127.0.0.1"),
         now("policies.path", "others", "own.example", "others.example", |g| {
             format!("{:?}", g.pipeline.inspector.ruleset.load().policy.lists.own_domains())
         }),

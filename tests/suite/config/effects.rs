@@ -36,6 +36,8 @@ const ROWS: &[Row] = &[
     ("smtp.max_connections_per_client", "20", "", CONNECTIONS, "idle_clients_disturb_nobody_and_one_address_has_only_so_many"),
     ("smtp.bare_newline", r#""pass""#, "", "tests/suite/path/chunking.rs", "a_lone_newline_goes_by_bdat_or_not_at_all"),
     ("smtp.auth", r#""pass""#, CLIENT_TLS, "tests/suite/path/login.rs", "who_logged_in_at_the_hop_is_the_sender_and_nothing_of_it_stays"),
+    ("smtp.login_domain", r#""exemple.example""#, "", PEERS, "a_bare_login_is_completed_or_compared"),
+    ("smtp.trusted_peers.received", r#"["10.0.0.1"]"#, "", PEERS, "the_authenticated_sender_of_a_trusted_received_field_is_the_sender"),
     ("smtp.trusted_peers.xclient", r#"["10.0.0.1"]"#, "", PEERS, "the_login_of_xclient_is_the_sender"),
     ("smtp.trusted_peers.xforward", r#"["10.0.0.1"]"#, "", PEERS, "xforward_goes_on_before_every_mail"),
     ("smtp.trusted_peers.proxy", r#"["10.0.0.1"]"#, "", PEERS, "whom_the_balancer_names_is_the_client"),
