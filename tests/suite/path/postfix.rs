@@ -75,7 +75,7 @@ impl Postfix {
              smtpd_tls_security_level =\nsmtpd_relay_restrictions = permit_mynetworks, reject\nbiff = no\n\
              minimal_backoff_time = 1s\nmaximal_backoff_time = 2s\nqueue_run_delay = 1s\n\
              smtp_destination_concurrency_failed_cohort_limit = 0\nmessage_size_limit = 60000000\n\
-             transport_retry_time = 1s\nsmtpd_peername_lookup = no\nsmtp_host_lookup = native\n\
+             transport_retry_time = 1s\nsmtpd_peername_lookup = no\nsmtpd_error_sleep_time = 0\nsmtp_host_lookup = native\n\
              smtp_line_length_limit = 0\nlocal_header_rewrite_clients =\n{more}\n",
             p = path.display(),
             daemons = daemons.trim(),
