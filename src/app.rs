@@ -23,7 +23,7 @@ mod tls;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -131,6 +131,7 @@ pub fn inspector(settings: &Settings, policies: &Path, mode: policy::Mode) -> Re
         budget: mime::ParseBudget::default(),
         timeout: settings.limits.inspection,
         memory: MemoryBudget::new(settings.limits.reading),
+        crashes: AtomicU64::new(0),
     })
 }
 

@@ -14,6 +14,7 @@ mod gather;
 mod inspector;
 mod left_over;
 pub mod limits;
+mod reading;
 mod record;
 mod sender;
 mod memory_budget;
@@ -62,6 +63,8 @@ pub enum PipelineError {
     Late(#[from] Late),
     #[error("the task of this transaction ended unexpectedly")]
     Task,
+    #[error("judging crashed on this mail")]
+    Crashed,
     #[error("no memory for inspection became free in time ([limits] reading)")]
     Memory,
 }
@@ -74,6 +77,7 @@ impl PipelineError {
             PipelineError::Worker(_) => "worker",
             PipelineError::Task => "task",
             PipelineError::Memory => "memory",
+            PipelineError::Crashed => "crashed",
             PipelineError::Late(_) => "late",
         }
     }
@@ -199,7 +203,16 @@ impl Pipeline {
         };
         // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
         let campaign = CampaignFacts::default();
-        let judged = self.inspector.judge(inspected, &campaign);
+        let judged = match self.inspector.judge(inspected, &campaign) {
+            Ok(judged) => judged,
+            Err(fault) => {
+                tracing::error!(id = %mail.id, "reading crashed, and judging as well: the mail is deferred");
+                return self.give_up(fault, mail, onward, deadline).await;
+            }
+        };
+        for step in &judged.crashed {
+            tracing::error!(id = %mail.id, step = step.as_str(), "reading crashed: the mail counts as not readable");
+        }
         let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward, deadline).await;
         self.record(&mail, &judged, &outcome);
         (Processed { mail, judged: Some(judged), outcome }, onward)

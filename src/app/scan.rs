@@ -200,7 +200,7 @@ impl Inspector {
         let began = Instant::now();
         let inspected =
             self.inspect(envelope, &Client::default(), &source.content, now, Deadline::after(PROMISE)).await?;
-        let judged = self.judge(inspected, &CampaignFacts::default());
+        let judged = self.judge(inspected, &CampaignFacts::default())?;
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(report(&source.name, envelope, judged, elapsed_us))
     }

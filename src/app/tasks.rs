@@ -67,6 +67,7 @@ pub(super) async fn watch(watched: Watched) {
         metrics.set_limits(watched.pipeline.limits.figures());
         let workers = watched.pipeline.inspector.workers.figures();
         metrics.worker_kills.raise_to(workers.kills);
+        metrics.reading_crashes.raise_to(watched.pipeline.inspector.crashes.load(Ordering::Relaxed));
         metrics.worker_unprotected.set(workers.refused.iter().count() as i64);
         watched.store.look_at_disks();
         match watched.store.figures().await {

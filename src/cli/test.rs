@@ -59,7 +59,7 @@ fn test(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
         let inspected = runtime
             .block_on(inspector.inspect(&envelope, &Client::default(), content, at, Deadline::after(PROMISE)))
             .map_err(|fault| fault.to_string())?;
-        let judged = inspector.judge(inspected, &CampaignFacts::default());
+        let judged = inspector.judge(inspected, &CampaignFacts::default()).map_err(|fault| fault.to_string())?;
         Ok(app::scan::became(&envelope, &judged))
     });
     print::line(&report)?;

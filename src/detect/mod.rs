@@ -98,7 +98,17 @@ impl Detectors {
         self.inspect_until(evidence, &Stop::never())
     }
 
-    /// The same, but ends when told to: what was left out is a finding, never silence (decision D17).
+    /// Only whether the mail is somebody's own affair, for one in which a detector crashed: nobody may read what is
+    /// private (decision D20).
+    pub fn privacy(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
+        let stop = Stop::never();
+        let mut findings = Vec::new();
+        private_correspondence::detect(&Inspection::new(&self.tables, evidence, &stop), &mut findings);
+        findings.iter_mut().for_each(|finding| finding.excerpt = None);
+        findings
+    }
+
+    /// The same as [`Detectors::inspect`], but ends when told to: what was left out is a finding, never silence (decision D17).
     pub fn inspect_until(&self, evidence: &Evidence<'_>, stop: &Stop<'_>) -> Vec<Finding> {
         let inspection = Inspection::new(&self.tables, evidence, stop);
         let mut findings = Vec::new();

@@ -42,8 +42,21 @@ impl Gauge {
     pub fn set(&self, n: i64) {
         self.0.store(n, Relaxed);
     }
+    /// Counts one for as long as what comes back lives, however its end comes about.
+    pub fn enter(&self) -> impl Drop + '_ {
+        self.add(1);
+        Entered(self)
+    }
     pub fn get(&self) -> i64 {
         self.0.load(Relaxed)
+    }
+}
+
+struct Entered<'a>(&'a Gauge);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.add(-1);
     }
 }
 
@@ -132,6 +145,8 @@ pub struct Metrics {
     pub log_dropped: Counter,
     /// Documents whose worker crashed or ran over its budget.
     pub worker_kills: Counter,
+    /// Mails in which a step of reading crashed.
+    pub reading_crashes: Counter,
     /// Parts of a worker's sandbox that this kernel refuses.
     pub worker_unprotected: Gauge,
     pub reloads: Counter,
@@ -216,6 +231,7 @@ impl Metrics {
             ("octroi_journal_dropped_total", "Journal entries lost.", &self.journal_dropped),
             ("octroi_log_dropped_total", "Log lines lost because the output was too slow.", &self.log_dropped),
             ("octroi_worker_kills_total", "Workers that crashed or exceeded a limit.", &self.worker_kills),
+            ("octroi_reading_crashes_total", "Mails that made a step of reading crash.", &self.reading_crashes),
             ("octroi_reloads_total", "Reloads of settings, policies and certificates.", &self.reloads),
             ("octroi_reloads_refused_total", "Reloads refused because of errors.", &self.reloads_refused),
         ] {

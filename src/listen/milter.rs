@@ -185,9 +185,8 @@ impl Listener {
         self.sessions.spawn(async move {
             let _place = place;
             listener.metrics.sessions.add(1);
-            listener.metrics.sessions_open.add(1);
+            let _open = listener.metrics.sessions_open.enter();
             let ended = listener.converse(stream).await;
-            listener.metrics.sessions_open.add(-1);
             if let Err(error) = ended {
                 tracing::debug!(%error, "milter: a connection ended early");
             }

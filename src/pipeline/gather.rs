@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use memchr::memmem;
 use tokio::task::JoinSet;
 
+use super::reading::{Reading, Step};
 use super::{Inspector, PipelineError};
 use crate::deliver::deadline::Deadline;
 use crate::detect::reading::opened::Opened;
@@ -48,6 +49,7 @@ impl Inspector {
         &self,
         message: &Message,
         deadline: Deadline,
+        reading: &mut Reading,
     ) -> Result<Vec<Opened>, PipelineError> {
         let mut opened = Vec::new();
         let mut waiting = JoinSet::new();
@@ -59,7 +61,9 @@ impl Inspector {
                 continue;
             }
             let name = this.name.clone().unwrap_or_default();
-            let passwords = passwords.get_or_insert_with(|| passwords_in(message)).clone();
+            let passwords = passwords
+                .get_or_insert_with(|| reading.step(Step::Passwords, || passwords_in(message)).unwrap_or_default())
+                .clone();
             let (workers, bytes) = (self.workers.clone(), bytes.clone());
             waiting.spawn(async move {
                 let size = bytes.len() as u64;

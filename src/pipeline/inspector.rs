@@ -3,6 +3,7 @@
 //! facts that need several mails together.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -10,13 +11,14 @@ use jiff::Timestamp;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::memory_budget::{MemoryBudget, Reserved};
+use super::reading::{Reading, Step, crashed};
 use super::{PipelineError, sender};
 use crate::deliver::deadline::Deadline;
 use crate::deliver::mx::MxResolver;
 use crate::detect::reading::evidence::{Evidence, Sender};
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::{self, Text};
-use crate::detect::{Detectors, Finding};
+use crate::detect::{Detectors, Finding, FindingKind};
 use crate::directory::{ClassifiedRecipient, day};
 use crate::mail::{Client, Envelope};
 use crate::mime::{self, Message, Stop};
@@ -45,6 +47,8 @@ pub struct Inspector {
     pub timeout: Duration,
     /// Memory for reading, shared by all messages.
     pub memory: MemoryBudget,
+    /// Mails in which a step of reading crashed.
+    pub crashes: AtomicU64,
 }
 
 /// What one mail holds, before anything is decided about it.
@@ -61,6 +65,7 @@ pub struct Inspected {
     /// Bytes of the message.
     pub size: usize,
     pub instant: Timestamp,
+    reading: Reading,
     /// The memory that all this takes.
     reserved: Reserved,
 }
@@ -76,6 +81,8 @@ pub struct Judged {
     /// The facts, and what judging again takes.
     pub kept: KeptMail,
     pub verdicts: Verdicts,
+    /// The steps of reading that crashed, if any: the mail is judged as one that cannot be read.
+    pub crashed: Vec<Step>,
     /// The memory that all this takes.
     _reserved: Reserved,
 }
@@ -96,13 +103,16 @@ impl Inspector {
         // Some of the time; what is left must do for reading.
         let reserved = self.memory.take(size, deadline.left() / 3).await?;
         let is_late = || deadline.is_past();
+        let mut reading = Reading::default();
         // Never fails: a defect is evidence.
-        let mut message = aside(size, || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
+        let parse = || aside(size, || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
+        let mut message = reading.step(Step::Parse, parse).unwrap_or_default();
         let sender = sender::identify(&envelope.reverse_path, client, &ruleset.policy.units);
         let recipients = self.classify(&ruleset.policy, envelope, instant, deadline).await;
-        let opened = self.open_documents(&message, deadline).await?;
-        let (texts, ended) =
-            aside(size, || text::gather_until(&message, &opened, ruleset.detectors.words(), &Stop::when(&is_late)));
+        let opened = self.open_documents(&message, deadline, &mut reading).await?;
+        let words = ruleset.detectors.words();
+        let gather = || aside(size, || text::gather_until(&message, &opened, words, &Stop::when(&is_late)));
+        let (texts, ended) = reading.step(Step::Texts, gather).unwrap_or_default();
         if let Some(ended) = ended {
             message.exceeded = Some(ended);
         }
@@ -117,35 +127,87 @@ impl Inspector {
             day: day(instant),
         };
         // Facts, no opinions.
-        let findings = aside(size, || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
-        Ok(Inspected { ruleset, message, sender, recipients, opened, texts, findings, size, instant, reserved })
+        let detect = || aside(size, || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
+        let mut findings = match reading.step(Step::Detect, detect) {
+            Some(findings) => findings,
+            // Nobody may read what is private, crashed or not.
+            None => reading.step(Step::Privacy, || ruleset.detectors.privacy(&evidence)).unwrap_or_default(),
+        };
+        if !reading.crashed.is_empty() {
+            findings.push(crashed());
+        }
+        Ok(Inspected {
+            ruleset,
+            message,
+            sender,
+            recipients,
+            opened,
+            texts,
+            findings,
+            size,
+            instant,
+            reading,
+            reserved,
+        })
     }
 
     /// Judges what was inspected, each recipient's copy by itself. The texts have done their service and are dropped.
-    pub fn judge(&self, inspected: Inspected, campaign: &CampaignFacts) -> Judged {
-        let Inspected { ruleset, message, sender, recipients, opened, texts, findings, size, instant, mut reserved } =
+    ///
+    /// # Errors
+    /// Judging crashed, and did so again on nothing but the fact that it had.
+    pub fn judge(&self, inspected: Inspected, campaign: &CampaignFacts) -> Result<Judged, PipelineError> {
+        let Inspected { ruleset, message, sender, recipients, opened, texts, mut findings, size, instant, .. } =
             inspected;
+        let (mut reading, mut reserved) = (inspected.reading, inspected.reserved);
         let quotes = texts.iter().any(|text| text.place == "body#quoted");
         drop(texts);
-        let question = Question {
-            sender: &sender,
-            recipients: &recipients,
-            findings: &findings,
-            campaign,
-            opened: &opened,
-            size: size as u64,
-            sealed: mime::is_signed_or_encrypted(&message),
-            instant,
+        let judge = |findings: &[Finding]| {
+            let question = Question {
+                sender: &sender,
+                recipients: &recipients,
+                findings,
+                campaign,
+                opened: &opened,
+                size: size as u64,
+                sealed: mime::is_signed_or_encrypted(&message),
+                instant,
+            };
+            let facts = ruleset.policy.facts(&question);
+            let verdicts = ruleset.policy.judge(&question, &facts);
+            let kept = KeptMail::of(&ruleset.policy, &question, facts, quotes);
+            #[cfg(debug_assertions)]
+            let again = judged_again(&ruleset.policy, &kept, &KeptAddresses::of(&question), &verdicts);
+            #[cfg(not(debug_assertions))]
+            let again = Ok::<(), String>(());
+            (kept, verdicts, again)
         };
-        let facts = ruleset.policy.facts(&question);
-        let verdicts = ruleset.policy.judge(&question, &facts);
-        let kept = KeptMail::of(&ruleset.policy, &question, facts, quotes);
-        #[cfg(debug_assertions)]
-        if let Err(why) = judged_again(&ruleset.policy, &kept, &KeptAddresses::of(&question), &verdicts) {
+        let mut done = reading.step(Step::Judge, || judge(&findings));
+        if done.is_none() {
+            findings.retain(|finding| finding.kind == FindingKind::PrivateCorrespondence);
+            findings.push(crashed());
+            done = reading.step(Step::JudgeAgain, || judge(&findings));
+        }
+        if !reading.crashed.is_empty() {
+            self.crashes.fetch_add(1, Relaxed);
+        }
+        let (kept, verdicts, again) = done.ok_or(PipelineError::Crashed)?;
+        // Outside the barrier: a fault of ours, which no test may take for a mail's.
+        if let Err(why) = again {
             panic!("what is kept of a mail does not give its verdicts again: {why}");
         }
         self.memory.shrink(&mut reserved, size);
-        Judged { ruleset, message, sender, recipients, opened, findings, kept, verdicts, _reserved: reserved }
+        Ok(Judged {
+            ruleset,
+            message,
+            sender,
+            recipients,
+            opened,
+            findings,
+            kept,
+            verdicts,
+            crashed: reading.crashed,
+            _reserved: reserved,
+        })
     }
 }
 

@@ -47,9 +47,8 @@ impl Listener {
             true if !place.is_for(address) => reply::TOO_MANY_CONNECTIONS,
             true => {
                 self.metrics.sessions.add(1);
-                self.metrics.sessions_open.add(1);
+                let _open = self.metrics.sessions_open.enter();
                 let ended = self.converse(stream, Incoming { address, admitted, tls }, place).await;
-                self.metrics.sessions_open.add(-1);
                 if let Err(error) = ended {
                     tracing::debug!(%error, client = %address, "smtp: a connection ended early");
                 }

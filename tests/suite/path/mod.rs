@@ -12,6 +12,7 @@ mod sendmail;
 
 mod both_doors;
 mod crash;
+mod crashing;
 mod each_copy_its_own_way;
 mod deadline;
 mod late;

@@ -17,10 +17,11 @@ use super::{CLERK, message};
 use crate::skip::skip;
 
 /// Metrics that no mail of this test moves, each with the test that does: file and name.
-const ELSEWHERE: [(&str, &str, &str); 4] = [
+const ELSEWHERE: [(&str, &str, &str); 5] = [
     ("octroi_build_info", "src/listen/metrics.rs", "every_sample_follows_its_type"),
     ("octroi_journal_dropped_total", "tests/suite/store/find.rs", "what_does_not_fit_the_channel_is_counted"),
     ("octroi_log_dropped_total", "src/listen/log.rs", "a_full_buffer_drops_and_counts"),
+    ("octroi_reading_crashes_total", "tests/suite/path/crashing.rs", "a_mail_that_crashes_its_reader_is_held"),
     (
         "octroi_worker_unprotected",
         "tests/suite/path/nothing_in_silence.rs",
@@ -140,7 +141,7 @@ fn every_metric_moves() {
 }
 
 /// A message with a file in it that is read in a worker; `n` makes it another file.
-fn with_file(document: &[u8], n: u8) -> Vec<u8> {
+pub fn with_file(document: &[u8], n: u8) -> Vec<u8> {
     use base64::Engine;
     // What stands behind the end of a zip is no part of it.
     let file = base64::engine::general_purpose::STANDARD.encode([document, &[n]].concat());

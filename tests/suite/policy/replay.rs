@@ -83,6 +83,7 @@ fn inspector(ruleset: Ruleset) -> Inspector {
         budget: mime::ParseBudget::default(),
         timeout: std::time::Duration::from_secs(45),
         memory: MemoryBudget::new(512 << 20),
+        crashes: Default::default(),
     }
 }
 
@@ -91,7 +92,7 @@ async fn judge(inspector: &Inspector, sent: &Sent) -> Judged {
         .inspect(&sent.envelope, &Client::default(), &sent.content, sent.at, Deadline::after(PROMISE))
         .await
         .unwrap();
-    inspector.judge(inspected, &CampaignFacts::default())
+    inspector.judge(inspected, &CampaignFacts::default()).unwrap()
 }
 
 fn addresses(judged: &Judged) -> KeptAddresses {
