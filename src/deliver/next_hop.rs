@@ -352,4 +352,26 @@ mod tests {
         }
         assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transaction_that_finds_no_place_in_time_is_counted() {
+        let hop = NextHop::new(NextHopSettings {
+            address: HopAddress::Unix("/nowhere".into()),
+            lmtp: false,
+            us: OurName { name: "octroi.example".into(), is_chosen: true },
+            tls: Tls::Off,
+            tls_name: None,
+            pool: 1,
+            idle: Duration::from_secs(60),
+            connect: Duration::from_secs(10),
+            timeout: Duration::from_secs(45),
+            faults: Arc::default(),
+        });
+        let deadline = || Deadline::after(Duration::from_secs(300));
+        let place = hop.place(deadline()).await.unwrap();
+        assert!(matches!(hop.take(deadline()).await, Err(NextHopError::Crowded)));
+        assert_eq!(hop.crowded(), 1);
+        drop(place);
+        assert!(hop.place(deadline()).await.is_ok());
+    }
 }

@@ -17,10 +17,11 @@ use super::{CLERK, message};
 use crate::skip::skip;
 
 /// Metrics that no mail of this test moves, each with the test that does: file and name.
-const ELSEWHERE: [(&str, &str, &str); 5] = [
+const ELSEWHERE: [(&str, &str, &str); 6] = [
     ("octroi_build_info", "src/listen/metrics.rs", "every_sample_follows_its_type"),
     ("octroi_journal_dropped_total", "tests/suite/store/find.rs", "what_does_not_fit_the_channel_is_counted"),
     ("octroi_log_dropped_total", "src/listen/log.rs", "a_full_buffer_drops_and_counts"),
+    ("octroi_pool_refusals_total", "src/deliver/next_hop.rs", "a_transaction_that_finds_no_place_in_time_is_counted"),
     ("octroi_reading_crashes_total", "tests/suite/path/crashing.rs", "a_mail_that_crashes_its_reader_is_held"),
     (
         "octroi_worker_unprotected",
@@ -29,7 +30,7 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
     ),
 ];
 
-fn pages() -> SocketAddr {
+pub fn pages() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -48,7 +49,7 @@ fn families(page: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Waits until this family shows something else than a gateway that has done nothing.
-fn wait_until_moved(page: SocketAddr, family: &str) {
+pub fn wait_until_moved(page: SocketAddr, family: &str) {
     let still = families(&octroi::listen::metrics::Metrics::default().render());
     assert!(still.contains_key(family), "there is no metric {family}");
     let end = Instant::now() + PATIENCE;
