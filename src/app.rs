@@ -53,7 +53,7 @@ use crate::policy;
 use crate::store::{self, Store, StoreError};
 use crate::worker::{self, Workers};
 
-use tasks::{Watched, prove, sweep, watch};
+use tasks::{Watched, ask, prove, sweep, watch};
 use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
 pub use policies::{PoliciesError, read as read_policies, ruleset, ruleset_for};
@@ -284,14 +284,17 @@ impl Gateway {
         let away = Arc::new(AtomicBool::new(has_smtp && hop.capabilities().is_none()));
         let (full, unproven) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
         self.tasks.spawn(prove(store.clone(), unproven.clone(), self.stop_later.clone()));
+        let hop = has_smtp.then_some(hop);
+        if let Some(hop) = &hop {
+            self.tasks.spawn(ask(hop.clone(), away.clone(), self.stop_later.clone()));
+        }
         self.tasks.spawn(watch(Watched {
-            hop: has_smtp.then_some(hop),
+            hop,
             store: store.clone(),
             metrics: self.metrics.clone(),
             memory: self.memory.clone(),
             pipeline: self.pipeline.clone(),
             log: self.log.clone(),
-            hop_away: away.clone(),
             quota_reached: full.clone(),
             stop: self.stop_later.clone(),
         }));

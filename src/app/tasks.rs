@@ -37,12 +37,11 @@ pub(super) struct Watched {
     pub memory: Arc<ContentBudget>,
     pub pipeline: Arc<Pipeline>,
     pub log: Log,
-    pub hop_away: Arc<AtomicBool>,
     pub quota_reached: Arc<AtomicBool>,
     pub stop: CancellationToken,
 }
 
-/// Keeps the gauges and the readiness true, and idle connections young.
+/// Keeps the gauges and the readiness true. Waits for nobody but the store: a next hop that hangs must not stop them.
 pub(super) async fn watch(watched: Watched) {
     let mut beat = tokio::time::interval(FIGURES);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -52,9 +51,7 @@ pub(super) async fn watch(watched: Watched) {
             _ = beat.tick() => {}
         }
         if let Some(hop) = &watched.hop {
-            hop.sweep().await;
             watched.metrics.pool_waits_expired.raise_to(hop.crowded());
-            watched.hop_away.store(hop.answers().await.is_err(), Ordering::Relaxed);
         }
         let metrics = &watched.metrics;
         let observes = watched.pipeline.inspector.ruleset.load().policy.mode.observes(Timestamp::now());
@@ -80,6 +77,26 @@ pub(super) async fn watch(watched: Watched) {
                 metrics.journal_dropped.raise_to(figures.journal_dropped);
             }
             Err(error) => tracing::error!(%error, "the store does not answer"),
+        }
+    }
+}
+
+/// Asks the next hop again and again whether it answers, and keeps idle connections young. It may take its time.
+pub(super) async fn ask(hop: Arc<NextHop>, away: Arc<AtomicBool>, stop: CancellationToken) {
+    let mut beat = tokio::time::interval(FIGURES);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+        }
+        let asked = async {
+            hop.sweep().await;
+            away.store(hop.answers().await.is_err(), Ordering::Relaxed);
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = asked => {}
         }
     }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! A next hop that refuses, drops, changes its mind, loses what it offered, or is away (decisions D2 and D3).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use super::client::Client;
 use super::gateway::{House, get};
 use super::hop::{Act, Hop, Step};
@@ -195,4 +198,33 @@ fn a_hop_that_is_away_defers_mail_and_readiness_says_so() {
     while get(web, "/readyz").0 != 200 {
         assert!(std::time::Instant::now() < end, "readiness does not come back");
     }
+}
+
+/// The gauges go on while the next hop is silent about whether it is there.
+#[test]
+fn a_next_hop_that_hangs_when_asked_stops_no_gauge() {
+    let (asked, greeted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (theirs, greetings) = (asked.clone(), greeted.clone());
+    let hop = Hop::scripted(move |step: &Step| match step.line {
+        "NOOP" => {
+            theirs.store(true, Ordering::SeqCst);
+            Act::Silence
+        }
+        line if line.starts_with("EHLO") => {
+            greetings.fetch_add(1, Ordering::SeqCst);
+            Act::Usual
+        }
+        _ => Act::Usual,
+    });
+    let mut house = House::new(hop.address);
+    let page = super::nothing_in_silence::pages();
+    house.more = format!("[web]\nlisten = \"{page}\"\n");
+    let gateway = house.serve();
+    hop.wait("a NOOP", |_| asked.load(Ordering::SeqCst));
+    let mut client = Client::greet(gateway.address);
+    assert!(client.mail(CLERK, &["me@held.example"], &message("gauged")).starts_with("250 "));
+    let before = greeted.load(Ordering::SeqCst);
+    super::nothing_in_silence::wait_until_moved(page, "octroi_held");
+    // The answer is still waited for: nobody gave it up and asked on another connection.
+    assert_eq!(greeted.load(Ordering::SeqCst), before);
 }
