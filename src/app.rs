@@ -61,6 +61,9 @@ pub use rehearsal::{rehearse, rehearse_policies};
 
 /// How long sessions may take to end after the order to stop: longer than the 95 s of D4.
 const DRAIN: Duration = Duration::from_secs(100);
+/// How long all of the stop may take: shorter than `TimeoutStopSec` of the unit, or the process would be killed with the
+/// journal unwritten.
+const STOP: Duration = Duration::from_secs(110);
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -211,6 +214,7 @@ impl Gateway {
             hostname: settings.smtp.hostname.clone(),
             notices: ArcSwap::from_pointee(notifier(&settings)),
             under_way: TaskTracker::new(),
+            stopping: CancellationToken::new(),
         });
         let stop = CancellationToken::new();
         let memory = Arc::new(ContentBudget::new(settings.limits.memory));
@@ -340,14 +344,9 @@ impl Gateway {
         Ok(ReleaseRoute { to: address(hop), tls, tls_name, lmtp: hop.is_lmtp(), host: settings.smtp.hostname.clone() })
     }
 
-    /// Accepts no more mail, finishes the mail in progress, writes the journal, and ends.
-    pub async fn stop(self) {
-        self.stop.cancel();
-        let (smtp, milter) = (self.smtp.load_full(), self.milter.load_full());
-        let (smtp, milter) = tokio::join!(smtp.drained(DRAIN), milter.drained(DRAIN));
-        if !(smtp && milter) {
-            tracing::warn!("sessions are still open after {} s; they are closed now", DRAIN.as_secs());
-        }
+    /// What follows the last session.
+    async fn finish(&self) {
+        self.pipeline.stopping.cancel();
         self.pipeline.under_way.close();
         self.pipeline.under_way.wait().await;
         if let Err(error) = self.pipeline.journal.flush().await {
@@ -355,11 +354,23 @@ impl Gateway {
         }
         self.stop_later.cancel();
         self.tasks.close();
-        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
-            tracing::warn!("a task did not end in time");
-        }
+        self.tasks.wait().await;
         if let Err(error) = self.pipeline.store.clone().close().await {
             tracing::error!(%error, "the store could not be closed");
+        }
+    }
+
+    /// Accepts no more mail, finishes the mail in progress, writes the journal, and ends.
+    pub async fn stop(self) {
+        let end = tokio::time::Instant::now() + STOP;
+        self.stop.cancel();
+        let (smtp, milter) = (self.smtp.load_full(), self.milter.load_full());
+        let (smtp, milter) = tokio::join!(smtp.drained(DRAIN), milter.drained(DRAIN));
+        if !(smtp && milter) {
+            tracing::warn!("sessions are still open after {} s; they are closed now", DRAIN.as_secs());
+        }
+        if tokio::time::timeout_at(end, self.finish()).await.is_err() {
+            tracing::error!("the store or a task did not end in time; the process ends without it");
         }
         let settings = &self.loaded.load().settings;
         let _ = std::fs::remove_file(&settings.cli.socket);
@@ -426,5 +437,18 @@ async fn pulse(interval: &mut Option<tokio::time::Interval>) {
             interval.tick().await;
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_over_before_systemd_kills() {
+        let unit = include_str!("../deploy/systemd/octroi.service");
+        let allowed = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")?.strip_suffix('s'));
+        let allowed = Duration::from_secs(allowed.unwrap().parse().unwrap());
+        assert!(DRAIN < STOP && STOP < allowed, "{allowed:?}");
     }
 }

@@ -27,6 +27,7 @@ pub use inspector::{Inspected, Inspector, Judged, Ruleset};
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
 pub use memory_budget::MemoryBudget;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Onward;
@@ -50,6 +51,8 @@ pub struct Pipeline {
     pub notices: ArcSwap<tell::Notifier>,
     /// Transactions past their first durable write: neither client close nor drain ends them (decision D12).
     pub under_way: TaskTracker,
+    /// Ends the long pauses of what is under way.
+    pub stopping: CancellationToken,
 }
 
 /// Ours: nothing a client, a mail or a next hop did.

@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Pipeline, PipelineError};
 use crate::deliver::deadline::Deadline;
 use crate::store::{Keeping, Kept, Prepared, Store, StoreError};
@@ -58,10 +60,10 @@ impl Pipeline {
         match deadline.wait(&mut writing).await {
             Ok(written) => Ok(written?),
             Err(late) => {
-                let store = self.store.clone();
+                let (store, stopping) = (self.store.clone(), self.stopping.clone());
                 self.under_way.spawn(async move {
                     if let Ok(prepared) = writing.await {
-                        settle_behind(&store, &prepared, Settle::Withdraw).await;
+                        settle_behind(&store, &prepared, Settle::Withdraw, &stopping).await;
                     }
                 });
                 Err(late.into())
@@ -94,8 +96,8 @@ impl Pipeline {
             match pauses.next().filter(|pause| *pause < deadline.left()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => {
-                    let store = self.store.clone();
-                    self.under_way.spawn(async move { settle_behind(&store, &prepared, how).await });
+                    let (store, stopping) = (self.store.clone(), self.stopping.clone());
+                    self.under_way.spawn(async move { settle_behind(&store, &prepared, how, &stopping).await });
                     return Err(fault);
                 }
             }
@@ -103,16 +105,25 @@ impl Pipeline {
     }
 }
 
-async fn settle_behind(store: &Store, prepared: &Prepared, how: Settle) {
+/// At a stop it is tried once more, at once. What still cannot be settled stays pending, which the next start clears: the
+/// client heard 451, comes again, and its copies are held then.
+async fn settle_behind(store: &Store, prepared: &Prepared, how: Settle, stopping: &CancellationToken) {
     let mail = &prepared.kept.mail;
     let mut pause = BEHIND;
     for _ in 0..BEHIND_TIMES {
+        let is_last = stopping.is_cancelled();
         match how.once(store, prepared).await {
             Ok(()) => return tracing::info!(%mail, "held copies were confirmed or withdrawn late"),
             Err(StoreError::Confirm { .. } | StoreError::Closed) => return,
             Err(error) => tracing::error!(%error, %mail, "held copies could not be confirmed or withdrawn"),
         }
-        tokio::time::sleep(pause).await;
+        if is_last {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopping.cancelled() => {}
+        }
         pause *= 2;
     }
 }

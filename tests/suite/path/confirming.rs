@@ -47,3 +47,35 @@ fn what_could_not_be_confirmed_is_confirmed_behind_the_clients_back() {
     assert!(client.mail(CLERK, &to, &content).starts_with("250 2.0.0 hop ok"));
     assert_eq!(house.copies().len(), 1);
 }
+
+/// An order to stop ends the pauses between the attempts, which together take longer than the service manager waits; at
+/// the next start the client's next attempt is held.
+#[test]
+fn a_stop_does_not_wait_for_a_store_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("database");
+    let theirs = place.clone();
+    let hop = Hop::scripted(move |step: &Step| {
+        if step.line == "." && step.nth == 1 {
+            let database = PathBuf::from(std::fs::read_to_string(&theirs).unwrap());
+            sql(&database, "ALTER TABLE held RENAME TO held_away");
+        }
+        Act::Usual
+    });
+    let house = House::new(hop.address);
+    let database = house.folder.path().join("var/octroi.db");
+    std::fs::write(&place, database.to_str().unwrap()).unwrap();
+    let mut gateway = house.serve();
+    let to = ["one@pass.example", "me@held.example"];
+    let content = message("stopped-meanwhile");
+    let reply = Client::greet(gateway.address).mail(CLERK, &to, &content);
+    assert!(reply.starts_with("451 "), "{reply}");
+    gateway.signal("TERM");
+    assert_eq!(gateway.ended(), Some(0), "{}", gateway.log());
+    sql(&database, "ALTER TABLE held_away RENAME TO held");
+    let gateway = house.serve();
+    assert!(house.copies().is_empty(), "{:?}", house.copies());
+    assert!(Client::greet(gateway.address).mail(CLERK, &to, &content).starts_with("250 2.0.0 hop ok"));
+    let held = house.copies();
+    assert_eq!((held.len(), held[0].state.as_str()), (1, "held"));
+}
