@@ -161,6 +161,7 @@ pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: Cancellat
             }
         }
         pipeline.limits.forget_idle();
+        pipeline.inspector.workers.forget_old();
         let now = Timestamp::now();
         match store.sweep(now).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),

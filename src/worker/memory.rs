@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Remembers files by their hash: extracts (bounded by bytes), and files that killed workers (bounded by number).
+//! Remembers files by their hash: extracts (bounded by bytes and by age), and files that killed workers (bounded by number).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroize;
 
 use crate::document::{DocumentError, Extract};
 
@@ -11,19 +14,48 @@ pub(super) type Hash = [u8; 32];
 /// Files that killed two workers, remembered.
 const BAD: usize = 10_000;
 
+/// How long an extract is remembered: it is the plain text of somebody's file. A bulk send takes minutes.
+const AGE: Duration = Duration::from_secs(15 * 60);
+
 /// First in, first out: a bulk send asks for the same file within minutes, and order of use costs a lock more.
 #[derive(Default)]
 pub(super) struct Memory {
-    extracts: HashMap<Hash, (Arc<Extract>, usize)>,
+    extracts: HashMap<Hash, Entry>,
     order: VecDeque<Hash>,
     bytes: usize,
     bad: HashMap<Hash, DocumentError>,
     bad_order: VecDeque<Hash>,
 }
 
+struct Entry {
+    extract: Arc<Extract>,
+    weight: usize,
+    since: Instant,
+}
+
 impl Memory {
-    pub fn extract(&self, hash: &Hash) -> Option<Arc<Extract>> {
-        self.extracts.get(hash).map(|(extract, _)| Arc::clone(extract))
+    pub fn extract(&mut self, hash: &Hash, now: Instant) -> Option<Arc<Extract>> {
+        self.forget_old(now);
+        self.extracts.get(hash).map(|entry| Arc::clone(&entry.extract))
+    }
+
+    /// What is too old goes.
+    pub fn forget_old(&mut self, now: Instant) {
+        let is_old = |entry: &Entry| now.saturating_duration_since(entry.since) >= AGE;
+        while self.order.front().and_then(|hash| self.extracts.get(hash)).is_some_and(is_old) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.order.pop_front().and_then(|hash| self.extracts.remove(&hash));
+        if let Some(Entry { mut extract, weight, .. }) = oldest {
+            self.bytes -= weight;
+            // A mail that is judged just now may still read it.
+            if let Some(extract) = Arc::get_mut(&mut extract) {
+                wipe(extract);
+            }
+        }
     }
 
     pub fn bad(&self, hash: &Hash) -> Option<DocumentError> {
@@ -31,19 +63,17 @@ impl Memory {
     }
 
     /// Keeps an extract; the oldest leave until all together weigh at most `limit` bytes.
-    pub fn keep(&mut self, hash: Hash, extract: &Arc<Extract>, limit: usize) {
+    pub fn keep(&mut self, hash: Hash, extract: &Arc<Extract>, limit: usize, now: Instant) {
+        self.forget_old(now);
         let weight = weight(extract);
         if weight > limit || self.extracts.contains_key(&hash) {
             return;
         }
         self.bytes += weight;
-        self.extracts.insert(hash, (Arc::clone(extract), weight));
+        self.extracts.insert(hash, Entry { extract: Arc::clone(extract), weight, since: now });
         self.order.push_back(hash);
         while self.bytes > limit {
-            let Some(oldest) = self.order.pop_front() else { break };
-            if let Some((_, weight)) = self.extracts.remove(&oldest) {
-                self.bytes -= weight;
-            }
+            self.forget_oldest();
         }
     }
 
@@ -59,6 +89,14 @@ impl Memory {
     }
 }
 
+/// Leaves nothing of the text in memory.
+fn wipe(extract: &mut Extract) {
+    extract.name.zeroize();
+    extract.segments.iter_mut().for_each(|segment| segment.text.zeroize());
+    extract.properties.iter_mut().for_each(|(_, value)| value.zeroize());
+    extract.children.iter_mut().for_each(wipe);
+}
+
 /// Bytes an extract holds, roughly.
 fn weight(extract: &Extract) -> usize {
     let texts: usize = extract.segments.iter().map(|segment| segment.text.len() + segment.place.len() + 64).sum();
@@ -72,13 +110,38 @@ mod tests {
 
     #[test]
     fn the_oldest_leave_first() {
-        let mut memory = Memory::default();
+        let (mut memory, now) = (Memory::default(), Instant::now());
         let extract = Arc::new(Extract::default());
         for index in 0..10 {
-            memory.keep([index; 32], &extract, 256 * 3);
+            memory.keep([index; 32], &extract, 256 * 3, now);
         }
-        assert!(memory.extract(&[6; 32]).is_none());
-        assert!(memory.extract(&[9; 32]).is_some());
+        assert!(memory.extract(&[6; 32], now).is_none());
+        assert!(memory.extract(&[9; 32], now).is_some());
         assert!(memory.bytes <= 256 * 3);
+    }
+
+    #[test]
+    fn what_is_old_is_forgotten_asked_for_or_not() {
+        let (mut memory, then) = (Memory::default(), Instant::now());
+        let later = then + AGE / 2;
+        memory.keep([1; 32], &Arc::default(), 10_000, then);
+        memory.keep([2; 32], &Arc::default(), 10_000, later);
+        let end = then + AGE;
+        assert!(memory.extract(&[1; 32], end - Duration::from_secs(1)).is_some());
+        assert!(memory.extract(&[1; 32], end).is_none());
+        assert!(memory.extract(&[2; 32], end).is_some());
+        memory.forget_old(later + AGE);
+        assert_eq!((memory.extracts.len(), memory.order.len(), memory.bytes), (0, 0, 0));
+    }
+
+    #[test]
+    fn nothing_of_the_text_is_left() {
+        let secret = || String::from("secret");
+        let segments = || vec![crate::document::Segment { place: "#body".into(), text: secret() }];
+        let child = Extract { name: secret(), segments: segments(), ..Extract::default() };
+        let properties = vec![("title".to_owned(), secret())];
+        let mut extract = Extract { segments: segments(), properties, children: vec![child], ..Extract::default() };
+        wipe(&mut extract);
+        assert!(!format!("{extract:?}").contains("secret"), "{extract:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -137,7 +137,7 @@ impl Workers {
     /// Identical files are read once: the result may carry another name (of an earlier mail) and then gets its own name.
     pub async fn open(&self, name: &str, bytes: Bytes, passwords: Vec<String>) -> Result<Arc<Extract>, WorkerError> {
         let hash = hash(&bytes, &passwords);
-        if let Some(known) = lock(&self.memory).extract(&hash) {
+        if let Some(known) = lock(&self.memory).extract(&hash, Instant::now()) {
             return Ok(named(known, name));
         }
         if let Some(fault) = lock(&self.memory).bad(&hash) {
@@ -148,6 +148,11 @@ impl Workers {
         // Whoever came for the same file holds the cell itself; newcomers find the memory.
         lock(&self.reading).remove(&hash);
         outcome.map(|extract| named(extract, name))
+    }
+
+    /// Forgets old extracts where nobody asks for any; called now and then by the wiring.
+    pub fn forget_old(&self) {
+        lock(&self.memory).forget_old(Instant::now());
     }
 
     /// What has happened since the start.
@@ -195,7 +200,7 @@ impl Workers {
         let is_whole = self.pictures.read(&mut extract).await;
         let extract = Arc::new(extract);
         if is_whole {
-            lock(&self.memory).keep(hash, &extract, self.settings.cache);
+            lock(&self.memory).keep(hash, &extract, self.settings.cache, Instant::now());
         }
         extract
     }
