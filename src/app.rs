@@ -9,6 +9,7 @@
 //! Standards: sd_notify(3) and socket activation, as systemd documents them.
 
 pub mod demo;
+mod descriptors;
 mod wiring;
 mod policies;
 mod rehearsal;
@@ -388,6 +389,9 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
         Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?))
     };
     let (mut terminate, mut interrupt, mut hangup) = signals().map_err(|e| StartError::Listen("signals".into(), e))?;
+    if let Some(shortage) = descriptors::shortage(&loaded.settings, descriptors::raise()) {
+        tracing::warn!("{shortage}; {}", descriptors::HELP);
+    }
     let gateway = Gateway::start(loaded, log).await?;
     let listening: Vec<String> = gateway.addresses.iter().map(ToString::to_string).collect();
     let milters: Vec<String> = loaded.settings.milter.listen.iter().map(ToString::to_string).collect();

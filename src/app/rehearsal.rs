@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::policies::{self, ruleset};
 use super::remarks::remarks;
-use super::{StartError, static_hosts, tls};
+use super::{StartError, descriptors, static_hosts, tls};
 use crate::access::{self, Account, Role};
 use crate::config::Settings;
 use crate::diagnostic::{Diagnostic, Location};
@@ -38,6 +38,8 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<Diagnostic>) {
             remarks.push(remark(text, format!("write one of: {known}")));
         }
     }
+    let shortage = descriptors::shortage(settings, descriptors::allowed());
+    remarks.extend(shortage.map(|shortage| remark(shortage, descriptors::HELP)));
     match std::env::current_exe() {
         Ok(executable) => {
             let weaker = "documents are opened in a weaker sandbox: of the process that opens them";

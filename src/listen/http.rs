@@ -28,7 +28,7 @@ use super::refusal::{Refusal, log_refusal};
 use super::settings::Networks;
 
 /// Connections at once, and those of one address: a probe and a collector need one each.
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 const CONNECTIONS_PER_CLIENT: usize = 16;
 /// For the head of a request.
 const HEAD: Duration = Duration::from_secs(10);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! SIGTERM drains, SIGHUP reloads or says why not, and nothing starts half-configured.
 
+use std::process::Command;
+use std::time::Instant;
+
 use super::client::{Client, stuffed};
 use super::gateway::House;
-use super::hop::Hop;
+use super::hop::{Hop, PATIENCE};
 use super::{CLERK, message};
 
 #[test]
@@ -120,4 +123,36 @@ fn a_start_that_cannot_listen_makes_no_store() {
     let made = std::fs::read_dir(house.folder.path().join("var")).unwrap();
     let made: Vec<_> = made.map(|entry| entry.unwrap().file_name()).filter(|name| name != "octroi.db.lock").collect();
     assert!(made.is_empty(), "{made:?}");
+}
+
+/// octroi takes all descriptors it may have, and says where they are too few for the settings.
+#[test]
+fn the_soft_limit_of_descriptors_is_raised_and_a_low_hard_one_is_told() {
+    let hop = Hop::friendly();
+    let house = House::new(hop.address);
+    // Once as usual: its settings are written then.
+    let address = house.serve().address;
+    let limited = |command: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -Sn 300; ulimit -Hn 900; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_octroi"), command]);
+        shell.arg("--config").arg(house.config());
+        shell
+    };
+    let warning = "smtp.max_connections = 1000 needs up to 2292 open descriptors, and the limit is 900";
+    let check = limited("check").output().unwrap();
+    let said = String::from_utf8_lossy(&check.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(check.status.success() && said.contains(warning), "{said}");
+    let log = house.folder.path().join("log");
+    let mut serving = limited("serve").stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let end = Instant::now() + PATIENCE;
+    while Client::try_greet(address).is_none() {
+        assert!(Instant::now() < end, "{}", std::fs::read_to_string(&log).unwrap());
+    }
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", serving.id())).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert!(Command::new("kill").args(["-TERM", &serving.id().to_string()]).status().unwrap().success());
+    serving.wait().unwrap();
+    assert_eq!(files.split_whitespace().collect::<Vec<_>>(), ["900", "900", "files"]);
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("WARN") && log.contains(warning), "{log}");
 }
