@@ -389,6 +389,11 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
         Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?))
     };
     let (mut terminate, mut interrupt, mut hangup) = signals().map_err(|e| StartError::Listen("signals".into(), e))?;
+    // The words of a panic may quote what was read, a mail among it: the place is enough to find the fault.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "octroi panicked");
+    }));
     if let Some(shortage) = descriptors::shortage(&loaded.settings, descriptors::raise()) {
         tracing::warn!("{shortage}; {}", descriptors::HELP);
     }

@@ -35,6 +35,9 @@ fn crashes_at(steps: &str, lines: &[&str]) -> String {
         let line = gateway.wait_for_line(line);
         assert!(line.contains("ERROR") && line.contains("id="), "{steps}: {line}");
     }
+    // Where it was, and not the words of the panic: they may quote the mail.
+    assert!(!gateway.log().contains("a test asked for it"), "{steps}: {}", gateway.log());
+    gateway.wait_for_line("octroi panicked at=\"src/pipeline/reading.rs:");
     let end = Instant::now() + PATIENCE;
     for sample in ["octroi_reading_crashes_total 2", "octroi_sessions_open 0"] {
         while !get(page, "/metrics").1.lines().any(|line| line == sample) {
