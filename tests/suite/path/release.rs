@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! A release sends one copy, to one recipient, exactly, once (decision D10).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::client::Client;
 use super::gateway::House;
-use super::hop::Hop;
+use super::hop::{Act, Hop};
 use super::{CLERK, message};
 
 #[test]
@@ -39,4 +41,26 @@ fn a_released_copy_goes_once_to_its_recipient_and_to_nobody_else() {
     assert!(reply.starts_with("250 2.0.0 accepted as "), "{reply}");
     assert_eq!(house.copies().len(), 2);
     assert!(house.copies().iter().all(|copy| copy.state == "released"));
+}
+
+/// A 2xx in the place of 354 is no delivery: nobody has got the content, and it is sent again.
+#[test]
+fn a_word_before_the_content_is_no_delivery() {
+    let is_wrong = AtomicBool::new(true);
+    let hop = Hop::scripted(move |step| match step.line == "DATA" && is_wrong.swap(false, Ordering::SeqCst) {
+        true => Act::Say("250 2.0.0 taken"),
+        false => Act::Usual,
+    });
+    let house = House::new(hop.address);
+    let gateway = house.serve();
+    let content = message("word-before");
+    Client::greet(gateway.address).mail(CLERK, &["me@held.example"], &content);
+    let id = house.copies()[0].id.clone();
+    assert!(house.run(&["quarantine", "release", &id, "--reason", "asked by phone"]).status.success());
+    hop.wait("the first DATA", |heard| heard.lines.iter().any(|line| line == "DATA"));
+    let again = || {
+        house.run(&["outbox", "retry"]);
+    };
+    hop.wait_urging("the content", |heard| !heard.mails.is_empty(), again);
+    assert!(hop.mails()[0].content.ends_with(&content));
 }
