@@ -216,7 +216,12 @@ impl Relay {
 impl Onward for Relay {
     async fn choose(&mut self, mail: &Mail, copies: &[usize], deadline: Deadline) -> Result<(), NextHopError> {
         let chosen = self.chosen(mail, copies, deadline).await;
-        chosen.inspect_err(|error| self.hop.faults().note_late(*error, deadline))
+        if let Err(error) = chosen {
+            self.hop.faults().note_late(error, deadline);
+            // What has begun there is not gone on with.
+            self.reset(deadline).await;
+        }
+        chosen
     }
 
     async fn deliver(

@@ -101,7 +101,6 @@ impl Pipeline {
         if plan.onward.is_empty() {
             onward.abandon(times.hop).await;
         } else if let Err(fault) = onward.choose(mail, &plan.onward, times.hop).await {
-            onward.abandon(times.hop).await;
             return Ok(lost(fault, mail));
         }
         let mut keeping = self.keeping(mail, judged, plan);
@@ -148,7 +147,6 @@ impl Pipeline {
         times: Times,
     ) -> Outcome {
         if let Err(fault) = onward.choose(mail, &plan.onward, times.hop).await {
-            onward.abandon(times.hop).await;
             return lost(fault, mail);
         }
         let answer = match onward.deliver(mail, &plan.onward, &mail.content, times.hop).await {
@@ -169,7 +167,6 @@ impl Pipeline {
     ) -> Outcome {
         let Some(group) = plan.stripped.first() else { return Outcome::nothing(reply::OUR_FAULT.reply(), mail) };
         if let Err(fault) = onward.choose(mail, &group.copies, times.hop).await {
-            onward.abandon(times.hop).await;
             return lost(fault, mail);
         }
         let content = without(mail, judged, &group.parts);
