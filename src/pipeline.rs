@@ -208,14 +208,9 @@ impl Pipeline {
         let campaign = CampaignFacts::default();
         let judged = match self.inspector.judge(inspected, &campaign) {
             Ok(judged) => judged,
-            Err(fault) => {
-                tracing::error!(id = %mail.id, "reading crashed, and judging as well: the mail is deferred");
-                return self.give_up(fault, mail, onward, deadline).await;
-            }
+            Err(fault) => return self.give_up(fault, mail, onward, deadline).await,
         };
-        for step in &judged.crashed {
-            tracing::error!(id = %mail.id, step = step.as_str(), "reading crashed: the mail counts as not readable");
-        }
+        judged.log_crashes(&mail);
         let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward, deadline).await;
         self.record(&mail, &judged, &outcome);
         (Processed { mail, judged: Some(judged), outcome }, onward)
@@ -229,6 +224,7 @@ impl Pipeline {
         mut onward: O,
         deadline: Deadline,
     ) -> (Processed, O) {
+        tracing::error!(id = %mail.id, cause = fault.cause(), "nobody could judge the mail: it is deferred");
         onward.abandon(deadline).await;
         let outcome = Outcome::fault(fault, &mail);
         self.record_put_off(&mail, &outcome);

@@ -20,7 +20,7 @@ use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text::{self, Text};
 use crate::detect::{Detectors, Finding, FindingKind};
 use crate::directory::{ClassifiedRecipient, day};
-use crate::mail::{Client, Envelope};
+use crate::mail::{Client, Envelope, Mail};
 use crate::mime::{self, Message, Stop};
 use crate::notice::Notices;
 use crate::policy::verdict::{Disposition, Verdicts};
@@ -220,6 +220,13 @@ fn aside<T>(size: usize, work: impl FnOnce() -> T) -> T {
 }
 
 impl Judged {
+    /// A line for each step of reading that crashed.
+    pub(super) fn log_crashes(&self, mail: &Mail) {
+        for step in &self.crashed {
+            tracing::error!(id = %mail.id, step = step.as_str(), "reading crashed: the mail counts as not readable");
+        }
+    }
+
     /// Whether the mail is somebody's own affair: held unreadable, never quoted (decision D20).
     pub fn is_private(&self) -> bool {
         self.kept.message.private
