@@ -16,8 +16,9 @@ fn sql(database: &PathBuf, statement: &str) {
     assert!(done.expect("sqlite3 is installed").success());
 }
 
-#[test]
-fn what_could_not_be_confirmed_is_confirmed_behind_the_clients_back() {
+/// A house whose store loses a table at the first final dot, just before the next hop answers; with its database, and the
+/// folder in which the hop finds out where that is.
+fn losing_its_table() -> (tempfile::TempDir, House, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("database");
     let theirs = place.clone();
@@ -32,6 +33,12 @@ fn what_could_not_be_confirmed_is_confirmed_behind_the_clients_back() {
     let house = House::new(hop.address);
     let database = house.folder.path().join("var/octroi.db");
     std::fs::write(&place, database.to_str().unwrap()).unwrap();
+    (folder, house, database)
+}
+
+#[test]
+fn what_could_not_be_confirmed_is_confirmed_behind_the_clients_back() {
+    let (_folder, house, database) = losing_its_table();
     let gateway = house.serve();
     let mut client = Client::greet(gateway.address);
     let to = ["one@pass.example", "me@held.example"];
@@ -52,19 +59,7 @@ fn what_could_not_be_confirmed_is_confirmed_behind_the_clients_back() {
 /// the next start the client's next attempt is held.
 #[test]
 fn a_stop_does_not_wait_for_a_store_that_fails() {
-    let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().join("database");
-    let theirs = place.clone();
-    let hop = Hop::scripted(move |step: &Step| {
-        if step.line == "." && step.nth == 1 {
-            let database = PathBuf::from(std::fs::read_to_string(&theirs).unwrap());
-            sql(&database, "ALTER TABLE held RENAME TO held_away");
-        }
-        Act::Usual
-    });
-    let house = House::new(hop.address);
-    let database = house.folder.path().join("var/octroi.db");
-    std::fs::write(&place, database.to_str().unwrap()).unwrap();
+    let (_folder, house, database) = losing_its_table();
     let mut gateway = house.serve();
     let to = ["one@pass.example", "me@held.example"];
     let content = message("stopped-meanwhile");

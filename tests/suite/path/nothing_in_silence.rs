@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -195,7 +195,6 @@ fn wait_for_rows(house: &House, what: &str, count: usize) -> Vec<Value> {
             return rows;
         }
         assert!(Instant::now() < end, "only {rows:?} about {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
