@@ -115,7 +115,7 @@ fn session_settings(settings: &settings::SmtpSettings, pipeline: &Arc<Pipeline>)
     Arc::new(SessionSettings {
         max_size: settings.max_size,
         max_recipients: settings.max_recipients,
-        house: super::house(pipeline),
+        final_domains: super::final_domains(pipeline),
         login_domain: settings.login_domain.clone(),
     })
 }

@@ -29,11 +29,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::mail::House;
+use crate::mail::FinalDomains;
 use crate::pipeline::Pipeline;
 
 /// What the lists in force say of a domain, for sessions, which know no lists (decision D30).
-fn house(pipeline: &Arc<Pipeline>) -> House {
+fn final_domains(pipeline: &Arc<Pipeline>) -> FinalDomains {
     let pipeline = pipeline.clone();
-    House::new(move |mailbox| pipeline.inspector.ruleset.load().policy.lists.is_house(mailbox, Timestamp::now()))
+    FinalDomains::new(move |mailbox| pipeline.inspector.ruleset.load().policy.lists.is_house(mailbox, Timestamp::now()))
 }

@@ -160,7 +160,7 @@ fn session_settings(settings: &settings::SmtpSettings, pipeline: &Arc<Pipeline>)
         max_recipients: settings.max_recipients,
         max_errors: 20,
         bare_newline: settings.bare_newline,
-        house: super::house(pipeline),
+        final_domains: super::final_domains(pipeline),
         require_tls: settings.tls.mode == settings::InwardTlsMode::Required,
         auth: settings.auth == settings::Auth::Pass,
         login_domain: settings.login_domain.clone(),

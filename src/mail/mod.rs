@@ -23,5 +23,5 @@ pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameter
 pub use identity::Identity;
 pub use refused::Refused;
 pub use reply::Reply;
-pub use route::House;
+pub use route::FinalDomains;
 pub use verbatim::{Verbatim, address_key, closing_bracket};

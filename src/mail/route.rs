@@ -11,13 +11,14 @@ use super::{ForwardPath, Mailbox};
 /// Signs of a route, and the forms of them that Unicode calls compatible.
 const SIGNS: [char; 9] = ['@', '%', '!', '\u{ff20}', '\u{fe6b}', '\u{ff05}', '\u{fe6a}', '\u{ff01}', '\u{fe57}'];
 
-/// Which mailboxes stand at a domain of the house or of a partner, as the lists in force say.
+/// The domains for which the next server may be final: those of the administration and of its partners, as the lists in
+/// force say.
 #[derive(Clone)]
-pub struct House(Arc<dyn Fn(&Mailbox) -> bool + Send + Sync>);
+pub struct FinalDomains(Arc<dyn Fn(&Mailbox) -> bool + Send + Sync>);
 
-impl House {
-    pub fn new(holds: impl Fn(&Mailbox) -> bool + Send + Sync + 'static) -> House {
-        House(Arc::new(holds))
+impl FinalDomains {
+    pub fn new(holds: impl Fn(&Mailbox) -> bool + Send + Sync + 'static) -> FinalDomains {
+        FinalDomains(Arc::new(holds))
     }
 
     /// The refusal of a recipient whose local part is a route, at a domain that the next server may be final for:
@@ -36,16 +37,16 @@ impl House {
     }
 }
 
-/// No domain is of the house.
-impl Default for House {
-    fn default() -> House {
-        House::new(|_| false)
+/// None.
+impl Default for FinalDomains {
+    fn default() -> FinalDomains {
+        FinalDomains::new(|_| false)
     }
 }
 
-impl fmt::Debug for House {
+impl fmt::Debug for FinalDomains {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("House(…)")
+        f.write_str("FinalDomains(…)")
     }
 }
 
@@ -55,10 +56,10 @@ mod tests {
 
     #[test]
     fn a_route_is_refused_where_the_next_server_may_be_final() {
-        let house = House::new(|mailbox| mailbox.domain().is_within("own.example"));
+        let domains = FinalDomains::new(|mailbox| mailbox.domain().is_within("own.example"));
         let refused = |text: &str| {
             let path = ForwardPath::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            house.refusal(&path, &["Relay.Other.example."]).is_some()
+            domains.refusal(&path, &["Relay.Other.example."]).is_some()
         };
         let locals = [
             "me%webmail.example",

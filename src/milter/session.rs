@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::mail::reply;
-use crate::mail::{Client, Domain, Envelope, House, Refused, Reply, ReversePath, complete_login};
+use crate::mail::{Client, Domain, Envelope, FinalDomains, Refused, Reply, ReversePath, complete_login};
 
 use super::command::{self, Command, Texts};
 use super::macros::Macros;
@@ -36,7 +36,7 @@ pub struct SessionSettings {
     /// Recipients of one transaction, at most.
     pub max_recipients: usize,
     /// Where a local part must hold no route (decision D30).
-    pub house: House,
+    pub final_domains: FinalDomains,
     /// Completes a login without a domain (decision D18).
     pub login_domain: Option<Domain>,
 }
@@ -431,7 +431,7 @@ impl Session {
         let State::Transaction(mut receiving) = mem::replace(&mut self.state, State::Idle) else { return Step::On };
         let written: Box<[u8]> = arguments.clone().next().unwrap_or_default().into();
         let is_full = receiving.recipients.len() >= self.settings.max_recipients;
-        let read = envelope::recipient(&mut arguments, &self.macros, &self.settings.house);
+        let read = envelope::recipient(&mut arguments, &self.macros, &self.settings.final_domains);
         self.macros.end_recipient();
         match read {
             Ok(recipient) if is_full => {

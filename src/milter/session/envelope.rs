@@ -2,7 +2,7 @@
 //! Sender and recipients as an MTA names them, parsed with the grammar of SMTP.
 
 use crate::mail::reply::{self, Row};
-use crate::mail::{ForwardPath, House, Mailbox, Parameters, Recipient, ReversePath};
+use crate::mail::{FinalDomains, ForwardPath, Mailbox, Parameters, Recipient, ReversePath};
 use crate::milter::command::Texts;
 use crate::milter::macros::Macros;
 use crate::smtp::command::{SyntaxError, path_argument};
@@ -19,13 +19,13 @@ pub fn sender(arguments: Texts<'_>, macros: &Macros) -> Result<(ReversePath, Par
 
 /// One recipient, as it is judged, kept and sent on (decision D30): where the MTA has resolved the path to an address of
 /// another domain, that address.
-pub fn recipient(arguments: &mut Texts<'_>, macros: &Macros, house: &House) -> Result<Recipient, Row> {
+pub fn recipient(arguments: &mut Texts<'_>, macros: &Macros, final_domains: &FinalDomains) -> Result<Recipient, Row> {
     let written = Written::new(*arguments, reply::BAD_RECIPIENT)?;
     let path = ForwardPath::parse(&written.path)
         .or_else(|error| qualified(&written.path, macros, "rcpt_addr").map(ForwardPath::Mailbox).ok_or(error))
         .map_err(|_| reply::BAD_RECIPIENT)?;
     let server = [macros.get("j").unwrap_or_default()];
-    let refused = |path: &ForwardPath| house.refusal(path, &server).map_or(Ok(()), Err);
+    let refused = |path: &ForwardPath| final_domains.refusal(path, &server).map_or(Ok(()), Err);
     refused(&path)?;
     let resolved = macros.get("rcpt_addr").and_then(|text| Mailbox::parse(text).ok());
     match (path.mailbox(), resolved) {
@@ -116,8 +116,8 @@ mod tests {
     }
 
     fn read_recipient(data: &[u8], macros: &Macros) -> Result<Recipient, Row> {
-        let house = House::new(|mailbox| mailbox.domain().as_str() == "own.example");
-        recipient(&mut arguments(data), macros, &house)
+        let final_domains = FinalDomains::new(|mailbox| mailbox.domain().as_str() == "own.example");
+        recipient(&mut arguments(data), macros, &final_domains)
     }
 
     /// Decision D30: a path that the MTA has resolved to another domain is judged as what it was resolved to.

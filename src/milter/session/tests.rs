@@ -3,8 +3,8 @@ use super::*;
 use crate::milter::packet;
 
 fn settings() -> SessionSettings {
-    let house = House::new(|mailbox| mailbox.domain().as_str() == "own.example");
-    SessionSettings { max_size: 100_000, max_recipients: 5, house, login_domain: None }
+    let final_domains = FinalDomains::new(|mailbox| mailbox.domain().as_str() == "own.example");
+    SessionSettings { max_size: 100_000, max_recipients: 5, final_domains, login_domain: None }
 }
 
 fn say(command: u8, data: &[u8]) -> Vec<u8> {

@@ -157,7 +157,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::mail::reply::Row;
-    use crate::mail::{House, Reply};
+    use crate::mail::{FinalDomains, Reply};
     use crate::smtp::server::{BareNewline, Peer, Session, SessionSettings};
 
     fn session() -> Session {
@@ -167,7 +167,7 @@ mod tests {
             max_recipients: 10,
             max_errors: 20,
             bare_newline: BareNewline::Refuse,
-            house: House::default(),
+            final_domains: FinalDomains::default(),
             login_domain: None,
             require_tls: false,
             auth: false,

@@ -68,7 +68,9 @@ fn recipient(session: &Session, arguments: &str) -> Result<Recipient, Row> {
         return Err(reply::NON_ASCII_ADDRESS);
     }
     let path = ForwardPath::parse(argument.path).map_err(|_| reply::BAD_RECIPIENT)?;
-    if let Some(row) = session.settings.house.refusal(&path, &[&session.settings.hostname, &session.next_hop.name]) {
+    if let Some(row) =
+        session.settings.final_domains.refusal(&path, &[&session.settings.hostname, &session.next_hop.name])
+    {
         return Err(row);
     }
     Ok(Recipient { path, verbatim: argument.onward(), parameters: argument.parameters })

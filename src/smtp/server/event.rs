@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::mail::{Client, Domain, Envelope, House, Parameters, Recipient, ReversePath};
+use crate::mail::{Client, Domain, Envelope, FinalDomains, Parameters, Recipient, ReversePath};
 use crate::smtp::data::BareNewline;
 use crate::smtp::login::Secret;
 
@@ -22,7 +22,7 @@ pub struct SessionSettings {
     pub max_errors: u32,
     pub bare_newline: BareNewline,
     /// Where a local part must hold no route (decision D30).
-    pub house: House,
+    pub final_domains: FinalDomains,
     /// Whether STARTTLS must come before anything else (RFC 3207 §4).
     pub require_tls: bool,
     /// Whether AUTH is passed to the next hop (decision D7).

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use octroi::mail::{Client, House, reply};
+use octroi::mail::{Client, FinalDomains, reply};
 use octroi::smtp::Capabilities;
 use octroi::smtp::server::{BareNewline, Event, Peer, Session, SessionSettings, Trust};
 
@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         max_recipients: 8,
         max_errors: 20,
         bare_newline: if first & 1 == 0 { BareNewline::Refuse } else { BareNewline::Pass },
-        house: House::default(),
+        final_domains: FinalDomains::default(),
         login_domain: None,
         require_tls: false,
         auth: first & 2 != 0,

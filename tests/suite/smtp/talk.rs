@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use octroi::mail::{Client, Domain, House, Reply, Tls};
+use octroi::mail::{Client, Domain, FinalDomains, Reply, Tls};
 use octroi::smtp::Capabilities;
 use octroi::smtp::server::{BareNewline, Event, Peer, Session, SessionSettings, Trust};
 
@@ -90,9 +90,9 @@ impl Talk {
         found.map_or_else(|| reply_of("250 2.0.0 hop ok"), |(_, reply)| reply.clone())
     }
 
-    fn house(&self) -> House {
+    fn final_domains(&self) -> FinalDomains {
         let domain = self.setting("house").map(str::to_owned);
-        House::new(move |mailbox| Some(mailbox.domain().as_str()) == domain.as_deref())
+        FinalDomains::new(move |mailbox| Some(mailbox.domain().as_str()) == domain.as_deref())
     }
 
     pub fn session(&self) -> Session {
@@ -104,7 +104,7 @@ impl Talk {
             max_recipients: number("max_recipients", 1000) as usize,
             max_errors: number("max_errors", 20) as u32,
             bare_newline: if has("pass_bare_newline") { BareNewline::Pass } else { BareNewline::Refuse },
-            house: self.house(),
+            final_domains: self.final_domains(),
             require_tls: has("require_tls"),
             auth: has("auth"),
             login_domain: self.setting("login_domain").map(|name| Domain::parse(name).unwrap()),
