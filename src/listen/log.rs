@@ -397,7 +397,7 @@ mod tests {
     fn line(log: &Log, message_id: &str) {
         log.recipient_line(&RecipientLine {
             at: "2026-03-02T08:15:00.123456Z".parse().unwrap(),
-            id: &MailId("01J9".into()),
+            id: &MailId::parse("01J9").unwrap(),
             queue_id: Some("4XyZ"),
             message_id: Some(message_id),
             sender: &ReversePath::parse("clerk@town.example").unwrap(),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::{ForwardPath, ReversePath};
+use super::{ForwardPath, MailId, ReversePath};
 
 /// One ESMTP parameter of MAIL or RCPT (RFC 5321 §4.1.1.11). The keyword is upper case, the value as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,16 +44,6 @@ pub struct Envelope {
     /// All that followed `MAIL FROM:`, exactly as the client wrote it, for the next hop.
     pub verbatim: String,
     pub recipients: Vec<Recipient>,
-}
-
-/// The name of one mail in journal, quarantine and replies: short, unique, sortable by time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MailId(pub Box<str>);
-
-impl fmt::Display for MailId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// Who hands us the mail, as far as the session learned it.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The words that all other rooms use: addresses, envelopes, mail, replies.
+//! The words that all other rooms use: addresses, envelopes, ids, mail, replies.
 //!
 //! What must not live here: parsing of protocol lines (`smtp`), reading of content (`mime`), opinions about a mail
 //! (`policy`).
 //!
-//! How it fails: a text that is not an address is an [`AddressError`]; nothing else here can fail.
+//! How it fails: a text that is not an address is an [`AddressError`], one that is not an id an [`IdError`]; nothing else
+//! here can fail.
 //!
 //! Standards: RFC 5321 (paths, replies), RFC 5322 (*message* is content, *mail* is envelope plus content), RFC 2034
 //! and RFC 3463 (enhanced status codes).
@@ -12,6 +13,7 @@
 mod address;
 mod envelope;
 mod identity;
+mod ids;
 mod providers;
 mod refused;
 pub mod reply;
@@ -19,8 +21,9 @@ mod route;
 mod verbatim;
 
 pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath, complete_login};
-pub use envelope::{Client, Content, Envelope, Mail, MailId, Parameter, Parameters, Recipient, Tls};
+pub use envelope::{Client, Content, Envelope, Mail, Parameter, Parameters, Recipient, Tls};
 pub use identity::Identity;
+pub use ids::{CopyId, IdError, ItemId, MailId, MailOrCopy};
 pub use refused::Refused;
 pub use reply::Reply;
 pub use route::FinalDomains;

@@ -246,7 +246,7 @@ fn with_our_id(mut answer: Reply, mail: &Mail) -> Reply {
         && let Some(line) = answer.lines.last_mut()
     {
         line.push_str(" (octroi ");
-        line.push_str(&mail.id.0);
+        line.push_str(mail.id.as_str());
         line.push(')');
     }
     answer
@@ -275,7 +275,7 @@ fn known_as(kept: &Kept) -> &str {
     match kept.copies.first() {
         // A copy's id is its mail's with a number behind a hyphen.
         Some(first) if kept.all_repeats() => first.id.split('-').next().unwrap_or(&first.id),
-        _ => &kept.mail.0,
+        _ => kept.mail.as_str(),
     }
 }
 

@@ -256,7 +256,7 @@ impl Rows {
     async fn insert_mail(&self, tx: &mut Tx, sealed: &Sealed) -> Result<(), StoreError> {
         let mail = &self.mail;
         let values = args![
-            &*mail.id.0,
+            mail.id.as_str(),
             &sealed.name,
             self.now,
             &mail.reverse_path,
@@ -280,7 +280,7 @@ impl Rows {
         let rules = json(&copy.rules);
         let values = args![
             &copy.id,
-            &*self.mail.id.0,
+            self.mail.id.as_str(),
             &copy.recipient,
             &copy.address,
             &copy.verbatim,
@@ -309,7 +309,7 @@ impl Rows {
             item.sealed.as_ref().or(self.sealed.as_ref().filter(|_| item.wants_mail)).ok_or(StoreError::InFlight)?;
         let row = NewItem {
             id: &item.id,
-            mail: &self.mail.id.0,
+            mail: self.mail.id.as_str(),
             copy: None,
             kind: item.kind,
             reverse_path: &item.reverse_path,

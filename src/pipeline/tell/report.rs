@@ -72,7 +72,7 @@ mod tests {
             verbatim: verbatim.into(),
         };
         let mut mail = Mail {
-            id: MailId("M1".into()),
+            id: MailId::parse("M1").unwrap(),
             received: Timestamp::UNIX_EPOCH,
             client: Client::default(),
             envelope: Envelope {

@@ -218,7 +218,7 @@ impl Town {
             verbatim: format!("<{to}>"),
         };
         let mail = Mail {
-            id: MailId(format!("M{number}").into()),
+            id: MailId::parse(&format!("M{number}")).unwrap(),
             received,
             client: Client::default(),
             envelope: Envelope {

@@ -41,7 +41,7 @@ async fn the_retry_key_knows_sender_recipient_and_content_and_ends_after_seven_d
     let first = mail("M1", &["a@home.example"]);
     store.keep(&all_held(&first)).await.unwrap();
     let mut other = first.clone();
-    other.id = MailId("M2".into());
+    other.id = MailId::parse("M2").unwrap();
     other.envelope.reverse_path = ReversePath::parse("other@town.example").unwrap();
     assert!(!store.keep(&all_held(&other)).await.unwrap().all_repeats(), "another sender");
     let mut other = mail("M3", &["c@home.example"]);
@@ -50,7 +50,7 @@ async fn the_retry_key_knows_sender_recipient_and_content_and_ends_after_seven_d
     let other = mail("M4", &["a@home.example"]);
     assert!(!store.keep(&all_held(&other)).await.unwrap().all_repeats(), "another content");
     let mut late = first.clone();
-    late.id = MailId("M5".into());
+    late.id = MailId::parse("M5").unwrap();
     late.received = noon() + days(7) - SignedDuration::from_secs(1);
     assert!(store.keep(&all_held(&late)).await.unwrap().all_repeats(), "within seven days");
     late.received = noon() + days(7);
@@ -66,7 +66,7 @@ async fn what_is_pending_is_invisible_and_a_repeat_of_it_is_put_off() {
     assert!(store.find("M1").await.unwrap().is_empty());
     assert!(matches!(store.release("M1-1", &reviewer(), noon()).await, Err(StoreError::Unknown { .. })));
     let mut again = first.clone();
-    again.id = MailId("M2".into());
+    again.id = MailId::parse("M2").unwrap();
     assert!(matches!(store.prepare(&all_held(&again)).await, Err(StoreError::InFlight)));
     store.withdraw(prepared).await.unwrap();
     // After the withdrawal the next attempt is a first one.

@@ -75,7 +75,7 @@ pub fn mail_from(id: &str, from: &str, to: &[&str]) -> Mail {
     let path = from.split(['<', '>']).nth(1).unwrap();
     let content = format!("Subject: {SECRET}\r\nMessage-ID: <{id}@town.example>\r\n\r\n.{SECRET} body of {id}\r\n");
     Mail {
-        id: MailId(id.into()),
+        id: MailId::parse(id).unwrap(),
         received: noon(),
         client: Client { queue_id: Some(format!("Q{id}")), ..Client::default() },
         envelope: Envelope {

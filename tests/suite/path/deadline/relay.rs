@@ -57,7 +57,7 @@ async fn offered(hop: &Hop) -> (Relay, Mail) {
     let content = "words of a long letter\r\n".repeat(1_000_000);
     let envelope = Envelope { reverse_path: path, parameters: Parameters::default(), verbatim, recipients };
     let mail = Mail {
-        id: MailId("M1".into()),
+        id: MailId::parse("M1").unwrap(),
         received: Timestamp::UNIX_EPOCH,
         client: Client::default(),
         envelope,
