@@ -15,6 +15,8 @@ pub mod mime;
 #[forbid(unsafe_code)]
 pub mod document;
 #[forbid(unsafe_code)]
+pub mod lists;
+#[forbid(unsafe_code)]
 pub mod directory;
 #[forbid(unsafe_code)]
 pub mod detect;
