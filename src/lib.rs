@@ -17,6 +17,8 @@ pub mod document;
 #[forbid(unsafe_code)]
 pub mod lists;
 #[forbid(unsafe_code)]
+pub mod campaign;
+#[forbid(unsafe_code)]
 pub mod directory;
 #[forbid(unsafe_code)]
 pub mod detect;
