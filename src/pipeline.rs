@@ -33,7 +33,7 @@ use tokio_util::task::TaskTracker;
 use crate::deliver::Onward;
 use crate::deliver::deadline::{Deadline, Late};
 use crate::directory::ClassifiedRecipient;
-use crate::mail::{Client, Mail, Reply, ReversePath, Tls, reply};
+use crate::mail::{Client, CopyId, Mail, Reply, ReversePath, Tls, reply};
 use crate::policy::limits::{Addressed, Originator};
 use crate::policy::{CampaignFacts, KeptCopy};
 use crate::store::{Journal, Store, StoreError};
@@ -99,7 +99,7 @@ impl PipelineError {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copy {
     /// The id under which it is held.
-    pub held: Option<String>,
+    pub held: Option<CopyId>,
     /// An earlier attempt brought it already (decision D11).
     pub repeat: bool,
     /// The next hop's own word about this copy, where it was another than that about the rest (RFC 2033 §4.2).

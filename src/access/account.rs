@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Action, Actor, Command, Denied, Entry, Ground, GroundError, Object, Permit, PermitKind, Role, Scope};
-use crate::mail::Mailbox;
+use crate::mail::{CopyId, Mailbox};
 
 /// A named account of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,29 +187,34 @@ impl Caller {
     }
 
     /// What the audit says where content of private mail, or mail of other units, was asked for and not given.
-    pub fn refused_look(&self, id: &str) -> Entry {
+    pub fn refused_look(&self, copy: &CopyId) -> Entry {
         let role = self.account.roles.first().copied().unwrap_or(Role::Reviewer);
-        Entry::new(Actor::of(self.name(), role), Action::RefusedLook, id, None, None, None)
+        Entry::new(Actor::of(self.name(), role), Action::RefusedLook, copy.as_str(), None, None, None)
     }
 
     /// The permission to do something to something, and its entry in the audit.
     ///
     /// # Errors
     /// Not the role, not the unit, content of private mail, or no reason where one is needed.
-    pub fn permit<K: PermitKind>(&self, object: &Object<'_>, ground: Option<Ground>) -> Result<Permit<K>, Denied> {
+    pub fn permit<K: PermitKind>(
+        &self,
+        object: &Object<'_, K::Id>,
+        ground: Option<Ground>,
+    ) -> Result<Permit<K>, Denied> {
         let reach = self.reach(K::COMMAND)?;
         let row = K::COMMAND.row();
         if reach.counts_only || !object.is_within(reach.scope) {
-            return Err(Denied::OutOfScope { id: object.id.to_owned() });
+            return Err(Denied::OutOfScope { id: object.id.as_ref().to_owned() });
         }
         if row.needs_content && object.private {
-            return Err(Denied::Private { id: object.id.to_owned() });
+            return Err(Denied::Private { id: object.id.as_ref().to_owned() });
         }
         if row.needs_ground && ground.is_none() {
             return Err(GroundError::Blank.into());
         }
         let actor = Actor::of(self.name(), reach.role);
-        Ok(Permit::of(Entry::new(actor, K::ACTION, object.id, None, ground.as_ref(), None)))
+        let entry = Entry::new(actor, K::ACTION, object.id.as_ref(), None, ground.as_ref(), None);
+        Ok(Permit::of(object.id.clone(), entry))
     }
 }
 

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use super::{Action, Actor, Caller, Denied, Directory, Entry, Ground, GroundCode, GroundError, Resolution, Role};
+use crate::mail::CopyId;
 
 /// With more recipients than this, being one of them keeps nobody from confirming (decision D43).
 pub const MANY_RECIPIENTS: u64 = 30;
@@ -22,10 +23,9 @@ pub struct Proposal {
 }
 
 /// A held copy, as far as it matters for who may decide.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Case {
-    /// The copy's id.
-    pub copy: String,
+    pub copy: CopyId,
     /// The sender's unit, if it is known.
     pub unit: Option<String>,
     /// Whether a rule that held it has `@eyes("two")`.
@@ -53,7 +53,7 @@ pub enum Step {
 /// A decision that may be carried out, with what the audit says of it. Only [`Case::decide`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    copy: String,
+    copy: CopyId,
     to: Resolution,
     step: Step,
     actor: Actor,
@@ -62,7 +62,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub fn copy(&self) -> &str {
+    pub fn copy(&self) -> &CopyId {
         &self.copy
     }
 
@@ -99,6 +99,19 @@ pub enum Ruling {
 }
 
 impl Case {
+    /// A copy that any one person decides about who is there for all units.
+    pub fn new(copy: CopyId) -> Case {
+        Case {
+            copy,
+            unit: None,
+            needs_two: false,
+            is_sender: false,
+            is_recipient: false,
+            recipients: 0,
+            proposal: None,
+        }
+    }
+
     /// Whether this caller may decide so, and how far that goes. `four_eyes` is `[desk] four_eyes`.
     ///
     /// # Errors
@@ -106,7 +119,7 @@ impl Case {
     pub fn decide(&self, caller: &Caller, to: Resolution, ground: Ground, four_eyes: bool) -> Result<Ruling, Denied> {
         let reach = caller.reach(to.command())?;
         if !reach.scope.covers(self.unit.as_deref()) {
-            return Err(Denied::OutOfScope { id: self.copy.clone() });
+            return Err(Denied::OutOfScope { id: self.copy.to_string() });
         }
         if !GroundCode::of(to).contains(&ground.code()) {
             return Err(GroundError::Unfit { code: ground.code().as_str().to_owned(), to }.into());
@@ -117,7 +130,7 @@ impl Case {
                 None => return Ok(Ruling::Waits),
             }
         } else if self.is_sender && to == Resolution::Release {
-            return Err(Denied::OwnMail { id: self.copy.clone() });
+            return Err(Denied::OwnMail { id: self.copy.to_string() });
         } else {
             Step::Alone
         };
@@ -131,7 +144,7 @@ impl Case {
     /// `None`: the same person has proposed the same.
     fn step_of_two(&self, caller: &Caller, to: Resolution) -> Result<Option<Step>, Denied> {
         let Some(proposal) = &self.proposal else { return Ok(Some(Step::Propose { instead_of: None })) };
-        let (id, proposer) = (self.copy.clone(), proposal.actor.clone());
+        let (id, proposer) = (self.copy.to_string(), proposal.actor.clone());
         if proposer == caller.name() {
             return Ok((proposal.to != to).then_some(Step::Propose { instead_of: Some(proposer) }));
         }
@@ -152,8 +165,9 @@ impl Case {
     }
 
     fn entries(&self, actor: &Actor, to: Resolution, step: &Step, ground: &Ground) -> Vec<Entry> {
-        let entry =
-            |action, of, ground: Option<&Ground>| Entry::new(actor.clone(), action, &self.copy, of, ground, None);
+        let entry = |action, of, ground: Option<&Ground>| {
+            Entry::new(actor.clone(), action, self.copy.as_str(), of, ground, None)
+        };
         let proposed = self.proposal.as_ref();
         match step {
             Step::Alone => vec![entry(to.action(), None, Some(ground))],
@@ -168,7 +182,7 @@ impl Case {
                 // Whose decision it was: the proposer's, with the proposer's reason, confirmed by the second.
                 let decision = proposed.map(|p| {
                     let first = Actor::of(&p.actor, p.role);
-                    Entry::new(first, to.action(), &self.copy, None, Some(&p.ground), Some(actor.name()))
+                    Entry::new(first, to.action(), self.copy.as_str(), None, Some(&p.ground), Some(actor.name()))
                 });
                 [approval].into_iter().chain(decision).collect()
             }

@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 
 use super::{Action, Command, Ground, Role, Scope};
+use crate::mail::{CopyId, ItemId};
 
 /// Whom the audit names. Nobody names themselves: an account's comes from its checked session, and the gateway's own
 /// does what the calendar does.
@@ -61,13 +62,13 @@ impl Entry {
     }
 
     /// A held copy came to the end of its time.
-    pub fn expired(object: &str) -> Entry {
-        Entry::of_the_gateway(Action::Expire, object, None)
+    pub fn expired(copy: &CopyId) -> Entry {
+        Entry::of_the_gateway(Action::Expire, copy.as_str(), None)
     }
 
     /// Mail of our own could not be sent; `why` is a word for counting.
-    pub fn given_up(object: &str, why: &'static str) -> Entry {
-        Entry::of_the_gateway(Action::GiveUp, object, Some(why))
+    pub fn given_up(item: &ItemId, why: &'static str) -> Entry {
+        Entry::of_the_gateway(Action::GiveUp, item.as_str(), Some(why))
     }
 
     /// The gateway runs in a mode that people should be able to read about later.
@@ -116,6 +117,8 @@ impl Entry {
 
 /// What a permit is for.
 pub trait PermitKind {
+    /// What it is done to.
+    type Id: AsRef<str> + Clone;
     const COMMAND: Command;
     const ACTION: Action;
 }
@@ -134,35 +137,40 @@ pub enum Export {}
 pub enum Retry {}
 
 impl PermitKind for Look {
+    type Id = CopyId;
     const COMMAND: Command = Command::Show;
     const ACTION: Action = Action::Look;
 }
 
 impl PermitKind for Open {
+    type Id = CopyId;
     const COMMAND: Command = Command::Open;
     const ACTION: Action = Action::Open;
 }
 
 impl PermitKind for Export {
+    type Id = CopyId;
     const COMMAND: Command = Command::Export;
     const ACTION: Action = Action::Export;
 }
 
 impl PermitKind for Retry {
+    type Id = ItemId;
     const COMMAND: Command = Command::OutboxRetry;
     const ACTION: Action = Action::Retry;
 }
 
 /// The permission to do one thing to one thing. Only a [`super::Caller`] gives it.
 #[derive(Debug, Clone)]
-pub struct Permit<K> {
+pub struct Permit<K: PermitKind> {
+    object: K::Id,
     entry: Entry,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: PermitKind> Permit<K> {
-    pub(super) fn of(entry: Entry) -> Permit<K> {
-        Permit { entry, kind: PhantomData }
+    pub(super) fn of(object: K::Id, entry: Entry) -> Permit<K> {
+        Permit { object, entry, kind: PhantomData }
     }
 
     /// What the audit is to say.
@@ -171,15 +179,15 @@ impl<K: PermitKind> Permit<K> {
     }
 
     /// The id of what may be touched.
-    pub fn object(&self) -> &str {
-        &self.entry.object
+    pub fn object(&self) -> &K::Id {
+        &self.object
     }
 }
 
 /// Something of the gateway that one may do something to.
 #[derive(Debug, Clone, Copy)]
-pub struct Object<'a> {
-    pub id: &'a str,
+pub struct Object<'a, Id> {
+    pub id: &'a Id,
     /// Decision D20.
     pub private: bool,
     belongs: Belongs<'a>,
@@ -193,14 +201,14 @@ enum Belongs<'a> {
     House,
 }
 
-impl<'a> Object<'a> {
-    /// A held mail, or a copy of it.
-    pub fn held(id: &'a str, unit: Option<&'a str>, private: bool) -> Object<'a> {
+impl<'a, Id> Object<'a, Id> {
+    /// A held copy.
+    pub fn held(id: &'a Id, unit: Option<&'a str>, private: bool) -> Object<'a, Id> {
         Object { id, private, belongs: Belongs::Unit(unit) }
     }
 
     /// The gateway's own affair, such as an item of its outbox.
-    pub fn of_the_house(id: &'a str) -> Object<'a> {
+    pub fn of_the_house(id: &'a Id) -> Object<'a, Id> {
         Object { id, private: false, belongs: Belongs::House }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::mail::{ForwardPath, Mailbox};
+use crate::mail::{ForwardPath, MailId, Mailbox};
 use crate::policy::verdict::{Disposition, Reasons};
 use crate::policy::{KeptAddresses, KeptMail, Policy, Replay, Replayed, Sources, Unknown};
 use crate::store::{Entry, EntryCopy, JournalPlace, Store, StoreError};
@@ -17,7 +17,7 @@ const PAGE: u32 = 500;
 /// One copy, judged then and now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Again {
-    pub mail: String,
+    pub mail: MailId,
     pub time: Timestamp,
     /// Absent for private mail (decision D20).
     pub recipient: Option<String>,

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deadline::Deadline;
 use super::faults::{HopFault, HopFaults};
+use crate::mail::{CopyId, MailId};
 use crate::notice::dsn;
 use crate::store::{DueItem, ItemState, OutboxKind, RecipientOutcome, Store, StoreError, Work};
 use plan::{Plan, plan};
@@ -152,7 +153,7 @@ impl Outbox {
         let outcomes = match deadline.wait(self.content(&item)).await {
             Ok(Ok(content)) => self.attempt(&item, &content, deadline).await,
             Ok(Err(error)) => {
-                tracing::error!(item = item.id, %error, "an outbox item cannot be read");
+                tracing::error!(item = %item.id, %error, "an outbox item cannot be read");
                 all(&item, Attempt::PutOff, "451 4.3.0 octroi cannot read the content from its store")
             }
             Err(_) => all(&item, Attempt::PutOff, "451 4.3.0 octroi waits for the content from its store"),
@@ -161,10 +162,10 @@ impl Outbox {
         let reply = last_word(&outcomes);
         match self.store.outbox_settle(&item, outcomes, next_attempt(&item, now), now).await {
             Ok(state) => {
-                tracing::info!(item = item.id, mail = item.mail, kind = item.kind.as_str(), state = %said(state), reply, "outbox");
+                tracing::info!(item = %item.id, mail = item.mail.as_ref().map(MailId::as_str), kind = item.kind.as_str(), state = %said(state), reply, "outbox");
             }
             // The lease runs out and the item is tried again: better twice than never.
-            Err(error) => tracing::error!(item = item.id, %error, "the result of an outbox item could not be stored"),
+            Err(error) => tracing::error!(item = %item.id, %error, "the result of an outbox item could not be stored"),
         }
     }
 
@@ -172,7 +173,7 @@ impl Outbox {
         match self.store.outbox_work(item).await? {
             Work::Content(bytes) if item.kind == OutboxKind::Release => {
                 // Decision D10: one Received line in front, every byte after it exact.
-                let id = item.copy.as_deref().unwrap_or(&item.id);
+                let id = item.copy.as_ref().map_or(item.id.as_str(), CopyId::as_str);
                 let date = dsn::rfc5322_date((self.clock)());
                 let mut content =
                     format!("Received: by {} (octroi) id {id};\r\n\t{date}\r\n", self.route.host).into_bytes();

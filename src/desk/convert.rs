@@ -8,7 +8,7 @@ use crate::store::{self, FindRow, HeldDetail, HeldRow};
 impl From<HeldRow> for Held {
     fn from(row: HeldRow) -> Held {
         Held {
-            id: row.id,
+            id: row.id.to_string(),
             recipient: (!row.private).then_some(row.recipient),
             sender: row.sender,
             held_at: row.held_at,
@@ -46,7 +46,7 @@ impl From<HeldDetail> for Shown {
         let row = detail.row;
         let reasons = row.rules.iter().zip(&row.reasons);
         Shown {
-            mail: row.id.split('-').next().unwrap_or(&row.id).to_owned(),
+            mail: row.id.mail().to_string(),
             size: row.size,
             private: row.private,
             subject: detail.subject,
@@ -64,7 +64,7 @@ impl From<FindRow> for Found {
     fn from(row: FindRow) -> Found {
         let private = row.sender.is_none();
         let found = Found {
-            id: row.copy.unwrap_or(row.mail),
+            id: row.copy.map_or_else(|| row.mail.to_string(), |copy| copy.to_string()),
             queue_id: row.queue_id,
             message_id: row.message_id,
             received: row.time,
@@ -96,7 +96,7 @@ impl From<store::OutboxRow> for OutboxRow {
             kind: row.kind.as_str().to_owned(),
             sender: shown(row.reverse_path.clone()),
             recipient: shown(row.recipients.join(", ")),
-            id: row.id,
+            id: row.id.to_string(),
             since: row.created,
             attempts: row.attempts,
             next_attempt: Some(row.next_attempt),

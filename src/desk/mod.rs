@@ -29,6 +29,7 @@ use crate::access::{
     Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry, Role,
     Ruling, Scope,
 };
+use crate::mail::{CopyId, ItemId, MailId, MailOrCopy};
 use crate::store::{
     Anchor, AuditFilter, Change, CopyState, Filter, HeldCase, HeldRow, Store, StoreError, asks_by_address,
 };
@@ -168,11 +169,11 @@ impl Desk {
                 Ok(done) => done,
                 // Of a whole mail, what was decided otherwise before stays so, and is said.
                 Err(Undecided::Before(state)) if copies.len() > 1 => {
-                    Done { id: copy.clone(), state, note: Some("was decided before, and stays so".to_owned()) }
+                    Done { id: copy.to_string(), state, note: Some("was decided before, and stays so".to_owned()) }
                 }
                 Err(Undecided::Before(state)) => {
                     let state = state.as_str().to_owned();
-                    return Err(StoreError::WrongState { id: copy.clone(), state }.into());
+                    return Err(StoreError::WrongState { id: copy.to_string(), state }.into());
                 }
                 Err(Undecided::Not(refusal)) => return Err(refusal),
             });
@@ -183,7 +184,7 @@ impl Desk {
     async fn decide_copy(
         &self,
         caller: &Caller,
-        (asked, copy): (&str, &str),
+        (asked, copy): (&str, &CopyId),
         to: Resolution,
         ground: &Ground,
     ) -> Result<Done, Undecided> {
@@ -191,7 +192,7 @@ impl Desk {
             Resolution::Release => CopyState::Released,
             Resolution::Reject => CopyState::Rejected,
         };
-        let done = |state, note: Option<String>| Ok(Done { id: copy.to_owned(), state, note });
+        let done = |state, note: Option<String>| Ok(Done { id: copy.to_string(), state, note });
         let before = || done(state, Some(format!("was {} before", state.as_str())));
         let held = self.store.case(copy, caller.mail()).await?;
         // Whose copy it is comes before what became of it.
@@ -252,7 +253,7 @@ impl Desk {
     }
 
     /// Mail of other units: the attempt is noted, and the answer is that of an id that nobody gave.
-    async fn unseen(&self, caller: &Caller, asked: &str, copy: &str) -> Refusal {
+    async fn unseen(&self, caller: &Caller, asked: &str, copy: &CopyId) -> Refusal {
         match self.store.note((self.clock)(), &caller.refused_look(copy)).await {
             Ok(()) => Refusal::NotFound(asked.to_owned()),
             Err(error) => error.into(),
@@ -266,14 +267,15 @@ impl Desk {
     }
 
     /// A mail's id means all its copies; any other stands for itself.
-    async fn copies(&self, id: &str) -> Answered<Vec<String>> {
-        if id.contains('-') {
-            return Ok(vec![id.to_owned()]);
-        }
-        let found = self.store.find(id).await?;
-        let mut copies: Vec<String> =
-            found.into_iter().filter(|row| row.mail == id).filter_map(|row| row.copy).collect();
-        copies.sort_by_key(|copy| (copy.len(), copy.clone()));
+    async fn copies(&self, id: &str) -> Answered<Vec<CopyId>> {
+        let mail = match MailOrCopy::parse(id)? {
+            MailOrCopy::Mail(mail) => mail,
+            MailOrCopy::Copy(copy) => return Ok(vec![copy]),
+        };
+        let found = self.store.find(mail.as_str()).await?;
+        let mut copies: Vec<CopyId> =
+            found.into_iter().filter(|row| row.mail == mail).filter_map(|row| row.copy).collect();
+        copies.sort_by_key(CopyId::number);
         if copies.is_empty() { Err(Refusal::NotFound(id.to_owned())) } else { Ok(copies) }
     }
 
@@ -291,10 +293,10 @@ impl Desk {
         };
         let mut lines = Vec::new();
         for entry in self.store.audit_list(&filter).await? {
-            let mail = entry.object.split('-').next().unwrap_or(&entry.object);
-            let seen = match reach.scope {
-                Scope::All => true,
-                units => units.covers(self.store.unit_of(mail).await?.as_deref()),
+            let seen = match (reach.scope, MailId::named_by(&entry.object)) {
+                (Scope::All, _) => true,
+                (units, Some(mail)) => units.covers(self.store.unit_of(&mail).await?.as_deref()),
+                (units, None) => units.covers(None),
             };
             if seen {
                 lines.push(AuditLine::from(entry));
@@ -363,7 +365,7 @@ impl Desk {
             ));
         }
         let ids = match id {
-            Some(id) => vec![id.to_owned()],
+            Some(id) => vec![ItemId::parse(id)?],
             None => self.store.outbox_list(false, PAGE).await?.into_iter().map(|row| row.id).collect(),
         };
         let mut tried = 0;
@@ -419,6 +421,6 @@ impl<E: Into<Refusal>> From<E> for Undecided {
     }
 }
 
-fn object(held: &HeldCase) -> Object<'_> {
+fn object(held: &HeldCase) -> Object<'_, CopyId> {
     Object::held(&held.case.copy, held.case.unit.as_deref(), held.private)
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::Denied;
+use crate::mail::IdError;
 use crate::store::StoreError;
 
 /// Why an answer is not given. The texts are for the person who asked.
@@ -31,6 +32,12 @@ impl From<Denied> for Refusal {
             Denied::Ground(_) => Refusal::BadRequest(denied.to_string()),
             _ => Refusal::NotAllowed(denied.to_string()),
         }
+    }
+}
+
+impl From<IdError> for Refusal {
+    fn from(error: IdError) -> Refusal {
+        Refusal::BadRequest(error.to_string())
     }
 }
 

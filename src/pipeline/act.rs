@@ -10,7 +10,7 @@ use super::tell::report;
 use super::{Copy, Judged, Outcome, Pipeline, PipelineError};
 use crate::deliver::deadline::{Deadline, FOR_THE_STORE};
 use crate::deliver::{NextHopError, Onward};
-use crate::mail::{Content, Mail, Reply, ReversePath, reply};
+use crate::mail::{Content, Mail, MailId, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
 use crate::notice::Stamp;
 use crate::policy::settle::{Plan, Settlement, settle};
@@ -271,11 +271,10 @@ fn held(mail: &Mail, plan: &Plan, kept: &Kept, answer: Option<Reply>) -> Outcome
 }
 
 /// The id the mail is known by: where all of it is a repeat, that of the first attempt (decision D11).
-fn known_as(kept: &Kept) -> &str {
+fn known_as(kept: &Kept) -> MailId {
     match kept.copies.first() {
-        // A copy's id is its mail's with a number behind a hyphen.
-        Some(first) if kept.all_repeats() => first.id.split('-').next().unwrap_or(&first.id),
-        _ => kept.mail.as_str(),
+        Some(first) if kept.all_repeats() => first.id.mail(),
+        _ => kept.mail.clone(),
     }
 }
 

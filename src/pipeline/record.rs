@@ -26,7 +26,7 @@ impl Pipeline {
         let cause = refused.reply.is_transient().then_some("refused");
         let copies = (0..recipients.len()).map(|recipient| unjudged(recipient, disposition, cause, None)).collect();
         self.journal.record(Entry {
-            mail: id.to_string(),
+            mail: id.clone(),
             time: now,
             client: client.address,
             queue_id: client.queue_id.clone(),
@@ -129,7 +129,7 @@ fn message_id(content: &[u8]) -> Option<String> {
 
 fn entry(mail: &Mail, outcome: &Outcome) -> Entry {
     Entry {
-        mail: mail.id.to_string(),
+        mail: mail.id.clone(),
         time: mail.received,
         client: mail.client.address,
         queue_id: mail.client.queue_id.clone(),

@@ -9,6 +9,7 @@ use super::key::{open_with_random_nonce, seal_with_random_nonce};
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Store, StoreError, instant, micros};
 use crate::access::Entry;
+use crate::mail::{CopyId, MailOrCopy};
 
 statements! {
     CHAINS = "SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node";
@@ -17,8 +18,8 @@ statements! {
     NEWEST = "SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1";
     LISTED = "SELECT * FROM audit WHERE at >= $1 AND at < $2 AND (CAST($3 AS TEXT) IS NULL OR actor = $3) \
         AND (CAST($4 AS TEXT) IS NULL OR action = $4) AND (CAST($5 AS TEXT) IS NULL OR object = $5 \
-            OR substr(object, 1, length($5) + 1) = $5 || '-') \
-        AND (at, node, seq) < ($6, $7, $8) ORDER BY at DESC, node DESC, seq DESC LIMIT 1000";
+            OR substr(object, 1, length($6)) = $6) \
+        AND (at, node, seq) < ($7, $8, $9) ORDER BY at DESC, node DESC, seq DESC LIMIT 1000";
     DECIDED = "SELECT * FROM audit WHERE object = $1 AND action IN ('release', 'reject') \
         ORDER BY at DESC, seq DESC LIMIT 1";
     ADDED = "INSERT INTO audit (node, seq, at, actor, role, action, object, about, ground, note, second, \
@@ -66,7 +67,7 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
     pub actor: Option<String>,
     pub action: Option<String>,
-    /// An id; a mail's means its copies too.
+    /// An id; a mail's or copy's means also what belongs to it.
     pub object: Option<String>,
     /// The last entry of the page before: its instant, gateway and number.
     pub after: Option<(Timestamp, String, i64)>,
@@ -246,13 +247,15 @@ impl Store {
             None => (i64::MAX, "", 0),
         };
         let (since, until) = (filter.since.map_or(i64::MIN, micros), filter.until.map_or(i64::MAX, micros));
-        let values = args![since, until, &filter.actor, &filter.action, &filter.object, at, node, seq];
+        let whole = filter.object.as_deref().and_then(|object| MailOrCopy::parse(object).ok());
+        let parts = whole.map(|id| id.prefix());
+        let values = args![since, until, &filter.actor, &filter.action, &filter.object, &parts, at, node, seq];
         let entries = self.reader().fetch_all(LISTED, values).await?;
         Ok(self.opened(entries))
     }
 
     /// Who decided about a copy, as the audit knows it.
-    pub async fn decided(&self, copy: &str) -> Result<Option<Decided>, StoreError> {
+    pub async fn decided(&self, copy: &CopyId) -> Result<Option<Decided>, StoreError> {
         let entry: Option<AuditEntry> = self.reader().fetch_optional(DECIDED, args![copy]).await?;
         let decided = |entry: AuditEntry| {
             let AuditEntry { action, actor, at, ground, note, second, .. } = entry;
@@ -460,7 +463,7 @@ mod tests {
         let store = Store::open(settings, noon).await.unwrap();
         for day in [0, 0, 9] {
             let at = noon + jiff::SignedDuration::from_hours(24 * day);
-            store.note(at, &Entry::expired("M1-1")).await.unwrap();
+            store.note(at, &Entry::expired(&CopyId::parse("M1-1").unwrap())).await.unwrap();
         }
         let mut tx = store.reader().snapshot().await.unwrap();
         // A snapshot begins with its first read.

@@ -17,7 +17,7 @@ use super::settle::NewItem;
 use super::told::take_turn;
 use super::tx::{FromRow, Tx, args, statements};
 use super::{OutboxContent, OutboxItem, OutboxKind, Store, StoreError, earlier, instant, later, micros};
-use crate::mail::{Mailbox, Verbatim};
+use crate::mail::{ItemId, MailId, Mailbox, Verbatim};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// The event under which a sender's hour stands in `told`.
@@ -43,8 +43,8 @@ statements! {
 /// One mail of which its sender is still to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Debt {
-    id: String,
-    pub mail: String,
+    id: ItemId,
+    pub mail: MailId,
     /// Who is told.
     pub to: String,
     /// What of: as it was given to be kept; empty where it can no longer be read.
@@ -99,7 +99,7 @@ impl Store {
             let item = NewItem {
                 // The notice takes the debt's place, also for those who know it by name.
                 id: &first.id,
-                mail: &first.mail,
+                mail: Some(&first.mail),
                 copy: None,
                 kind: OutboxKind::Notice,
                 reverse_path: &reverse_path,
@@ -140,7 +140,7 @@ async fn strike(tx: &mut Tx, debts: &[Debt], now: Timestamp) -> Result<u64, Stor
             continue;
         }
         struck += 1;
-        forget_recipients(tx, &debt.id).await?;
+        forget_recipients(tx, debt.id.as_str()).await?;
         free_unneeded(tx, &debt.blob, now).await?;
     }
     Ok(struck)

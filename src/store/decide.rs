@@ -13,7 +13,7 @@ use super::settle::{NewItem, queue_report};
 use super::tx::{Tx, args, statements};
 use super::{Store, StoreError, instant, micros};
 use crate::access::{Case, Decision, Entry, Ground, GroundCode, Proposal, Resolution, Role, Step};
-use crate::mail::Mailbox;
+use crate::mail::{CopyId, ItemId, MailId, Mailbox};
 use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 statements! {
@@ -41,18 +41,17 @@ statements! {
 pub struct HeldCase {
     pub case: Case,
     pub state: CopyState,
-    /// The mail's id.
-    pub mail: String,
+    pub mail: MailId,
     /// Decision D20.
     pub private: bool,
 }
 
 impl Store {
     /// What matters for who may decide about a copy; `own` is the mailbox of who asks.
-    pub async fn case(&self, copy: &str, own: Option<&Mailbox>) -> Result<HeldCase, StoreError> {
+    pub async fn case(&self, copy: &CopyId, own: Option<&Mailbox>) -> Result<HeldCase, StoreError> {
         let row: Option<Row> = self.reader().fetch_optional(CASE, args![copy]).await?;
-        let row = row.ok_or_else(|| StoreError::unknown(copy))?;
-        let (mail, state): (String, String) = (row.get("mail")?, row.get("state")?);
+        let row = row.ok_or_else(|| StoreError::unknown(copy.as_str()))?;
+        let (mail, state): (MailId, String) = (row.get("mail")?, row.get("state")?);
         let (sender, login): (String, Option<String>) = (row.get("sender")?, row.get("login")?);
         let own_key = own.map(Mailbox::key);
         let is_own = |address: &str| own_key.as_deref() == Some(address);
@@ -74,24 +73,24 @@ impl Store {
     }
 
     /// The unit of a mail's sender, where something of the mail was held; `None` where it is not known.
-    pub async fn unit_of(&self, mail: &str) -> Result<Option<String>, StoreError> {
+    pub async fn unit_of(&self, mail: &MailId) -> Result<Option<String>, StoreError> {
         let row: Option<(Option<String>,)> = self.reader().fetch_optional(UNIT, args![mail]).await?;
         Ok(row.and_then(|(unit,)| unit))
     }
 
     /// Whether a mail went, or was to go, to this address.
-    async fn is_recipient(&self, mail: &str, own: &str) -> Result<bool, StoreError> {
+    async fn is_recipient(&self, mail: &MailId, own: &str) -> Result<bool, StoreError> {
         let held: Option<(String,)> = self.reader().fetch_optional(HELD_FOR, args![mail, own]).await?;
         if held.is_some() {
             return Ok(true);
         }
         // Of private mail nobody keeps who else it went to (decision D20).
-        let went = self.find(mail).await?;
+        let went = self.find(mail.as_str()).await?;
         let is_own = |address: &String| crate::mail::address_key(address) == own;
-        Ok(went.iter().any(|row| row.mail == mail && row.recipient.as_ref().is_some_and(is_own)))
+        Ok(went.iter().any(|row| row.mail == *mail && row.recipient.as_ref().is_some_and(is_own)))
     }
 
-    async fn proposal(&self, copy: &str) -> Result<Option<Proposal>, StoreError> {
+    async fn proposal(&self, copy: &CopyId) -> Result<Option<Proposal>, StoreError> {
         let row: Option<Row> = self.reader().fetch_optional(PROPOSAL, args![copy]).await?;
         let Some(row) = row else { return Ok(None) };
         let damaged = || StoreError::Damaged { what: format!("the proposal about {copy}") };
@@ -132,7 +131,7 @@ impl Store {
             Step::Alone => None,
         };
         let decide = Decide {
-            id: decision.copy().to_owned(),
+            id: decision.copy().clone(),
             entries: decision.entries().to_vec(),
             confirms,
             now,
@@ -146,9 +145,9 @@ impl Store {
     }
 
     /// Reads the content of a held copy to its last bit: who releases it hears of damage at once, and not the outbox.
-    async fn is_whole(&self, copy: &str) -> Result<(), StoreError> {
+    async fn is_whole(&self, copy: &CopyId) -> Result<(), StoreError> {
         let row: Option<Row> = self.reader().fetch_optional(COPY, args![copy]).await?;
-        let row = row.ok_or_else(|| StoreError::unknown(copy))?;
+        let row = row.ok_or_else(|| StoreError::unknown(copy.as_str()))?;
         if state_of(&row.get::<String>("state")?)? == CopyState::Held {
             self.blob_content(&row.get::<String>("blob")?).await?;
         }
@@ -168,7 +167,7 @@ impl Store {
             if tx.execute(STILL_HELD, args![id]).await? == 0 {
                 return decided_before(&mut tx, id, to).await;
             }
-            let superseded = || StoreError::Superseded { id: id.to_owned() };
+            let superseded = || StoreError::Superseded { id: id.to_string() };
             if let Some(earlier) = &instead_of
                 && tx.execute(REPLACED, args![id, earlier, decision.to().as_str()]).await? == 0
             {
@@ -192,10 +191,10 @@ impl Store {
 }
 
 /// What becomes of a copy that is decided already.
-async fn decided_before(tx: &mut Tx, id: &str, to: CopyState) -> Result<Change, StoreError> {
+async fn decided_before(tx: &mut Tx, id: &CopyId, to: CopyState) -> Result<Change, StoreError> {
     let row: Option<Row> = tx.fetch_optional(COPY, args![id]).await?;
-    let state: String = row.ok_or_else(|| StoreError::unknown(id))?.get("state")?;
-    if state == to.as_str() { Ok(Change::Already) } else { Err(StoreError::WrongState { id: id.to_owned(), state }) }
+    let state: String = row.ok_or_else(|| StoreError::unknown(id.as_str()))?.get("state")?;
+    if state == to.as_str() { Ok(Change::Already) } else { Err(StoreError::WrongState { id: id.to_string(), state }) }
 }
 
 fn state_of(state: &str) -> Result<CopyState, StoreError> {
@@ -204,7 +203,7 @@ fn state_of(state: &str) -> Result<CopyState, StoreError> {
 
 /// One decision that ends a copy's time in quarantine: a person's, or the calendar's.
 pub(super) struct Decide {
-    pub id: String,
+    pub id: CopyId,
     /// What the audit says.
     pub entries: Vec<Entry>,
     /// The first of two persons and what they proposed, where this confirms it.
@@ -226,7 +225,7 @@ impl Decide {
         if let Some((proposer, proposed)) = &self.confirms
             && tx.execute(CONFIRMED, args![&self.id, proposer, proposed.as_str()]).await? == 0
         {
-            return Err(StoreError::Superseded { id: self.id });
+            return Err(StoreError::Superseded { id: self.id.to_string() });
         }
         tx.execute(PROPOSAL_ENDED, args![&self.id]).await?;
         let row: Row = tx.fetch_one(COPY, args![&self.id]).await?;
@@ -245,8 +244,8 @@ impl Decide {
     async fn queue_release(&self, tx: &mut Tx, row: &Row, blob: &str) -> Result<(), StoreError> {
         let reverse_path: String = row.get("reverse_path")?;
         let item = NewItem {
-            id: &format!("{}-release", self.id),
-            mail: &row.get::<String>("mail")?,
+            id: &ItemId::release(&self.id),
+            mail: Some(&row.get("mail")?),
             copy: Some(&self.id),
             kind: OutboxKind::Release,
             reverse_path: &reverse_path,
@@ -272,8 +271,9 @@ impl Decide {
             private: row.get("private")?,
             recipients: vec![ReportedRecipient { verbatim: row.get("verbatim")?, reply: None }],
         };
-        let id = format!("{}-{}", self.id, self.to.as_str());
-        queue_report(tx, &id, Some(&self.id), blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
+        let (id, mail) = (ItemId::report(&self.id, self.to.as_str()), row.get("mail")?);
+        queue_report(tx, (&id, Some(&mail), Some(&self.id)), blob, report, self.now, (&self.owner.0, self.owner.1))
+            .await?;
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use super::rows::insert_blob;
 use super::settle::NewItem;
 use super::tx::{args, statements};
 use super::{OutboxContent, OutboxItem, OutboxKind, Store, StoreError, instant, later, micros};
+use crate::mail::ItemId;
 
 /// Groups of sender and rules read at most; more than a day's digest can show.
 const MOST_GROUPS: i64 = 50_000;
@@ -146,10 +147,10 @@ impl Store {
             }
             for (n, (blob, to, reverse_path)) in (1u32..).zip(&sealed) {
                 insert_blob(&mut tx, blob, micros(now)).await?;
-                let id = format!("digest-{}-{n}", turn_at.as_second());
+                let id = ItemId::digest(turn_at.as_second(), n);
                 let item = NewItem {
                     id: &id,
-                    mail: &id,
+                    mail: None,
                     copy: None,
                     kind: OutboxKind::Notice,
                     reverse_path,

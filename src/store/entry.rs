@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::CopyState;
 use crate::directory::Class;
+use crate::mail::{CopyId, MailId};
 use crate::policy::verdict::Disposition;
 
 /// What became of one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    pub mail: String,
+    pub mail: MailId,
     pub time: Timestamp,
     pub client: Option<IpAddr>,
     pub queue_id: Option<String>,
@@ -75,17 +76,10 @@ pub struct EntryCopy {
     pub put_off: Option<[u8; 32]>,
 }
 
-impl Entry {
-    /// The id of a held copy of a mail.
-    pub fn copy_id(mail: &str, recipient: usize) -> String {
-        format!("{mail}-{}", recipient + 1)
-    }
-}
-
 /// What became of one recipient of one mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FindRow {
-    pub mail: String,
+    pub mail: MailId,
     pub time: Timestamp,
     pub queue_id: Option<String>,
     pub message_id: Option<String>,
@@ -98,7 +92,7 @@ pub struct FindRow {
     pub disposition: String,
     pub observed: Option<String>,
     pub rules: Vec<String>,
-    pub copy: Option<String>,
+    pub copy: Option<CopyId>,
     /// Where the held copy stands now.
     pub state: Option<CopyState>,
     /// The outbox item for this recipient, in words: `ready`, `sent`, `failed`, with its last reply.

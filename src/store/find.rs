@@ -11,7 +11,7 @@ use super::keeping::bare_message_id;
 use super::packed::{code_of, unpack};
 use super::tx::{args, statements};
 use super::{CopyState, Store, StoreError, instant};
-use crate::mail::address_key;
+use crate::mail::{CopyId, MailId, address_key};
 
 /// Rows that one answer holds at most, the newest.
 const LIMIT: i64 = 500;
@@ -61,7 +61,7 @@ impl Store {
         let (text, by_address) = (bare_message_id(query), asks_by_address(query));
         let mut found = self.journaled(&text, by_address).await?;
         found.extend(self.journaled_before(&text, by_address, LIMIT).await?);
-        let known: HashSet<String> = found.iter().filter_map(|row| row.copy.clone()).collect();
+        let known: HashSet<CopyId> = found.iter().filter_map(|row| row.copy.clone()).collect();
         for row in self.held_unjournaled(&text, by_address).await? {
             if row.copy.as_ref().is_none_or(|copy| !known.contains(copy)) {
                 found.push(row);
@@ -74,7 +74,7 @@ impl Store {
     async fn journaled(&self, text: &str, by_address: bool) -> Result<Vec<FindRow>, StoreError> {
         let keys = &self.inner.journal_keys;
         let (name, address) = (keys.name(text), keys.address(text));
-        let whole = keys.name(text.rsplit_once('-').map_or(text, |(mail, _)| mail));
+        let whole = CopyId::parse(text).map_or(name, |copy| keys.name(copy.mail().as_str()));
         let mut rows: Vec<Row> = self.reader().fetch_all(BY_MAIL, args![name, whole, LIMIT]).await?;
         if by_address {
             rows.extend(self.reader().fetch_all::<Row>(BY_SENDER, args![address, LIMIT]).await?);
@@ -122,7 +122,7 @@ impl Store {
 
     async fn found(&self, row: &Row, entry: &Entry, recipient: usize) -> Result<FindRow, StoreError> {
         let said = entry.copies.iter().find(|copy| copy.recipient == recipient);
-        let copy = said.filter(|copy| copy.held).map(|_| Entry::copy_id(&entry.mail, recipient));
+        let copy = said.filter(|copy| copy.held).map(|_| CopyId::new(&entry.mail, recipient));
         let address = entry.recipients.get(recipient).cloned();
         let word = |number: Option<i64>| number.and_then(disposition_of).map(|found| found.as_str().to_owned());
         let rules: Option<String> = row.get("rules")?;
@@ -137,9 +137,9 @@ impl Store {
             disposition: word(Some(row.get("disposition")?)).unwrap_or_default(),
             observed: word(row.get("observed")?),
             rules: rules.and_then(|rules| serde_json::from_str(&rules).ok()).unwrap_or_default(),
-            state: self.state_of(copy.as_deref()).await?,
+            state: self.state_of(copy.as_ref()).await?,
             outbox: self
-                .outbox_of(&entry.mail, copy.as_deref(), address.as_deref().unwrap_or_default(), entry.private)
+                .outbox_of(&entry.mail, copy.as_ref(), address.as_deref().unwrap_or_default(), entry.private)
                 .await?,
             reply: Some(reply).filter(|reply| !reply.is_empty()),
             cause: row.get("cause")?,
@@ -162,7 +162,7 @@ impl Store {
         let rows: Vec<Row> = self.reader().fetch_all(HELD, args![text, &address, LIMIT]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
-            let (mail, copy): (String, String) = (row.get("mail")?, row.get("id")?);
+            let (mail, copy): (MailId, CopyId) = (row.get("mail")?, row.get("id")?);
             let recipient: String = row.get("recipient")?;
             let (sender, state, rules): (String, String, String) =
                 (row.get("sender")?, row.get("state")?, row.get("rules")?);
@@ -193,7 +193,7 @@ impl Store {
         Ok(found)
     }
 
-    pub(super) async fn state_of(&self, copy: Option<&str>) -> Result<Option<CopyState>, StoreError> {
+    pub(super) async fn state_of(&self, copy: Option<&CopyId>) -> Result<Option<CopyState>, StoreError> {
         let Some(copy) = copy else { return Ok(None) };
         let state: Option<(String,)> = self.reader().fetch_optional(STATE_OF, args![copy]).await?;
         Ok(state.and_then(|(state,)| CopyState::parse(&state)))
@@ -201,8 +201,8 @@ impl Store {
 
     pub(super) async fn outbox_of(
         &self,
-        mail: &str,
-        copy: Option<&str>,
+        mail: &MailId,
+        copy: Option<&CopyId>,
         recipient: &str,
         private: bool,
     ) -> Result<Option<String>, StoreError> {
@@ -228,10 +228,10 @@ pub fn asks_by_address(query: &str) -> bool {
 fn is_named(entry: &Entry, recipient: usize, text: &str) -> bool {
     let address = |known: &str| address_key(known) == address_key(text);
     let held = || entry.copies.iter().any(|copy| copy.recipient == recipient && copy.held);
-    entry.mail == text
+    entry.mail == *text
         || entry.queue_id.as_deref() == Some(text)
         || entry.message_id.as_deref().is_some_and(|known| bare_message_id(known) == text)
         || (!entry.reverse_path.is_empty() && address(&entry.reverse_path))
         || entry.recipients.get(recipient).is_some_and(|known| address(known))
-        || (Entry::copy_id(&entry.mail, recipient) == text && held())
+        || (CopyId::new(&entry.mail, recipient) == *text && held())
 }

@@ -6,6 +6,7 @@ use super::entry::FindRow;
 use super::packed::code_of;
 use super::tx::{args, statements};
 use super::{Store, StoreError, instant};
+use crate::mail::{CopyId, MailId};
 
 statements! {
     // A union, each part by its own index: of one OR the engine would rather read the whole journal, newest first.
@@ -41,16 +42,16 @@ impl Store {
     }
 
     async fn row_before(&self, row: &Row) -> Result<FindRow, StoreError> {
-        let mail: String = row.get("mail")?;
+        let mail: MailId = row.get("mail")?;
         let sealed: Vec<u8> = row.get("addresses")?;
         let (sender, recipient) = self
             .inner
             .journal_keys
-            .open_addresses(&mail, &sealed)
+            .open_addresses(mail.as_str(), &sealed)
             .ok_or_else(|| StoreError::Damaged { what: "a journal row's addresses".into() })?;
-        let copy: Option<String> = row.get("copy")?;
+        let copy: Option<CopyId> = row.get("copy")?;
         let rules: String = row.get("rules")?;
-        let state = self.state_of(copy.as_deref()).await?;
+        let state = self.state_of(copy.as_ref()).await?;
         let private = is_private(row)?;
         Ok(FindRow {
             time: instant(row.get("at")?),
@@ -61,7 +62,7 @@ impl Store {
             observed: row.get("observed")?,
             rules: serde_json::from_str(&rules).unwrap_or_default(),
             state,
-            outbox: self.outbox_of(&mail, copy.as_deref(), &recipient, private).await?,
+            outbox: self.outbox_of(&mail, copy.as_ref(), &recipient, private).await?,
             reply: row
                 .get::<Option<String>>("reply")?
                 .map(|reply| if private { code_of(&reply).to_owned() } else { reply }),

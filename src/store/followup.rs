@@ -12,6 +12,7 @@ use super::settle::NewItem;
 use super::told::take_turn;
 use super::tx::{FromRow, Tx, args, statements};
 use super::{CopyState, OutboxContent, OutboxItem, Store, StoreError, earlier, instant, micros};
+use crate::mail::{CopyId, ItemId, MailId};
 
 /// Decision D16: of what time does, a sender hears at most once an hour; what comes meanwhile waits for the next. What a
 /// person decides is never limited.
@@ -74,8 +75,8 @@ impl FollowupEvent {
 /// One copy of which its sender is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingFollowup {
-    pub copy: String,
-    pub mail: String,
+    pub copy: CopyId,
+    pub mail: MailId,
     pub event: FollowupEvent,
     /// Who is told.
     pub to: String,
@@ -107,7 +108,7 @@ impl Store {
         };
         let sealed = self.inner.blobs.put_small(content).await?;
         let stored = sealed.stored;
-        let ids: Vec<String> = copies.iter().map(|copy| copy.copy.clone()).collect();
+        let ids: Vec<CopyId> = copies.iter().map(|copy| copy.copy.clone()).collect();
         let owner = self.own_epoch();
         let (to, reverse_path) = (notice.recipients, notice.reverse_path);
         let written = self.write_after_blobs(move |mut tx| async move {
@@ -121,8 +122,8 @@ impl Store {
             }
             insert_blob(&mut tx, &sealed, micros(now)).await?;
             let item = NewItem {
-                id: &format!("{}-{}-told", first.copy, first.event.as_str()),
-                mail: &first.mail,
+                id: &ItemId::followup(&first.copy, first.event.as_str()),
+                mail: Some(&first.mail),
                 copy: None,
                 kind: super::OutboxKind::Notice,
                 reverse_path: &reverse_path,
@@ -147,7 +148,7 @@ impl Store {
 
     /// Marks copies as told of which nobody is to be told after all.
     pub async fn drop_followups(&self, copies: &[PendingFollowup]) -> Result<(), StoreError> {
-        let copies: Vec<(String, FollowupEvent)> = copies.iter().map(|copy| (copy.copy.clone(), copy.event)).collect();
+        let copies: Vec<(CopyId, FollowupEvent)> = copies.iter().map(|copy| (copy.copy.clone(), copy.event)).collect();
         self.write(move |mut tx| async move {
             for (id, event) in &copies {
                 forget(&mut tx, id, *event).await?;
@@ -158,7 +159,7 @@ impl Store {
     }
 }
 
-async fn forget(tx: &mut Tx, id: &str, event: FollowupEvent) -> Result<u64, StoreError> {
+async fn forget(tx: &mut Tx, id: &CopyId, event: FollowupEvent) -> Result<u64, StoreError> {
     tx.execute(MARKED_TOLD, args![id, event.as_str()]).await
 }
 

@@ -234,7 +234,7 @@ async fn mail_row(
     Ok(MailRow {
         id,
         copies,
-        mail: keys.name(&entry.mail),
+        mail: keys.name(entry.mail.as_str()),
         queue_id: entry.queue_id.as_deref().map(|queue_id| keys.name(queue_id)),
         message_id: entry.message_id.as_deref().map(|message_id| keys.name(&bare_message_id(message_id))),
         sender: (!entry.private && !entry.reverse_path.is_empty()).then(|| keys.address(&entry.reverse_path)),

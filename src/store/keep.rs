@@ -12,6 +12,7 @@ use super::keeping::{Keeping, Kept, Prepared};
 use super::rows::Rows;
 use super::tx::{Statement, Tx, args, statements};
 use super::{Store, StoreError};
+use crate::mail::{CopyId, ItemId};
 
 /// A write that is under way; it goes on only while it is awaited.
 pub type Writing<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -56,10 +57,10 @@ impl Store {
         self.write(move |mut tx| async move {
             let mut changed = 0;
             for id in &prepared.written {
-                changed += set_state(&mut tx, HELD_CONFIRMED, id, &node).await?;
+                changed += set_state(&mut tx, HELD_CONFIRMED, id.as_str(), &node).await?;
             }
             for id in &prepared.items {
-                changed += set_state(&mut tx, ITEM_CONFIRMED, id, &node).await?;
+                changed += set_state(&mut tx, ITEM_CONFIRMED, id.as_str(), &node).await?;
             }
             if changed == expected { Ok(()) } else { Err(StoreError::Confirm { changed, expected }) }
         })
@@ -75,7 +76,8 @@ impl Store {
         }
         let now = Timestamp::UNIX_EPOCH;
         self.write(move |mut tx| async move {
-            for id in prepared.written.iter().chain(&prepared.items) {
+            let things = prepared.written.iter().map(CopyId::as_str).chain(prepared.items.iter().map(ItemId::as_str));
+            for id in things {
                 super::expiry::clear_pending(&mut tx, super::expiry::Stale::Thing(id), now).await?;
             }
             Ok(())
@@ -101,7 +103,7 @@ impl Store {
             self.check_quota(keeping.mail.content.len() as u64)?;
             rows.seal_mail(self.inner.blobs.put(keeping.mail.content.0.clone()).await?, keeping)?;
         }
-        for item in rows.items.iter_mut().filter(|i| i.repeat.is_none()) {
+        for item in rows.items.iter_mut().filter(|i| !i.is_repeat) {
             if let Some(own) = item.own.take() {
                 self.check_quota(own.len() as u64)?;
                 item.sealed = Some(self.inner.blobs.put_small(own).await?);
@@ -113,11 +115,11 @@ impl Store {
     /// A first look without the writer, so that a repeat costs no blob. The unique key decides in the commit.
     async fn look_for_repeats(&self, rows: &mut Rows) -> Result<(), StoreError> {
         let now = rows.now;
-        let things = rows.copies.iter_mut().map(|c| (&c.key, &mut c.repeat));
-        let things = things.chain(rows.items.iter_mut().map(|i| (&i.key, &mut i.repeat)));
-        for (key, repeat) in things {
+        let things = rows.copies.iter_mut().map(|c| (&c.key, &mut c.is_repeat));
+        let things = things.chain(rows.items.iter_mut().map(|i| (&i.key, &mut i.is_repeat)));
+        for (key, is_repeat) in things {
             let known: Option<(String,)> = self.reader().fetch_optional(KEPT_BEFORE, args![key, now]).await?;
-            *repeat = known.map(|(thing,)| thing);
+            *is_repeat = known.is_some();
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::outbox::OutboxKind;
-use crate::mail::{Mail, MailId, Mailbox};
+use crate::mail::{CopyId, ItemId, Mail, MailId, Mailbox};
 
 /// Everything of one transaction that stays behind; one commit.
 pub struct Keeping<'a> {
@@ -76,8 +76,8 @@ pub enum OutboxContent {
 #[must_use = "what was prepared must be confirmed or withdrawn"]
 pub struct Prepared {
     pub kept: Kept,
-    pub(super) written: Vec<String>,
-    pub(super) items: Vec<String>,
+    pub(super) written: Vec<CopyId>,
+    pub(super) items: Vec<ItemId>,
 }
 
 impl Prepared {
@@ -92,20 +92,27 @@ impl Prepared {
 pub struct Kept {
     pub mail: MailId,
     pub copies: Vec<KeptCopy>,
-    pub outbox: Vec<KeptCopy>,
+    pub outbox: Vec<KeptItem>,
 }
 
 impl Kept {
     /// Nothing was written: all of it stands there from an earlier attempt (decision D11).
     pub fn all_repeats(&self) -> bool {
-        self.copies.iter().chain(&self.outbox).all(|copy| copy.repeat)
+        self.copies.iter().all(|copy| copy.repeat) && self.outbox.iter().all(|item| item.repeat)
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptCopy {
-    /// The held copy's (or outbox item's) id; of an earlier attempt where this is a repeat.
-    pub id: String,
+    /// Of an earlier attempt where this is a repeat.
+    pub id: CopyId,
+    pub repeat: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptItem {
+    /// Of an earlier attempt where this is a repeat.
+    pub id: ItemId,
     pub repeat: bool,
 }
 

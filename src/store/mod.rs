@@ -71,7 +71,7 @@ pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::Journal;
 pub use keep::Writing;
 pub use keeping::{
-    HeldCopy, Keeping, Kept, KeptCopy, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest,
+    HeldCopy, Keeping, Kept, KeptCopy, KeptItem, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest,
 };
 pub use kept::JournalPlace;
 pub use key::KeyFile;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::engine::Row;
 use super::tx::FromRow;
 use super::{StoreError, instant};
+use crate::mail::{CopyId, ItemId, MailId};
 use crate::notice::FailureReport;
 
 /// What an item is for; decides what follows when it cannot be delivered.
@@ -98,10 +99,11 @@ impl ItemState {
 /// One line of `octroi outbox list`.
 #[derive(Debug, Clone)]
 pub struct OutboxRow {
-    pub id: String,
+    pub id: ItemId,
     /// Decision D20.
     pub private: bool,
-    pub mail: String,
+    /// What it is about; a digest is about no mail.
+    pub mail: Option<MailId>,
     pub kind: OutboxKind,
     pub reverse_path: String,
     /// Those not yet sent or failed.
@@ -116,10 +118,11 @@ pub struct OutboxRow {
 /// An item taken up for one attempt.
 #[derive(Debug, Clone)]
 pub struct DueItem {
-    pub id: String,
-    pub mail: String,
+    pub id: ItemId,
+    /// What it is about; a digest is about no mail.
+    pub mail: Option<MailId>,
     /// The held copy it releases.
-    pub copy: Option<String>,
+    pub copy: Option<CopyId>,
     pub kind: OutboxKind,
     /// All that follows `MAIL FROM:`.
     pub reverse_path: String,
@@ -165,7 +168,7 @@ impl FromRow for DueItem {
     fn from_row(row: Row) -> Result<DueItem, StoreError> {
         Ok(DueItem {
             id: row.get("id")?,
-            mail: row.get("mail")?,
+            mail: mail(&row)?,
             copy: row.get("copy")?,
             kind: OutboxKind::parse(&row.get::<String>("kind")?),
             reverse_path: row.get("reverse_path")?,
@@ -185,7 +188,7 @@ impl FromRow for OutboxRow {
         Ok(OutboxRow {
             id: row.get("id")?,
             private: row.get("private")?,
-            mail: row.get("mail")?,
+            mail: mail(&row)?,
             kind: OutboxKind::parse(&row.get::<String>("kind")?),
             reverse_path: row.get("reverse_path")?,
             recipients: Vec::new(),
@@ -196,6 +199,11 @@ impl FromRow for OutboxRow {
             last_reply: row.get("last_reply")?,
         })
     }
+}
+
+fn mail(row: &Row) -> Result<Option<MailId>, StoreError> {
+    // A digest stands there by its own id.
+    Ok(MailId::parse(&row.get::<String>("mail")?).ok())
 }
 
 fn count(n: i64) -> u32 {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::entry::{Entry, EntryCopy, EntryFacts};
 use super::instant;
+use crate::mail::MailId;
 use crate::policy::bytes::{read_byte, read_number, read_slice, read_text, write_number, write_text};
 use crate::policy::verdict::Disposition;
 
@@ -15,9 +16,6 @@ const FORM: u8 = 1;
 /// How replies begin, of Postfix, Exim, OpenSMTPD, Sendmail and ourselves. Rows are added, never changed.
 const REPLIES: [&str; 7] =
     ["", "250 2.0.0 Ok: queued as ", "250 OK id=", "250 2.0.0 ", "250 2.0.0 accepted as ", "451 4.3.0 ", "250 "];
-/// The digits of our ids (Crockford's base 32), eighteen: nine of the milliseconds, nine of count and process.
-const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
 const DUPLICATE: u8 = 1;
 const OUR_ID: u8 = 2;
 const JUDGED: u8 = 4;
@@ -188,12 +186,12 @@ impl Domains {
     }
 }
 
-fn suffix(mail: &str) -> String {
+fn suffix(mail: &MailId) -> String {
     format!(" (octroi {mail})")
 }
 
 /// The next hop's words without what we added to them.
-fn without_id<'r>(reply: &'r str, mail: &str) -> (&'r str, bool) {
+fn without_id<'r>(reply: &'r str, mail: &MailId) -> (&'r str, bool) {
     match reply.strip_suffix(&suffix(mail)) {
         Some(theirs) => (theirs, true),
         None => (reply, false),
@@ -222,32 +220,25 @@ fn read_reply(bytes: &mut &[u8]) -> Option<String> {
 }
 
 /// One of our own ids without its milliseconds, which are the mail's; else the text.
-fn write_id(mail: &str, millis: i64, out: &mut Vec<u8>) {
-    match number(mail) {
+fn write_id(mail: &MailId, millis: i64, out: &mut Vec<u8>) {
+    match mail.number() {
         Some(id) if id >> 45 == millis.cast_unsigned().into() => {
             out.push(1);
             out.extend_from_slice(&(id as u64 & ((1 << 45) - 1)).to_be_bytes()[2..]); // six of eight
         }
         _ => {
             out.push(0);
-            write_text(mail, out);
+            write_text(mail.as_str(), out);
         }
     }
 }
 
-fn read_id(bytes: &mut &[u8], millis: i64) -> Option<String> {
+fn read_id(bytes: &mut &[u8], millis: i64) -> Option<MailId> {
     if read_byte(bytes)? == 0 {
-        return read_text(bytes).map(str::to_owned);
+        return MailId::parse(read_text(bytes)?).ok();
     }
     let low = read_slice(bytes, 6)?.iter().fold(0u128, |number, byte| (number << 8) | u128::from(*byte));
-    let id = (u128::from(millis.cast_unsigned()) << 45) | low;
-    Some((0..18).rev().map(|place| char::from(DIGITS[(id >> (5 * place)) as usize & 31])).collect()) // below 32
-}
-
-fn number(mail: &str) -> Option<u128> {
-    let digit = |byte: u8| DIGITS.iter().position(|digit| *digit == byte);
-    let digits = (mail.len() == 18).then(|| mail.bytes())?;
-    digits.map(digit).try_fold(0, |number, digit| Some((number << 5) | digit? as u128))
+    Some(MailId::of_number((u128::from(millis.cast_unsigned()) << 45) | low))
 }
 
 fn write_client(client: Option<IpAddr>, out: &mut Vec<u8>) {
@@ -320,7 +311,7 @@ mod tests {
             put_off: None,
         };
         Entry {
-            mail: "1M8P0ZBWBY1V0E3XXM".into(),
+            mail: MailId::parse("1M8P0ZBWBY1V0E3XXM").unwrap(),
             time: instant(1_772_452_800_123_456),
             client: Some([192, 0, 2, 1].into()),
             queue_id: Some("4fT1xQ0zQ7z2".into()),
@@ -368,9 +359,8 @@ mod tests {
     }
 
     /// An id of ours for the entry's own time.
-    fn id_of(entry: &Entry) -> String {
-        let id = (entry.time.as_millisecond() as u128) << 45 | 0x1234_5678_9abc;
-        (0..18).rev().map(|place| char::from(DIGITS[(id >> (5 * place)) as usize & 31])).collect()
+    fn id_of(entry: &Entry) -> MailId {
+        MailId::of_number((entry.time.as_millisecond() as u128) << 45 | 0x1234_5678_9abc)
     }
 
     #[test]

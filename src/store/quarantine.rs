@@ -11,7 +11,7 @@ use super::engine::Row;
 use super::tx::{FromRow, args, statements};
 use super::{Store, StoreError, instant, micros};
 use crate::access::{Entry, Export, Look, Open, Permit, PermitKind};
-use crate::mail::address_key;
+use crate::mail::{CopyId, address_key};
 
 /// The columns of a list, and all its filters: the text of one statement whose first table and filter are those
 /// that leave the fewest rows. Private mail is found by no address, or the filter would tell what the list hides.
@@ -60,7 +60,7 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     /// The id of the last copy of the page before.
-    pub after: Option<String>,
+    pub after: Option<CopyId>,
     /// At most this many; 0 is 100, and no page is longer than 1000.
     pub limit: u32,
 }
@@ -68,7 +68,7 @@ pub struct Filter {
 /// One line of the list. For private mail all but date, rule, recipient and state is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldRow {
-    pub id: String,
+    pub id: CopyId,
     pub recipient: String,
     pub sender: Option<String>,
     pub held_at: Timestamp,
@@ -103,7 +103,7 @@ pub struct HeldDetail {
 /// One copy for use elsewhere.
 #[derive(Debug, Clone)]
 pub struct Exported {
-    pub id: String,
+    pub id: CopyId,
     /// All that followed `MAIL FROM:` and `RCPT TO:`.
     pub reverse_path: String,
     pub recipient: String,
@@ -173,7 +173,7 @@ impl Store {
             }
             _ => Ok(None),
         };
-        let findings = open(id, row.get("findings")?)?;
+        let findings = open(id.as_str(), row.get("findings")?)?;
         Ok(HeldDetail {
             subject: open("subject", row.get("subject")?)?,
             findings: findings.and_then(|text| serde_json::from_str(&text).ok()),
@@ -202,20 +202,24 @@ impl Store {
         Ok(rows.into_iter().filter_map(count).collect())
     }
 
-    async fn content<K: PermitKind>(&self, permit: &Permit<K>, now: Timestamp) -> Result<Exported, StoreError> {
+    async fn content<K: PermitKind<Id = CopyId>>(
+        &self,
+        permit: &Permit<K>,
+        now: Timestamp,
+    ) -> Result<Exported, StoreError> {
         let id = permit.object();
         let row = self.held(id).await?;
         if row.get::<bool>("private")? {
-            return Err(StoreError::Private { id: id.to_owned() });
+            return Err(StoreError::Private { id: id.to_string() });
         }
         self.note(now, permit.entry()).await?;
         let blob: String = row.get("blob")?;
         let content = self.blob_content(&blob).await.map_err(|e| match e {
-            StoreError::Gone { .. } => StoreError::Gone { id: id.to_owned() },
+            StoreError::Gone { .. } => StoreError::Gone { id: id.to_string() },
             other => other,
         })?;
         Ok(Exported {
-            id: id.to_owned(),
+            id: id.clone(),
             reverse_path: row.get("reverse_path")?,
             recipient: row.get("verbatim")?,
             received: instant(row.get("received")?),
@@ -223,8 +227,8 @@ impl Store {
         })
     }
 
-    async fn held(&self, id: &str) -> Result<Row, StoreError> {
-        self.reader().fetch_optional(COPY, args![id]).await?.ok_or_else(|| StoreError::unknown(id))
+    async fn held(&self, id: &CopyId) -> Result<Row, StoreError> {
+        self.reader().fetch_optional(COPY, args![id]).await?.ok_or_else(|| StoreError::unknown(id.as_str()))
     }
 
     /// An audit entry of its own, durable when this returns.

@@ -2,6 +2,7 @@
 //! The rows of one keeping, on their way into one commit.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use bytes::Bytes;
 
@@ -9,11 +10,12 @@ use super::blob::Sealed;
 use super::keeping::{bare_message_id, json};
 use super::outbox::OutboxKind;
 use super::settle::NewItem;
-use super::tx::{Tx, args, statements};
+use super::tx::{Tx, args, id_of, statements};
 use super::{
-    CopyState, Keeping, Kept, KeptCopy, OutboxContent, OutboxItem, Prepared, Retention, StoreError, later, micros,
+    CopyState, Keeping, Kept, KeptCopy, KeptItem, OutboxContent, OutboxItem, Prepared, Retention, StoreError, later,
+    micros,
 };
-use crate::mail::{ForwardPath, MailId, Verbatim, address_key};
+use crate::mail::{CopyId, ForwardPath, IdError, ItemId, MailId, Verbatim, address_key};
 
 statements! {
     CLAIMED = "INSERT INTO retry (key, thing, until) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE \
@@ -61,8 +63,8 @@ struct MailRow {
 
 pub(super) struct CopyRow {
     pub key: [u8; 32],
-    pub repeat: Option<String>,
-    id: String,
+    pub is_repeat: bool,
+    id: CopyId,
     recipient: String,
     address: String,
     verbatim: String,
@@ -76,8 +78,8 @@ pub(super) struct CopyRow {
 
 pub(super) struct ItemRow {
     pub key: [u8; 32],
-    pub repeat: Option<String>,
-    id: String,
+    pub is_repeat: bool,
+    id: ItemId,
     kind: OutboxKind,
     reverse_path: String,
     recipients: Vec<String>,
@@ -105,8 +107,8 @@ impl Rows {
             };
             copies.push(CopyRow {
                 key: retry_key("held", &envelope.reverse_path.to_string(), &address, &k.retry_digest, 0),
-                repeat: None,
-                id: format!("{}-{}", k.mail.id, copy.recipient + 1),
+                is_repeat: false,
+                id: CopyId::new(&k.mail.id, copy.recipient),
                 recipient: recipient.path.to_string(),
                 address,
                 verbatim: recipient.verbatim.clone(),
@@ -162,8 +164,8 @@ impl Rows {
                     &k.retry_digest,
                     *nth,
                 ),
-                repeat: None,
-                id: format!("{}-{}{}", k.mail.id, k.series, n + 1),
+                is_repeat: false,
+                id: ItemId::with_mail(&k.mail.id, k.series, n + 1),
                 kind: item.kind,
                 reverse_path: item.reverse_path.clone(),
                 recipients: item.recipients.clone(),
@@ -180,7 +182,7 @@ impl Rows {
     }
 
     pub fn wants_mail(&self) -> bool {
-        self.copies.iter().any(|c| c.repeat.is_none()) || self.items.iter().any(|i| i.wants_mail && i.repeat.is_none())
+        self.copies.iter().any(|c| !c.is_repeat) || self.items.iter().any(|i| i.wants_mail && !i.is_repeat)
     }
 
     pub fn seal_mail(&mut self, sealed: Sealed, k: &Keeping<'_>) -> Result<(), StoreError> {
@@ -188,7 +190,7 @@ impl Rows {
             self.mail.subject = Some(sealed.seal_text("subject", subject)?);
         }
         for (row, copy) in self.copies.iter_mut().zip(&k.held) {
-            row.findings = Some(sealed.seal_text(&row.id, &copy.findings_json)?);
+            row.findings = Some(sealed.seal_text(row.id.as_str(), &copy.findings_json)?);
         }
         self.sealed = Some(sealed);
         Ok(())
@@ -222,7 +224,7 @@ impl Rows {
                 items.push(item.id.clone());
             }
             let repeat = earlier.is_some();
-            kept.outbox.push(KeptCopy { id: earlier.unwrap_or_else(|| item.id.clone()), repeat });
+            kept.outbox.push(KeptItem { id: earlier.unwrap_or_else(|| item.id.clone()), repeat });
         }
         let needed = !written.is_empty() || self.items.iter().any(|i| i.wants_mail && items.contains(&i.id));
         if let (Some(sealed), true) = (&self.sealed, needed) {
@@ -236,18 +238,20 @@ impl Rows {
 
     /// Claims a retry key; gives the thing an earlier attempt claimed it for. One recipient named twice in one
     /// envelope (`ours` knows the first) is one copy.
-    async fn claim(
+    async fn claim<Id: AsRef<str> + FromStr<Err = IdError> + PartialEq>(
         &self,
         tx: &mut Tx,
         key: &[u8; 32],
-        id: &str,
-        ours: &[String],
-    ) -> Result<Option<String>, StoreError> {
-        let claimed: Option<(String,)> = tx.fetch_optional(CLAIMED, args![key, id, self.retry_until, self.now]).await?;
+        id: &Id,
+        ours: &[Id],
+    ) -> Result<Option<Id>, StoreError> {
+        let values = args![key, id.as_ref(), self.retry_until, self.now];
+        let claimed: Option<(String,)> = tx.fetch_optional(CLAIMED, values).await?;
         if claimed.is_some() {
             return Ok(None);
         }
         let (earlier, state): (String, Option<String>) = tx.fetch_one(CLAIMED_BEFORE, args![key]).await?;
+        let earlier = id_of(&earlier)?;
         // Were that attempt withdrawn after our 250, the copy would be lost.
         let pending = state.as_deref() == Some(CopyState::Pending.as_str());
         if pending && !ours.contains(&earlier) { Err(StoreError::InFlight) } else { Ok(Some(earlier)) }
@@ -256,7 +260,7 @@ impl Rows {
     async fn insert_mail(&self, tx: &mut Tx, sealed: &Sealed) -> Result<(), StoreError> {
         let mail = &self.mail;
         let values = args![
-            mail.id.as_str(),
+            &mail.id,
             &sealed.name,
             self.now,
             &mail.reverse_path,
@@ -280,7 +284,7 @@ impl Rows {
         let rules = json(&copy.rules);
         let values = args![
             &copy.id,
-            self.mail.id.as_str(),
+            &self.mail.id,
             &copy.recipient,
             &copy.address,
             &copy.verbatim,
@@ -297,7 +301,7 @@ impl Rows {
             copy.needs_two,
         ];
         tx.execute(COPY_ADDED, values).await?;
-        insert_rules(tx, &copy.id, &copy.rules, self.now).await
+        insert_rules(tx, copy.id.as_str(), &copy.rules, self.now).await
     }
 
     async fn insert_item(&self, tx: &mut Tx, item: &ItemRow) -> Result<(), StoreError> {
@@ -309,7 +313,7 @@ impl Rows {
             item.sealed.as_ref().or(self.sealed.as_ref().filter(|_| item.wants_mail)).ok_or(StoreError::InFlight)?;
         let row = NewItem {
             id: &item.id,
-            mail: self.mail.id.as_str(),
+            mail: Some(&self.mail.id),
             copy: None,
             kind: item.kind,
             reverse_path: &item.reverse_path,

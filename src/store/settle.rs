@@ -8,7 +8,7 @@ use super::engine::Row;
 use super::tx::{Tx, args, statements};
 use super::{DueItem, ItemState, OutboxKind, RecipientOutcome, StoreError, instant, micros};
 use crate::access::Entry;
-use crate::mail::Verbatim;
+use crate::mail::{CopyId, ItemId, MailId, Verbatim};
 use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 statements! {
@@ -122,15 +122,15 @@ impl Settle {
         let row: Row = tx.fetch_one(REPORTED, args![&self.item.id]).await?;
         let report = FailureReport {
             cause,
-            mail: self.item.mail.clone(),
+            mail: self.item.mail.as_ref().map_or(self.item.id.as_str(), MailId::as_str).to_owned(),
             reverse_path: row.get("origin")?,
             received: instant(row.get("created")?),
             private: row.get("private")?,
             recipients: failed,
         };
-        let id = format!("{}-{}", self.item.id, if cause == Cause::TimedOut { "late" } else { "failed" });
-        let id = format!("{id}{}", self.item.attempts + 1);
-        queue_report(tx, &id, None, &self.item.blob, report, self.now, (&self.owner.0, self.owner.1)).await?;
+        let id = ItemId::failure(&self.item.id, cause == Cause::TimedOut, self.item.attempts + 1);
+        let (mail, owner) = (self.item.mail.as_ref(), (self.owner.0.as_str(), self.owner.1));
+        queue_report(tx, (&id, mail, None), &self.item.blob, report, self.now, owner).await?;
         Ok(())
     }
 }
@@ -139,8 +139,7 @@ impl Settle {
 /// RFC 5321 §4.5.5). Says whether one is sent.
 pub(super) async fn queue_report(
     tx: &mut Tx,
-    id: &str,
-    copy: Option<&str>,
+    (id, mail, copy): (&ItemId, Option<&MailId>, Option<&CopyId>),
     blob: &str,
     mut report: FailureReport,
     now: Timestamp,
@@ -156,7 +155,7 @@ pub(super) async fn queue_report(
     let reverse_path = if sender.path.is_ascii() { "<>" } else { "<> SMTPUTF8" };
     let item = NewItem {
         id,
-        mail: &report.mail,
+        mail,
         copy,
         kind: OutboxKind::Failure,
         reverse_path,
@@ -177,9 +176,10 @@ pub(super) async fn queue_report(
 
 /// A new row of the outbox.
 pub(super) struct NewItem<'a> {
-    pub id: &'a str,
-    pub mail: &'a str,
-    pub copy: Option<&'a str>,
+    pub id: &'a ItemId,
+    /// What it is about; a digest is about no mail, and stands by its own id.
+    pub mail: Option<&'a MailId>,
+    pub copy: Option<&'a CopyId>,
     pub kind: OutboxKind,
     pub reverse_path: &'a str,
     /// The reverse-path of the mail it comes from, for a report.
@@ -203,7 +203,7 @@ impl NewItem<'_> {
         };
         let values = args![
             self.id,
-            self.mail,
+            self.mail.map_or(self.id.as_str(), MailId::as_str),
             self.copy,
             self.kind.as_str(),
             self.reverse_path,

@@ -4,6 +4,8 @@
 //! Every statement is declared by [`statements!`], which is also how it gets into the list that the suite prepares on
 //! each engine; nothing else can be run.
 
+use crate::mail::{CopyId, ItemId, MailId};
+
 /// One change of the schema.
 pub struct Migration {
     pub version: i64,
@@ -91,6 +93,10 @@ values! {
     &'a str, text => Value::Text(Some(text));
     &'a String, text => Value::Text(Some(text));
     Option<&'a str>, text => Value::Text(text);
+    &'a MailId, id => Value::Text(Some(id.as_str()));
+    &'a CopyId, id => Value::Text(Some(id.as_str()));
+    &'a ItemId, id => Value::Text(Some(id.as_str()));
+    Option<&'a CopyId>, id => Value::Text(id.map(CopyId::as_str));
     &'a Option<String>, text => Value::Text(text.as_deref());
     i64, n => Value::Int(Some(n));
     Option<i64>, n => Value::Int(n);

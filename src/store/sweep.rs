@@ -14,6 +14,7 @@ use super::journal_rows::id_at;
 use super::tx::{Statement, args, statements};
 use super::{Store, StoreError, earlier, later, micros};
 use crate::access::Entry;
+use crate::mail::CopyId;
 
 /// Decision D12: pending rows nobody confirmed for so long belong to nobody.
 const LEASE: Duration = Duration::from_secs(15 * 60);
@@ -65,7 +66,7 @@ statements! {
 pub struct Swept {
     pub expired: u64,
     /// Copies that will expire soon and were not reported before: id and recipient.
-    pub expiring: Vec<(String, String)>,
+    pub expiring: Vec<(CopyId, String)>,
     pub pending_cleared: u64,
     pub blobs_deleted: u64,
     pub journal_deleted: u64,
@@ -113,11 +114,11 @@ impl Store {
     }
 
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let due: Vec<(String,)> = self.reader().fetch_all(EXPIRED, args![micros(now), AT_ONCE]).await?;
+        let due: Vec<(CopyId,)> = self.reader().fetch_all(EXPIRED, args![micros(now), AT_ONCE]).await?;
         let mut expired = 0;
         for piece in due.chunks(DECISIONS) {
             let (piece, chain, owner) = (piece.to_vec(), self.chain(), self.own_epoch());
-            let decide = move |id: String| Decide {
+            let decide = move |id: CopyId| Decide {
                 entries: vec![Entry::expired(&id)],
                 id,
                 confirms: None,
@@ -200,12 +201,12 @@ impl Store {
         Ok(deleted)
     }
 
-    async fn warn(&self, before: i64) -> Result<Vec<(String, String)>, StoreError> {
+    async fn warn(&self, before: i64) -> Result<Vec<(CopyId, String)>, StoreError> {
         let mut warned = Vec::new();
         for _ in 0..PIECES {
             let round =
                 self.write(move |mut tx| async move { tx.fetch_all(WARNED, args![before, PIECE.cast_signed()]).await });
-            let rows: Vec<(String, String)> = round.await?;
+            let rows: Vec<(CopyId, String)> = round.await?;
             let more = rows.len() as u64 >= PIECE;
             warned.extend(rows);
             if !more {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! How the store speaks with its database, whichever engine that is: transactions, reads, and what their rows become.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -8,6 +9,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::StoreError;
 use super::engine::{Column, Connection, Pool, Row};
 pub(super) use super::sql::{Statement, Value, args, statements};
+use crate::mail::{CopyId, IdError, ItemId, MailId};
 
 /// What one row becomes: a tuple by place, or a type that reads its columns by name.
 pub(super) trait FromRow: Sized {
@@ -30,6 +32,33 @@ macro_rules! tuples {
     )+ };
 }
 tuples! { (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3) }
+
+/// An id that the store has given once.
+pub(super) fn id_of<T: FromStr<Err = IdError>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: IdError| StoreError::Damaged { what: error.to_string() })
+}
+
+macro_rules! ids {
+    ($($id:ty),+) => { $(
+        impl Column for $id {
+            fn named(row: &Row, name: &str) -> Result<$id, StoreError> {
+                id_of(&row.get::<String>(name)?)
+            }
+            fn placed(row: &Row, place: usize) -> Result<$id, StoreError> {
+                id_of(&row.at::<String>(place)?)
+            }
+        }
+        impl Column for Option<$id> {
+            fn named(row: &Row, name: &str) -> Result<Option<$id>, StoreError> {
+                row.get::<Option<String>>(name)?.as_deref().map(id_of).transpose()
+            }
+            fn placed(row: &Row, place: usize) -> Result<Option<$id>, StoreError> {
+                row.at::<Option<String>>(place)?.as_deref().map(id_of).transpose()
+            }
+        }
+    )+ };
+}
+ids!(MailId, CopyId, ItemId);
 
 /// A transaction, or a snapshot of the database for reading. Its end is not its holder's: a job's transaction is
 /// committed by the [`Writer`](super::writer::Writer), a snapshot ends when it is dropped.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use octroi::app::read_policies;
 use octroi::detect::reading::evidence::{Sender, SenderProof};
 use octroi::detect::{Finding, FindingKind};
-use octroi::mail::{ForwardPath, Mailbox};
+use octroi::mail::{ForwardPath, MailId, Mailbox};
 use octroi::policy::verdict::Disposition;
 use octroi::policy::{CampaignFacts, KeptMail, Policy, Question};
 use octroi::store::{Entry, EntryCopy, EntryFacts, Retention, Store, StoreSettings};
@@ -98,8 +98,7 @@ fn entry(policy: &Policy, dice: &mut Dice, n: u64, mails: u64, recipients: usize
     };
     let kept = KeptMail::of(policy, &question, policy.facts(&question), false);
     let millis = instant.as_millisecond().cast_unsigned();
-    let id: String = (0..9).rev().map(|place| DIGITS[(millis >> (5 * place)) as usize & 31] as char).collect();
-    let mail = format!("{id}{}{}", dice.text(4), "7K3QD");
+    let mail = MailId::new(millis, dice.below(1 << 20) as u32, 7);
     let held = dice.below(50) == 0;
     let copy = |(recipient, kept): (usize, &octroi::policy::KeptCopy)| EntryCopy {
         recipient,
@@ -166,7 +165,7 @@ async fn measure(policy: &Policy, mails: u64, recipients: usize) -> u64 {
         let entry = entry(policy, &mut dice, n, mails, recipients);
         if n % (mails / 10).max(1) == 3 {
             probes.extend(
-                [entry.message_id.clone(), entry.queue_id.clone(), Some(entry.mail.clone())].into_iter().flatten(),
+                [entry.message_id.clone(), entry.queue_id.clone(), Some(entry.mail.to_string())].into_iter().flatten(),
             );
             probes.extend([entry.reverse_path.clone(), entry.recipients[0].clone()]);
         }

@@ -61,7 +61,7 @@ impl Pipeline {
         let several = ruleset.notices.choose(SEVERAL, &wanted).filter(|_| mails.len() > 1);
         let chosen = several.or_else(|| own_text(&ruleset.notices, first, &wanted));
         let Some(chosen) = chosen else {
-            tracing::warn!(id = first.mail, "no notice: the policy folder has no text for it");
+            tracing::warn!(id = %first.mail, "no notice: the policy folder has no text for it");
             return None;
         };
         let shown: Vec<Shown> = mails.iter().map(|mail| shown(mail, chosen.language, &notifier.zone)).collect();
@@ -91,7 +91,7 @@ impl Pipeline {
         match notice::compose(&filled, &notifier.heading(to, now, &message_id, about)) {
             Ok(content) => Some(item(OutboxKind::Notice, to, content, now)),
             Err(error) => {
-                tracing::error!(id = first.mail, %error, "a notice could not be composed");
+                tracing::error!(id = %first.mail, %error, "a notice could not be composed");
                 None
             }
         }
@@ -106,7 +106,7 @@ fn shown(mail: &ToldMail, language: &str, zone: &TimeZone) -> Shown {
             false => notice::named(&mail.recipients),
         },
         subject: mail.subject.clone(),
-        reference: mail.mail.clone(),
+        reference: mail.mail.to_string(),
     }
 }
 
@@ -132,7 +132,7 @@ fn still_news(debt: &Debt) -> Option<ToldMail> {
     match serde_json::from_slice::<ToldMail>(&debt.facts) {
         Ok(mail) => Some(mail).filter(|mail| mail.outcome != NoticeOutcome::Held || debt.waits),
         Err(error) => {
-            tracing::error!(mail = debt.mail, %error, "what a sender is owed cannot be read: nobody is told");
+            tracing::error!(mail = %debt.mail, %error, "what a sender is owed cannot be read: nobody is told");
             None
         }
     }

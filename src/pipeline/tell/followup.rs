@@ -48,12 +48,12 @@ impl Pipeline {
         let (ruleset, notifier) = (self.inspector.ruleset.load(), self.notices.load());
         let to = Mailbox::parse(&first.to).ok()?;
         if !ruleset.policy.lists.is_own(&to, now) {
-            tracing::info!(copy = first.copy, name, "no notice: the sender is no longer in our own domains");
+            tracing::info!(copy = %first.copy, name, "no notice: the sender is no longer in our own domains");
             return None;
         }
         let wanted: Vec<&str> = first.language.as_deref().into_iter().chain([notifier.language.as_str()]).collect();
         let Some(chosen) = ruleset.notices.choose(name, &wanted) else {
-            tracing::warn!(copy = first.copy, name, "no notice: the policy folder has no text for it");
+            tracing::warn!(copy = %first.copy, name, "no notice: the policy folder has no text for it");
             return None;
         };
         let named = distinct(copies.iter().map(|copy| copy.recipient.clone()));
@@ -66,7 +66,7 @@ impl Pipeline {
             recipients: Some(&recipients),
             count: count as u64,
             date: &notice::named(&distinct(copies.iter().map(date))),
-            reference: Some(&notice::named(&distinct(copies.iter().map(|copy| copy.mail.clone())))),
+            reference: Some(&notice::named(&distinct(copies.iter().map(|copy| copy.mail.to_string())))),
             house: notifier.facts(),
             ..NoticeFacts::default()
         });
@@ -75,7 +75,7 @@ impl Pipeline {
         match notice::compose(&filled, &notifier.heading(&to, now, &message_id, about.as_deref())) {
             Ok(content) => Some(item(OutboxKind::Notice, &to, content, now)),
             Err(error) => {
-                tracing::error!(copy = first.copy, name, %error, "a notice could not be composed");
+                tracing::error!(copy = %first.copy, name, %error, "a notice could not be composed");
                 None
             }
         }

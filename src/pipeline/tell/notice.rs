@@ -87,7 +87,7 @@ impl Pipeline {
         let copies = subject.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
         let recipients: Vec<String> = copies.map(|recipient| recipient.path.to_string()).collect();
         let told = ToldMail {
-            mail: mail.id.to_string(),
+            mail: mail.id.clone(),
             received: mail.received,
             language: spoken(&judged.message).map(str::to_owned),
             private,

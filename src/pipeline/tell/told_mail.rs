@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::letter::item;
-use crate::mail::Mailbox;
+use crate::mail::{MailId, Mailbox};
 use crate::notice::{ADVICE, HELD, NoticeOutcome};
 use crate::store::{OutboxItem, OutboxKind};
 
 /// The facts of one mail. Of private mail: date, outcome and number of copies (decision D20).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ToldMail {
-    pub mail: String,
+    pub mail: MailId,
     pub received: Timestamp,
     /// The language the sender wrote in, where it is known.
     pub language: Option<String>,
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn private_mail_is_told_of_in_words_that_say_no_why() {
         let mail = |text: Option<&str>, outcome| ToldMail {
-            mail: "M1".into(),
+            mail: MailId::parse("M1").unwrap(),
             received: Timestamp::UNIX_EPOCH,
             language: None,
             private: text.is_none(),

@@ -5,7 +5,7 @@ use octroi::access::{
     Action, Case, Decision, Denied, Ground, GroundCode, MANY_RECIPIENTS, Proposal, Resolution, Role, Ruling, Step,
 };
 
-use super::{caller, directory};
+use super::{caller, copy, directory};
 
 const ME: &str = "h.lemaitre";
 
@@ -98,7 +98,7 @@ fn the_matrix() {
                             [0, 1, 2, 3].map(|bit| flags[usize::from(bits >> bit & 1)]);
                         for recipients in [1, MANY_RECIPIENTS, MANY_RECIPIENTS + 1] {
                             let case = Case {
-                                copy: "M1-1".into(),
+                                copy: copy("M1-1"),
                                 unit: unit.map(str::to_owned),
                                 needs_two,
                                 is_sender,
@@ -152,7 +152,7 @@ fn entries(decision: &Decision) -> Vec<Told> {
 
 #[test]
 fn one_person_leaves_one_entry_and_two_leave_both_names() {
-    let alone = Case { copy: "M1-1".into(), ..Case::default() };
+    let alone = Case::new(copy("M1-1"));
     let two = Case { needs_two: true, ..alone.clone() };
     let named = |name: &str| name.to_owned();
     assert_eq!(
@@ -189,7 +189,7 @@ fn one_person_leaves_one_entry_and_two_leave_both_names() {
 
 #[test]
 fn a_ground_of_the_other_kind_is_no_ground() {
-    let case = Case { copy: "M1-1".into(), ..Case::default() };
+    let case = Case::new(copy("M1-1"));
     let me = caller(ME, &[Role::Reviewer], "*");
     let denied = case.decide(&me, Resolution::Release, ground(Resolution::Reject), true).unwrap_err();
     assert_eq!(
@@ -201,11 +201,10 @@ fn a_ground_of_the_other_kind_is_no_ground() {
 #[test]
 fn refusals_say_what_would_allow_it() {
     let case = Case {
-        copy: "M1-1".into(),
         needs_two: true,
         recipients: 2,
         proposal: Some(proposal("a.martin", Resolution::Release)),
-        ..Case::default()
+        ..Case::new(copy("M1-1"))
     };
     let says = |case: &Case, role| {
         case.decide(&caller(ME, &[role], "*"), Resolution::Release, ground(Resolution::Release), true)

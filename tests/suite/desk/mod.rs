@@ -12,7 +12,7 @@ use octroi::access::{
     Account, Accounts, Caller, Case, Directory, Export, Ground, GroundCode, Look, Object, Open, Resolution, Role,
     Ruling, Scope, User,
 };
-use octroi::mail::Mailbox;
+use octroi::mail::{CopyId, Mailbox};
 use octroi::store::{Change, Exported, HeldDetail, Store, StoreError};
 
 /// One account of a test, by name: its roles, its units (`*` for all), its mailbox.
@@ -51,16 +51,21 @@ impl Acts for Store {
     }
 
     async fn look(&self, id: &str, who: &Caller, now: Timestamp) -> Result<HeldDetail, StoreError> {
-        self.show(&who.permit::<Look>(&Object::of_the_house(id), None).unwrap(), now).await
+        self.show(&who.permit::<Look>(&Object::of_the_house(&copy(id)), None).unwrap(), now).await
     }
 
     async fn open(&self, id: &str, who: &Caller, words: &str, now: Timestamp) -> Result<bytes::Bytes, StoreError> {
-        self.open_content(&who.permit::<Open>(&Object::of_the_house(id), Some(why(words))).unwrap(), now).await
+        self.open_content(&who.permit::<Open>(&Object::of_the_house(&copy(id)), Some(why(words))).unwrap(), now).await
     }
 
     async fn take_out(&self, id: &str, who: &Caller, words: &str, now: Timestamp) -> Result<Exported, StoreError> {
-        self.export(&who.permit::<Export>(&Object::of_the_house(id), Some(why(words))).unwrap(), now).await
+        self.export(&who.permit::<Export>(&Object::of_the_house(&copy(id)), Some(why(words))).unwrap(), now).await
     }
+}
+
+/// A held copy's id.
+pub fn copy(id: &str) -> CopyId {
+    CopyId::parse(id).unwrap()
 }
 
 /// Some reason, in these words.
@@ -77,7 +82,7 @@ pub async fn decide(
     ground: &Ground,
     now: Timestamp,
 ) -> Result<Change, StoreError> {
-    let case = Case { copy: id.to_owned(), ..Case::default() };
+    let case = Case::new(copy(id));
     let Ruling::Decided(decision) = case.decide(who, to, ground.clone(), false).unwrap() else { panic!("it waits") };
     store.decide(&decision, now).await
 }

@@ -6,7 +6,7 @@ use octroi::access::{
 };
 use octroi::access::{Ground, GroundCode, GroundError};
 
-use super::{caller, directory};
+use super::{caller, copy, directory};
 
 /// What each role gets: `+` the thing itself, `#` counts or lines without addresses, `-` a refusal.
 /// The columns are reviewer, approver, policy-admin, auditor, data protection officer, operator.
@@ -59,7 +59,8 @@ fn several_roles_add_up() {
 fn a_reviewer_sees_a_unit_and_the_data_protection_officer_all() {
     let reviewer = caller("a.martin", &[Role::Reviewer], "sg");
     let officer = caller("d.petit", &[Role::DataProtectionOfficer], "sg");
-    let look = |caller: &octroi::access::Caller, unit| caller.permit::<Look>(&Object::held("M1-1", unit, false), None);
+    let copy = copy("M1-1");
+    let look = |caller: &octroi::access::Caller, unit| caller.permit::<Look>(&Object::held(&copy, unit, false), None);
     assert!(look(&reviewer, Some("sg/achats")).is_ok());
     for outside in [Some("sgx"), Some("dgfip"), None] {
         let denied = look(&reviewer, outside).unwrap_err();
@@ -80,17 +81,18 @@ fn a_reviewer_sees_a_unit_and_the_data_protection_officer_all() {
 #[test]
 fn content_is_nobodys_where_mail_is_private_and_leaves_only_with_a_reason() {
     let ground = || Some(Ground::new(GroundCode::Other, "asked by the judge, file 7").unwrap());
+    let copy = copy("M1-1");
     for role in Role::ALL {
         let caller = caller("x", &[role], "*");
-        let private = Object::held("M1-1", None, true);
+        let private = Object::held(&copy, None, true);
         assert!(caller.permit::<Open>(&private, ground()).is_err(), "{role:?}");
         assert!(caller.permit::<Export>(&private, ground()).is_err(), "{role:?}");
     }
     let reviewer = caller("r", &[Role::Reviewer], "*");
-    let open = Object::held("M1-1", None, false);
+    let open = Object::held(&copy, None, false);
     assert_eq!(reviewer.permit::<Export>(&open, None).unwrap_err(), Denied::Ground(GroundError::Blank));
     assert_eq!(
-        reviewer.permit::<Export>(&Object::held("M1-1", None, true), ground()).unwrap_err(),
+        reviewer.permit::<Export>(&Object::held(&copy, None, true), ground()).unwrap_err(),
         Denied::Private { id: "M1-1".into() }
     );
     let permit = reviewer.permit::<Export>(&open, ground()).unwrap();
@@ -111,7 +113,7 @@ fn a_stranger_is_refused_and_root_without_an_account_is_operator() {
         "{refused}"
     );
     assert!(root.reach(Command::List).unwrap().counts_only);
-    assert!(root.permit::<Look>(&Object::held("M1-1", None, false), None).is_err());
+    assert!(root.permit::<Look>(&Object::held(&copy("M1-1"), None, false), None).is_err());
     let refused = caller("s.leroy", &[Role::Auditor], "*").reach(Command::Release).unwrap_err().to_string();
     assert_eq!(refused, "s.leroy has the role auditor and may not release; roles that may: reviewer, approver");
 }

@@ -8,7 +8,7 @@ use octroi::desk::{Desk, HeldQuery, Listing, Refusal};
 use octroi::store::{CopyState, HeldCopy, Keeping, Store};
 use tempfile::TempDir;
 
-use super::directory;
+use super::{copy, directory};
 use crate::store::{all_held, house, mail, noon};
 
 const REASON: &str = "seen with the cabinet, ref. 113";
@@ -136,7 +136,7 @@ async fn the_first_proposes_and_the_second_confirms() {
     let expected =
         ["r.purchases propose release", "r.all look", "a.first approve release", "r.purchases release with a.first"];
     assert_eq!(office.audit().await, expected);
-    let decided = office.store.decided("M1-1").await.unwrap().unwrap();
+    let decided = office.store.decided(&copy("M1-1")).await.unwrap().unwrap();
     assert_eq!((decided.second.as_deref(), decided.note.as_deref()), (Some("a.first"), Some(REASON)));
     assert!(office.store.audit_verify(&[]).await.unwrap().broken.is_empty());
 }
@@ -171,14 +171,14 @@ async fn a_proposal_that_changed_meanwhile_is_not_confirmed() {
     let office = office(true).await;
     office.release("r.all", "M1-1").await.unwrap();
     let first = office.person("a.first");
-    let seen = office.store.case("M1-1", first.mail()).await.unwrap();
+    let seen = office.store.case(&copy("M1-1"), first.mail()).await.unwrap();
     // Between the look and the confirmation the proposer changes their mind.
     office.reject("r.all", "M1-1").await.unwrap();
     let ruling = seen.case.decide(&first, octroi::access::Resolution::Release, super::why(REASON), true).unwrap();
     let octroi::access::Ruling::Decided(decision) = ruling else { panic!("it waits") };
     let late = office.store.decide(&decision, noon()).await;
     assert!(matches!(late, Err(octroi::store::StoreError::Superseded { .. })), "{late:?}");
-    let held = office.store.case("M1-1", None).await.unwrap();
+    let held = office.store.case(&copy("M1-1"), None).await.unwrap();
     assert_eq!(held.state, CopyState::Held);
     assert_eq!(held.case.proposal.map(|proposal| proposal.to), Some(octroi::access::Resolution::Reject));
 }

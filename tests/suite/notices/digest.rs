@@ -59,7 +59,7 @@ async fn a_day_is_told_once_in_counts_and_not_again_after_a_restart() {
     assert!(!town.pipeline().digest(tomorrow).await.unwrap(), "the turn is remembered");
     let reviewer = crate::desk::caller("a.martin", &[octroi::access::Role::Approver], "*");
     for copy in town.held().await {
-        town.pipeline().store.release(&copy.id, &reviewer, start + days(2)).await.unwrap();
+        town.pipeline().store.release(copy.id.as_str(), &reviewer, start + days(2)).await.unwrap();
     }
     // Two turns passed while nobody looked: one digest tells of both days.
     let later = start + days(3);

@@ -40,7 +40,7 @@ async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
     let held = town.held().await;
     assert_eq!(held.len(), 2);
     for copy in &held {
-        town.pipeline().store.release(&copy.id, &reviewer(), now).await.unwrap();
+        town.pipeline().store.release(copy.id.as_str(), &reviewer(), now).await.unwrap();
     }
     let notices = told(&town, now).await;
     let [(to, subject, text)] = &notices[..] else { panic!("one notice, not {notices:?}") };
@@ -48,8 +48,8 @@ async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
         (to.as_str(), subject.as_str()),
         (format!("<{SENDER}>").as_str(), "Uw tegengehouden e-mail is verzonden")
     );
-    let reference = held[0].id.split('-').next().unwrap();
-    for named in [OUTSIDE, OTHER, reference, CHARTER] {
+    let reference = held[0].id.mail();
+    for named in [OUTSIDE, OTHER, reference.as_str(), CHARTER] {
         assert!(text.contains(named), "{named} is not in {text}");
     }
     assert!(!text.contains("verslag") && !text.contains("RESTREINTE"), "{text}");
@@ -69,15 +69,15 @@ async fn what_a_person_decides_is_told_each_time() {
     let now = Timestamp::now() + days(1);
     let held = town.held().await;
     let store = town.pipeline().store.clone();
-    store.reject(&held[0].id, &reviewer(), now).await.unwrap();
+    store.reject(held[0].id.as_str(), &reviewer(), now).await.unwrap();
     assert_eq!(told(&town, now).await.len(), 1);
-    store.reject(&held[1].id, &reviewer(), now).await.unwrap();
-    store.reject(&held[2].id, &reviewer(), now).await.unwrap();
+    store.reject(held[1].id.as_str(), &reviewer(), now).await.unwrap();
+    store.reject(held[2].id.as_str(), &reviewer(), now).await.unwrap();
     let notices = told(&town, now + SignedDuration::from_mins(1)).await;
     let [(_, subject, text)] = &notices[..] else { panic!("one notice for both, not {notices:?}") };
     assert_eq!(subject, "Votre courrier retenu ne partira pas");
     for copy in &held[1..] {
-        assert!(text.contains(copy.id.split('-').next().unwrap()), "{text}");
+        assert!(text.contains(copy.id.mail().as_str()), "{text}");
     }
     town.close().await;
 }
@@ -142,7 +142,7 @@ async fn of_private_mail_a_decision_tells_date_and_count() {
     town.hop.next().await;
     let now = Timestamp::now() + days(1);
     let held = town.held().await;
-    town.pipeline().store.reject(&held[0].id, &reviewer(), now).await.unwrap();
+    town.pipeline().store.reject(held[0].id.as_str(), &reviewer(), now).await.unwrap();
     town.pipeline().send_followups(now).await.unwrap();
     let due = town.due(now).await;
     let notice = due.iter().find(|(_, content)| content.contains("X-Auto-Response-Suppress")).unwrap();
@@ -164,7 +164,7 @@ async fn nobody_is_told_of_automatic_or_foreign_mail() {
     let held = town.held().await;
     assert_eq!(held.len(), 2);
     for copy in &held {
-        town.pipeline().store.release(&copy.id, &reviewer(), now).await.unwrap();
+        town.pipeline().store.release(copy.id.as_str(), &reviewer(), now).await.unwrap();
     }
     assert!(told(&town, now).await.is_empty());
     town.close().await;

@@ -6,7 +6,7 @@ use octroi::store::{Anchor, AuditFilter};
 use sqlx::Connection;
 
 use super::*;
-use crate::desk::decide;
+use crate::desk::{copy, decide};
 
 async fn with_entries(n: usize) -> (TempDir, Store) {
     let (folder, store) = house().await;
@@ -95,7 +95,7 @@ async fn reasons_are_kept_sealed_and_cannot_be_changed_or_moved() {
     let (folder, store) = with_entries(0).await;
     let ground = Ground::new(GroundCode::Authorised, "vu avec le cabinet").unwrap();
     decide(&store, "M1-1", Resolution::Release, &reviewer(), &ground, noon()).await.unwrap();
-    let decided = store.decided("M1-1").await.unwrap().unwrap();
+    let decided = store.decided(&copy("M1-1")).await.unwrap().unwrap();
     assert_eq!((decided.actor.as_str(), decided.action.as_str()), ("r.martin", "release"));
     assert_eq!((decided.ground.as_str(), decided.note.as_deref()), ("authorised", Some("vu avec le cabinet")));
     let listed = store.audit_list(&AuditFilter { object: Some("M1".into()), ..AuditFilter::default() }).await.unwrap();
@@ -112,6 +112,6 @@ async fn reasons_are_kept_sealed_and_cannot_be_changed_or_moved() {
     edit(folder.path(), "UPDATE audit SET note = zeroblob(length(note)) WHERE action = 'release'").await;
     let report = store.audit_verify(&[]).await.unwrap();
     assert_eq!(report.broken_at, Some(1), "{report:?}");
-    let decided = store.decided("M1-1").await.unwrap().unwrap();
+    let decided = store.decided(&copy("M1-1")).await.unwrap().unwrap();
     assert!(decided.note.is_some_and(|note| note.starts_with("(unreadable")));
 }

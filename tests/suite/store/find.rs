@@ -10,7 +10,7 @@ use super::*;
 /// A mail that passed to one recipient.
 pub fn entry(mail: &str, recipient: &str) -> Entry {
     Entry {
-        mail: mail.into(),
+        mail: MailId::parse(mail).unwrap(),
         time: noon(),
         client: Some([192, 0, 2, 1].into()),
         queue_id: Some(format!("Q{mail}")),

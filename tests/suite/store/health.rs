@@ -28,7 +28,7 @@ async fn nothing_is_held_in_a_database_that_was_removed_or_replaced() {
     for replaced in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path()).await.unwrap();
-        hold(&store, "before").await.unwrap();
+        hold(&store, "BEFORE").await.unwrap();
         for name in ["octroi.db", "octroi.db-wal", "octroi.db-shm"] {
             let path = folder.path().join(name);
             if replaced {
@@ -38,7 +38,7 @@ async fn nothing_is_held_in_a_database_that_was_removed_or_replaced() {
                 std::fs::remove_file(&path).unwrap();
             }
         }
-        let refused = hold(&store, "after").await;
+        let refused = hold(&store, "AFTER").await;
         assert!(matches!(refused, Err(StoreError::Replaced { .. })), "{refused:?}");
         assert!(matches!(store.prove(noon()).await, Err(StoreError::Replaced { .. })));
     }
@@ -51,15 +51,15 @@ async fn a_disk_with_too_little_room_holds_nothing_more() {
     let store = Store::open(settings(1), noon()).await.unwrap();
     let free = store.look_at_disks();
     assert!(free > 1 && store.figures().await.unwrap().free > 1);
-    hold(&store, "first").await.unwrap();
+    hold(&store, "FIRST").await.unwrap();
     assert!(!store.is_disk_filling());
     store.close().await.unwrap();
     // As if the rest were needed for something else: warned of first, then nothing more is held.
     let store = Store::open(settings(free / 5), noon()).await.unwrap();
     assert!(store.is_disk_filling());
-    hold(&store, "second").await.unwrap();
+    hold(&store, "SECOND").await.unwrap();
     store.close().await.unwrap();
     let store = Store::open(settings(u64::MAX), noon()).await.unwrap();
-    assert!(matches!(hold(&store, "third").await, Err(StoreError::DiskLow { .. })));
+    assert!(matches!(hold(&store, "THIRD").await, Err(StoreError::DiskLow { .. })));
     assert!(matches!(store.prove(noon()).await, Err(StoreError::DiskLow { .. })));
 }

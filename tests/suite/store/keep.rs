@@ -4,6 +4,7 @@
 use octroi::store::{CopyState, Filter, StoreError};
 
 use super::*;
+use crate::desk::copy;
 
 #[tokio::test]
 async fn a_repeat_yields_the_first_copy_and_writes_nothing_also_after_its_release() {
@@ -27,7 +28,7 @@ async fn a_repeat_yields_the_first_copy_and_writes_nothing_also_after_its_releas
     assert!(prepared.kept.all_repeats());
     assert_eq!(
         prepared.kept.copies,
-        [("M1-1"), ("M1-2")].map(|id| octroi::store::KeptCopy { id: id.into(), repeat: true })
+        [("M1-1"), ("M1-2")].map(|id| octroi::store::KeptCopy { id: copy(id), repeat: true })
     );
     store.confirm(prepared).await.unwrap();
     assert_eq!(store.outbox_list(true, 100).await.unwrap().len(), outbox);
@@ -81,7 +82,7 @@ async fn a_recipient_named_twice_is_one_copy() {
     let (_folder, store) = house().await;
     let twice = mail("M1", &["a@home.example", "A@HOME.example"]);
     let prepared = store.prepare(&all_held(&twice)).await.unwrap();
-    assert_eq!(prepared.kept.copies[1], octroi::store::KeptCopy { id: "M1-1".into(), repeat: true });
+    assert_eq!(prepared.kept.copies[1], octroi::store::KeptCopy { id: copy("M1-1"), repeat: true });
     store.confirm(prepared).await.unwrap();
     assert_eq!(store.list(&Filter::default()).await.unwrap().len(), 1);
 }
