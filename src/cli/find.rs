@@ -64,7 +64,7 @@ fn row(found: &Found) -> Vec<String> {
     };
     vec![
         format!("{:.0}", found.received),
-        found.id.clone(),
+        found.id.to_string(),
         found.queue_id.clone().unwrap_or_else(|| "-".into()),
         match found.sender.as_deref() {
             None => "-".into(),

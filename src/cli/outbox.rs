@@ -10,6 +10,7 @@ use super::quarantine::counted;
 use super::{ask_gateway, print, unexpected};
 use crate::desk::OutboxRow;
 use crate::listen::control::{Answer, Request};
+use crate::mail::ItemId;
 
 /// List and retry mail that octroi itself sends: released copies, failure reports, notices
 #[derive(Debug, clap::Args)]
@@ -48,20 +49,26 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
             Answer::Counts(counts) => print::line(counted(&counts))?,
             other => return Err(unexpected(&other)),
         },
-        OutboxCommand::Retry { id } => match ask_gateway(config, &Request::OutboxRetry { id: id.clone() })?.0 {
-            Answer::Retried { rows: 1 } => print::line("octroi tries 1 mail now; see `octroi outbox list`")?,
-            Answer::Retried { rows } => {
-                print::line(format_args!("octroi tries {rows} mails now; see `octroi outbox list`"))?;
-            }
-            other => return Err(unexpected(&other)),
-        },
+        OutboxCommand::Retry { id } => retry(id.as_deref(), config)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn retry(id: Option<&str>, config: Option<&Path>) -> anyhow::Result<()> {
+    let id = id.map(ItemId::parse).transpose()?.map(|id| id.to_string());
+    match ask_gateway(config, &Request::OutboxRetry { id })?.0 {
+        Answer::Retried { rows: 1 } => print::line("octroi tries 1 mail now; see `octroi outbox list`")?,
+        Answer::Retried { rows } => {
+            print::line(format_args!("octroi tries {rows} mails now; see `octroi outbox list`"))?;
+        }
+        other => return Err(unexpected(&other)),
+    }
+    Ok(())
+}
+
 fn row(row: &OutboxRow) -> Vec<String> {
     vec![
-        row.id.clone(),
+        row.id.to_string(),
         row.kind.clone(),
         format!("{:.0}", row.since),
         row.recipient.clone(),

@@ -14,6 +14,7 @@ use crate::app;
 use crate::desk::{Counts, Done, Held, HeldQuery, Proposed, Shown};
 use crate::diagnostic::nearest;
 use crate::listen::control::{Answer, Request};
+use crate::mail::MailOrCopy;
 use crate::policy::Policy;
 use crate::store::CopyState;
 
@@ -141,11 +142,11 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
         QuarantineCommand::Show { id, json } => show(config, id, *json),
         QuarantineCommand::Release { ids, reason, ground, json } => each(config, ids, *json, |id| {
             let (reason, ground) = (reason.clone(), ground.clone());
-            Request::Release { id: id.into(), reason, ground }
+            Request::Release { id, reason, ground }
         }),
         QuarantineCommand::Reject { ids, reason, ground, json } => each(config, ids, *json, |id| {
             let (reason, ground) = (reason.clone(), ground.clone());
-            Request::Reject { id: id.into(), reason, ground }
+            Request::Reject { id, reason, ground }
         }),
         QuarantineCommand::Export { id, reason, output } => export(config, id, reason, output.as_deref()),
     }
@@ -198,7 +199,7 @@ fn unmatchable(config: Option<&Path>, asked: &HeldQuery) {
 
 fn row(held: &Held) -> Vec<String> {
     vec![
-        held.id.clone(),
+        held.id.to_string(),
         format!("{:.0}", held.held_at),
         held.state.as_str().into(),
         match held.sender.as_deref() {
@@ -224,7 +225,8 @@ pub fn counted(counts: &Counts) -> String {
 }
 
 fn show(config: Option<&Path>, id: &str, json: bool) -> anyhow::Result<ExitCode> {
-    match ask_gateway(config, &Request::Show { id: id.into() })?.0 {
+    let id = MailOrCopy::parse(id)?.to_string();
+    match ask_gateway(config, &Request::Show { id })?.0 {
         Answer::Shown(shown) if json => print::json_lines(&[shown])?,
         Answer::Shown(shown) => print::bytes(described(&shown).as_bytes())?,
         Answer::AllShown(all) if json => print::json_lines(&all)?,
@@ -283,16 +285,17 @@ fn each(
     config: Option<&Path>,
     ids: &[String],
     json: bool,
-    request: impl Fn(&str) -> Request,
+    request: impl Fn(String) -> Request,
 ) -> anyhow::Result<ExitCode> {
     let (mut failed, mut waits) = (false, false);
     for id in ids {
-        let done = match ask_gateway(config, &request(id)) {
+        let asked = MailOrCopy::parse(id).map_err(Into::into);
+        let done = match asked.and_then(|id| ask_gateway(config, &request(id.to_string()))) {
             Ok((Answer::Done(done), _)) => vec![done],
             Ok((Answer::AllDone(all), _)) => all,
             Ok((other, _)) => return Err(unexpected(&other)),
             Err(error) => {
-                print::error(format_args!("{id}: {error:#}"));
+                print::error(format_args!("{}: {error:#}", print::harmless(id)));
                 failed = true;
                 continue;
             }
@@ -312,11 +315,11 @@ const WAITS: u8 = 4;
 
 fn tell(done: &Done) -> std::io::Result<()> {
     let note = done.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
-    print::line(format_args!("{}: {}{}", print::harmless(&done.id), done.state.as_str(), print::harmless(&note)))
+    print::line(format_args!("{}: {}{}", done.id, done.state.as_str(), print::harmless(&note)))
 }
 
 fn export(config: Option<&Path>, id: &str, reason: &str, output: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let request = Request::Export { id: id.into(), reason: reason.into() };
+    let request = Request::Export { id: MailOrCopy::parse(id)?.to_string(), reason: reason.into() };
     let (answer, content) = ask_gateway(config, &request)?;
     if !matches!(answer, Answer::Message { .. }) {
         return Err(unexpected(&answer));

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::mail::{CopyId, ItemId, MailId, MailOrCopy};
 use crate::store::CopyState;
 
 /// Which copies to list, newest first.
@@ -44,7 +45,7 @@ pub enum Queued {
 /// One held copy; the names are the contract's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    pub id: String,
+    pub id: CopyId,
     /// Absent for private mail (decision D20).
     pub recipient: Option<String>,
     /// Empty for the null reverse-path; absent for private mail.
@@ -77,7 +78,7 @@ pub struct Shown {
     #[serde(flatten)]
     pub held: Held,
     /// The mail's id in log and journal.
-    pub mail: String,
+    pub mail: MailId,
     /// Bytes of the message; absent for private mail.
     pub size: Option<u64>,
     /// Private mail is held unreadable: neither subject nor excerpts are given (decision D20).
@@ -177,7 +178,7 @@ pub struct ShownFinding {
 /// What a decision led to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    pub id: String,
+    pub id: CopyId,
     pub state: CopyState,
     /// What else is to be known: "a second approval is needed", "was released before".
     pub note: Option<String>,
@@ -186,7 +187,8 @@ pub struct Done {
 /// What became of one recipient's copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
-    pub id: String,
+    /// The held copy's, where one was held; else the mail's.
+    pub id: MailOrCopy,
     /// The queue id of the MTA before us.
     pub queue_id: Option<String>,
     pub message_id: Option<String>,
@@ -237,7 +239,7 @@ impl Found {
 /// One mail of our own waiting to leave: a release, a DSN, a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxRow {
-    pub id: String,
+    pub id: ItemId,
     pub kind: String,
     pub sender: String,
     pub recipient: String,
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn who_sees_no_copies_hears_the_code_of_a_reply_and_nobodys_name() {
         let found = Found {
-            id: "M1".into(),
+            id: MailOrCopy::parse("M1").unwrap(),
             queue_id: Some("4QZ".into()),
             message_id: Some("m@town.example".into()),
             received: Timestamp::UNIX_EPOCH,

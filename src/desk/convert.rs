@@ -3,12 +3,13 @@
 
 use super::{AuditLine, AuditReport, Decision, Found, Held, OutboxRow, Proposed, Shown, ShownFinding, ShownReason};
 use crate::access::Proposal;
+use crate::mail::MailOrCopy;
 use crate::store::{self, FindRow, HeldDetail, HeldRow};
 
 impl From<HeldRow> for Held {
     fn from(row: HeldRow) -> Held {
         Held {
-            id: row.id.to_string(),
+            id: row.id,
             recipient: (!row.private).then_some(row.recipient),
             sender: row.sender,
             held_at: row.held_at,
@@ -46,7 +47,7 @@ impl From<HeldDetail> for Shown {
         let row = detail.row;
         let reasons = row.rules.iter().zip(&row.reasons);
         Shown {
-            mail: row.id.mail().to_string(),
+            mail: row.id.mail(),
             size: row.size,
             private: row.private,
             subject: detail.subject,
@@ -64,7 +65,7 @@ impl From<FindRow> for Found {
     fn from(row: FindRow) -> Found {
         let private = row.sender.is_none();
         let found = Found {
-            id: row.copy.map_or_else(|| row.mail.to_string(), |copy| copy.to_string()),
+            id: row.copy.map_or(MailOrCopy::Mail(row.mail), MailOrCopy::Copy),
             queue_id: row.queue_id,
             message_id: row.message_id,
             received: row.time,
@@ -96,7 +97,7 @@ impl From<store::OutboxRow> for OutboxRow {
             kind: row.kind.as_str().to_owned(),
             sender: shown(row.reverse_path.clone()),
             recipient: shown(row.recipients.join(", ")),
-            id: row.id.to_string(),
+            id: row.id,
             since: row.created,
             attempts: row.attempts,
             next_attempt: Some(row.next_attempt),

@@ -118,7 +118,7 @@ impl Desk {
     }
 
     /// What a copy, or every copy of a mail, is held for, and what was decided. A look, so the audit tells it.
-    pub async fn show(&self, caller: &Caller, id: &str) -> Answered<Vec<Shown>> {
+    pub async fn show(&self, caller: &Caller, id: &MailOrCopy) -> Answered<Vec<Shown>> {
         caller.reach(Command::Show)?;
         let mut all = Vec::new();
         for copy in self.copies(id).await? {
@@ -135,20 +135,32 @@ impl Desk {
     }
 
     /// Lets a copy, or every held copy of a mail, go to its recipient; of two persons, the first proposes it.
-    pub async fn release(&self, caller: &Caller, id: &str, ground: Option<&str>, reason: &str) -> Answered<Vec<Done>> {
+    pub async fn release(
+        &self,
+        caller: &Caller,
+        id: &MailOrCopy,
+        ground: Option<&str>,
+        reason: &str,
+    ) -> Answered<Vec<Done>> {
         self.decide(caller, id, Resolution::Release, ground, reason).await
     }
 
     /// Refuses a copy, or every held copy of a mail, for good, and the sender is told; of two persons, the first
     /// proposes it.
-    pub async fn reject(&self, caller: &Caller, id: &str, ground: Option<&str>, reason: &str) -> Answered<Vec<Done>> {
+    pub async fn reject(
+        &self,
+        caller: &Caller,
+        id: &MailOrCopy,
+        ground: Option<&str>,
+        reason: &str,
+    ) -> Answered<Vec<Done>> {
         self.decide(caller, id, Resolution::Reject, ground, reason).await
     }
 
     async fn decide(
         &self,
         caller: &Caller,
-        id: &str,
+        id: &MailOrCopy,
         to: Resolution,
         ground: Option<&str>,
         reason: &str,
@@ -169,7 +181,7 @@ impl Desk {
                 Ok(done) => done,
                 // Of a whole mail, what was decided otherwise before stays so, and is said.
                 Err(Undecided::Before(state)) if copies.len() > 1 => {
-                    Done { id: copy.to_string(), state, note: Some("was decided before, and stays so".to_owned()) }
+                    Done { id: copy.clone(), state, note: Some("was decided before, and stays so".to_owned()) }
                 }
                 Err(Undecided::Before(state)) => {
                     let state = state.as_str().to_owned();
@@ -184,7 +196,7 @@ impl Desk {
     async fn decide_copy(
         &self,
         caller: &Caller,
-        (asked, copy): (&str, &CopyId),
+        (asked, copy): (&MailOrCopy, &CopyId),
         to: Resolution,
         ground: &Ground,
     ) -> Result<Done, Undecided> {
@@ -192,7 +204,7 @@ impl Desk {
             Resolution::Release => CopyState::Released,
             Resolution::Reject => CopyState::Rejected,
         };
-        let done = |state, note: Option<String>| Ok(Done { id: copy.to_string(), state, note });
+        let done = |state, note: Option<String>| Ok(Done { id: copy.clone(), state, note });
         let before = || done(state, Some(format!("was {} before", state.as_str())));
         let held = self.store.case(copy, caller.mail()).await?;
         // Whose copy it is comes before what became of it.
@@ -233,11 +245,11 @@ impl Desk {
     }
 
     /// The message exactly as it was held; of a mail as of its first copy.
-    pub async fn export(&self, caller: &Caller, id: &str, reason: &str) -> Answered<Bytes> {
+    pub async fn export(&self, caller: &Caller, id: &MailOrCopy, reason: &str) -> Answered<Bytes> {
         caller.reach(Command::Export)?;
         let ground = Ground::new(GroundCode::Other, reason).map_err(Denied::from)?;
         let copies = self.copies(id).await?;
-        let first = copies.first().ok_or_else(|| Refusal::NotFound(id.to_owned()))?;
+        let first = copies.first().ok_or_else(|| Refusal::NotFound(id.to_string()))?;
         let held = self.store.case(first, None).await?;
         match caller.permit::<Export>(&object(&held), Some(ground)) {
             Ok(permit) => Ok(self.store.export(&permit, (self.clock)()).await?.content),
@@ -253,9 +265,9 @@ impl Desk {
     }
 
     /// Mail of other units: the attempt is noted, and the answer is that of an id that nobody gave.
-    async fn unseen(&self, caller: &Caller, asked: &str, copy: &CopyId) -> Refusal {
+    async fn unseen(&self, caller: &Caller, asked: &MailOrCopy, copy: &CopyId) -> Refusal {
         match self.store.note((self.clock)(), &caller.refused_look(copy)).await {
-            Ok(()) => Refusal::NotFound(asked.to_owned()),
+            Ok(()) => Refusal::NotFound(asked.to_string()),
             Err(error) => error.into(),
         }
     }
@@ -267,16 +279,16 @@ impl Desk {
     }
 
     /// A mail's id means all its copies; any other stands for itself.
-    async fn copies(&self, id: &str) -> Answered<Vec<CopyId>> {
-        let mail = match MailOrCopy::parse(id)? {
+    async fn copies(&self, id: &MailOrCopy) -> Answered<Vec<CopyId>> {
+        let mail = match id {
             MailOrCopy::Mail(mail) => mail,
-            MailOrCopy::Copy(copy) => return Ok(vec![copy]),
+            MailOrCopy::Copy(copy) => return Ok(vec![copy.clone()]),
         };
         let found = self.store.find(mail.as_str()).await?;
         let mut copies: Vec<CopyId> =
-            found.into_iter().filter(|row| row.mail == mail).filter_map(|row| row.copy).collect();
+            found.into_iter().filter(|row| row.mail == *mail).filter_map(|row| row.copy).collect();
         copies.sort_by_key(CopyId::number);
-        if copies.is_empty() { Err(Refusal::NotFound(id.to_owned())) } else { Ok(copies) }
+        if copies.is_empty() { Err(Refusal::NotFound(id.to_string())) } else { Ok(copies) }
     }
 
     /// Entries of the audit, newest first, a thousand at most.
@@ -357,7 +369,7 @@ impl Desk {
     }
 
     /// Tries one item of the outbox, or all, now; gives how many that were.
-    pub async fn outbox_retry(&self, caller: &Caller, id: Option<&str>) -> Answered<u64> {
+    pub async fn outbox_retry(&self, caller: &Caller, id: Option<&ItemId>) -> Answered<u64> {
         let reach = caller.reach(Command::OutboxRetry)?;
         if *reach.scope != Scope::All {
             return Err(Refusal::NotAllowed(
@@ -365,7 +377,7 @@ impl Desk {
             ));
         }
         let ids = match id {
-            Some(id) => vec![ItemId::parse(id)?],
+            Some(id) => vec![id.clone()],
             None => self.store.outbox_list(false, PAGE).await?.into_iter().map(|row| row.id).collect(),
         };
         let mut tried = 0;

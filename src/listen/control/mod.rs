@@ -19,7 +19,7 @@ use crate::desk::{
     AuditLine, AuditQuery, AuditReport, Counts, Done, Found, Held, HeldQuery, OutboxRow, Refusal, Shown,
 };
 
-/// What can be asked.
+/// What can be asked. Ids are texts here, and read where the request is answered: a malformed one is refused in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Request {

@@ -16,6 +16,7 @@ use super::{Answer, Request};
 use crate::access::Caller;
 use crate::desk::{Desk, Done, Listing, Queued, Refusal};
 use crate::listen::unix;
+use crate::mail::{ItemId, MailOrCopy};
 
 /// Bytes of a request line: ids, a reason, the text of an anchor.
 const REQUEST_LIMIT: u64 = 64 * 1024;
@@ -126,13 +127,17 @@ async fn answer(asked: &[u8], caller: &Caller, desk: &Desk) -> Result<(Answer, B
             Listing::Counts(counts) => Answer::Counts(counts),
         },
         Request::Show { id } => {
-            let mut all = desk.show(caller, id).await?;
+            let mut all = desk.show(caller, &MailOrCopy::parse(id)?).await?;
             if all.len() == 1 { Answer::Shown(Box::new(all.remove(0))) } else { Answer::AllShown(all) }
         }
-        Request::Release { id, reason, ground } => done(desk.release(caller, id, ground.as_deref(), reason).await?),
-        Request::Reject { id, reason, ground } => done(desk.reject(caller, id, ground.as_deref(), reason).await?),
+        Request::Release { id, reason, ground } => {
+            done(desk.release(caller, &MailOrCopy::parse(id)?, ground.as_deref(), reason).await?)
+        }
+        Request::Reject { id, reason, ground } => {
+            done(desk.reject(caller, &MailOrCopy::parse(id)?, ground.as_deref(), reason).await?)
+        }
         Request::Export { id, reason } => {
-            let content = desk.export(caller, id, reason).await?;
+            let content = desk.export(caller, &MailOrCopy::parse(id)?, reason).await?;
             return Ok((Answer::Message { bytes: content.len() as u64 }, content));
         }
         Request::Find { what } => Answer::Found(desk.find(caller, what).await?),
@@ -140,7 +145,10 @@ async fn answer(asked: &[u8], caller: &Caller, desk: &Desk) -> Result<(Answer, B
             Queued::Items(items) => Answer::Outbox(items),
             Queued::Counts(counts) => Answer::Counts(counts),
         },
-        Request::OutboxRetry { id } => Answer::Retried { rows: desk.outbox_retry(caller, id.as_deref()).await? },
+        Request::OutboxRetry { id } => {
+            let item = id.as_deref().map(ItemId::parse).transpose()?;
+            Answer::Retried { rows: desk.outbox_retry(caller, item.as_ref()).await? }
+        }
         Request::AuditVerify { anchor } => Answer::Audit(desk.audit_verify(caller, anchor.as_deref()).await?),
         Request::AuditList(query) => Answer::AuditEntries(desk.audit_list(caller, query).await?),
     };

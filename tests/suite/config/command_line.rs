@@ -140,6 +140,25 @@ fn a_reviewer_works_from_the_shell() {
 }
 
 #[test]
+fn what_is_no_id_is_said_to_be_none_before_anybody_is_asked() {
+    let folder = TempDir::new().unwrap();
+    for (arguments, said) in [
+        (&["quarantine", "show", "m1-1"][..], "`m1-1` is not the id of a held copy or a mail"),
+        (
+            &["quarantine", "release", "M1-o1", "--reason", "asked"],
+            "M1-o1: `M1-o1` is not the id of a held copy or a mail",
+        ),
+        (&["quarantine", "reject", "M1_1", "--reason", "asked"], "M1_1: `M1_1` is not the id of a held copy or a mail"),
+        (&["quarantine", "export", "", "--reason", "asked"], "`` is not the id of a held copy or a mail"),
+        (&["outbox", "retry", "M1-1"], "`M1-1` is not the id of an outbox item"),
+    ] {
+        let output = octroi(folder.path(), arguments, &[("OCTROI_CLI__SOCKET", "nobody-answers-here")]);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains(said), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn an_operator_gets_counts_and_json_stays_json() {
     let gateway = Gateway::start(Some(Role::Operator));
     let folder = TempDir::new().unwrap();

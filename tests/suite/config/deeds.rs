@@ -15,18 +15,36 @@ fn find(gateway: &Gateway, what: &str) -> Vec<octroi::desk::Found> {
     }
 }
 
+/// Everything that is asked about a copy, with a reason where one is needed.
+const ASKS: [fn(String, String) -> Request; 4] = [
+    |id, _| Request::Show { id },
+    |id, reason| Request::Release { id, reason, ground: None },
+    |id, reason| Request::Reject { id, reason, ground: None },
+    |id, reason| Request::Export { id, reason },
+];
+
+#[test]
+fn what_is_no_id_is_said_to_be_none_and_leaves_no_trace() {
+    let gateway = Gateway::start(Some(Role::Reviewer));
+    for wrong in ["", "m1-1", "M1-o1", "M1-01", "M1 -1", "M1-1-release", "*"] {
+        for ask in ASKS {
+            let said = gateway.ask(ask(wrong.to_owned(), "asked by phone".to_owned())).unwrap_err().to_string();
+            assert_eq!(said, format!("`{wrong}` is not the id of a held copy or a mail"));
+        }
+    }
+    for wrong in ["", "M1", "M1-1", "m1-o1"] {
+        let said = gateway.ask(Request::OutboxRetry { id: Some(wrong.to_owned()) }).unwrap_err().to_string();
+        assert_eq!(said, format!("`{wrong}` is not the id of an outbox item"));
+    }
+    assert_eq!(gateway.audit(), Vec::<String>::new());
+}
+
 #[test]
 fn mail_of_other_units_is_told_like_an_invented_id_and_the_attempt_is_known() {
     let gateway = Gateway::of(Some((Role::Reviewer, Scope::of(["sg"]))));
     let reason = || "asked by phone".to_owned();
-    let asks: [fn(String, String) -> Request; 4] = [
-        |id, _| Request::Show { id },
-        |id, reason| Request::Release { id, reason, ground: None },
-        |id, reason| Request::Reject { id, reason, ground: None },
-        |id, reason| Request::Export { id, reason },
-    ];
     for (there, invented) in [("M1", "X1"), ("M1-1", "X1-1"), ("M2", "X2"), ("M2-1", "X2-1")] {
-        for ask in asks {
+        for ask in ASKS {
             let said = |id: &str| gateway.ask(ask(id.to_owned(), reason())).unwrap_err().to_string().replace(id, "ID");
             assert_eq!(said(there), said(invented), "{there}");
         }

@@ -12,7 +12,7 @@ use octroi::access::{
     Account, Accounts, Caller, Case, Directory, Export, Ground, GroundCode, Look, Object, Open, Resolution, Role,
     Ruling, Scope, User,
 };
-use octroi::mail::{CopyId, Mailbox};
+use octroi::mail::{CopyId, MailOrCopy, Mailbox};
 use octroi::store::{Change, Exported, HeldDetail, Store, StoreError};
 
 /// One account of a test, by name: its roles, its units (`*` for all), its mailbox.
@@ -66,6 +66,11 @@ impl Acts for Store {
 /// A held copy's id.
 pub fn copy(id: &str) -> CopyId {
     CopyId::parse(id).unwrap()
+}
+
+/// The id of a mail or a copy.
+pub fn named(id: &str) -> MailOrCopy {
+    MailOrCopy::parse(id).unwrap()
 }
 
 /// Some reason, in these words.

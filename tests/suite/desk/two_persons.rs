@@ -8,7 +8,7 @@ use octroi::desk::{Desk, HeldQuery, Listing, Refusal};
 use octroi::store::{CopyState, HeldCopy, Keeping, Store};
 use tempfile::TempDir;
 
-use super::{copy, directory};
+use super::{copy, directory, named};
 use crate::store::{all_held, house, mail, noon};
 
 const REASON: &str = "seen with the cabinet, ref. 113";
@@ -49,18 +49,18 @@ impl Office {
     async fn listed(&self, name: &str, unit: Option<&str>) -> Vec<String> {
         let query = HeldQuery { limit: 10, unit: unit.map(str::to_owned), ..HeldQuery::default() };
         let Listing::Copies(rows) = self.desk.list(&self.person(name), &query).await.unwrap() else { panic!("counts") };
-        let mut ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+        let mut ids: Vec<String> = rows.into_iter().map(|row| row.id.to_string()).collect();
         ids.sort();
         ids
     }
 
     /// What a decision comes to: the state after it, or the refusal.
     async fn release(&self, name: &str, id: &str) -> Result<CopyState, Refusal> {
-        Ok(self.desk.release(&self.person(name), id, None, REASON).await?.remove(0).state)
+        Ok(self.desk.release(&self.person(name), &named(id), None, REASON).await?.remove(0).state)
     }
 
     async fn reject(&self, name: &str, id: &str) -> Result<CopyState, Refusal> {
-        Ok(self.desk.reject(&self.person(name), id, None, REASON).await?.remove(0).state)
+        Ok(self.desk.reject(&self.person(name), &named(id), None, REASON).await?.remove(0).state)
     }
 
     /// Actor, action and second person of each entry, oldest first.
@@ -87,8 +87,8 @@ async fn an_account_sees_and_decides_its_units_mail_and_learns_of_no_other() {
     let purchases = office.person("r.purchases");
     for id in ["M2-1", "M2", "M3-1"] {
         let not_found = |refusal: Refusal| assert!(matches!(refusal, Refusal::NotFound(_)), "{id}: {refusal}");
-        not_found(office.desk.show(&purchases, id).await.unwrap_err());
-        not_found(office.desk.export(&purchases, id, REASON).await.unwrap_err());
+        not_found(office.desk.show(&purchases, &named(id)).await.unwrap_err());
+        not_found(office.desk.export(&purchases, &named(id), REASON).await.unwrap_err());
         not_found(office.release("r.purchases", id).await.unwrap_err());
     }
     assert!(office.desk.find(&purchases, "M2").await.unwrap().is_empty());
@@ -99,7 +99,10 @@ async fn an_account_sees_and_decides_its_units_mail_and_learns_of_no_other() {
     journal.flush().await.unwrap();
     assert_eq!(office.desk.find(&purchases, "M7").await.unwrap().len(), 1);
     assert!(office.desk.find(&office.person("r.taxes"), "M7").await.unwrap().is_empty());
-    assert_eq!(office.desk.show(&purchases, "M1-1").await.unwrap()[0].held.unit.as_deref(), Some("sg/achats/marches"));
+    assert_eq!(
+        office.desk.show(&purchases, &named("M1-1")).await.unwrap()[0].held.unit.as_deref(),
+        Some("sg/achats/marches")
+    );
 }
 
 #[tokio::test]
@@ -122,7 +125,7 @@ async fn outbox_and_audit_keep_units_apart_too() {
 async fn the_first_proposes_and_the_second_confirms() {
     let office = office(true).await;
     assert_eq!(office.release("r.purchases", "M1-1").await, Ok(CopyState::Held));
-    let shown = office.desk.show(&office.person("r.all"), "M1-1").await.unwrap().remove(0);
+    let shown = office.desk.show(&office.person("r.all"), &named("M1-1")).await.unwrap().remove(0);
     let proposal = shown.proposal.expect("it is shown");
     assert_eq!((proposal.action.as_str(), proposal.actor.as_str()), ("release", "r.purchases"));
     assert_eq!((proposal.note.as_str(), shown.held.eyes), (REASON, 2));
