@@ -34,6 +34,8 @@ pub enum Unknown {
     Lists,
     /// A rule asks for a fact that was not gathered then.
     Facts,
+    /// A rule asks for what detectors found, and they were those of another octroi.
+    Version,
     /// A rule or list asks for an address that is not kept: the mail is private (decision D20).
     Sealed,
 }
@@ -44,6 +46,7 @@ impl Unknown {
             Unknown::Words => "markings, words, people or units differ",
             Unknown::Lists => "domain lists differ in what they would find",
             Unknown::Facts => "a rule asks for a fact that was not gathered then",
+            Unknown::Version => "a rule asks for what another version of octroi found",
             Unknown::Sealed => "an address of a private mail is not kept",
         }
     }
@@ -64,26 +67,47 @@ impl<'p> Replay<'p> {
 
     /// One answer for each copy kept, in its order.
     pub fn mail(&self, mail: &KeptMail, addresses: Option<&KeptAddresses>) -> Vec<Replayed> {
-        let facts = match self.facts(mail, addresses) {
+        let asked = self.policy.rules.asked_at(mail.instant);
+        let facts = match self.facts(mail, addresses, asked) {
             Ok(facts) => facts,
             Err(unknown) => return vec![Replayed::Unknown(unknown); mail.copies.len()],
         };
-        let judged = |opinion: Opinion| Replayed::Judged { disposition: opinion.disposition(mail.can_strip), opinion };
-        self.policy.opinions(&facts, mail.instant, true).map(judged).collect()
+        let opinions = self.policy.opinions(&facts, mail.instant, true);
+        let said = |(opinion, copy): (Opinion, &KeptCopy)| match self.unknown_of(copy, mail, asked) {
+            Some(unknown) => Replayed::Unknown(unknown),
+            None => Replayed::Judged { disposition: opinion.disposition(mail.can_strip), opinion },
+        };
+        opinions.zip(&mail.copies).map(said).collect()
+    }
+
+    /// Whether the mail was judged by other detectors than those of this program.
+    fn is_of_another(&self, mail: &KeptMail) -> bool {
+        self.policy.sources.octroi != mail.sources.octroi
+    }
+
+    /// Why nobody can say of this one copy what rules that ask for so much would say.
+    fn unknown_of(&self, copy: &KeptCopy, mail: &KeptMail, asked: Asked) -> Option<Unknown> {
+        // A domain that a provider hosts is a private mailbox or none by whose name was found in the address.
+        let of_class = Asked::of("resource", "class") | Asked::of("resource", "private_mailbox");
+        let by_name = copy.facts.consumer_hosted && self.is_of_another(mail);
+        (by_name && asked.meets(of_class)).then_some(Unknown::Version)
     }
 
     /// The facts as they would have been, of the copies kept.
-    fn facts(&self, mail: &KeptMail, addresses: Option<&KeptAddresses>) -> Result<Facts, Unknown> {
-        let (now, then, asked) = (&self.policy.sources, &mail.sources, self.policy.rules.asked);
+    fn facts(&self, mail: &KeptMail, addresses: Option<&KeptAddresses>, asked: Asked) -> Result<Facts, Unknown> {
+        let (now, then) = (&self.policy.sources, &mail.sources);
         if now.words != then.words {
             return Err(Unknown::Words);
         }
         if asked.meets(then.facts.missing()) {
             return Err(Unknown::Facts);
         }
+        if self.is_of_another(mail) && asked.meets(Asked::FOUND) {
+            return Err(Unknown::Version);
+        }
         let other_lists = now.domains != then.domains;
         let Some(addresses) = addresses else {
-            if other_lists || self.asks_who(mail) {
+            if other_lists || asks_who(mail, asked) {
                 return Err(Unknown::Sealed);
             }
             let recipients = mail.copies.iter().map(|copy| copy.facts.clone()).collect();
@@ -96,13 +120,6 @@ impl<'p> Replay<'p> {
         let address = |copy: &KeptCopy| addresses.recipients.get(copy.recipient).and_then(Option::as_ref);
         let recipients = mail.copies.iter().map(|copy| copy.facts.named(address(copy))).collect();
         Ok(Facts { sender, message: mail.message.clone(), recipients })
-    }
-
-    /// Whether rules ask for what only the addresses say.
-    fn asks_who(&self, mail: &KeptMail) -> bool {
-        let names = |of| Asked::of(of, "address") | Asked::of(of, "domain");
-        let sealed = if mail.message.null_sender { names("resource") } else { names("resource") | names("principal") };
-        self.policy.rules.asked.meets(sealed)
     }
 
     /// Under other domain lists the recipients are others; what detectors looked at must be the same.
@@ -191,4 +208,10 @@ impl<'p> Replay<'p> {
 /// The class that lists gave, where a name may have made it another one.
 fn listed_class(facts: &RecipientFacts) -> Class {
     if facts.consumer_hosted { Class::Other } else { facts.class }
+}
+
+/// Whether rules ask for what only the addresses say.
+fn asks_who(mail: &KeptMail, asked: Asked) -> bool {
+    let names = |of| Asked::of(of, "address") | Asked::of(of, "domain");
+    asked.meets(if mail.message.null_sender { names("resource") } else { names("resource") | names("principal") })
 }

@@ -42,6 +42,8 @@ pub struct Rule {
     pub until: Option<Timestamp>,
     /// The file it stands in.
     pub path: String,
+    /// Facts that it asks for.
+    pub(crate) asked: Asked,
 }
 
 impl Rule {
@@ -115,7 +117,7 @@ impl Rules {
                     continue;
                 }
                 let named = policy.new_id(PolicyId::new(&rule.id));
-                asked = asked | asked_by(&named);
+                asked = asked | rule.asked;
                 // Ids are distinct: checked against `by_id` just above, and the permit's is reserved.
                 if set.add(named.clone()).is_ok() && of_file.add(named).is_ok() {
                     by_id.insert(rule.id.clone(), rule);
@@ -163,6 +165,12 @@ impl Rules {
             words.iter().any(|word| asked.contains(&format!("\"{word}\"")))
         };
         self.by_id.keys().map(String::as_str).filter(|id| asks(id)).collect()
+    }
+
+    /// Facts that rules in force at that instant ask for.
+    pub(crate) fn asked_at(&self, instant: Timestamp) -> Asked {
+        let in_force = self.iter().filter(|rule| rule.is_in_force(instant));
+        in_force.fold(Asked::default(), |asked, rule| asked | rule.asked)
     }
 
     /// Between two neighbouring boundaries the same rules are in force: the number of that window.
@@ -281,6 +289,7 @@ fn read_rule(
         from,
         until,
         path: source.name().to_owned(),
+        asked: asked_by(policy),
     })
 }
 

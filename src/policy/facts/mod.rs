@@ -11,6 +11,8 @@ mod table;
 use gather::MailEvidence;
 pub(super) use gather::{Named, RecipientEvidence, is_outside};
 pub use schema::schema;
+#[cfg(test)]
+use table::Origin;
 use table::{FactValue, Row, facts};
 pub use table::{ListBits, Words};
 
@@ -43,45 +45,45 @@ facts! {
     /// What is sent: the attributes of `context`, the same for all copies.
     pub struct MessageFacts of MailEvidence<'_> {
         /// highest marking or label: 0 none, 1 internal, 2 restricted, 3 confidential, 4 secret
-        rank (0): u32 = |mail| mail.rank(),
+        rank (0) [found]: u32 = |mail| mail.rank(),
         /// "fr/diffusion-restreinte"
-        markings (1): Words = |mail| mail.values(FindingKind::Marking),
+        markings (1) [value of Marking]: Words = |mail| mail.values(FindingKind::Marking),
         /// names of sensitivity labels
-        labels (2): Words = |mail| mail.values(FindingKind::SensitivityLabel),
+        labels (2) [value of SensitivityLabel]: Words = |mail| mail.values(FindingKind::SensitivityLabel),
         /// it contains a forward, a document, an invitation, a meeting link, a marking or a traced document
-        official (3): bool = |mail| mail.is_official(),
+        official (3) [found]: bool = |mail| mail.is_official(),
         /// "inline", "attached", "resent", "automatic"; what is passed on whoever receives it
-        forwards (4): Words = |mail| mail.forwards(),
+        forwards (4) [value of Forward]: Words = |mail| mail.forwards(),
         /// kinds of attached documents: "office", "pdf", "archive", "image"
-        documents (5): Words = |mail| mail.values(FindingKind::Document),
+        documents (5) [value of Document]: Words = |mail| mail.values(FindingKind::Document),
         /// it contains a calendar invitation
-        invitation (6): bool = |mail| mail.has(FindingKind::Invitation),
+        invitation (6) [found]: bool = |mail| mail.has(FindingKind::Invitation),
         /// "cloud-storage", "file-transfer", "messenger", "social", "meeting", anywhere in the message
-        links (7): Words = |mail| mail.values(FindingKind::Link),
+        links (7) [value of Link]: Words = |mail| mail.values(FindingKind::Link),
         /// the same, but not in quoted text and signatures
-        own_links (8): Words = |mail| mail.own_links(),
+        own_links (8) [value of Link]: Words = |mail| mail.own_links(),
         /// files with a password, opened or not: "zip", "pdf", "ooxml"
-        encrypted (9): Words = |mail| mail.values(FindingKind::Encrypted),
+        encrypted (9) [value of Encrypted]: Words = |mail| mail.values(FindingKind::Encrypted),
         /// why something could not be read: "encrypted", "broken", "budget", "crashed", "unread", "opaque"
-        uninspectable (10): Words = |mail| mail.values(FindingKind::Uninspectable),
+        uninspectable (10) [value of Uninspectable]: Words = |mail| mail.values(FindingKind::Uninspectable),
         /// the true types of files that look like another type
-        disguised (11): Words = |mail| mail.values(FindingKind::Disguised),
+        disguised (11) [value of Disguised]: Words = |mail| mail.values(FindingKind::Disguised),
         /// "fr-nir", "nl-bsn", "iban", "phone"
-        personal_data (12): Words = |mail| mail.values(FindingKind::PersonalData),
+        personal_data (12) [value of PersonalData]: Words = |mail| mail.values(FindingKind::PersonalData),
         /// number of identification numbers of one kind, without telephone numbers
-        identifiers (13): u32 = |mail| mail.identifiers(),
+        identifiers (13) [value of PersonalData]: u32 = |mail| mail.identifiers(),
         /// number of telephone numbers
-        phones (14): u32 = |mail| mail.phones(),
+        phones (14) [value of PersonalData]: u32 = |mail| mail.phones(),
         /// number of rows of an address list
-        addresses (15): u32 = |mail| mail.most(FindingKind::AddressList),
+        addresses (15) [value of AddressList]: u32 = |mail| mail.most(FindingKind::AddressList),
         /// the mail is marked personal
-        private (16): bool = |mail| mail.has(FindingKind::PrivateCorrespondence),
+        private (16) [found]: bool = |mail| mail.has(FindingKind::PrivateCorrespondence),
         /// it contains a registered document, whose distribution is traced
-        traced (17): bool = |mail| mail.has(FindingKind::TracedDocument),
+        traced (17) [found]: bool = |mail| mail.has(FindingKind::TracedDocument),
         /// administrative lists used for another purpose
-        list_reuse (18): Words = |mail| mail.list_reuse(),
+        list_reuse (18) [value of ListReuse]: Words = |mail| mail.list_reuse(),
         /// MAIL FROM, From and login name different senders
-        sender_mismatch (19): bool = |mail| mail.has(FindingKind::SenderMismatch),
+        sender_mismatch (19) [found]: bool = |mail| mail.has(FindingKind::SenderMismatch),
         /// MAIL FROM is empty (bounces and automatic replies)
         null_sender (20): bool = |mail| mail.sender.mailbox.is_none(),
         /// number of recipients of the envelope
@@ -108,21 +110,21 @@ facts! {
         /// the domain is in no list, but a consumer mail provider hosts it (MX)
         consumer_hosted (5): bool = |copy| copy.recipient.consumer_hosted,
         /// finding `self-forward`: the address contains the sender's own name
-        agent (6): bool = |copy| copy.named.agent,
+        agent (6) [found]: bool = |copy| copy.named.agent,
         /// the address contains the sender's family name with another given name
-        family (7): bool = |copy| copy.named.family,
+        family (7) [value of Namesake]: bool = |copy| copy.named.family,
         /// the address contains the name of another agent
-        colleague (8): bool = |copy| copy.named.colleague,
+        colleague (8) [value of Namesake]: bool = |copy| copy.named.colleague,
         /// it contains the sender's family name, but the text addresses a stranger
-        namesake (9): bool = |copy| copy.named.namesake,
+        namesake (9) [value of Namesake]: bool = |copy| copy.named.namesake,
         /// the domain looks like an own or partner domain
-        lookalike (10): bool = |copy| copy.named.lookalike,
+        lookalike (10) [found]: bool = |copy| copy.named.lookalike,
         /// an exception in domains/allowed.list names it, for this sender, today
         allowed (11): bool = |copy| copy.is_allowed(),
         /// domain lists that name it
         lists (12): ListBits = |copy| copy.lists(),
         /// to this recipient it is a forward: `forwards`, or a thread that others wrote
-        forwarded (13): bool = |copy| copy.forwarded || copy.named.forwarded,
+        forwarded (13) [found]: bool = |copy| copy.forwarded || copy.named.forwarded,
     }
 }
 
@@ -226,6 +228,10 @@ impl Asked {
     pub(crate) const KNOWN: Asked =
         Asked { sender: SenderFacts::ALL, message: MessageFacts::ALL, recipient: RecipientFacts::ALL };
 
+    /// Those that detectors found.
+    pub(crate) const FOUND: Asked =
+        Asked { sender: SenderFacts::FOUND, message: MessageFacts::FOUND, recipient: RecipientFacts::FOUND };
+
     /// The fact that rules call `variable.name`; everything where no table knows it.
     pub(crate) fn of(variable: &str, name: &str) -> Asked {
         let bit = |rows: &[Row]| rows.iter().find(|row| row.name == name).map(|row| 1 << row.number);
@@ -297,5 +303,77 @@ mod tests {
         assert_eq!(facts.asked(Asked::EVERYTHING.message), facts);
         assert_eq!(Asked::of("context", "unheard"), Asked::EVERYTHING);
         assert!(!Asked::of("principal", "proof").who_sends() && Asked::of("principal", "unit").who_sends());
+    }
+
+    /// Replay believes these marks: a fact that findings change is marked so, and no other is.
+    #[test]
+    fn every_fact_knows_whether_findings_say_it() {
+        use crate::detect::Finding;
+        use crate::detect::reading::evidence::Sender;
+        use crate::policy::question::CampaignFacts;
+
+        let policy = Policy::load(&[("domains/own.list".to_owned(), b"town.example".to_vec())].into()).unwrap();
+        let mailbox = Mailbox::parse("somebody@elsewhere.example").unwrap();
+        let path = crate::mail::ForwardPath::Mailbox(mailbox.clone());
+        let recipients = [policy.lists.classify(&path, None, jiff::Timestamp::UNIX_EPOCH)];
+        let facts = |findings: &[Finding]| {
+            policy.facts(&Question {
+                sender: &Sender { mailbox: None, proof: None, bare_login: None },
+                recipients: &recipients,
+                findings,
+                campaign: &CampaignFacts::default(),
+                opened: &[],
+                size: 1,
+                sealed: false,
+                instant: jiff::Timestamp::UNIX_EPOCH,
+            })
+        };
+        let none = facts(&[]);
+        let mut seen = Asked::default();
+        use FindingKind::*;
+        for kind in [
+            Forward,
+            SelfForward,
+            Namesake,
+            Marking,
+            SensitivityLabel,
+            Encrypted,
+            Disguised,
+            Uninspectable,
+            Link,
+            PersonalData,
+            AddressList,
+            PrivateCorrespondence,
+            TracedDocument,
+            ListReuse,
+            Document,
+            Invitation,
+            Lookalike,
+            SenderMismatch,
+            Malformed,
+        ] {
+            for value in ["x", "phone", "colleague", "namesake", "meeting"] {
+                for recipient in [None, Some(&mailbox)] {
+                    let mut finding = Finding::new(kind, "body").value(value).rank(2).count(3);
+                    finding.recipient = recipient.cloned();
+                    let found = facts(&[finding]);
+                    let message = found.message.set() ^ none.message.set();
+                    let copy = found.recipients[0].set() ^ none.recipients[0].set();
+                    for (rows, changed) in [(MessageFacts::ROWS, message), (RecipientFacts::ROWS, copy)] {
+                        for row in rows.iter().filter(|row| changed & (1 << row.number) != 0) {
+                            let right = match row.origin {
+                                Origin::Known => false,
+                                Origin::Found => true,
+                                Origin::Value(of) => of == kind,
+                            };
+                            assert!(right, "{} is changed by {kind:?}", row.name);
+                        }
+                    }
+                    assert_eq!(found.sender.set(), none.sender.set());
+                    seen = seen | Asked { sender: 0, message, recipient: copy };
+                }
+            }
+        }
+        assert_eq!(seen, Asked::FOUND);
     }
 }

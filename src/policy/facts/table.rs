@@ -4,6 +4,7 @@
 use cedar_policy::RestrictedExpression;
 
 use super::Proof;
+use crate::detect::FindingKind;
 use crate::directory::Class;
 use crate::policy::bytes::{read_byte, read_number, read_text, write_number, write_text};
 
@@ -153,15 +154,52 @@ pub(crate) struct Row {
     /// Its bit in a mask. It stands in journals, so it is never given to another fact.
     pub number: u32,
     pub cedar: Option<&'static str>,
+    pub origin: Origin,
     /// What it says, for authors of rules.
     pub about: &'static str,
 }
 
-/// A table of facts: `/// what it says`, then `name (number): type = how it is gathered`. The struct, the gathering,
-/// the mask of what is asked for, the attributes and the schema follow from it.
+/// Where a fact comes from. Other detectors than those of the day might have found something else (decision D23).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Envelope, session, lists, people.
+    Known,
+    /// Findings: that something stands in the mail, or its rank.
+    Found,
+    /// Findings of a kind: which, or how many.
+    Value(FindingKind),
+}
+
+impl Origin {
+    pub const fn is_found(self) -> bool {
+        !matches!(self, Origin::Known)
+    }
+}
+
+/// A mask of one fact, or of none.
+pub(crate) const fn bit(set: bool, number: u32) -> u64 {
+    if set { 1 << number } else { 0 }
+}
+
+/// The mark of a row: none, `found`, or `value of` a kind of finding.
+macro_rules! origin {
+    () => {
+        $crate::policy::facts::table::Origin::Known
+    };
+    (found) => {
+        $crate::policy::facts::table::Origin::Found
+    };
+    (value of $kind:ident) => {
+        $crate::policy::facts::table::Origin::Value($crate::detect::FindingKind::$kind)
+    };
+}
+pub(super) use origin;
+
+/// A table of facts: `/// what it says`, then `name (number) [mark]: type = how it is gathered`. The struct, the
+/// gathering, the masks, the attributes and the schema follow from it.
 macro_rules! facts {
     ($(#[doc = $about:literal])+ pub struct $facts:ident of $evidence:ty {
-        $($(#[doc = $says:literal])* $name:ident ($number:literal): $type:ty = $gather:expr,)+
+        $($(#[doc = $says:literal])* $name:ident ($number:literal) $([$($mark:tt)+])?: $type:ty = $gather:expr,)+
     }) => {
         $(#[doc = $about])+
         #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -174,6 +212,7 @@ macro_rules! facts {
                 name: stringify!($name),
                 number: $number,
                 cedar: <$type as FactValue>::CEDAR,
+                origin: $crate::policy::facts::table::origin!($($($mark)+)?),
                 about: concat!($($says),*),
             },)+];
 
@@ -196,6 +235,18 @@ macro_rules! facts {
 
             /// All that there are, as a mask.
             pub(crate) const ALL: u64 = $(1 << $number)|+;
+
+            /// Those that findings say, as a mask.
+            pub(crate) const FOUND: u64 = $($crate::policy::facts::table::bit(
+                $crate::policy::facts::table::origin!($($($mark)+)?).is_found(),
+                $number,
+            ))|+;
+
+            /// Those that are not as in a mail in which nothing stands, as a mask.
+            #[cfg(test)]
+            pub(crate) fn set(&self) -> u64 {
+                $($crate::policy::facts::table::bit(self.$name != <$type>::default(), $number))|+
+            }
 
             /// For the journal: the number of each fact that is not its type's default, and its value.
             pub(crate) fn write(&self, out: &mut Vec<u8>) {

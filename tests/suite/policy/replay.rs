@@ -16,7 +16,7 @@ use octroi::mime;
 use octroi::pipeline::{Inspector, Judged, MemoryBudget, Ruleset};
 use octroi::policy::again::is_same;
 use octroi::policy::case::Case;
-use octroi::policy::{Asked, CampaignFacts, KeptAddresses, Mode, Replay, Replayed, Sources, Unknown};
+use octroi::policy::{Asked, CampaignFacts, KeptAddresses, KeptCopy, Mode, Replay, Replayed, Sources, Unknown};
 use octroi::worker::{WorkerSettings, Workers};
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -268,6 +268,97 @@ async fn what_nobody_gathered_then_is_unknown() {
     kept.sources = Arc::new(Sources { facts: Asked::default(), ..(*kept.sources).clone() });
     let again = Replay::new(&in_force.policy).mail(&kept, Some(&addresses(&judged)));
     assert!(!again.is_empty() && again.iter().all(|said| *said == Replayed::Unknown(Unknown::Facts)), "{again:?}");
+}
+
+/// A mail that no detector of this octroi has read: `Unknown::Version` where the answer depends on what was found.
+async fn of_another_version(sent: &[Sent], rule: &str) -> BTreeMap<&'static str, usize> {
+    let bare: Files = shipped().into_iter().filter(|(path, _)| !path.starts_with("rules/")).collect();
+    let trial = with(bare, "rules/trial.cedar", rule);
+    let (then, now) = (inspector(load(&shipped(), Mode::Enforce)), inspector(load(&trial, Mode::Enforce)));
+    let in_force = now.ruleset.load_full();
+    let replay = Replay::new(&in_force.policy);
+    let mut said = BTreeMap::new();
+    for sent in sent {
+        let (judged, fresh) = (judge(&then, sent).await, judge(&now, sent).await);
+        let mut kept = judged.kept.clone();
+        kept.sources = Arc::new(Sources { octroi: "0.0.9".into(), ..(*kept.sources).clone() });
+        let addresses = addresses(&judged);
+        for (again, fresh) in replay.mail(&kept, Some(&addresses)).iter().zip(&fresh.verdicts.0) {
+            let word = match again {
+                Replayed::Unknown(why) => why.as_str(),
+                known => {
+                    assert!(is_same(known, fresh), "{}: {known:?} instead of {fresh:?}", sent.name);
+                    "same"
+                }
+            };
+            *said.entry(word).or_default() += 1;
+        }
+    }
+    said
+}
+
+fn asking(condition: &str) -> String {
+    format!(
+        "@id(\"trial\") @disposition(\"reject\") @reason(\"A trial.\") forbid (principal, action, resource) {condition};"
+    )
+}
+
+#[tokio::test]
+async fn what_another_version_found_is_never_guessed() {
+    let files = shipped();
+    let all = sent(&files);
+    // What detectors had no part in is as certain as ever.
+    for rule in [
+        asking("when { context.outside > 1 && principal.proof == \"claimed\" }"),
+        asking("when { resource.address == \"x@y.example\" || resource.allowed || resource.outside }"),
+        asking("when { context.rank > 0 }").replace("@id", "@until(\"2020-01-01\") @id"),
+    ] {
+        let said = of_another_version(&all, &rule).await;
+        assert_eq!(said.keys().collect::<Vec<_>>(), [&"same"], "{rule}: {said:?}");
+    }
+    for found in [
+        "context.rank > 0",
+        "context.official",
+        "context.private",
+        "!context.labels.isEmpty()",
+        "context.phones > 3",
+        "context.sender_mismatch",
+        "resource.agent",
+        "resource.namesake",
+        "resource.lookalike",
+        "resource.forwarded",
+    ] {
+        let rule = asking(&format!("when {{ {found} }}"));
+        let said = of_another_version(&all, &rule).await;
+        assert_eq!(said.keys().collect::<Vec<_>>(), [&Unknown::Version.as_str()], "{rule}: {said:?}");
+    }
+}
+
+/// The name that makes a mailbox at a provider a private one was found by a detector. Elsewhere lists say the class.
+#[tokio::test]
+async fn the_class_of_another_version_is_unknown_where_a_name_may_have_made_it() {
+    let inspector = inspector(load(&shipped(), Mode::Enforce));
+    let judged = judge(&inspector, &sent(&shipped())[0]).await;
+    let mut kept = judged.kept.clone();
+    let one = kept.copies[0].clone();
+    kept.copies = vec![one.clone(), KeptCopy { recipient: 1, ..one }];
+    kept.copies[1].facts.consumer_hosted = true;
+    kept.sources = Arc::new(Sources { octroi: "0.0.9".into(), ..(*kept.sources).clone() });
+    let bare: Files = shipped().into_iter().filter(|(path, _)| !path.starts_with("rules/")).collect();
+    for (condition, second) in [
+        ("when { resource.class == \"other\" }", Some(Unknown::Version)),
+        ("when { resource.private_mailbox }", Some(Unknown::Version)),
+        ("when { resource.consumer_hosted || resource.outside }", None),
+    ] {
+        let policy = load(&with(bare.clone(), "rules/trial.cedar", &asking(condition)), Mode::Enforce).policy;
+        let addresses = KeptAddresses { sender: None, recipients: vec![None, None] };
+        let said = Replay::new(&policy).mail(&kept, Some(&addresses));
+        let unknown = |said: &Replayed| match said {
+            Replayed::Unknown(why) => Some(*why),
+            Replayed::Judged { .. } => None,
+        };
+        assert_eq!(said.iter().map(unknown).collect::<Vec<_>>(), [None, second], "{condition}");
+    }
 }
 
 /// The journal keeps what no rule of the day asks for.
