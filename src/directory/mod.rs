@@ -14,7 +14,9 @@ mod people;
 mod people_csv;
 mod recipient;
 mod units;
+mod upwards;
 
 pub use people::{Called, People, Person, day};
 pub use recipient::{Class, ClassifiedRecipient};
-pub use units::{Units, upwards};
+pub use units::Units;
+pub use upwards::upwards;

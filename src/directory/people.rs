@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::fold::{letters, words};
+use super::upwards::upwards;
 use crate::mail::{Identity, Mailbox};
 
 /// One agent. Every field but `mail` may be empty.
@@ -27,8 +28,12 @@ pub struct Person {
 
 impl Person {
     pub fn serves_on(&self, day: Date) -> bool {
-        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+        serves_on(self.from, self.until, day)
     }
+}
+
+fn serves_on(from: Option<Date>, until: Option<Date>, day: Date) -> bool {
+    from.is_none_or(|from| from <= day) && until.is_none_or(|until| day <= until)
 }
 
 /// The day of an instant, in UTC as everywhere in policies.
@@ -51,7 +56,7 @@ pub struct Called {
 
 impl Called {
     fn serves_on(&self, day: Date) -> bool {
-        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+        serves_on(self.from, self.until, day)
     }
 }
 
@@ -67,7 +72,12 @@ pub struct People {
     by_initial: HashMap<String, Vec<u32>>,
     /// Different given names that a surname has.
     bearers: HashMap<String, u32>,
+    /// From when until when those serve who are in a unit or below it.
+    in_unit: HashMap<String, Vec<(Option<Date>, Option<Date>)>>,
 }
+
+/// A unit of fewer people may name one of them (decision D20).
+const MANY: usize = 10;
 
 impl People {
     pub fn new(persons: impl IntoIterator<Item = Person>) -> People {
@@ -85,6 +95,13 @@ impl People {
             }
             people.by_mail.insert(mail, person);
         }
+        let mut in_unit: HashMap<String, Vec<_>> = HashMap::new();
+        for person in people.by_mail.values() {
+            for unit in upwards(&person.unit) {
+                in_unit.entry(unit.to_owned()).or_default().push((person.from, person.until));
+            }
+        }
+        people.in_unit = in_unit;
         people
     }
 
@@ -159,6 +176,15 @@ impl People {
         all.filter_map(|at| self.called.get(*at as usize)).filter(move |called| called.serves_on(day))
     }
 
+    /// The nearest of this unit and those above it in which so many people serve on that day that it names nobody.
+    pub fn unit_of_many<'u>(&self, unit: &'u str, day: Date) -> Option<&'u str> {
+        let serves = |(from, until): &&(Option<Date>, Option<Date>)| serves_on(*from, *until, day);
+        let is_large = |unit: &&str| {
+            self.in_unit.get(*unit).is_some_and(|people| people.iter().filter(serves).take(MANY).count() == MANY)
+        };
+        upwards(unit).find(is_large)
+    }
+
     /// How many agents of different names have this surname.
     pub fn bearers(&self, surname: &str) -> u32 {
         self.bearers.get(surname).copied().unwrap_or(0)
@@ -195,5 +221,29 @@ mod tests {
             people.serving(&mailbox, date(2025, 1, 1)).is_some()
                 && people.serving(&mailbox, date(2026, 1, 1)).is_none()
         );
+    }
+
+    #[test]
+    fn a_unit_names_nobody_where_ten_serve_in_it_or_below() {
+        let date = jiff::civil::date;
+        let row = |n: u32, unit: &str, until| Person {
+            mail: format!("{unit}-{n}@x.example").replace('/', "-"),
+            unit: unit.into(),
+            until,
+            ..Person::default()
+        };
+        let gone = Some(date(2025, 12, 31));
+        let people = People::new(
+            [("sg/achats", 9), ("sg/rh", 1), ("dsi", 10)]
+                .into_iter()
+                .flat_map(|(unit, count)| (0..count).map(move |n| row(n, unit, None)))
+                .chain((20..29).map(|n| row(n, "sg/rh", gone))),
+        );
+        let of = |unit, day| people.unit_of_many(unit, day);
+        let today = date(2026, 3, 1);
+        assert_eq!((of("dsi", today), of("dsi/bureau", today)), (Some("dsi"), Some("dsi")));
+        assert_eq!((of("sg/achats", today), of("sg/rh", today)), (Some("sg"), Some("sg")));
+        assert_eq!(of("sg/rh", date(2025, 12, 31)), Some("sg/rh"), "nine more served then");
+        assert_eq!((of("", today), of("unheard", today)), (None, None));
     }
 }

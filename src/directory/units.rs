@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::People;
+use super::upwards::upwards;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::mail::{Domain, Identity, Mailbox};
 
@@ -127,12 +128,6 @@ impl Units {
         }
         faults
     }
-}
-
-/// `sg/achats`, then `sg`.
-pub fn upwards(path: &str) -> impl Iterator<Item = &str> {
-    let path = path.trim_matches('/');
-    std::iter::successors((!path.is_empty()).then_some(path), |path| path.rsplit_once('/').map(|(above, _)| above))
 }
 
 /// The bytes of each unit that rules name: `Octroi::Unit::"sg"`.

@@ -30,7 +30,7 @@ pub fn judged_again(
         return Err(format!("{} copies instead of {}", again.len(), verdicts.0.len()));
     }
     for (index, (again, then)) in again.iter().zip(&verdicts.0).enumerate() {
-        // A rule asks for an address, and of private mail none is kept (decision D20).
+        // A rule asks for what is not kept of private mail (decision D20).
         let sealed = private && *again == Replayed::Unknown(Unknown::Sealed);
         if !sealed && !is_same(again, then) {
             return Err(format!("copy {index}: {again:?} instead of {then:?}"));

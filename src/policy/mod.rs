@@ -35,7 +35,7 @@ use std::sync::Arc;
 use domains::DomainLists;
 pub use facts::{Asked, Facts, MessageFacts, RecipientFacts, SenderFacts, schema};
 pub use judge::{Mode, Opinion};
-pub use kept::{KeptAddresses, KeptCopy, KeptMail};
+pub use kept::{KeptAddresses, KeptCopy, KeptMail, of_private_again};
 use limits::Limit;
 pub use question::{CampaignFacts, Question};
 pub use replay::{Replay, Replayed, Unknown};

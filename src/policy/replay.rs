@@ -36,7 +36,7 @@ pub enum Unknown {
     Facts,
     /// A rule asks for what detectors found, and they were those of another octroi.
     Version,
-    /// A rule or list asks for an address that is not kept: the mail is private (decision D20).
+    /// A rule or list asks for what is not kept: the mail is private (decision D20).
     Sealed,
 }
 
@@ -47,7 +47,7 @@ impl Unknown {
             Unknown::Lists => "domain lists differ in what they would find",
             Unknown::Facts => "a rule asks for a fact that was not gathered then",
             Unknown::Version => "a rule asks for what another version of octroi found",
-            Unknown::Sealed => "an address of a private mail is not kept",
+            Unknown::Sealed => "what it asks is not kept of private mail",
         }
     }
 }
@@ -87,6 +87,9 @@ impl<'p> Replay<'p> {
 
     /// Why nobody can say of this one copy what rules that ask for so much would say.
     fn unknown_of(&self, copy: &KeptCopy, mail: &KeptMail, asked: Asked) -> Option<Unknown> {
+        if asked.recipient & copy.left_out != 0 {
+            return Some(Unknown::Sealed);
+        }
         // A domain that a provider hosts is a private mailbox or none by whose name was found in the address.
         let of_class = Asked::of("resource", "class") | Asked::of("resource", "private_mailbox");
         let by_name = copy.facts.consumer_hosted && self.is_of_another(mail);
@@ -102,12 +105,16 @@ impl<'p> Replay<'p> {
         if asked.meets(then.facts.missing()) {
             return Err(Unknown::Facts);
         }
+        if asked.meets(mail.left_out) {
+            return Err(Unknown::Sealed);
+        }
         if self.is_of_another(mail) && asked.meets(Asked::FOUND) {
             return Err(Unknown::Version);
         }
         let other_lists = now.domains != then.domains;
+        // Of private mail none are kept: what rules ask about them is among what is left out.
         let Some(addresses) = addresses else {
-            if other_lists || asks_who(mail, asked) {
+            if other_lists {
                 return Err(Unknown::Sealed);
             }
             let recipients = mail.copies.iter().map(|copy| copy.facts.clone()).collect();
@@ -208,10 +215,4 @@ impl<'p> Replay<'p> {
 /// The class that lists gave, where a name may have made it another one.
 fn listed_class(facts: &RecipientFacts) -> Class {
     if facts.consumer_hosted { Class::Other } else { facts.class }
-}
-
-/// Whether rules ask for what only the addresses say.
-fn asks_who(mail: &KeptMail, asked: Asked) -> bool {
-    let names = |of| Asked::of(of, "address") | Asked::of(of, "domain");
-    asked.meets(if mail.message.null_sender { names("resource") } else { names("resource") | names("principal") })
 }

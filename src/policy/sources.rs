@@ -10,7 +10,7 @@ use super::domains::{CONSUMER_MX, DomainLists};
 use super::facts::Asked;
 
 /// Versions, as digests of what stands in the policy folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
     /// Of the program.
     pub octroi: String,

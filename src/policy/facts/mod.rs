@@ -30,12 +30,12 @@ facts! {
     /// only a proven sender (decision D18).
     pub struct SenderFacts of MailEvidence<'_> {
         /// lower case; empty for the null reverse-path
-        address (0): Box<str> = |mail| mail.sender_key().into(),
-        domain (1): Box<str> = |mail| domain_of(mail.sender_key()).into(),
+        address (0) [telling]: Box<str> = |mail| mail.sender_key().into(),
+        domain (1) [telling]: Box<str> = |mail| domain_of(mail.sender_key()).into(),
         /// from units/people.csv, by the address without VERP, BATV and SRS additions; empty if unknown
-        unit (2): Box<str> = |mail| mail.person().map_or("", |person| &person.unit).into(),
+        unit (2) [telling]: Box<str> = |mail| mail.person().map_or("", |person| &person.unit).into(),
         /// from units/people.csv; empty if unknown
-        role (3): Box<str> = |mail| mail.person().map_or("", |person| &person.role).into(),
+        role (3) [telling]: Box<str> = |mail| mail.person().map_or("", |person| &person.role).into(),
         /// "login" (proven), "claimed" (only MAIL FROM says so) or "none"
         proof (4): Proof = |mail| mail.proof(),
     }
@@ -91,7 +91,7 @@ facts! {
         /// number of recipients that are not own and not partner
         outside (22): u32 = |mail| mail.outside(),
         /// size of the message in megabytes, rounded up
-        megabytes (23): u32 = |mail| clamp(mail.size.div_ceil(1_000_000)),
+        megabytes (23) [telling]: u32 = |mail| clamp(mail.size.div_ceil(1_000_000)),
     }
 }
 
@@ -99,8 +99,8 @@ facts! {
     /// Who receives this copy: the attributes of `resource`.
     pub struct RecipientFacts of RecipientEvidence<'_> {
         /// lower case; "postmaster" without a domain is the mailbox of the server itself
-        address (0): Box<str> = |copy| address_of(copy.recipient.mailbox.as_ref()),
-        domain (1): Box<str> = |copy| copy.recipient.mailbox.as_ref().map_or("", |m| m.domain().as_str()).into(),
+        address (0) [telling]: Box<str> = |copy| address_of(copy.recipient.mailbox.as_ref()),
+        domain (1) [telling]: Box<str> = |copy| copy.recipient.mailbox.as_ref().map_or("", |m| m.domain().as_str()).into(),
         /// "own", "partner", "private-webmail", "disposable" or "other"
         class (2): Class = |copy| copy.class(),
         /// the class is not own and not partner
@@ -122,7 +122,7 @@ facts! {
         /// an exception in domains/allowed.list names it, for this sender, today
         allowed (11): bool = |copy| copy.is_allowed(),
         /// domain lists that name it
-        lists (12): ListBits = |copy| copy.lists(),
+        lists (12) [telling]: ListBits = |copy| copy.lists(),
         /// to this recipient it is a forward: `forwards`, or a thread that others wrote
         forwarded (13) [found]: bool = |copy| copy.forwarded || copy.named.forwarded,
     }
@@ -227,6 +227,12 @@ impl Asked {
     /// Those that the tables have.
     pub(crate) const KNOWN: Asked =
         Asked { sender: SenderFacts::ALL, message: MessageFacts::ALL, recipient: RecipientFacts::ALL };
+
+    /// Who sends, and who receives.
+    pub(crate) fn who() -> Asked {
+        let names = |of| Asked::of(of, "address") | Asked::of(of, "domain");
+        names("principal") | names("resource")
+    }
 
     /// Those that detectors found.
     pub(crate) const FOUND: Asked =
@@ -362,7 +368,7 @@ mod tests {
                     for (rows, changed) in [(MessageFacts::ROWS, message), (RecipientFacts::ROWS, copy)] {
                         for row in rows.iter().filter(|row| changed & (1 << row.number) != 0) {
                             let right = match row.origin {
-                                Origin::Known => false,
+                                Origin::Known | Origin::Telling => false,
                                 Origin::Found => true,
                                 Origin::Value(of) => of == kind,
                             };

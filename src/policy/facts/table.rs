@@ -151,7 +151,8 @@ fn text(text: &str) -> RestrictedExpression {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub name: &'static str,
-    /// Its bit in a mask. It stands in journals, so it is never given to another fact.
+    /// Its bit in a mask. It stands in journals, so it is never given to another fact, and a fact that comes to mean
+    /// something else gets another one.
     pub number: u32,
     pub cedar: Option<&'static str>,
     pub origin: Origin,
@@ -164,6 +165,8 @@ pub(crate) struct Row {
 pub(crate) enum Origin {
     /// Envelope, session, lists, people.
     Known,
+    /// The same, and it says who it was or how large.
+    Telling,
     /// Findings: that something stands in the mail, or its rank.
     Found,
     /// Findings of a kind: which, or how many.
@@ -172,7 +175,7 @@ pub(crate) enum Origin {
 
 impl Origin {
     pub const fn is_found(self) -> bool {
-        !matches!(self, Origin::Known)
+        matches!(self, Origin::Found | Origin::Value(_))
     }
 }
 
@@ -181,10 +184,26 @@ pub(crate) const fn bit(set: bool, number: u32) -> u64 {
     if set { 1 << number } else { 0 }
 }
 
-/// The mark of a row: none, `found`, or `value of` a kind of finding.
+/// What is not kept of a private mail with these facts set (decision D20): what tells who or how much, and of findings
+/// everything but that they were there, and their rank.
+pub(crate) fn private(rows: &[Row], set: u64) -> u64 {
+    let is_there = |kind| rows.iter().any(|row| row.origin == Origin::Value(kind) && set & (1 << row.number) != 0);
+    let is_left_out = |row: &&Row| match row.origin {
+        Origin::Known | Origin::Found => false,
+        Origin::Telling => true,
+        // All that is said of the kind, so that what is missing does not say it either.
+        Origin::Value(kind) => is_there(kind),
+    };
+    rows.iter().filter(is_left_out).fold(0, |mask, row| mask | 1 << row.number)
+}
+
+/// The mark of a row: none, `telling`, `found`, or `value of` a kind of finding.
 macro_rules! origin {
     () => {
         $crate::policy::facts::table::Origin::Known
+    };
+    (telling) => {
+        $crate::policy::facts::table::Origin::Telling
     };
     (found) => {
         $crate::policy::facts::table::Origin::Found
@@ -243,9 +262,14 @@ macro_rules! facts {
             ))|+;
 
             /// Those that are not as in a mail in which nothing stands, as a mask.
-            #[cfg(test)]
             pub(crate) fn set(&self) -> u64 {
                 $($crate::policy::facts::table::bit(self.$name != <$type>::default(), $number))|+
+            }
+
+            /// What is kept of them where the mail is private, and what is left out, as a mask.
+            pub(crate) fn of_private(&self) -> ($facts, u64) {
+                let left_out = $crate::policy::facts::table::private($facts::ROWS, self.set());
+                (self.asked(!left_out), left_out)
             }
 
             /// For the journal: the number of each fact that is not its type's default, and its value.
