@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::mail::{ForwardPath, MailId, Mailbox};
 use crate::policy::verdict::{Disposition, Reasons};
 use crate::policy::{KeptAddresses, KeptMail, Policy, Replay, Replayed, Sources, Unknown};
-use crate::store::{Entry, EntryCopy, JournalPlace, Store, StoreError};
+use crate::store::{Entry, EntryCopy, JournalPage, JournalPlace, Store, StoreError};
 
 /// Mails read at once.
 const PAGE: u32 = 500;
@@ -50,6 +50,8 @@ pub struct ReplaySum {
     pub unknown: u64,
     /// Rows of before facts were kept or of another octroi, and copies that nobody judged.
     pub left_out: u64,
+    /// Rows that cannot be read.
+    pub damaged: u64,
 }
 
 /// Judges again everything written since an instant, and tells of each copy.
@@ -66,8 +68,9 @@ pub async fn replay(
     let mut sum = ReplaySum { left_out: store.kept_without_facts(since).await?, ..ReplaySum::default() };
     let mut known: HashMap<Arc<str>, Option<Arc<Sources>>> = HashMap::new();
     let mut place = JournalPlace::before(since);
-    while let Some((page, end)) = store.kept_after(place, PAGE).await? {
-        for entry in page {
+    while let Some(JournalPage { entries, damaged, end }) = store.kept_after(place, PAGE).await? {
+        sum.damaged += damaged;
+        for entry in entries {
             let Some(mail) = kept_mail(&entry, &mut known) else {
                 sum.left_out += entry.copies.len() as u64;
                 continue;

@@ -75,6 +75,7 @@ pub(super) async fn watch(watched: Watched) {
                 metrics.held.set(figures.held as i64);
                 metrics.outbox.set(figures.outbox as i64);
                 metrics.journal_dropped.raise_to(figures.journal_dropped);
+                metrics.journal_damaged.raise_to(figures.journal_damaged);
             }
             Err(error) => tracing::error!(%error, "the store does not answer"),
         }

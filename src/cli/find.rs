@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{ask_gateway, print, unexpected};
-use crate::desk::Found;
+use crate::desk::{Found, FoundRows};
 use crate::listen::control::{Answer, Request};
 
 /// Find out what became of a mail, with one line for each recipient; exit code 1 if nothing is known
@@ -24,10 +24,15 @@ pub struct Args {
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let what = args.what.trim().to_owned();
-    let rows = match ask_gateway(config, &Request::Find { what })?.0 {
-        Answer::Found(rows) => rows,
+    let FoundRows { rows, damaged } = match ask_gateway(config, &Request::Find { what })?.0 {
+        Answer::Found(found) => found,
         other => return Err(unexpected(&other)),
     };
+    if damaged > 0 {
+        print::error(format_args!(
+            "{damaged} rows of the journal are damaged and left out; the gateway's log says more"
+        ));
+    }
     if rows.is_empty() {
         print::error(format_args!("nothing is known about {}", print::harmless(&args.what)));
         return Ok(ExitCode::FAILURE);

@@ -184,6 +184,15 @@ pub struct Done {
     pub note: Option<String>,
 }
 
+/// What is known about what was looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundRows {
+    pub rows: Vec<Found>,
+    /// Rows that the gateway cannot read any more and that are left out.
+    #[serde(default)]
+    pub damaged: u64,
+}
+
 /// What became of one recipient's copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {

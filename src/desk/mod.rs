@@ -20,8 +20,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use answers::{
-    AuditLine, AuditQuery, AuditReport, Counts, Decision, Done, Found, Held, HeldQuery, Listing, OutboxRow, Proposed,
-    Queued, Shown, ShownFinding, ShownReason,
+    AuditLine, AuditQuery, AuditReport, Counts, Decision, Done, Found, FoundRows, Held, HeldQuery, Listing, OutboxRow,
+    Proposed, Queued, Shown, ShownFinding, ShownReason,
 };
 pub use refusal::Refusal;
 
@@ -286,7 +286,7 @@ impl Desk {
         };
         let found = self.store.find(mail.as_str()).await?;
         let mut copies: Vec<CopyId> =
-            found.into_iter().filter(|row| row.mail == *mail).filter_map(|row| row.copy).collect();
+            found.rows.into_iter().filter(|row| row.mail == *mail).filter_map(|row| row.copy).collect();
         copies.sort_by_key(CopyId::number);
         if copies.is_empty() { Err(Refusal::NotFound(id.to_string())) } else { Ok(copies) }
     }
@@ -318,7 +318,7 @@ impl Desk {
     }
 
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.
-    pub async fn find(&self, caller: &Caller, what: &str) -> Answered<Vec<Found>> {
+    pub async fn find(&self, caller: &Caller, what: &str) -> Answered<FoundRows> {
         let reach = caller.reach(Command::Find)?;
         let what = what.trim();
         if what.trim_matches(['<', '>']).is_empty() {
@@ -330,8 +330,8 @@ impl Desk {
         if by_address {
             self.note_search(caller, reach.role, what).await?;
         }
-        let mut found = Vec::new();
-        for row in self.store.find(what).await? {
+        let (mut found, all) = (Vec::new(), self.store.find(what).await?);
+        for row in all.rows {
             // Nobody without a look at copies joins persons to private mail (decision D20).
             if by_address && reach.counts_only && row.sender.is_none() {
                 continue;
@@ -354,7 +354,8 @@ impl Desk {
         }
         let found = found.into_iter();
         // Who may not see copies learns what became of it, not who wrote to whom (decision D25).
-        Ok(found.map(|found| if reach.counts_only { found.sealed() } else { found }).collect())
+        let rows = found.map(|found| if reach.counts_only { found.sealed() } else { found }).collect();
+        Ok(FoundRows { rows, damaged: all.damaged })
     }
 
     /// Mail of our own that waits to leave; to who may not see copies, how much there is.

@@ -142,6 +142,8 @@ pub struct Metrics {
     pub store_used: Gauge,
     pub store_free: Gauge,
     pub journal_dropped: Counter,
+    /// Rows of the journal that were wanted and could not be read.
+    pub journal_damaged: Counter,
     pub log_dropped: Counter,
     /// Documents whose worker crashed or ran over its budget.
     pub worker_kills: Counter,
@@ -229,6 +231,11 @@ impl Metrics {
             ),
             ("octroi_memory_refusals_total", "Mails refused because memory was used up.", &self.memory_refusals),
             ("octroi_journal_dropped_total", "Journal entries lost.", &self.journal_dropped),
+            (
+                "octroi_journal_damaged_total",
+                "Journal rows that were wanted and could not be read.",
+                &self.journal_damaged,
+            ),
             ("octroi_log_dropped_total", "Log lines lost because the output was too slow.", &self.log_dropped),
             ("octroi_worker_kills_total", "Workers that crashed or exceeded a limit.", &self.worker_kills),
             ("octroi_reading_crashes_total", "Mails that made a step of reading crash.", &self.reading_crashes),

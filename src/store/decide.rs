@@ -87,7 +87,7 @@ impl Store {
         // Of private mail nobody keeps who else it went to (decision D20).
         let went = self.find(mail.as_str()).await?;
         let is_own = |address: &String| crate::mail::address_key(address) == own;
-        Ok(went.iter().any(|row| row.mail == *mail && row.recipient.as_ref().is_some_and(is_own)))
+        Ok(went.rows.iter().any(|row| row.mail == *mail && row.recipient.as_ref().is_some_and(is_own)))
     }
 
     async fn proposal(&self, copy: &CopyId) -> Result<Option<Proposal>, StoreError> {

@@ -267,6 +267,10 @@ impl From<sqlx::Error> for StoreError {
         if matches!(error, sqlx::Error::PoolClosed) {
             return StoreError::Closed;
         }
+        // SQLite keeps in a column whatever stands there: of another type it is nothing that we wrote.
+        if matches!(error, sqlx::Error::ColumnDecode { .. }) {
+            return StoreError::Damaged { what: error.to_string() };
+        }
         // The lower eight bits are the primary code: https://www.sqlite.org/rescode.html
         let code = error.as_database_error().and_then(|e| e.code()?.parse::<u32>().ok()).map(|code| code & 0xff);
         match code {

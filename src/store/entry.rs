@@ -76,6 +76,14 @@ pub struct EntryCopy {
     pub put_off: Option<[u8; 32]>,
 }
 
+/// What is known about what was looked for, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FindRows {
+    pub rows: Vec<FindRow>,
+    /// Rows that cannot be read and are left out.
+    pub damaged: u64,
+}
+
 /// What became of one recipient of one mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FindRow {

@@ -64,6 +64,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// One row that cannot be read: others can.
+    pub(super) fn row(what: &str) -> StoreError {
+        StoreError::Damaged { what: what.to_owned() }
+    }
+
     pub(super) fn open(path: &Path, why: impl ToString) -> StoreError {
         StoreError::Open { path: path.to_owned(), why: why.to_string() }
     }

@@ -31,6 +31,8 @@ pub struct Figures {
     pub quota_reached: bool,
     /// Journal rows that did not fit the channel, since the start.
     pub journal_dropped: u64,
+    /// Journal rows found damaged, since the start; each counts as often as it was wanted.
+    pub journal_damaged: u64,
     /// Commits since the start; each is one fsync for all that waited.
     pub commits: u64,
 }
@@ -51,6 +53,7 @@ impl Store {
             quota_warning: quota.is_some_and(|q| bytes > q / 100 * 80),
             quota_reached: quota.is_some_and(|q| bytes > q / 100 * 95),
             journal_dropped: self.inner.journal_dropped.load(Ordering::Relaxed),
+            journal_damaged: self.inner.journal_damaged.load(Ordering::Relaxed),
             commits: self.inner.writer.commits.load(Ordering::Relaxed),
         })
     }

@@ -3,10 +3,12 @@
 
 use super::engine::Row;
 use super::entry::FindRow;
+use super::find::Damage;
+use super::found::Beside;
 use super::packed::code_of;
 use super::tx::{args, statements};
 use super::{Store, StoreError, instant};
-use crate::mail::{CopyId, MailId};
+use crate::mail::MailId;
 
 statements! {
     // A union, each part by its own index: of one OR the engine would rather read the whole journal, newest first.
@@ -23,14 +25,13 @@ impl Store {
         text: &str,
         by_address: bool,
         limit: i64,
-    ) -> Result<Vec<FindRow>, StoreError> {
+        damage: &mut Damage,
+    ) -> Result<Vec<Beside>, StoreError> {
         let hash = self.inner.journal_keys.hash(text);
         let rows: Vec<Row> = self.reader().fetch_all(BEFORE, args![text, &hash, limit]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
-            if named_otherwise(row, text)? || (by_address && !is_private(row)?) {
-                found.push(self.row_before(row).await?);
-            }
+            found.extend(damage.without(self.row_before(row, text, by_address))?.flatten());
         }
         Ok(found)
     }
@@ -41,42 +42,40 @@ impl Store {
         Ok(count.cast_unsigned())
     }
 
-    async fn row_before(&self, row: &Row) -> Result<FindRow, StoreError> {
+    fn row_before(&self, row: &Row, text: &str, by_address: bool) -> Result<Option<Beside>, StoreError> {
+        let private = is_private(row)?;
+        if !named_otherwise(row, text)? && (private || !by_address) {
+            return Ok(None);
+        }
         let mail: MailId = row.get("mail")?;
         let sealed: Vec<u8> = row.get("addresses")?;
-        let (sender, recipient) = self
-            .inner
-            .journal_keys
-            .open_addresses(mail.as_str(), &sealed)
-            .ok_or_else(|| StoreError::Damaged { what: "a journal row's addresses".into() })?;
-        let copy: Option<CopyId> = row.get("copy")?;
+        let opened = self.inner.journal_keys.open_addresses(mail.as_str(), &sealed);
+        let (sender, recipient) = opened.ok_or_else(|| StoreError::row("a journal row's addresses"))?;
         let rules: String = row.get("rules")?;
-        let state = self.state_of(copy.as_ref()).await?;
-        let private = is_private(row)?;
-        Ok(FindRow {
+        let reply = row.get::<Option<String>>("reply")?;
+        let found = FindRow {
             time: instant(row.get("at")?),
             queue_id: row.get("queue_id")?,
             message_id: row.get::<Option<String>>("message_id")?.filter(|_| !private),
             sender: (!private).then_some(sender),
             disposition: row.get("disposition")?,
             observed: row.get("observed")?,
-            rules: serde_json::from_str(&rules).unwrap_or_default(),
-            state,
-            outbox: self.outbox_of(&mail, copy.as_ref(), &recipient, private).await?,
-            reply: row
-                .get::<Option<String>>("reply")?
-                .map(|reply| if private { code_of(&reply).to_owned() } else { reply }),
+            rules: serde_json::from_str(&rules).map_err(|_| StoreError::row("the rules of a journal row"))?,
+            state: None,
+            outbox: None,
+            reply: reply.map(|reply| if private { code_of(&reply).to_owned() } else { reply }),
             cause: None,
             times: 1,
             last: None,
             maybe_duplicate: row.get("maybe_duplicate")?,
             client_tls: row.get("client_tls")?,
             next_hop_tls: row.get("next_hop_tls")?,
-            copy,
-            recipient: (!private).then_some(recipient),
+            copy: row.get("copy")?,
+            recipient: (!private).then(|| recipient.clone()),
             unit: None,
             mail,
-        })
+        };
+        Ok(Some(Beside { row: found, address: recipient, private, may_be: None }))
     }
 }
 
@@ -142,19 +141,23 @@ mod tests {
             store.write(write).await.unwrap();
         }
         for query in ["M1", "Q1", "<m@town.example>", "A@town.example", "b@home.example"] {
-            let rows = store.find(query).await.unwrap();
+            let rows = store.find(query).await.unwrap().rows;
             let row = rows.iter().find(|row| row.mail == "M1").unwrap_or_else(|| panic!("{query}: {rows:?}"));
             assert_eq!(
                 (row.sender.as_deref(), row.recipient.as_deref()),
                 (Some("a@town.example"), Some("b@home.example"))
             );
         }
-        assert_eq!(store.find("a@town.example").await.unwrap().len(), 1, "private mail is not led to by an address");
-        let private = &store.find("M2").await.unwrap()[0];
+        assert_eq!(
+            store.find("a@town.example").await.unwrap().rows.len(),
+            1,
+            "private mail is not led to by an address"
+        );
+        let private = &store.find("M2").await.unwrap().rows[0];
         assert_eq!((&private.sender, &private.recipient), (&None, &None));
         assert_eq!(store.kept_without_facts(Timestamp::UNIX_EPOCH).await.unwrap(), 2);
         let later = Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(184 * 86_400);
         assert_eq!(store.sweep(later).await.unwrap().journal_deleted, 2);
-        assert!(store.find("M1").await.unwrap().is_empty());
+        assert!(store.find("M1").await.unwrap().rows.is_empty());
     }
 }

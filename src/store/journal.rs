@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::entry::Entry;
-use super::journal_rows::{self, Words};
+use super::journal_rows;
+use super::journal_words::Words;
 use super::{Store, StoreError};
 
 /// Mails that wait at most; what comes beyond is counted and lost.

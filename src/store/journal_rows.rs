@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Entries become the journal's rows: one for the mail, one for each recipient. What is put off again changes its row.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::entry::{Entry, EntryCopy};
 use super::journal_keys::Keys;
+use super::journal_words::Words;
 use super::keeping::{bare_message_id, json};
 use super::packed::{Context, code_of, pack};
 use super::rows::retry_key;
@@ -16,9 +17,6 @@ use crate::policy::verdict::Disposition;
 statements! {
     IDS_TAKEN = "UPDATE journaled_next SET next = CASE WHEN next < $1 THEN $1 ELSE next END + $2 WHERE name = 1 \
         RETURNING next";
-    WORD_ADDED = "INSERT INTO journaled_word (id, word) \
-        VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM journaled_word), $1) ON CONFLICT (word) DO NOTHING";
-    WORD = "SELECT id FROM journaled_word WHERE word = $1";
     MAIL_JOURNALED = "INSERT INTO journaled_mail (id, copies, mail, queue_id, message_id, sender, private, unit, \
         sources, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     COPY_JOURNALED = "INSERT INTO journaled_copy (id, recipient, class, disposition, observed, rules, cause, times, \
@@ -31,9 +29,6 @@ statements! {
 /// Ids count on from the milliseconds since this instant, 64 for each: 47 bits last until 2089.
 const FIRST: i64 = 1_577_836_800_000; // 2020-01-01T00:00:00Z
 const EACH: i64 = 64;
-/// Beyond so many words all are asked for again: there are as many as units, sets of rules and versions.
-const MOST_WORDS: usize = 100_000;
-
 /// The least id that a row written at this instant may have.
 pub(super) fn id_at(micros: i64) -> i64 {
     (micros / 1000 - FIRST).max(0) * EACH
@@ -42,33 +37,6 @@ pub(super) fn id_at(micros: i64) -> i64 {
 /// The milliseconds that an id counts on from.
 pub(super) fn millis_of(id: i64) -> i64 {
     id / EACH + FIRST
-}
-
-/// Words whose numbers are known.
-#[derive(Debug, Default)]
-pub(super) struct Words(HashMap<String, i64>);
-
-impl Words {
-    async fn number(&mut self, tx: &mut Tx, word: &str) -> Result<i64, StoreError> {
-        if let Some(number) = self.0.get(word) {
-            return Ok(*number);
-        }
-        tx.execute(WORD_ADDED, args![word]).await?;
-        let (number,): (i64,) = tx.fetch_one(WORD, args![word]).await?;
-        if self.0.len() >= MOST_WORDS {
-            self.0.clear();
-        }
-        self.0.insert(word.to_owned(), number);
-        Ok(number)
-    }
-
-    /// No number for no word.
-    async fn optional(&mut self, tx: &mut Tx, word: Option<&str>) -> Result<Option<i64>, StoreError> {
-        match word.filter(|word| !word.is_empty()) {
-            Some(word) => self.number(tx, word).await.map(Some),
-            None => Ok(None),
-        }
-    }
 }
 
 struct MailRow {
@@ -273,6 +241,8 @@ fn number_of(disposition: Disposition) -> i64 {
     disposition as i64
 }
 
-pub(super) fn disposition_of(number: i64) -> Option<Disposition> {
-    Disposition::ALL.into_iter().find(|disposition| number_of(*disposition) == number)
+/// The disposition of a number; never invented where the number is none.
+pub(super) fn disposition_of(number: i64) -> Result<Disposition, StoreError> {
+    let known = Disposition::ALL.into_iter().find(|disposition| number_of(*disposition) == number);
+    known.ok_or_else(|| StoreError::row("what became of a copy in the journal"))
 }

@@ -4,19 +4,20 @@
 use jiff::Timestamp;
 
 use super::engine::Row;
-use super::entry::{Entry, EntryFacts};
+use super::entry::{Entry, EntryCopy, EntryFacts};
+use super::find::Damage;
 use super::journal_rows::{disposition_of, id_at};
+use super::journal_words::Spelled;
+use super::packed::{Sealed, SealedCopy};
 use super::tx::{args, statements};
 use super::{Store, StoreError, micros};
 use crate::directory::Class;
 
 statements! {
-    MAILS_AFTER = "SELECT m.id AS mail, m.copies, m.private, m.sealed, u.word AS unit, s.word AS sources \
-        FROM journaled_mail m LEFT JOIN journaled_word u ON u.id = m.unit LEFT JOIN journaled_word s ON s.id = m.sources \
-        WHERE m.id > $1 ORDER BY m.id LIMIT $2";
-    COPIES_OF = "SELECT c.id, c.class, c.disposition, c.observed, r.word AS rules, k.word AS cause \
-        FROM journaled_copy c LEFT JOIN journaled_word r ON r.id = c.rules LEFT JOIN journaled_word k ON k.id = c.cause \
-        WHERE c.id >= $1 AND c.id < $2 ORDER BY c.id";
+    MAILS_AFTER = "SELECT id AS mail, copies, private, unit, sources, sealed FROM journaled_mail \
+        WHERE id > $1 ORDER BY id LIMIT $2";
+    COPIES_BETWEEN = "SELECT id, class, disposition, observed, rules, cause FROM journaled_copy \
+        WHERE id >= $1 AND id < $2 ORDER BY id";
 }
 
 /// A place in the journal.
@@ -30,50 +31,87 @@ impl JournalPlace {
     }
 }
 
+/// Mails of the journal, with their copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalPage {
+    pub entries: Vec<Entry>,
+    /// Copies that cannot be read and are left out; a mail that cannot be read counts once.
+    pub damaged: u64,
+    /// Behind the last of them.
+    pub end: JournalPlace,
+}
+
 impl Store {
-    /// At most so many mails behind a place, with their copies, and the place behind the last of them; `None` where
-    /// there are no more.
-    pub async fn kept_after(
-        &self,
-        place: JournalPlace,
-        most: u32,
-    ) -> Result<Option<(Vec<Entry>, JournalPlace)>, StoreError> {
+    /// At most so many mails behind a place; `None` where there are no more.
+    pub async fn kept_after(&self, place: JournalPlace, most: u32) -> Result<Option<JournalPage>, StoreError> {
         let rows: Vec<Row> = self.reader().fetch_all(MAILS_AFTER, args![place.0, i64::from(most)]).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        let end = JournalPlace(last.get("mail")?);
-        let mut kept = Vec::with_capacity(rows.len());
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
+        let (first, end): (i64, i64) = (first.get("mail")?, last.get("mail")?);
+        let behind = end.saturating_add(last.get::<i64>("copies").unwrap_or(1));
+        let copies: Vec<Row> = self.reader().fetch_all(COPIES_BETWEEN, args![first, behind]).await?;
+        let mut copies = copies.iter().peekable();
+        let mut words = Spelled::by(self.reader());
+        let (mut damage, mut entries) = (Damage::default(), Vec::with_capacity(rows.len()));
         for row in &rows {
-            let mut entry = self.mail_opened(row).await?;
-            entry.judged = match entry.judged {
-                Some(facts) => Some(EntryFacts {
-                    unit: row.get::<Option<String>>("unit")?.unwrap_or_default(),
-                    sources: row.get::<Option<String>>("sources")?.unwrap_or_default().into(),
-                    ..facts
-                }),
-                None => None,
-            };
-            let id: i64 = row.get("mail")?;
-            let copies: Vec<Row> =
-                self.reader().fetch_all(COPIES_OF, args![id, id + row.get::<i64>("copies")?]).await?;
-            for row in &copies {
-                let recipient = row.get::<i64>("id")? - id;
-                let known = entry.copies.iter_mut().find(|copy| copy.recipient as i64 == recipient);
-                let Some(copy) = known else { continue };
-                let class: Option<i64> = row.get("class")?;
-                let rules: Option<String> = row.get("rules")?;
-                copy.class = class.and_then(|class| Class::of_number(u8::try_from(class).ok()?));
-                copy.disposition = disposition_of(row.get("disposition")?).unwrap_or(copy.disposition);
-                copy.observed = row.get::<Option<i64>>("observed")?.and_then(disposition_of);
-                copy.rules = rules.and_then(|rules| serde_json::from_str(&rules).ok()).unwrap_or_default();
-                copy.cause = row.get("cause")?;
+            let mail: i64 = row.get("mail")?;
+            let behind = mail.saturating_add(row.get::<i64>("copies").unwrap_or(1));
+            let mut own = Vec::new();
+            // An id stands in every row: it is the key.
+            while let Some(copy) = copies.next_if(|copy| copy.get::<i64>("id").is_ok_and(|id| id < behind)) {
+                own.push(copy);
             }
-            kept.push(entry);
+            let opened = self.mail_kept(row, &mut words).await;
+            let Some(Sealed { mut entry, copies: sealed, .. }) = damage.without(opened)? else { continue };
+            for copy in sealed {
+                let its =
+                    own.iter().find(|row| row.get::<i64>("id").is_ok_and(|id| id - mail == copy.recipient as i64));
+                // A copy whose row is gone has expired, or is lost: nobody knows what became of it.
+                let read = match its {
+                    Some(row) => copy_kept(copy, row, &mut words).await,
+                    None => Err(StoreError::row("a copy of the journal")),
+                };
+                entry.copies.extend(damage.without(read)?);
+            }
+            entries.push(entry);
         }
-        Ok(Some((kept, end)))
+        self.note_damage(damage.0);
+        Ok(Some(JournalPage { entries, damaged: damage.0, end: JournalPlace(end) }))
+    }
+
+    /// What a mail's row holds, with its words.
+    async fn mail_kept(&self, row: &Row, words: &mut Spelled<'_>) -> Result<Sealed, StoreError> {
+        let mut sealed = self.mail_opened(row, words).await?;
+        if let Some(facts) = sealed.entry.judged.take() {
+            let unit = words.text(row.get("unit")?).await?.unwrap_or_default();
+            let sources = words.text(row.get("sources")?).await?.unwrap_or_default().into();
+            sealed.entry.judged = Some(EntryFacts { unit, sources, ..facts });
+        }
+        Ok(sealed)
     }
 
     /// How many rows since an instant stand from before facts were kept: they cannot be judged again.
     pub async fn kept_without_facts(&self, since: Timestamp) -> Result<u64, StoreError> {
         self.rows_before(micros(since)).await
     }
+}
+
+/// A copy with what its own row says. Nothing is invented: what the row does not say is damage.
+async fn copy_kept(copy: SealedCopy, row: &Row, words: &mut Spelled<'_>) -> Result<EntryCopy, StoreError> {
+    let class = |number: i64| {
+        let known = u8::try_from(number).ok().and_then(Class::of_number);
+        known.ok_or_else(|| StoreError::row("the class of a copy of the journal"))
+    };
+    Ok(EntryCopy {
+        recipient: copy.recipient,
+        class: row.get::<Option<i64>>("class")?.map(class).transpose()?,
+        disposition: disposition_of(row.get("disposition")?)?,
+        verdict: copy.verdict,
+        observed: row.get::<Option<i64>>("observed")?.map(disposition_of).transpose()?,
+        rules: words.rules(row.get("rules")?).await?,
+        held: copy.held,
+        reply: copy.reply,
+        facts: copy.facts,
+        cause: words.text(row.get("cause")?).await?,
+        put_off: None,
+    })
 }

@@ -25,10 +25,12 @@ mod expiry;
 mod figures;
 mod find;
 mod find_before;
+mod found;
 mod health;
 mod journal;
 mod journal_keys;
 mod journal_rows;
+mod journal_words;
 mod kept;
 mod keep;
 mod keeping;
@@ -63,7 +65,7 @@ pub use copy::{Change, CopyState};
 pub use debt::Debt;
 pub use decide::HeldCase;
 pub use digest::{DigestFigures, Waiting};
-pub use entry::{Entry, EntryCopy, EntryFacts, FindRow};
+pub use entry::{Entry, EntryCopy, EntryFacts, FindRow, FindRows};
 pub use error::StoreError;
 pub use figures::Figures;
 pub use find::asks_by_address;
@@ -73,7 +75,7 @@ pub use keep::Writing;
 pub use keeping::{
     HeldCopy, Keeping, Kept, KeptCopy, KeptItem, NoticeRecipient, OutboxContent, OutboxItem, Prepared, retry_digest,
 };
-pub use kept::JournalPlace;
+pub use kept::{JournalPage, JournalPlace};
 pub use key::KeyFile;
 pub use outbox::{DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Work};
 pub use quarantine::{Exported, Filter, HeldDetail, HeldRow};
@@ -170,6 +172,8 @@ struct Inner {
     audit_note_key: Zeroizing<[u8; 32]>,
     journal_keys: journal_keys::Keys,
     journal_dropped: Arc<AtomicU64>,
+    /// Rows of the journal that could not be read, each time that they were wanted.
+    journal_damaged: AtomicU64,
     /// Released when the store is closed, at the latest when the last clone is gone.
     lock: Mutex<Option<File>>,
 }
@@ -271,9 +275,11 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         figures::STATEMENTS,
         find::STATEMENTS,
         find_before::STATEMENTS,
+        found::STATEMENTS,
         followup::STATEMENTS,
         health::STATEMENTS,
         journal_rows::STATEMENTS,
+        journal_words::STATEMENTS,
         kept::STATEMENTS,
         keep::STATEMENTS,
         quarantine::STATEMENTS,

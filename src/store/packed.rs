@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::entry::{Entry, EntryCopy, EntryFacts};
+use super::entry::{Entry, EntryFacts};
 use super::instant;
 use crate::mail::MailId;
 use crate::policy::bytes::{read_byte, read_number, read_slice, read_text, write_number, write_text};
@@ -81,8 +81,28 @@ pub(super) fn pack(entry: &Entry, context: &Context) -> Vec<u8> {
     out
 }
 
-/// Reads what [`pack`] wrote, with the numbers of the words of TLS. Whatever stands in columns is left empty.
-pub(super) fn unpack(mut bytes: &[u8], began: i64, private: bool) -> Option<(Entry, [i64; 2])> {
+/// What a mail's row seals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sealed {
+    /// Without copies, and without whatever stands in columns.
+    pub entry: Entry,
+    pub copies: Vec<SealedCopy>,
+    /// The numbers of the words of TLS.
+    pub tls: [i64; 2],
+}
+
+/// What it seals of one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SealedCopy {
+    pub recipient: usize,
+    pub verdict: Option<Disposition>,
+    pub held: bool,
+    pub reply: Option<String>,
+    pub facts: Vec<u8>,
+}
+
+/// Reads what [`pack`] wrote; `None` where the bytes are none of that.
+pub(super) fn unpack(mut bytes: &[u8], began: i64, private: bool) -> Option<Sealed> {
     let bytes = &mut bytes;
     let (FORM, flags) = (read_byte(bytes)?, read_byte(bytes)?) else { return None };
     let has = |flag: u8| flags & flag != 0;
@@ -129,28 +149,23 @@ pub(super) fn unpack(mut bytes: &[u8], began: i64, private: bool) -> Option<(Ent
         let facts = read_bytes(bytes)?;
         entry.judged = Some(EntryFacts { sender, unit: String::new(), sources: "".into(), bytes: facts });
     }
+    let mut copies = Vec::new();
     for _ in 0..read_number(bytes)? {
         let recipient = usize::try_from(read_number(bytes)?).ok()?;
         let flags = read_byte(bytes)?;
         let reply = if flags & OWN_REPLY != 0 { Some(read_reply(bytes)?) } else { None };
-        entry.copies.push(EntryCopy {
+        copies.push(SealedCopy {
             recipient,
-            class: None,
-            disposition: Disposition::Pass,
             verdict: match flags >> VERDICT {
                 0 => None,
                 number => Some(*Disposition::ALL.get(usize::from(number - 1))?),
             },
-            observed: None,
-            rules: Vec::new(),
             held: flags & HELD != 0,
             reply,
             facts: read_bytes(bytes)?,
-            cause: None,
-            put_off: None,
         });
     }
-    Some((entry, tls))
+    bytes.is_empty().then_some(Sealed { entry, copies, tls })
 }
 
 /// Domains of one mail: those that stood before are numbers.
@@ -295,6 +310,7 @@ fn read_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::entry::EntryCopy;
 
     fn entry() -> Entry {
         let copy = |recipient, held, reply: Option<&str>| EntryCopy {
@@ -334,27 +350,37 @@ mod tests {
         }
     }
 
-    fn again(entry: &Entry) -> Entry {
+    fn again(entry: &Entry) -> Sealed {
         let began = entry.time.as_millisecond() + 150;
         let bytes = pack(entry, &Context { began, tls: [7, 300] });
-        let (again, tls) = unpack(&bytes, began, entry.private).expect("it was packed just now");
-        assert_eq!(tls, [7, 300]);
-        (0..bytes.len()).for_each(|cut| drop(unpack(&bytes[..cut], began, entry.private)));
-        again
+        (0..bytes.len()).for_each(|cut| assert_eq!(unpack(&bytes[..cut], began, entry.private), None));
+        unpack(&bytes, began, entry.private).expect("it was packed just now")
+    }
+
+    /// What the row seals of an entry of which nothing is left out.
+    fn whole(entry: &Entry) -> Sealed {
+        let copy = |copy: &EntryCopy| SealedCopy {
+            recipient: copy.recipient,
+            verdict: copy.verdict,
+            held: copy.held,
+            reply: copy.reply.clone(),
+            facts: copy.facts.clone(),
+        };
+        let copies = entry.copies.iter().map(copy).collect();
+        Sealed { entry: Entry { copies: Vec::new(), ..entry.clone() }, copies, tls: [7, 300] }
     }
 
     #[test]
     fn everything_comes_back() {
-        let whole = entry();
-        assert_eq!(again(&whole), whole);
-        let ours = Entry { mail: id_of(&whole), ..entry() };
-        assert_eq!(again(&ours), ours);
+        assert_eq!(again(&entry()), whole(&entry()));
+        let ours = Entry { mail: id_of(&entry()), ..entry() };
+        assert_eq!(again(&ours), whole(&ours));
         let login = |sender: Option<&str>| {
             let judged = EntryFacts { sender: sender.map(str::to_owned), ..entry().judged.unwrap() };
             Entry { judged: Some(judged), reverse_path: String::new(), ..entry() }
         };
         for other in [login(Some("chief@other.example")), login(None), Entry { judged: None, ..entry() }] {
-            assert_eq!(again(&other), other);
+            assert_eq!(again(&other), whole(&other));
         }
     }
 
@@ -376,9 +402,31 @@ mod tests {
         let bytes = pack(&private, &Context { began: 0, tls: [0, 0] });
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("town") && !text.contains("gmail") && !text.contains("clerk"), "{text}");
-        let again = again(&private);
+        let Sealed { entry: again, copies, .. } = again(&private);
+        assert_eq!(copies.len(), 2);
         assert_eq!((again.size, again.reply.as_str(), again.recipients.len()), (0, "250", 0));
         assert_eq!((again.message_id, again.judged.unwrap().sender), (None, None));
-        assert_eq!(again.copies.len(), 2);
+    }
+
+    /// Whatever the disk made of it, what is read is an entry or nothing; and what is no entry's end is no entry.
+    #[test]
+    fn flipped_bits_are_read_as_something_or_as_nothing() {
+        let began = entry().time.as_millisecond();
+        let bytes = pack(&entry(), &Context { began, tls: [7, 300] });
+        let mut nothing = 0;
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                for private in [false, true] {
+                    nothing += usize::from(unpack(&flipped, began, private).is_none());
+                }
+            }
+        }
+        assert!(nothing > bytes.len(), "{nothing}");
+        assert_eq!(unpack(&[&bytes[..], &[0]].concat(), began, false), None, "more than there was");
+        // Counts beyond all bytes must not be believed.
+        let counts = [&[FORM, 0][..], &[0xff; 9], &[1]].concat();
+        assert_eq!(unpack(&counts, began, true), None);
     }
 }

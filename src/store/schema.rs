@@ -102,6 +102,7 @@ async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
             unknown_sought: AtomicI64::new(i64::MIN),
             outbox: Notify::new(),
             journal_dropped: Arc::default(),
+            journal_damaged: AtomicU64::new(0),
             lock: Mutex::new(Some(lock)),
         }),
     })

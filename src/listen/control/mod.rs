@@ -16,7 +16,7 @@ pub use server::{bind, serve};
 pub use users::system_users;
 
 use crate::desk::{
-    AuditLine, AuditQuery, AuditReport, Counts, Done, Found, Held, HeldQuery, OutboxRow, Refusal, Shown,
+    AuditLine, AuditQuery, AuditReport, Counts, Done, FoundRows, Held, HeldQuery, OutboxRow, Refusal, Shown,
 };
 
 /// What can be asked. Ids are texts here, and read where the request is answered: a malformed one is refused in words.
@@ -74,7 +74,7 @@ pub enum Answer {
     Message {
         bytes: u64,
     },
-    Found(Vec<Found>),
+    Found(FoundRows),
     Outbox(Vec<OutboxRow>),
     Retried {
         rows: u64,

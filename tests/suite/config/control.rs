@@ -207,7 +207,8 @@ async fn a_dead_gateways_socket_is_taken_and_a_living_ones_is_not() {
 fn an_operator_finds_what_became_of_a_mail_and_not_who_wrote_to_whom() {
     let found = |role| {
         let gateway = Gateway::start(Some(role));
-        let Answer::Found(mut rows) = gateway.ask(Request::Find { what: "QM1".into() }).unwrap().0 else { panic!() };
+        let Answer::Found(found) = gateway.ask(Request::Find { what: "QM1".into() }).unwrap().0 else { panic!() };
+        let mut rows = found.rows;
         assert_eq!(rows.len(), 2);
         rows.remove(0)
     };
@@ -254,7 +255,7 @@ fn of_private_mail_the_same_is_hidden_in_list_show_and_find() {
     let Answer::Found(found) = gateway.ask(Request::Find { what: "M2".into() }).unwrap().0 else { panic!() };
     assert_eq!((&rows[0].sender, &rows[0].recipient), (&None, &None));
     assert_eq!((&shown.held.sender, &shown.held.recipient, shown.size), (&None, &None, None));
-    assert_eq!((&found[0].sender, &found[0].recipient, &found[0].message_id), (&None, &None, &None));
+    assert_eq!((&found.rows[0].sender, &found.rows[0].recipient, &found.rows[0].message_id), (&None, &None, &None));
     assert_eq!(shown.reasons[0].rule, "document-to-private-mailbox", "without its rule nobody can decide");
     let by = |query: HeldQuery| match gateway.ask(Request::List(query)).unwrap().0 {
         Answer::Held(rows) => rows.len(),

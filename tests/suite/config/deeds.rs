@@ -10,7 +10,7 @@ use super::control::Gateway;
 
 fn find(gateway: &Gateway, what: &str) -> Vec<octroi::desk::Found> {
     match gateway.ask(Request::Find { what: what.into() }).unwrap().0 {
-        Answer::Found(rows) => rows,
+        Answer::Found(found) => found.rows,
         other => panic!("{other:?}"),
     }
 }

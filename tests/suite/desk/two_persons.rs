@@ -91,14 +91,14 @@ async fn an_account_sees_and_decides_its_units_mail_and_learns_of_no_other() {
         not_found(office.desk.export(&purchases, &named(id), REASON).await.unwrap_err());
         not_found(office.release("r.purchases", id).await.unwrap_err());
     }
-    assert!(office.desk.find(&purchases, "M2").await.unwrap().is_empty());
+    assert!(office.desk.find(&purchases, "M2").await.unwrap().rows.is_empty());
     assert_eq!(office.audit().await, ["r.purchases refused-look"; 9], "nothing was done, and each attempt is known");
     // Mail that passed has its unit in the journal.
     let journal = office.store.journal();
     journal.record(crate::store::find::entry("M7", "a@home.example"));
     journal.flush().await.unwrap();
-    assert_eq!(office.desk.find(&purchases, "M7").await.unwrap().len(), 1);
-    assert!(office.desk.find(&office.person("r.taxes"), "M7").await.unwrap().is_empty());
+    assert_eq!(office.desk.find(&purchases, "M7").await.unwrap().rows.len(), 1);
+    assert!(office.desk.find(&office.person("r.taxes"), "M7").await.unwrap().rows.is_empty());
     assert_eq!(
         office.desk.show(&purchases, &named("M1-1")).await.unwrap()[0].held.unit.as_deref(),
         Some("sg/achats/marches")

@@ -17,9 +17,10 @@ use super::{CLERK, message};
 use crate::skip::skip;
 
 /// Metrics that no mail of this test moves, each with the test that does: file and name.
-const ELSEWHERE: [(&str, &str, &str); 6] = [
+const ELSEWHERE: [(&str, &str, &str); 7] = [
     ("octroi_build_info", "src/listen/metrics.rs", "every_sample_follows_its_type"),
     ("octroi_journal_dropped_total", "tests/suite/store/find.rs", "what_does_not_fit_the_channel_is_counted"),
+    ("octroi_journal_damaged_total", "tests/suite/store/damaged.rs", "a_damaged_row_hides_no_other_and_is_counted"),
     ("octroi_log_dropped_total", "src/listen/log.rs", "a_full_buffer_drops_and_counts"),
     ("octroi_pool_refusals_total", "src/deliver/next_hop.rs", "a_transaction_that_finds_no_place_in_time_is_counted"),
     ("octroi_reading_crashes_total", "tests/suite/path/crashing.rs", "a_mail_that_crashes_its_reader_is_held"),

@@ -64,7 +64,7 @@ async fn what_is_pending_is_invisible_and_a_repeat_of_it_is_put_off() {
     let first = mail("M1", &["a@home.example"]);
     let prepared = store.prepare(&all_held(&first)).await.unwrap();
     assert!(store.list(&Filter::default()).await.unwrap().is_empty());
-    assert!(store.find("M1").await.unwrap().is_empty());
+    assert!(store.find("M1").await.unwrap().rows.is_empty());
     assert!(matches!(store.release("M1-1", &reviewer(), noon()).await, Err(StoreError::Unknown { .. })));
     let mut again = first.clone();
     again.id = MailId::parse("M2").unwrap();

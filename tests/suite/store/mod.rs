@@ -4,6 +4,7 @@
 mod audit;
 mod claim;
 mod courier;
+mod damaged;
 mod desk;
 mod durable;
 pub mod find;
