@@ -60,6 +60,9 @@ impl Called {
     }
 }
 
+/// First and last day in the administration's service.
+type Service = (Option<Date>, Option<Date>);
+
 /// All agents, by lower-case address.
 #[derive(Debug, Clone, Default)]
 pub struct People {
@@ -73,7 +76,7 @@ pub struct People {
     /// Different given names that a surname has.
     bearers: HashMap<String, u32>,
     /// From when until when those serve who are in a unit or below it.
-    in_unit: HashMap<String, Vec<(Option<Date>, Option<Date>)>>,
+    in_unit: HashMap<String, Vec<Service>>,
 }
 
 /// A unit of fewer people may name one of them (decision D20).
@@ -178,7 +181,7 @@ impl People {
 
     /// The nearest of this unit and those above it in which so many people serve on that day that it names nobody.
     pub fn unit_of_many<'u>(&self, unit: &'u str, day: Date) -> Option<&'u str> {
-        let serves = |(from, until): &&(Option<Date>, Option<Date>)| serves_on(*from, *until, day);
+        let serves = |(from, until): &&Service| serves_on(*from, *until, day);
         let is_large = |unit: &&str| {
             self.in_unit.get(*unit).is_some_and(|people| people.iter().filter(serves).take(MANY).count() == MANY)
         };
