@@ -119,8 +119,12 @@ pub fn inspector(settings: &Settings, policies: &Path, mode: policy::Mode) -> Re
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
     };
     let executable = std::env::current_exe().map_err(StartError::Executable)?;
+    let (cache, picture_bytes) = MemoryBudget::for_workers(settings.limits.reading);
     let workers = worker::WorkerSettings {
         count: settings.limits.workers,
+        memory: settings.limits.worker_memory,
+        cache,
+        picture_bytes,
         pictures: if settings.limits.ocr {
             MOST_OF_PICTURES.min(settings.limits.inspection / 4)
         } else {

@@ -206,11 +206,12 @@ impl Pipeline {
         };
         // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
         let campaign = CampaignFacts::default();
-        let judged = match self.inspector.judge(inspected, &campaign) {
+        let mut judged = match self.inspector.judge(inspected, &campaign) {
             Ok(judged) => judged,
             Err(fault) => return self.give_up(fault, mail, onward, deadline).await,
         };
         judged.log_crashes(&mail);
+        judged.forget_content();
         let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward, deadline).await;
         self.record(&mail, &judged, &outcome);
         (Processed { mail, judged: Some(judged), outcome }, onward)

@@ -72,7 +72,7 @@ impl Gateway {
         let Fresh { reloaded: Reloaded { loaded, changed, waiting }, ruleset, tls, persons } = fresh;
         let settings = &loaded.settings;
         self.pipeline.inspector.ruleset.store(Arc::new(ruleset));
-        self.pipeline.inspector.memory.resize(settings.limits.reading);
+        self.pipeline.inspector.resize(settings.limits.reading);
         self.pipeline.notices.store(Arc::new(notifier(settings)));
         self.pipeline.store.keep_by(Some(settings.store.quota), settings.store.keep_free, retention(settings));
         self.memory.resize(settings.limits.memory);

@@ -170,6 +170,12 @@ impl Between<'_> {
             let text = "is less than smtp.max_size: octroi could never receive the largest message";
             self.report("limits.memory", text, "write memory = \"512 MiB\", or a smaller max_size");
         }
+        /// What one file may unpack to, and the program itself.
+        const LEAST: u64 = 256 << 20;
+        if settings.limits.worker_memory < LEAST {
+            let text = "is too little for a worker that opens documents";
+            self.report("limits.worker_memory", text, "write worker_memory = \"1 GiB\", or at least \"256 MiB\"");
+        }
         if settings.smtp.max_recipients < 100 {
             // RFC 5321 §4.5.3.1.8.
             self.warn(

@@ -155,6 +155,7 @@ impl Reader {
                 reading: self.one::<ByteSize>("limits.reading").0,
                 inspection: self.one("limits.inspection"),
                 workers: self.one("limits.workers"),
+                worker_memory: self.one::<ByteSize>("limits.worker_memory").0,
                 ocr: self.one("limits.ocr"),
             },
             cli: Cli {

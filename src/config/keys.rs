@@ -144,6 +144,7 @@ const KEYS: &[Key] = &[
     one("limits.next_hop", &["45s"], r#"next_hop = "45s""#),
     one("limits.connect", &["10s"], r#"connect = "10s""#),
     one("limits.workers", &["2"], "workers = 2"),
+    one("limits.worker_memory", &["1 GiB"], r#"worker_memory = "1 GiB""#),
     one("limits.ocr", &["true"], "ocr = false"),
     one("cli.socket", &[], r#"socket = "/run/octroi/control.sock""#),
     Key {

@@ -160,6 +160,8 @@ pub struct Limits {
     pub inspection: Duration,
     /// Worker processes that open documents.
     pub workers: usize,
+    /// Address space of each, and of each reader of pictures, bytes.
+    pub worker_memory: u64,
     /// Whether pictures of text are read, where tesseract is installed.
     pub ocr: bool,
 }

@@ -104,6 +104,7 @@ pub const ROWS: &[Row] = rows![
     AtStart "limits.next_hop" next_hop.reply,
     AtStart "limits.connect" next_hop.connect,
     AtStart "limits.workers" limits.workers,
+    AtStart "limits.worker_memory" limits.worker_memory,
     AtStart "limits.ocr" limits.ocr,
     AtStart "cli.socket" cli.socket,
     AtOnce "cli.accounts" cli.accounts,

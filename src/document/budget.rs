@@ -19,13 +19,25 @@ pub struct Budget {
     pub text: usize,
     /// Pictures handed out for reading.
     pub pictures: u32,
+    /// Bytes of pictures handed out.
+    pub picture_bytes: usize,
+    /// Something was left out, which no fault tells: a picture behind text.
+    pub left_out: bool,
 }
 
 impl Default for Budget {
     /// 200 MB of content, 12 levels, 5,000 files, 20 MB of text, 10 pictures: twice what the largest lawful attachment of the
     /// usual 50 MB mail limit unpacks to, and still read in seconds.
     fn default() -> Budget {
-        Budget { bytes: 200 << 20, depth: 12, files: 5_000, text: 20 << 20, pictures: 10 }
+        Budget {
+            bytes: 200 << 20,
+            depth: 12,
+            files: 5_000,
+            text: 20 << 20,
+            pictures: 10,
+            picture_bytes: 200 << 20,
+            left_out: false,
+        }
     }
 }
 

@@ -190,6 +190,19 @@ impl Extract {
         }
     }
 
+    /// Bytes it holds, roughly, but for its pictures.
+    pub fn weight(&self) -> usize {
+        let texts: usize = self.segments.iter().map(|segment| segment.text.len() + segment.place.len() + 64).sum();
+        let properties: usize = self.properties.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
+        256 + self.name.len() + texts + properties + self.children.iter().map(Extract::weight).sum::<usize>()
+    }
+
+    /// Bytes of text in it.
+    pub fn text(&self) -> usize {
+        let own: usize = self.segments.iter().map(|segment| segment.text.len()).sum();
+        own + self.children.iter().map(Extract::text).sum::<usize>()
+    }
+
     /// Notes why it was not read, or not whole. That there is no reader says less than any other fault.
     fn blame(&mut self, fault: DocumentError) {
         if matches!(self.fault, None | Some(DocumentError::Unread | DocumentError::Opaque)) {

@@ -80,7 +80,7 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
             opening.property(name, &value);
         }
     }
-    binary_parts(&binary, &sheets, &mut pages, opening.budget.text);
+    broken = broken.and(binary_parts(&binary, &sheets, &mut pages, opening.budget.text));
     // Strings that no cell shows are still in the file.
     if !sheets.found {
         pages.line("#body", &shared.join("\n"));
@@ -96,16 +96,23 @@ pub(super) fn read(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
 }
 
 /// The parts of a binary workbook. Strings that no cell shows stand behind the cells.
-fn binary_parts(binary: &[(String, Vec<u8>)], sheets: &sheet::Sheets, pages: &mut Pages, limit: usize) {
+fn binary_parts(
+    binary: &[(String, Vec<u8>)],
+    sheets: &sheet::Sheets,
+    pages: &mut Pages,
+    limit: usize,
+) -> Result<(), DocumentError> {
+    let mut whole = Ok(());
     let is_strings = |path: &str| path.to_ascii_lowercase().ends_with("sharedstrings.bin");
     let shared = binary.iter().find(|(path, _)| is_strings(path));
     let shared = shared.map(|(_, bytes)| xlsb::shared_strings(bytes)).unwrap_or_default();
     for (path, bytes) in binary.iter().filter(|(path, _)| !is_strings(path)) {
         let is_sheet = path.to_ascii_lowercase().contains("sheets/");
         let place = if is_sheet { sheets.place(path) } else { "#other".to_owned() };
-        xlsb::read(bytes, &place, &shared, pages, limit);
+        whole = whole.and(xlsb::read(bytes, &place, &shared, pages, limit));
     }
     pages.line("#hidden", &shared.join("\n"));
+    whole
 }
 
 /// Where a part's text stands, by its path.

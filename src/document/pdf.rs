@@ -223,6 +223,7 @@ fn hand_out(mut pictured: Vec<Pictured<'_>>, opening: &mut Opening<'_>) {
     let mut points = POINTS;
     for page in pictured {
         if opening.budget.pictures == 0 && page.has_text {
+            opening.budget.left_out = true;
             continue;
         }
         let limit = PICTURE.min(opening.budget.bytes as usize);

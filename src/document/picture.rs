@@ -50,13 +50,17 @@ pub(super) fn is_page(width: u64, height: u64) -> bool {
 
 /// `has_text`: its page has text of its own, so that nothing need be said where it stays unread.
 pub(super) fn hand_out(place: String, content: Vec<u8>, has_text: bool, opening: &mut Opening<'_>) {
-    if opening.budget.pictures == 0 || opening.budget.spend(content.len()).is_err() {
+    let length = content.len();
+    let is_over = opening.budget.pictures == 0 || length > opening.budget.picture_bytes;
+    if is_over || opening.budget.spend(length).is_err() {
+        opening.budget.left_out = true;
         if !has_text {
             opening.extract.note_unseen("unread");
         }
         return;
     }
     opening.budget.pictures -= 1;
+    opening.budget.picture_bytes -= length;
     opening.extract.pictures.push(Picture { place, length: content.len(), has_text, content });
 }
 

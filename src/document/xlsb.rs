@@ -2,6 +2,7 @@
 //! Binary workbooks (MS-XLSB): records of an identifier and a length. Texts are taken from the records that hold them;
 //! of the others, runs of letters within each record.
 
+use super::DocumentError;
 use super::letters;
 use super::paragraphs::Pages;
 use super::sheet::print_text;
@@ -12,8 +13,14 @@ pub(super) fn shared_strings(bytes: &[u8]) -> Vec<String> {
     records(bytes).filter(|(id, _)| *id == 19).map(|(_, data)| string(data, 1).unwrap_or_default()).collect()
 }
 
-/// A sheet, its comments, or the workbook: cells in rows, headers and footers, names.
-pub(super) fn read(bytes: &[u8], place: &str, shared: &[String], pages: &mut Pages, limit: usize) {
+/// A sheet, its comments, or the workbook: cells in rows, headers and footers, names. `limit` bounds the text of cells.
+pub(super) fn read(
+    bytes: &[u8],
+    place: &str,
+    shared: &[String],
+    pages: &mut Pages,
+    limit: usize,
+) -> Result<(), DocumentError> {
     let mut row = String::new();
     let mut written = 0;
     for (id, data) in records(bytes) {
@@ -56,13 +63,16 @@ pub(super) fn read(bytes: &[u8], place: &str, shared: &[String], pages: &mut Pag
                 continue;
             }
         };
-        if let Some(cell) = cell.filter(|cell| written + cell.len() <= limit) {
+        if let Some(cell) = cell {
             written += cell.len();
-            row.push_str(cell.trim());
+            if written <= limit {
+                row.push_str(cell.trim());
+            }
         }
         row.push('\t');
     }
     pages.line(place, row.trim_end());
+    if written > limit { Err(DocumentError::Budget) } else { Ok(()) }
 }
 
 /// §2.1.4: an identifier of one or two octets, a length of up to four; seven bits each.
@@ -134,7 +144,7 @@ mod tests {
         let header = [&[0, 0][..], &wide("&CSECRET"), &none, &none, &none, &none, &none].concat();
         let sheet = [record(0, &[0; 8]), cell(0), cell(1), record(479, &header)].concat();
         let mut pages = Pages::new();
-        read(&sheet, "#sheet1", &shared, &mut pages, 1_000);
+        assert_eq!(read(&sheet, "#sheet1", &shared, &mut pages, 1_000), Ok(()));
         let (extract, _) = read_alone("xlsx", b"", |opening| pages.write(opening));
         let texts: Vec<_> = extract.segments.iter().map(|s| (s.place.as_str(), s.text.as_str())).collect();
         assert_eq!(texts, [("#header", "SECRET\n"), ("#sheet1", "DIFFUSION\tRESTREINTE\n")]);

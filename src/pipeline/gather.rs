@@ -8,16 +8,18 @@ use jiff::Timestamp;
 use memchr::memmem;
 use tokio::task::JoinSet;
 
+use super::memory_budget::{Attempt, Reserved};
 use super::reading::{Reading, Step};
 use super::{Inspector, PipelineError};
 use crate::deliver::deadline::Deadline;
 use crate::detect::reading::opened::Opened;
 use crate::detect::reading::text;
 use crate::directory::ClassifiedRecipient;
-use crate::document::{DocumentError as Unread, Extract};
+use crate::document::{DocumentError as Unread, Extract, kind_of};
 use crate::mail::Envelope;
 use crate::mime::{Body, Message};
 use crate::policy::Policy;
+use crate::worker::{File, Workers};
 
 impl Inspector {
     /// The class of each recipient; MX hosts are asked only where they could be evidence.
@@ -48,41 +50,32 @@ impl Inspector {
     pub(super) async fn open_documents(
         &self,
         message: &Message,
+        reserved: &Reserved,
         deadline: Deadline,
         reading: &mut Reading,
     ) -> Result<Vec<Opened>, PipelineError> {
-        let mut opened = Vec::new();
-        let mut waiting = JoinSet::new();
-        let mut kept = 0;
+        let (mut opened, mut waiting) = (Vec::new(), JoinSet::new());
         let mut passwords = None;
         for (part, this) in message.parts.iter().enumerate() {
             let Body::Attachment(bytes) = &this.body else { continue };
             if text::is_plain(&this.extension) || bytes.is_empty() {
                 continue;
             }
-            let name = this.name.clone().unwrap_or_default();
             let passwords = passwords
                 .get_or_insert_with(|| reading.step(Step::Passwords, || passwords_in(message)).unwrap_or_default())
                 .clone();
-            let (workers, bytes) = (self.workers.clone(), bytes.clone());
+            let file = File { name: this.name.clone().unwrap_or_default(), bytes: bytes.clone(), passwords };
+            let (workers, reserved) = (self.workers.clone(), reserved.clone());
             waiting.spawn(async move {
-                let size = bytes.len() as u64;
-                let extract = match deadline.wait(workers.open(&name, bytes, passwords)).await {
+                let extract = match deadline.wait(open_document(&file, &workers, &reserved)).await {
                     Ok(extract) => extract?,
-                    Err(_) => Arc::new(Extract { name, size, fault: Some(Unread::Budget), ..Extract::default() }),
+                    Err(_) => over_budget(&file),
                 };
                 Ok::<_, PipelineError>((part, extract))
             });
         }
         while let Some(done) = waiting.join_next().await {
-            let (part, mut extract) = done.map_err(|_| PipelineError::Task)??;
-            kept += text_of(&extract);
-            if kept > MOST_TEXT {
-                let Extract { name, kind, size, .. } = &*extract;
-                let (name, kind) = (name.clone(), kind.clone());
-                extract =
-                    Arc::new(Extract { name, kind, size: *size, fault: Some(Unread::Budget), ..Extract::default() });
-            }
+            let (part, extract) = done.map_err(|_| PipelineError::Task)??;
             opened.push(Opened { part, place: message.place(part), extract });
         }
         opened.sort_by_key(|o| o.part);
@@ -90,15 +83,31 @@ impl Inspector {
     }
 }
 
-/// Bytes of text that the documents of one mail may give together: few bytes of archives unpack to many.
-const MOST_TEXT: usize = 64 << 20;
+/// Opens one document as far as the memory goes: a little at first, then all of it. Nobody waits for memory with a
+/// worker's answer in hand (decision D32).
+async fn open_document(file: &File, workers: &Workers, reserved: &Reserved) -> Result<Arc<Extract>, PipelineError> {
+    let mut attempt = Attempt::Quick;
+    loop {
+        let Some(mut leave) = reserved.may_open(attempt).await? else { return Ok(over_budget(file)) };
+        let extent = leave.extent;
+        let answer = workers.open(file, extent, |told, has_more| leave.answered(told, has_more)).await?;
+        match leave.next().filter(|_| answer.has_more) {
+            Some(next) => attempt = next,
+            None => {
+                leave.keep(&answer.extract);
+                return Ok(answer.extract);
+            }
+        }
+    }
+}
+
+fn over_budget(file: &File) -> Arc<Extract> {
+    let (name, kind, size) = (file.name.clone(), kind_of(&file.bytes).to_owned(), file.bytes.len() as u64);
+    Arc::new(Extract { name, kind, size, fault: Some(Unread::Budget), ..Extract::default() })
+}
+
 /// For all questions about MX hosts of one mail.
 const MX_PATIENCE: Duration = Duration::from_secs(5);
-
-fn text_of(extract: &Extract) -> usize {
-    let own: usize = extract.segments.iter().map(|segment| segment.text.len()).sum();
-    own + extract.children.iter().map(text_of).sum::<usize>()
-}
 
 /// Words that announce a password, in normal form.
 const ANNOUNCE: [&str; 9] = [

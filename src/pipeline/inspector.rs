@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::memory_budget::{MemoryBudget, Reserved};
+use super::memory_budget::{MemoryBudget, Reserved, texts_in};
 use super::reading::{Reading, Step, crashed};
 use super::{PipelineError, sender};
 use crate::deliver::deadline::Deadline;
@@ -21,13 +20,13 @@ use crate::detect::reading::text::{self, Text};
 use crate::detect::{Detectors, Finding, FindingKind};
 use crate::directory::{ClassifiedRecipient, day};
 use crate::mail::{Client, Envelope, Mail};
-use crate::mime::{self, Message, Stop};
+use crate::mime::{self, Body, Message, Stop};
 use crate::notice::Notices;
 use crate::policy::verdict::{Disposition, Verdicts};
 use crate::policy::{CampaignFacts, KeptMail, Policy, Question};
 #[cfg(debug_assertions)]
 use crate::policy::{KeptAddresses, again::judged_again};
-use crate::worker::Workers;
+use crate::worker::{Workers, aside};
 
 /// Policies as loaded, with the texts to people, and the detectors built from their words and lists. Replaced as a whole
 /// at a reload.
@@ -84,10 +83,17 @@ pub struct Judged {
     /// The steps of reading that crashed, if any: the mail is judged as one that cannot be read.
     pub crashed: Vec<Step>,
     /// The memory that all this takes.
-    _reserved: Reserved,
+    reserved: Option<Reserved>,
 }
 
 impl Inspector {
+    /// Changes the memory for reading.
+    pub fn resize(&self, bytes: u64) {
+        self.memory.resize(bytes);
+        let (cache, picture_bytes) = MemoryBudget::for_workers(bytes);
+        self.workers.resize(cache, picture_bytes);
+    }
+
     /// Reads a mail and states what stands in it. Pure but for the look-ups of MX hosts and the opening of documents.
     pub async fn inspect(
         &self,
@@ -101,17 +107,20 @@ impl Inspector {
         let size = content.len();
         let deadline = deadline.at_most(self.timeout);
         // Some of the time; what is left must do for reading.
-        let reserved = self.memory.take(size, deadline.left() / 3).await?;
+        let reserved = self.memory.take(size, deadline.at_most(deadline.left() / 2)).await?;
         let is_late = || deadline.is_past();
         let mut reading = Reading::default();
         // Never fails: a defect is evidence.
         let parse = || aside(size, || mime::parse_until(content, &self.budget, &Stop::when(&is_late)));
         let mut message = reading.step(Step::Parse, parse).unwrap_or_default();
+        reserved.has_texts(texts_in(&message)).await?;
         let sender = sender::identify(&envelope.reverse_path, client, &ruleset.policy.units);
         let recipients = self.classify(&ruleset.policy, envelope, instant, deadline).await;
-        let opened = self.open_documents(&message, deadline, &mut reading).await?;
+        let opened = self.open_documents(&message, &reserved, deadline, &mut reading).await?;
+        let unpacked = size + opened.iter().map(|opened| opened.extract.text()).sum::<usize>();
         let words = ruleset.detectors.words();
-        let gather = || aside(size, || text::gather_until(&message, &opened, words, &Stop::when(&is_late)));
+        let bounds = text::Bounds { stop: &Stop::when(&is_late), most: reserved.most_text() };
+        let gather = || aside(unpacked, || text::gather_until(&message, &opened, words, &bounds));
         let (texts, ended) = reading.step(Step::Texts, gather).unwrap_or_default();
         if let Some(ended) = ended {
             message.exceeded = Some(ended);
@@ -127,7 +136,7 @@ impl Inspector {
             day: day(instant),
         };
         // Facts, no opinions.
-        let detect = || aside(size, || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
+        let detect = || aside(unpacked, || ruleset.detectors.inspect_until(&evidence, &Stop::when(&is_late)));
         let mut findings = match reading.step(Step::Detect, detect) {
             Some(findings) => findings,
             // Nobody may read what is private, crashed or not.
@@ -158,7 +167,7 @@ impl Inspector {
     pub fn judge(&self, inspected: Inspected, campaign: &CampaignFacts) -> Result<Judged, PipelineError> {
         let Inspected { ruleset, message, sender, recipients, opened, texts, mut findings, size, instant, .. } =
             inspected;
-        let (mut reading, mut reserved) = (inspected.reading, inspected.reserved);
+        let (mut reading, reserved) = (inspected.reading, inspected.reserved);
         let quotes = texts.iter().any(|text| text.place == "body#quoted");
         drop(texts);
         let judge = |findings: &[Finding]| {
@@ -195,7 +204,6 @@ impl Inspector {
         if let Err(why) = again {
             panic!("what is kept of a mail does not give its verdicts again: {why}");
         }
-        self.memory.shrink(&mut reserved, size);
         Ok(Judged {
             ruleset,
             message,
@@ -206,20 +214,31 @@ impl Inspector {
             kept,
             verdicts,
             crashed: reading.crashed,
-            _reserved: reserved,
+            reserved: Some(reserved),
         })
     }
 }
 
-/// Large messages are read where they hold up nobody else's.
-fn aside<T>(size: usize, work: impl FnOnce() -> T) -> T {
-    /// Below this a message is read in well under a millisecond.
-    const LARGE: usize = 256 * 1024;
-    let threads = || Handle::try_current().is_ok_and(|h| h.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if size > LARGE && threads() { tokio::task::block_in_place(work) } else { work() }
-}
-
 impl Judged {
+    /// Lets go of what was read: whatever happens to the mail now needs its bytes and its header, and a notice the first
+    /// words of its text.
+    pub(super) fn forget_content(&mut self) {
+        /// More than the language of a text is told by.
+        const FIRST: usize = 64 * 1024;
+        self.opened.clear();
+        for part in &mut self.message.parts {
+            match &mut part.body {
+                Body::Text { text, .. } if text.len() > FIRST => {
+                    text.truncate(text.floor_char_boundary(FIRST));
+                    text.shrink_to_fit();
+                }
+                Body::Attachment(bytes) => *bytes = bytes::Bytes::new(),
+                _ => {}
+            }
+        }
+        self.reserved = None;
+    }
+
     /// A line for each step of reading that crashed.
     pub(super) fn log_crashes(&self, mail: &Mail) {
         for step in &self.crashed {

@@ -279,7 +279,12 @@ impl Session {
             State::Chunks(chunks) => chunks.buffered(),
             _ => 0,
         };
-        content + self.input.len() - self.read
+        // Finished, and not yet taken by the driver.
+        let finished = self.events.iter().map(|event| match event {
+            Event::Mail(finished) => finished.content.len(),
+            _ => 0,
+        });
+        content + finished.sum::<usize>() + self.input.len() - self.read
     }
 
     /// Whether the next octets are not command lines.
@@ -303,6 +308,8 @@ impl Session {
         self.state = State::Closed;
         self.input = Vec::new();
         self.read = 0;
+        // What nobody has taken yet was refused by the last word.
+        self.events.retain(|event| !matches!(event, Event::Mail(_)));
         self.events.push_back(Event::Close);
     }
 }

@@ -7,29 +7,35 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::frame::{HEAD, Request, head, lengths};
+use super::frame::{HEAD, Request, Told, head, lengths};
 use super::probe::still_possible;
 use super::protection::Refused;
 use super::sandbox;
-use crate::document::{self, Budget};
+use crate::document::{self, Budget, DocumentError, Extract};
+
+/// Address space, bytes, where nobody says how much.
+pub(super) const MEMORY: u64 = 1 << 30;
 
 /// Stack of the reading thread: parsers recurse over nested structures.
 const STACK: usize = 64 << 20;
 
 /// Runs a worker until its stdin closes. The command line calls this before anything else when its first argument is
-/// `worker`; nothing was opened, no thread was started.
+/// `worker`; nothing was opened, no thread was started. What follows it: the bytes of memory that it may have; `try` to
+/// say what the sandbox allows, or `picture` with a program and its arguments to become that.
 pub fn child_main() -> ExitCode {
     // A panic is this document's end, never a half-read answer: the parent sees the socket close.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut arguments = std::env::args_os().skip(2);
-    let second = arguments.next();
-    if second.as_ref().is_some_and(|second| second == "picture") {
-        return become_program(arguments);
+    let mut arguments = std::env::args_os().skip(2).peekable();
+    let memory = arguments.next_if(|first| first.to_str().is_some_and(|first| first.parse::<u64>().is_ok()));
+    let memory = memory.and_then(|bytes| bytes.to_str()?.parse().ok()).unwrap_or(MEMORY);
+    let deed = arguments.next();
+    if deed.as_ref().is_some_and(|deed| deed == "picture") {
+        return become_program(arguments, memory);
     }
     let gateway = std::os::unix::process::parent_id();
-    let tries = second.is_some_and(|second| second == "try");
+    let tries = deed.is_some_and(|deed| deed == "try");
     // Before there is a second thread: the first is not left outside, and the others inherit.
-    let refused = sandbox::enclose();
+    let refused = sandbox::enclose(memory);
     let reader = std::thread::Builder::new().stack_size(STACK).spawn(move || match tries {
         true => confess("its reading thread", gateway, refused),
         false => serve(refused, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()),
@@ -54,10 +60,10 @@ fn confess(thread: &str, gateway: u32, refused: Refused) -> std::io::Result<()> 
 }
 
 /// Steps behind the limits of a reader of pictures and becomes it.
-fn become_program(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+fn become_program(mut arguments: impl Iterator<Item = OsString>, memory: u64) -> ExitCode {
     let Some(program) = arguments.next() else { return ExitCode::FAILURE };
     // What is refused here a worker has told of: the kernel is the same.
-    let _ = sandbox::enclose_program(Path::new(&program));
+    let _ = sandbox::enclose_program(Path::new(&program), memory);
     // Comes back only where it could not be started.
     let _ = std::process::Command::new(program).args(arguments).exec();
     ExitCode::FAILURE
@@ -80,8 +86,7 @@ fn serve(refused: Refused, input: &mut dyn Read, output: &mut dyn Write) -> std:
         let mut bytes = vec![0; raw as usize];
         input.read_exact(&mut bytes)?;
         let request: Request = serde_json::from_slice(&request)?;
-        let extract = document::open(&request.name, &bytes, &mut Budget::default(), &request.passwords);
-        let answer = serde_json::to_vec(&extract)?;
+        let (answer, extract) = answer(&request, &bytes)?;
         let mut pictures = Vec::new();
         extract.walk("", &mut |_, extract| pictures.extend(&extract.pictures));
         let raw = pictures.iter().map(|picture| picture.content.len()).sum();
@@ -90,4 +95,20 @@ fn serve(refused: Refused, input: &mut dyn Read, output: &mut dyn Write) -> std:
         pictures.iter().try_for_each(|picture| output.write_all(&picture.content))?;
         output.flush()?;
     }
+}
+
+/// Opens the file as far as was asked. An answer longer than the gateway has memory for becomes a fault of the file's.
+fn answer(request: &Request, bytes: &[u8]) -> serde_json::Result<(Vec<u8>, Extract)> {
+    let mut budget = Budget { picture_bytes: request.pictures, ..request.extent.budget() };
+    let extract = document::open(&request.name, bytes, &mut budget, &request.passwords);
+    let has_more = request.extent.ends_before(&extract, &budget);
+    let told = Told { extract, has_more };
+    let answer = serde_json::to_vec(&told)?;
+    if answer.len() <= request.extent.answer() {
+        return Ok((answer, told.extract));
+    }
+    let Extract { name, kind, size, .. } = told.extract;
+    let extract = Extract { name, kind, size, fault: Some(DocumentError::Budget), ..Extract::default() };
+    let told = Told { extract, has_more: true };
+    Ok((serde_json::to_vec(&told)?, told.extract))
 }

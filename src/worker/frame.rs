@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Messages on the worker's socket. Its first octet says what the kernel refused of its sandbox. Then: two lengths, a JSON header, raw bytes. One request, one answer. The bytes of the
-//! file follow the request; the bytes of its pictures follow the answer, in the order in which it lists them.
+//! Messages on the worker's socket. Its first octet says what the kernel refused of its sandbox. Then: two lengths, a JSON
+//! header, raw bytes. One request, one answer. The bytes of the file follow the request; the bytes of its pictures follow
+//! the answer, in the order in which it lists them.
 
 use serde::{Deserialize, Serialize};
+
+use super::extent::Extent;
+use crate::document::Extract;
 
 /// What a worker is asked; the file's bytes follow raw.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
     pub name: String,
     pub passwords: Vec<String>,
+    pub extent: Extent,
+    /// Bytes of pictures that may follow the answer.
+    pub pictures: usize,
+}
+
+/// What a worker says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    pub extract: Extract,
+    pub has_more: bool,
 }
 
 /// A frame's head: length of the JSON and of the raw bytes, little endian.
 pub(super) const HEAD: usize = 16;
-
-/// The longest answer a parent accepts: the text budget, escaped, and the names of all files.
-pub(super) const ANSWER: u64 = 256 << 20;
-
-/// The most bytes of pictures a parent accepts: what a worker may unpack at all.
-pub(super) const PICTURES: u64 = 200 << 20;
 
 pub(super) fn head(json: usize, raw: usize) -> [u8; HEAD] {
     let mut head = [0; HEAD];

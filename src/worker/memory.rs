@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroize;
 
+use super::file::{Answer, Hash};
 use crate::document::{DocumentError, Extract};
-
-pub(super) type Hash = [u8; 32];
 
 /// Files that killed two workers, remembered.
 const BAD: usize = 10_000;
@@ -28,15 +27,15 @@ pub(super) struct Memory {
 }
 
 struct Entry {
-    extract: Arc<Extract>,
+    answer: Answer,
     weight: usize,
     since: Instant,
 }
 
 impl Memory {
-    pub fn extract(&mut self, hash: &Hash, now: Instant) -> Option<Arc<Extract>> {
+    pub fn answer(&mut self, hash: &Hash, now: Instant) -> Option<Answer> {
         self.forget_old(now);
-        self.extracts.get(hash).map(|entry| Arc::clone(&entry.extract))
+        self.extracts.get(hash).map(|entry| entry.answer.clone())
     }
 
     /// What is too old goes.
@@ -49,10 +48,10 @@ impl Memory {
 
     fn forget_oldest(&mut self) {
         let oldest = self.order.pop_front().and_then(|hash| self.extracts.remove(&hash));
-        if let Some(Entry { mut extract, weight, .. }) = oldest {
+        if let Some(Entry { mut answer, weight, .. }) = oldest {
             self.bytes -= weight;
             // A mail that is judged just now may still read it.
-            if let Some(extract) = Arc::get_mut(&mut extract) {
+            if let Some(extract) = Arc::get_mut(&mut answer.extract) {
                 wipe(extract);
             }
         }
@@ -63,14 +62,14 @@ impl Memory {
     }
 
     /// Keeps an extract; the oldest leave until all together weigh at most `limit` bytes.
-    pub fn keep(&mut self, hash: Hash, extract: &Arc<Extract>, limit: usize, now: Instant) {
+    pub fn keep(&mut self, hash: Hash, answer: &Answer, limit: usize, now: Instant) {
         self.forget_old(now);
-        let weight = weight(extract);
+        let weight = answer.extract.weight();
         if weight > limit || self.extracts.contains_key(&hash) {
             return;
         }
         self.bytes += weight;
-        self.extracts.insert(hash, Entry { extract: Arc::clone(extract), weight, since: now });
+        self.extracts.insert(hash, Entry { answer: answer.clone(), weight, since: now });
         self.order.push_back(hash);
         while self.bytes > limit {
             self.forget_oldest();
@@ -97,13 +96,6 @@ fn wipe(extract: &mut Extract) {
     extract.children.iter_mut().for_each(wipe);
 }
 
-/// Bytes an extract holds, roughly.
-fn weight(extract: &Extract) -> usize {
-    let texts: usize = extract.segments.iter().map(|segment| segment.text.len() + segment.place.len() + 64).sum();
-    let properties: usize = extract.properties.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
-    256 + extract.name.len() + texts + properties + extract.children.iter().map(weight).sum::<usize>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,12 +103,12 @@ mod tests {
     #[test]
     fn the_oldest_leave_first() {
         let (mut memory, now) = (Memory::default(), Instant::now());
-        let extract = Arc::new(Extract::default());
+        let answer = Answer::default();
         for index in 0..10 {
-            memory.keep([index; 32], &extract, 256 * 3, now);
+            memory.keep([index; 32], &answer, 256 * 3, now);
         }
-        assert!(memory.extract(&[6; 32], now).is_none());
-        assert!(memory.extract(&[9; 32], now).is_some());
+        assert!(memory.answer(&[6; 32], now).is_none());
+        assert!(memory.answer(&[9; 32], now).is_some());
         assert!(memory.bytes <= 256 * 3);
     }
 
@@ -124,12 +116,12 @@ mod tests {
     fn what_is_old_is_forgotten_asked_for_or_not() {
         let (mut memory, then) = (Memory::default(), Instant::now());
         let later = then + AGE / 2;
-        memory.keep([1; 32], &Arc::default(), 10_000, then);
-        memory.keep([2; 32], &Arc::default(), 10_000, later);
+        memory.keep([1; 32], &Answer::default(), 10_000, then);
+        memory.keep([2; 32], &Answer::default(), 10_000, later);
         let end = then + AGE;
-        assert!(memory.extract(&[1; 32], end - Duration::from_secs(1)).is_some());
-        assert!(memory.extract(&[1; 32], end).is_none());
-        assert!(memory.extract(&[2; 32], end).is_some());
+        assert!(memory.answer(&[1; 32], end - Duration::from_secs(1)).is_some());
+        assert!(memory.answer(&[1; 32], end).is_none());
+        assert!(memory.answer(&[2; 32], end).is_some());
         memory.forget_old(later + AGE);
         assert_eq!((memory.extracts.len(), memory.order.len(), memory.bytes), (0, 0, 0));
     }

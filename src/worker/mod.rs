@@ -14,7 +14,13 @@
 //! [`Extract`]: crate::document::Extract
 
 #[forbid(unsafe_code)]
+mod aside;
+#[forbid(unsafe_code)]
 mod child;
+#[forbid(unsafe_code)]
+mod extent;
+#[forbid(unsafe_code)]
+mod file;
 #[forbid(unsafe_code)]
 mod frame;
 #[forbid(unsafe_code)]
@@ -24,14 +30,27 @@ mod pictures;
 #[forbid(unsafe_code)]
 mod pool;
 #[forbid(unsafe_code)]
+mod pot;
+#[forbid(unsafe_code)]
 mod probe;
+#[forbid(unsafe_code)]
+mod process;
 #[forbid(unsafe_code)]
 mod protection;
 #[allow(unsafe_code)]
 mod sandbox;
+#[forbid(unsafe_code)]
+mod settings;
+#[forbid(unsafe_code)]
+mod starter;
 
+pub use aside::aside;
 pub use child::child_main;
+pub use extent::Extent;
+pub use file::{Answer, File};
 pub use pictures::Tesseract;
-pub use pool::{WorkerError, WorkerFigures, WorkerSettings, Workers};
+pub use pool::{WorkerError, WorkerFigures, Workers};
+pub use pot::{Pot, Taken};
 pub use probe::faults;
 pub use protection::{Protection, Refused};
+pub use settings::WorkerSettings;

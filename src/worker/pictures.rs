@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,6 +11,8 @@ use tokio::process::Command;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::settings::WorkerSettings;
+use super::starter::Starter;
 use crate::document::{Extract, Picture};
 
 /// The languages the product speaks, as far as they are installed; English is what tesseract comes with.
@@ -53,9 +56,11 @@ impl Tesseract {
     }
 
     /// The text of one picture. Our own executable steps behind limits and becomes tesseract.
-    async fn read(&self, picture: &Picture, executable: &Path) -> std::io::Result<String> {
-        let mut process = Command::new(executable)
-            .args(["worker".as_ref(), "picture".as_ref(), self.program.as_os_str()])
+    async fn read(&self, picture: &Picture, pictures: &Pictures) -> std::io::Result<String> {
+        let mut command = Command::new(&pictures.executable);
+        command
+            .args(["worker", &pictures.memory.to_string(), "picture"])
+            .arg(&self.program)
             .args(["stdin", "stdout", "-l", &self.languages])
             .args(if self.turns { ["--psm", "1"].as_slice() } else { &[] })
             .env_clear()
@@ -63,8 +68,8 @@ impl Tesseract {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        let mut process = pictures.starter.start(command).await?;
         let (input, output) = (process.stdin.take(), process.stdout.take());
         let (Some(mut input), Some(output)) = (input, output) else {
             return Err(std::io::ErrorKind::BrokenPipe.into());
@@ -92,6 +97,9 @@ impl Tesseract {
 /// Reads the pictures of extracts, at most some at once.
 pub(super) struct Pictures {
     executable: PathBuf,
+    /// Address space of a reader, bytes.
+    memory: u64,
+    starter: Arc<Starter>,
     /// Time for all pictures of one file, half of it waiting for a turn at most; none where pictures stay unread.
     time: Duration,
     turn: Semaphore,
@@ -99,8 +107,20 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    pub fn new(executable: PathBuf, time: Duration, at_once: usize) -> Pictures {
-        Pictures { executable, time, turn: Semaphore::new(at_once.max(1)), tesseract: OnceCell::new() }
+    pub fn new(settings: &WorkerSettings, starter: Arc<Starter>) -> Pictures {
+        Pictures {
+            executable: settings.executable.clone(),
+            memory: settings.memory,
+            starter,
+            time: settings.pictures,
+            turn: Semaphore::new(settings.count.div_ceil(2).max(1)),
+            tesseract: OnceCell::new(),
+        }
+    }
+
+    /// Takes the pictures out unread: there is no memory for them.
+    pub fn leave(extract: &mut Extract) {
+        settle(extract, &mut |_| Err("unread"));
     }
 
     /// Puts the text of pictures where they stood and takes the pictures out. `false` where another try, later, could
@@ -131,13 +151,13 @@ impl Pictures {
         let end = began + self.time;
         // Half of the time is left for reading at least.
         let Ok(Ok(_turn)) = timeout_at(began + self.time / 2, self.turn.acquire()).await else {
-            settle(extract, &mut |_| Err("unread"));
+            Pictures::leave(extract);
             return false;
         };
         let mut texts = Vec::new();
         for picture in listed(extract) {
             // What is not a picture after all takes no time from the next.
-            let text = timeout_at(end, tesseract.read(picture, &self.executable)).await;
+            let text = timeout_at(end, tesseract.read(picture, self)).await;
             texts.push(text.ok().and_then(Result::ok));
         }
         let mut texts = texts.into_iter();
@@ -199,7 +219,8 @@ mod tests {
     #[tokio::test]
     async fn pictures_that_nobody_may_read_are_said_to_be_unread() {
         let mut extract = page("#page1");
-        assert!(Pictures::new(PathBuf::new(), Duration::ZERO, 1).read(&mut extract).await);
+        let settings = WorkerSettings { pictures: Duration::ZERO, ..WorkerSettings::new(PathBuf::new()) };
+        assert!(Pictures::new(&settings, Arc::default()).read(&mut extract).await);
         assert_eq!(extract.properties, [("ocr".to_owned(), "off".to_owned())]);
     }
 }

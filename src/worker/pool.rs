@@ -2,63 +2,24 @@
 //! The pool of workers: which are free, which are killed, and what the death of a worker means.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream as StdSocket;
-use std::path::PathBuf;
-use std::process::Stdio;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
-use super::frame::{ANSWER, HEAD, PICTURES, Request, head, lengths};
-use super::memory::{Hash, Memory};
+use super::aside::aside;
+use super::extent::Extent;
+use super::file::{Answer, File, Hash, failed, hash};
+use super::frame::{Request, Told};
+use super::memory::Memory;
 use super::pictures::Pictures;
+use super::pot::{Pot, Taken};
+use super::process::{Heard, Pictured, Worker};
 use super::protection::{Protection, Refused};
-use crate::document::{DocumentError, Extract, kind_of};
-
-/// A worker's environment. The allocator would set aside a gigabyte of addresses, which is all a worker may have: in KiB.
-pub(super) const ENVIRONMENT: [(&str, &str); 1] = [("MIMALLOC_ARENA_RESERVE", "65536")];
-
-/// How the pool works.
-#[derive(Debug, Clone)]
-pub struct WorkerSettings {
-    /// Worker processes at most.
-    pub count: usize,
-    /// Time for one file, from its first byte in the socket to the answer's last.
-    pub deadline: Duration,
-    /// Time a request waits for a free worker.
-    pub timeout: Duration,
-    /// Documents after which a worker is replaced.
-    pub documents: u32,
-    /// Bytes of extracts remembered.
-    pub cache: usize,
-    /// Time for reading all pictures of one file, once it was opened; zero leaves them unread.
-    pub pictures: Duration,
-    /// The executable that becomes a worker when called with the argument `worker`.
-    pub executable: PathBuf,
-}
-
-impl WorkerSettings {
-    /// A worker for each core, 10 s a file, 20 s of waiting (both tries and the wait stay under the 45 s of decision
-    /// D4), 500 documents a worker, 64 MB of extracts, 10 s for pictures.
-    pub fn new(executable: PathBuf) -> WorkerSettings {
-        WorkerSettings {
-            count: std::thread::available_parallelism().map_or(2, usize::from),
-            deadline: Duration::from_secs(10),
-            timeout: Duration::from_secs(20),
-            documents: 500,
-            cache: 64 << 20,
-            pictures: Duration::from_secs(10),
-            executable,
-        }
-    }
-}
+use super::settings::WorkerSettings;
+use super::starter::Starter;
+use crate::document::{DocumentError, Extract};
 
 /// Our fault: the mail is deferred (decision D17).
 #[derive(Debug, thiserror::Error)]
@@ -82,24 +43,35 @@ pub struct WorkerFigures {
 pub struct Workers {
     settings: WorkerSettings,
     free: Semaphore,
+    /// All but one worker: what may take long leaves one to the quick.
+    long: Semaphore,
     idle: Mutex<Vec<Worker>>,
     memory: Mutex<Memory>,
+    /// Bytes of extracts remembered at most.
+    cache: AtomicUsize,
     pictures: Pictures,
+    picture_bytes: Pot,
     /// Files being read: who asks for the same waits for the same answer.
-    reading: Mutex<HashMap<Hash, Arc<OnceCell<Arc<Extract>>>>>,
+    reading: Mutex<Asked>,
     kills: AtomicU64,
     /// [`Refused`], as an octet.
     refused: AtomicU8,
+    starter: Arc<Starter>,
 }
 
-struct Worker {
-    // Held so that it is killed on drop.
-    _process: Child,
-    /// A socket and no pipe: it holds three times as much, so that most files go over in one piece.
-    socket: UnixStream,
-    read: u32,
-    /// What the kernel refused it; it says so before it reads.
-    refused: Option<Refused>,
+type Asked = HashMap<Hash, Arc<OnceCell<Answer>>>;
+
+/// An entry of the files being read, taken away whether the answer came or was no longer waited for.
+struct Entry<'w> {
+    reading: &'w Mutex<Asked>,
+    hash: Hash,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        // Whoever came for the same file holds the cell itself; newcomers find the memory.
+        lock(self.reading).remove(&self.hash);
+    }
 }
 
 /// How an attempt at a file ended without an answer.
@@ -108,6 +80,13 @@ enum Death {
     Crashed,
     /// The deadline passed.
     Overrun,
+}
+
+/// How an opening ended, for now.
+enum Outcome {
+    Told(Heard),
+    /// No worker could read it.
+    Lost(Answer),
 }
 
 impl Death {
@@ -121,33 +100,63 @@ impl Death {
 
 impl Workers {
     pub fn new(settings: WorkerSettings) -> Workers {
+        let starter = Arc::new(Starter::default());
         Workers {
             free: Semaphore::new(settings.count.max(1)),
+            long: Semaphore::new(settings.count.saturating_sub(1).max(1)),
             idle: Mutex::new(Vec::new()),
             memory: Mutex::new(Memory::default()),
+            cache: AtomicUsize::new(settings.cache),
             reading: Mutex::new(HashMap::new()),
-            pictures: Pictures::new(settings.executable.clone(), settings.pictures, settings.count.div_ceil(2)),
+            pictures: Pictures::new(&settings, starter.clone()),
+            picture_bytes: Pot::new(settings.picture_bytes),
             kills: AtomicU64::new(0),
             refused: AtomicU8::new(0),
+            starter,
             settings,
         }
     }
 
-    /// Opens one file. `name` is only repeated in the extract; `passwords` are tried on what is encrypted.
-    /// Identical files are read once: the result may carry another name (of an earlier mail) and then gets its own name.
-    pub async fn open(&self, name: &str, bytes: Bytes, passwords: Vec<String>) -> Result<Arc<Extract>, WorkerError> {
-        let hash = hash(&bytes, &passwords);
-        if let Some(known) = lock(&self.memory).extract(&hash, Instant::now()) {
-            return Ok(named(known, name));
+    /// Changes how many bytes of extracts are remembered, and how many of pictures may wait.
+    pub fn resize(&self, cache: usize, picture_bytes: usize) {
+        self.cache.store(cache, Relaxed);
+        self.picture_bytes.resize(picture_bytes);
+    }
+
+    /// Opens one file, as far as `extent` says. Identical files are read once: the result may carry another name (of an
+    /// earlier mail) and then gets its own name. `answered` is told once a worker has answered, before its pictures are
+    /// read; where the answer is known already, it is told the whole.
+    pub async fn open(
+        &self,
+        file: &File,
+        extent: Extent,
+        answered: impl FnOnce(&Extract, bool) + Send,
+    ) -> Result<Answer, WorkerError> {
+        let mut answered = Some(answered);
+        let answer = self.answer(file, extent, &mut answered).await?;
+        if let Some(answered) = answered {
+            answered(&answer.extract, answer.has_more);
+        }
+        Ok(answer)
+    }
+
+    async fn answer<F: FnOnce(&Extract, bool) + Send>(
+        &self,
+        file: &File,
+        extent: Extent,
+        answered: &mut Option<F>,
+    ) -> Result<Answer, WorkerError> {
+        let hash = aside(file.bytes.len(), || hash(file, extent));
+        if let Some(known) = lock(&self.memory).answer(&hash, Instant::now()) {
+            return Ok(known.named(&file.name));
         }
         if let Some(fault) = lock(&self.memory).bad(&hash) {
-            return Ok(Arc::new(failed(name, &bytes, fault)));
+            return Ok(failed(file, fault));
         }
         let cell = Arc::clone(lock(&self.reading).entry(hash).or_default());
-        let outcome = cell.get_or_try_init(|| self.read(name, &bytes, passwords, hash)).await.cloned();
-        // Whoever came for the same file holds the cell itself; newcomers find the memory.
-        lock(&self.reading).remove(&hash);
-        outcome.map(|extract| named(extract, name))
+        let _entry = Entry { reading: &self.reading, hash };
+        let answer = cell.get_or_try_init(|| self.read(file, extent, hash, answered)).await.cloned();
+        answer.map(|answer| answer.named(&file.name))
     }
 
     /// Forgets old extracts where nobody asks for any; called now and then by the wiring.
@@ -160,68 +169,132 @@ impl Workers {
         WorkerFigures { kills: self.kills.load(Relaxed), refused: Refused::from_octet(self.refused.load(Relaxed)) }
     }
 
-    /// Two workers may die on a file; then it is the file's fault.
-    async fn read(
+    async fn read<F: FnOnce(&Extract, bool) + Send>(
         &self,
-        name: &str,
-        bytes: &Bytes,
-        passwords: Vec<String>,
+        file: &File,
+        extent: Extent,
         hash: Hash,
-    ) -> Result<Arc<Extract>, WorkerError> {
-        let permit = tokio::time::timeout(self.settings.timeout, self.free.acquire()).await;
-        let Ok(Ok(permit)) = permit else { return Err(WorkerError::Busy) };
-        let request = Request { name: name.to_owned(), passwords };
+        answered: &mut Option<F>,
+    ) -> Result<Answer, WorkerError> {
+        let mut room = None;
+        loop {
+            let (told, is_kept) = match self.told(file, extent, hash, room.take()).await? {
+                Outcome::Told(Heard { told, pictures: Pictured::None }) => (told, true),
+                Outcome::Told(Heard { mut told, pictures: Pictured::Here(_taken) }) => {
+                    // Pictures are slow, and documents do not wait for them.
+                    if let Some(answered) = answered.take() {
+                        answered(&told.extract, told.has_more);
+                    }
+                    let is_whole = self.pictures.read(&mut told.extract).await;
+                    return Ok(self.keep(hash, told, is_whole));
+                }
+                Outcome::Told(Heard { mut told, pictures: Pictured::NoRoom(bytes) }) => {
+                    // Nobody waits for memory with a worker or its answer in hand.
+                    let taking = self.picture_bytes.take(bytes);
+                    match tokio::time::timeout(self.settings.pictures / 2, taking).await {
+                        Ok(Some(taken)) => {
+                            room = Some(taken);
+                            continue;
+                        }
+                        _ => {
+                            Pictures::leave(&mut told.extract);
+                            (told, false)
+                        }
+                    }
+                }
+                Outcome::Lost(answer) => return Ok(answer),
+            };
+            return Ok(self.keep(hash, told, is_kept));
+        }
+    }
+
+    /// Remembers an answer, unless another try could read more of the same.
+    fn keep(&self, hash: Hash, told: Told, is_whole: bool) -> Answer {
+        let answer = Answer { extract: Arc::new(told.extract), has_more: told.has_more };
+        if is_whole {
+            lock(&self.memory).keep(hash, &answer, self.cache.load(Relaxed), Instant::now());
+        }
+        answer
+    }
+
+    /// A worker's answer. Two may die on a file; then it is the file's fault.
+    async fn told(
+        &self,
+        file: &File,
+        extent: Extent,
+        hash: Hash,
+        mut room: Option<Taken>,
+    ) -> Result<Outcome, WorkerError> {
+        let until = tokio::time::Instant::now() + self.settings.timeout;
+        let _long = match extent.is_quick {
+            true => None,
+            false => Some(place(&self.long, until).await?),
+        };
+        let _place = place(&self.free, until).await?;
+        let pictures = self.picture_bytes.bytes();
+        let request = Request { name: file.name.clone(), passwords: file.passwords.clone(), extent, pictures };
         let used = lock(&self.idle).pop();
         let first = match used {
             Some(worker) => worker,
-            None => self.start()?,
+            None => self.start().await?,
         };
-        let mut death = match self.attempt(first, &request, bytes).await {
-            Ok(extract) => return Ok(self.finish(permit, hash, extract).await),
+        let mut death = match self.attempt(first, &request, file, room.take()).await {
+            Ok(heard) => return Ok(Outcome::Told(heard)),
             Err(death) => death,
         };
         // The first may have been worn by what it read before: the second is fresh.
-        match self.attempt(self.start()?, &request, bytes).await {
-            Ok(extract) => return Ok(self.finish(permit, hash, extract).await),
-            Err(second) => death = if matches!(second, Death::Overrun) { second } else { death },
+        if !(extent.is_quick && matches!(death, Death::Overrun)) {
+            match self.attempt(self.start().await?, &request, file, None).await {
+                Ok(heard) => return Ok(Outcome::Told(heard)),
+                Err(second) => death = if matches!(second, Death::Overrun) { second } else { death },
+            }
         }
         let fault = match death {
             Death::Crashed => DocumentError::Crashed,
             Death::Overrun => DocumentError::Budget,
         };
-        lock(&self.memory).condemn(hash, fault);
-        Ok(Arc::new(failed(name, bytes, fault)))
-    }
-
-    /// Reads what pictures there are and remembers the whole. The place of a worker is free again: pictures are slow,
-    /// and documents must not wait for them.
-    async fn finish(&self, permit: SemaphorePermit<'_>, hash: Hash, mut extract: Extract) -> Arc<Extract> {
-        drop(permit);
-        let is_whole = self.pictures.read(&mut extract).await;
-        let extract = Arc::new(extract);
-        if is_whole {
-            lock(&self.memory).keep(hash, &extract, self.settings.cache, Instant::now());
+        if extent.is_quick && matches!(death, Death::Overrun) {
+            let slow = Answer { has_more: true, ..failed(file, fault) };
+            lock(&self.memory).keep(hash, &slow, self.cache.load(Relaxed), Instant::now());
+            return Ok(Outcome::Lost(slow));
         }
-        extract
+        lock(&self.memory).condemn(hash, fault);
+        Ok(Outcome::Lost(failed(file, fault)))
     }
 
     /// One try. A worker that answered returns to the pool unless it has served its time; one that did not is killed
     /// by being dropped.
-    async fn attempt(&self, mut worker: Worker, request: &Request, bytes: &[u8]) -> Result<Extract, Death> {
-        let talk = tokio::time::timeout(self.settings.deadline, worker.ask(request, bytes)).await;
-        if worker.read == 0 {
-            self.note(worker.refused.unwrap_or_default());
+    async fn attempt(
+        &self,
+        mut worker: Worker,
+        request: &Request,
+        file: &File,
+        room: Option<Taken>,
+    ) -> Result<Heard, Death> {
+        let time = self.settings.deadline;
+        let time = if request.extent.is_quick { time.min(Extent::QUICK_TIME) } else { time };
+        let is_fresh = worker.read == 0;
+        let heard = worker.ask(request, &file.bytes, &self.picture_bytes, room);
+        let heard = tokio::time::timeout(time, heard).await;
+        // One that died before it could say so says nothing.
+        if let Some(refused) = worker.refused.filter(|_| is_fresh) {
+            self.note(refused);
         }
-        let extract = talk.map_err(|_| Death::Overrun).and_then(|answer| answer.map_err(|_| Death::Crashed));
-        let extract = extract.inspect_err(|death| {
+        let heard = heard.map_err(|_| Death::Overrun).and_then(|heard| heard.map_err(|_| Death::Crashed));
+        let heard = heard.inspect_err(|death| {
             self.kills.fetch_add(1, Relaxed);
-            tracing::warn!(cause = death.as_str(), size = bytes.len(), "a worker was lost to a document");
+            tracing::warn!(cause = death.as_str(), size = file.bytes.len(), "a worker was lost to a document");
         })?;
         worker.read += 1;
         if worker.read < self.settings.documents {
             lock(&self.idle).push(worker);
         }
-        Ok(extract)
+        Ok(heard)
+    }
+
+    async fn start(&self) -> Result<Worker, WorkerError> {
+        let started = Worker::start(&self.settings.executable, self.settings.memory, &self.starter).await;
+        started.map_err(WorkerError::Start)
     }
 
     /// Warns, the first time, of what the kernel refuses.
@@ -234,100 +307,13 @@ impl Workers {
             );
         }
     }
-
-    fn start(&self) -> Result<Worker, WorkerError> {
-        let (ours, theirs) = StdSocket::pair().map_err(WorkerError::Start)?;
-        ours.set_nonblocking(true).map_err(WorkerError::Start)?;
-        let socket = UnixStream::from_std(ours).map_err(WorkerError::Start)?;
-        let input = theirs.try_clone().map_err(WorkerError::Start)?;
-        let process = Command::new(&self.settings.executable)
-            .arg("worker")
-            .env_clear()
-            .envs(ENVIRONMENT)
-            .stdin(OwnedFd::from(input))
-            .stdout(OwnedFd::from(theirs))
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(WorkerError::Start)?;
-        Ok(Worker { _process: process, socket, read: 0, refused: None })
-    }
 }
 
-impl Worker {
-    async fn ask(&mut self, request: &Request, bytes: &[u8]) -> std::io::Result<Extract> {
-        let json = serde_json::to_vec(request)?;
-        // In one piece, or the worker would wake for the head alone.
-        let start = head(json.len(), bytes.len());
-        let mut request = Buf::chain(Buf::chain(start.as_slice(), json.as_slice()), bytes);
-        while request.has_remaining() {
-            self.socket.write_buf(&mut request).await?;
-        }
-        if self.refused.is_none() {
-            self.refused = Some(Refused::from_octet(self.socket.read_u8().await?));
-        }
-        let mut start = [0; HEAD];
-        self.socket.read_exact(&mut start).await?;
-        let (length, raw) = lengths(start);
-        // The worker has read hostile bytes: its answer is not believed either.
-        if length > ANSWER || raw > PICTURES {
-            return Err(std::io::Error::other("an answer longer than any extract"));
-        }
-        let mut answer = Vec::with_capacity(length.min(64 << 10) as usize);
-        (&mut self.socket).take(length).read_to_end(&mut answer).await?;
-        if answer.len() as u64 != length {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        let mut extract = serde_json::from_slice(&answer)?;
-        let mut left = raw;
-        self.pictures(&mut extract, &mut left).await?;
-        if left != 0 {
-            return Err(std::io::Error::other("pictures that no file tells of"));
-        }
-        Ok(extract)
+async fn place(places: &Semaphore, until: tokio::time::Instant) -> Result<SemaphorePermit<'_>, WorkerError> {
+    match tokio::time::timeout_at(until, places.acquire()).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(WorkerError::Busy),
     }
-
-    /// Takes the bytes of each picture off the socket, in the order of [`Extract::walk`].
-    async fn pictures(&mut self, extract: &mut Extract, left: &mut u64) -> std::io::Result<()> {
-        let mut waiting = vec![extract];
-        while let Some(extract) = waiting.pop() {
-            for picture in &mut extract.pictures {
-                let length = picture.length as u64;
-                *left = left.checked_sub(length).ok_or(std::io::ErrorKind::InvalidData)?;
-                (&mut self.socket).take(length).read_to_end(&mut picture.content).await?;
-                if picture.content.len() != picture.length {
-                    return Err(std::io::ErrorKind::UnexpectedEof.into());
-                }
-            }
-            waiting.extend(extract.children.iter_mut().rev());
-        }
-        Ok(())
-    }
-}
-
-/// A file is known by its bytes and by the passwords tried on it.
-fn hash(bytes: &[u8], passwords: &[String]) -> Hash {
-    let mut hasher = blake3::Hasher::new();
-    for password in passwords {
-        hasher.update(&(password.len() as u64).to_le_bytes());
-        hasher.update(password.as_bytes());
-    }
-    hasher.update(&u64::MAX.to_le_bytes());
-    hasher.update(bytes);
-    *hasher.finalize().as_bytes()
-}
-
-fn named(extract: Arc<Extract>, name: &str) -> Arc<Extract> {
-    if extract.name == name {
-        return extract;
-    }
-    Arc::new(Extract { name: name.to_owned(), ..Extract::clone(&extract) })
-}
-
-fn failed(name: &str, bytes: &[u8], fault: DocumentError) -> Extract {
-    // Only the first bytes are looked at here: the file has proved to be hostile.
-    let kind = kind_of(bytes.get(..64).unwrap_or(bytes)).to_owned();
-    Extract { name: name.to_owned(), kind, size: bytes.len() as u64, fault: Some(fault), ..Extract::default() }
 }
 
 /// A poisoned lock only means that some task panicked between two whole states of a table.

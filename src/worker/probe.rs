@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::pool::ENVIRONMENT;
+use super::process::ENVIRONMENT;
 use super::sandbox;
 
 /// What a document's reader must not be able to do, and whether it can.

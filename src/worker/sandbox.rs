@@ -18,9 +18,6 @@ use seccompiler::{
 
 use super::protection::{Protection, Refused};
 
-/// Address space of a worker, bytes.
-const MEMORY: u64 = 1 << 30;
-
 /// Processor time of a worker over its whole life, seconds: a backstop behind the parent's deadline.
 const PROCESSOR: u64 = 600;
 
@@ -31,8 +28,8 @@ const PICTURE_PROCESSOR: u64 = 30;
 const LANDLOCK: ABI = ABI::V6;
 
 /// Encloses this process, which opens documents: no file, no socket, no other process.
-pub(super) fn enclose() -> Refused {
-    let mut refused = limit_all(PROCESSOR, 16);
+pub(super) fn enclose(memory: u64) -> Refused {
+    let mut refused = limit_all(memory, PROCESSOR, 16);
     refused.add_unless(Protection::Files, no_files());
     refused.add_unless(Protection::Calls, few_calls().is_ok());
     refused
@@ -40,16 +37,17 @@ pub(super) fn enclose() -> Refused {
 
 /// Encloses a program that is about to take this process's place: it may read what is installed, write to what is open,
 /// and talk to nobody.
-pub(super) fn enclose_program(program: &Path) -> Refused {
-    let mut refused = limit_all(PICTURE_PROCESSOR, 64);
+pub(super) fn enclose_program(program: &Path, memory: u64) -> Refused {
+    let mut refused = limit_all(memory, PICTURE_PROCESSOR, 64);
     refused.add_unless(Protection::Files, installed_files(program));
     refused.add_unless(Protection::Calls, no_talk().is_ok());
     refused
 }
 
-fn limit_all(seconds: u64, files: u64) -> Refused {
+/// `memory` is the address space, in bytes.
+fn limit_all(memory: u64, seconds: u64, files: u64) -> Refused {
     let rows = [
-        (libc::RLIMIT_AS, MEMORY),
+        (libc::RLIMIT_AS, memory),
         (libc::RLIMIT_CPU, seconds),
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_FSIZE, 0),

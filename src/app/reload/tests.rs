@@ -145,6 +145,7 @@ fn cases() -> Vec<Case> {
         later("limits.next_hop", "40s"),
         later("limits.connect", "7s"),
         later("limits.workers", "1"),
+        later("limits.worker_memory", "512 MiB"),
         later("limits.ocr", "false"),
         later("cli.socket", "var/other.sock"),
         now("cli.accounts", "", "has no account", "someone", |g| match g.desk.caller(54321) {

@@ -46,7 +46,14 @@ impl Text {
 
 /// All texts: subject, body by zones, nested messages, text attachments, and what documents gave.
 pub fn gather(message: &Message, opened: &[Opened], words: &Words) -> Vec<Text> {
-    gather_until(message, opened, words, &Stop::never()).0
+    gather_until(message, opened, words, &Bounds { stop: &Stop::never(), most: MOST }).0
+}
+
+/// Where gathering ends.
+pub struct Bounds<'a> {
+    pub stop: &'a Stop<'a>,
+    /// All texts together, in bytes.
+    pub most: usize,
 }
 
 /// The same, but ends when told to; beside the texts, what ended the reading early: the time, or too much text.
@@ -54,10 +61,10 @@ pub fn gather_until(
     message: &Message,
     opened: &[Opened],
     words: &Words,
-    stop: &Stop<'_>,
+    bounds: &Bounds<'_>,
 ) -> (Vec<Text>, Option<&'static str>) {
     let mut texts = Vec::new();
-    let mut tally = Tally { stop, seen: 0, kept: 0 };
+    let mut tally = Tally { bounds, seen: 0, kept: 0 };
     for header in message.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("subject")) {
         texts.push(Text::new("subject", header.value.as_str()));
     }
@@ -104,7 +111,7 @@ pub fn gather_until(
 
 /// What reading has come to so far.
 struct Tally<'a> {
-    stop: &'a Stop<'a>,
+    bounds: &'a Bounds<'a>,
     seen: usize,
     kept: usize,
 }
@@ -118,7 +125,7 @@ impl Tally<'_> {
             cut |= text.original.len() + 4 > LONGEST;
         }
         self.seen = texts.len();
-        if self.stop.now() { Some(TIME) } else { (cut || self.kept > MOST).then_some("text") }
+        if self.bounds.stop.now() { Some(TIME) } else { (cut || self.kept > self.bounds.most).then_some("text") }
     }
 }
 
@@ -290,6 +297,10 @@ mod tests {
         assert!(read.contains(&"secret") && read.contains(&"terces"), "{got:?}");
     }
 
+    fn until<'a>(stop: &'a Stop<'a>) -> Bounds<'a> {
+        Bounds { stop, most: MOST }
+    }
+
     #[test]
     fn reading_ends_when_told_to_and_where_there_is_too_much() {
         let many = "--a\n\nx\n".repeat(50);
@@ -300,12 +311,12 @@ mod tests {
             asked.set(asked.get() + 1);
             asked.get() >= 10
         };
-        let (texts, ended) = gather_until(&message, &[], &Words::default(), &Stop::when(&tenth));
+        let (texts, ended) = gather_until(&message, &[], &Words::default(), &until(&Stop::when(&tenth)));
         assert_eq!((texts.len(), ended), (9, Some(TIME)));
         let long = parse(format!("X: {}", "x".repeat(LONGEST + 1)).as_bytes(), &ParseBudget::default());
-        assert_eq!(gather_until(&long, &[], &Words::default(), &Stop::never()).1, None, "one header");
+        assert_eq!(gather_until(&long, &[], &Words::default(), &until(&Stop::never())).1, None, "one header");
         let long = parse(format!("\r\n{}", "x".repeat(LONGEST + 1)).as_bytes(), &ParseBudget::default());
-        assert_eq!(gather_until(&long, &[], &Words::default(), &Stop::never()).1, Some("text"));
+        assert_eq!(gather_until(&long, &[], &Words::default(), &until(&Stop::never())).1, Some("text"));
     }
 
     #[test]

@@ -80,6 +80,7 @@ const ROWS: &[Row] = &[
     ("log.level", r#""warn""#, "", "src/listen/log.rs", "a_level_above_info_silences_recipients"),
     ("limits.memory", r#""64 MiB""#, "", SILENCE, "every_metric_moves"),
     ("limits.reading", r#""64 MiB""#, "", "tests/suite/path/memory.rs", "a_mail_without_room_is_deferred_and_the_next_finds_it"),
+    ("limits.worker_memory", r#""512 MiB""#, "", "tests/suite/document/workers.rs", "a_worker_has_the_memory_that_the_settings_give_it"),
     ("limits.inspection", r#""20s""#, "", "tests/suite/path/late.rs", "a_mail_that_takes_too_long_to_read_is_held"),
     ("limits.next_hop", r#""20s""#, "", "tests/suite/path/next_hop_faults.rs", "a_hop_that_never_answers_the_content_is_given_up"),
     ("limits.ocr", "false", "", "src/worker/pictures.rs", "pictures_that_nobody_may_read_are_said_to_be_unread"),

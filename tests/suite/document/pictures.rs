@@ -8,6 +8,7 @@ use octroi::worker::{Tesseract, WorkerSettings, Workers};
 
 use super::make;
 use super::matrix::made;
+use super::workers::open;
 
 fn workers(pictures: Duration) -> Workers {
     let executable = env!("CARGO_BIN_EXE_octroi").into();
@@ -15,7 +16,7 @@ fn workers(pictures: Duration) -> Workers {
 }
 
 async fn read(workers: &Workers, bytes: Vec<u8>) -> std::sync::Arc<Extract> {
-    workers.open("scan", bytes.into(), Vec::new()).await.expect("a worker")
+    open(workers, "scan", bytes, Vec::new()).await.expect("a worker")
 }
 
 fn said(extract: &Extract) -> Vec<&str> {

@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use octroi::document::DocumentError;
 use octroi::worker::{Protection, WorkerSettings, Workers, faults};
 
 use super::make;
+use super::workers::open;
 use crate::skip::skip;
 
 const OCTROI: &str = env!("CARGO_BIN_EXE_octroi");
@@ -52,7 +54,7 @@ fn what_the_kernel_refuses_and_what_is_possible_then_is_told() {
 async fn a_worker_says_what_the_kernel_refused_before_it_reads() {
     let opened = async |executable: PathBuf| {
         let workers = Workers::new(WorkerSettings { count: 1, ..WorkerSettings::new(executable) });
-        let extract = workers.open("a.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+        let extract = open(&workers, "a.docx", make::docx(), Vec::new()).await.expect("a worker");
         assert_eq!(extract.fault, None);
         workers.figures().refused.iter().collect::<Vec<_>>()
     };
@@ -60,6 +62,25 @@ async fn a_worker_says_what_the_kernel_refused_before_it_reads() {
     let folder = tempfile::tempdir().unwrap();
     let Some(program) = refusing(folder.path(), "seccomp:error=EINVAL") else { return };
     assert_eq!(opened(program).await, [Protection::Calls]);
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_before_it_speaks_says_nothing_of_its_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(program) = refusing(folder.path(), "seccomp:error=EINVAL") else { return };
+    // The first worker is one whose kernel refuses the filter; all later ones die at once.
+    let path = folder.path().join("first");
+    let (marker, program) = (folder.path().join("started"), program.display().to_string());
+    let marker = marker.display();
+    std::fs::write(&path, format!("#!/bin/sh\n[ -e {marker} ] && exit 1\n: > {marker}\nexec {program} \"$@\"\n"))
+        .unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let workers = Workers::new(WorkerSettings { count: 1, documents: 1, ..WorkerSettings::new(path) });
+    for (file, fault) in [("a.docx", None), ("b.docx", Some(DocumentError::Crashed))] {
+        let bytes = [make::docx(), file.into()].concat();
+        assert_eq!(open(&workers, file, bytes, Vec::new()).await.expect("a worker").fault, fault);
+        assert_eq!(workers.figures().refused.iter().collect::<Vec<_>>(), [Protection::Calls]);
+    }
 }
 
 /// Kills a worker that a test started.

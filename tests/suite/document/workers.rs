@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use octroi::document::DocumentError;
-use octroi::worker::{WorkerError, WorkerSettings, Workers};
+use octroi::document::Extract;
+use octroi::worker::{Extent, File, WorkerError, WorkerSettings, Workers};
 
 use super::make::{self, all};
 use super::mutations::{Dice, seeds};
@@ -19,6 +20,17 @@ fn workers(executable: impl Into<PathBuf>) -> Workers {
 
 fn real() -> Workers {
     workers(env!("CARGO_BIN_EXE_octroi"))
+}
+
+/// All that may be told of a file.
+pub async fn open(
+    workers: &Workers,
+    name: &str,
+    bytes: impl Into<Bytes>,
+    passwords: Vec<String>,
+) -> Result<Arc<Extract>, WorkerError> {
+    let file = File { name: name.into(), bytes: bytes.into(), passwords };
+    workers.open(&file, Extent::WHOLE, |_, _| ()).await.map(|answer| answer.extract)
 }
 
 /// A program that stands in for a worker.
@@ -33,11 +45,10 @@ fn script(folder: &Path, text: &str) -> PathBuf {
 async fn a_worker_reads_like_the_library() {
     let workers = real();
     for bytes in [make::docx(), make::pdf_bytes(&["BT /F1 9 Tf (x) Tj ET"]), make::sevenz(None), make::rtf()] {
-        let extract = workers.open("file", bytes.clone().into(), Vec::new()).await.expect("a worker");
+        let extract = open(&workers, "file", bytes.clone(), Vec::new()).await.expect("a worker");
         assert_eq!(*extract, make::read(&bytes));
     }
-    let opened =
-        workers.open("file", make::sevenz(Some("right")).into(), vec!["right".into()]).await.expect("a worker");
+    let opened = open(&workers, "file", make::sevenz(Some("right")), vec!["right".into()]).await.expect("a worker");
     assert!(all(&opened).contains("in archive"));
 }
 
@@ -45,10 +56,12 @@ async fn a_worker_reads_like_the_library() {
 async fn the_same_file_is_read_once() {
     let workers = real();
     let bytes = Bytes::from(make::docx());
-    let (first, second) =
-        tokio::join!(workers.open("one", bytes.clone(), Vec::new()), workers.open("one", bytes.clone(), Vec::new()),);
+    let (first, second) = tokio::join!(
+        open(&workers, "one", bytes.clone(), Vec::new()),
+        open(&workers, "one", bytes.clone(), Vec::new()),
+    );
     assert!(Arc::ptr_eq(&first.expect("first"), &second.expect("second")));
-    let renamed = workers.open("two", bytes, Vec::new()).await.expect("third");
+    let renamed = open(&workers, "two", bytes, Vec::new()).await.expect("third");
     assert_eq!(renamed.name, "two");
 }
 
@@ -59,7 +72,7 @@ async fn a_worker_that_dies_twice_on_a_file_makes_it_crashed() {
     let workers = workers(script(folder.path(), &format!("echo x >> {}; exit 1", log.display())));
     let bytes = Bytes::from_static(b"%PDF-1.4 hostile");
     for _ in 0..3 {
-        let extract = workers.open("a.pdf", bytes.clone(), Vec::new()).await.expect("the file's fault, not ours");
+        let extract = open(&workers, "a.pdf", bytes.clone(), Vec::new()).await.expect("the file's fault, not ours");
         assert_eq!((extract.fault, extract.kind.as_str()), (Some(DocumentError::Crashed), "pdf"));
     }
     let starts = std::fs::read_to_string(log).expect("log");
@@ -70,7 +83,7 @@ async fn a_worker_that_dies_twice_on_a_file_makes_it_crashed() {
 async fn a_worker_that_answers_nonsense_is_not_believed() {
     let folder = tempfile::tempdir().expect("folder");
     let workers = workers(script(folder.path(), "exec /bin/cat"));
-    let extract = workers.open("a", Bytes::from_static(b"text"), Vec::new()).await.expect("answered");
+    let extract = open(&workers, "a", Bytes::from_static(b"text"), Vec::new()).await.expect("answered");
     assert_eq!(extract.fault, Some(DocumentError::Crashed));
 }
 
@@ -83,13 +96,120 @@ async fn a_worker_that_hangs_is_killed_and_the_file_over_budget() {
         deadline: Duration::from_millis(200),
         ..WorkerSettings::new(executable)
     });
-    let extract = workers.open("a", Bytes::from_static(b"slow"), Vec::new()).await.expect("killed");
+    let extract = open(&workers, "a", Bytes::from_static(b"slow"), Vec::new()).await.expect("killed");
     assert_eq!(extract.fault, Some(DocumentError::Budget));
 }
 
 #[tokio::test]
+async fn a_quick_look_that_takes_too_long_asks_for_a_longer_one() {
+    let folder = tempfile::tempdir().expect("folder");
+    let log = folder.path().join("starts");
+    let executable = script(folder.path(), &format!("echo x >> {}; exec /bin/sleep 600", log.display()));
+    let workers = Workers::new(WorkerSettings {
+        count: 2,
+        deadline: Duration::from_millis(200),
+        ..WorkerSettings::new(executable)
+    });
+    let file = File { name: "a".into(), bytes: Bytes::from_static(b"slow"), passwords: Vec::new() };
+    for (extent, has_more, starts) in [
+        (Extent::quick(1 << 20), true, 1),
+        (Extent::quick(1 << 20), true, 1),
+        (Extent::long(1 << 20), false, 3),
+        (Extent::long(1 << 20), false, 3),
+    ] {
+        let answer = workers.open(&file, extent, |_, _| ()).await.expect("killed");
+        assert_eq!((answer.extract.fault, answer.has_more), (Some(DocumentError::Budget), has_more));
+        assert_eq!(std::fs::read_to_string(&log).expect("log").lines().count(), starts, "{extent:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_take_long_leaves_a_worker_to_the_quick() {
+    let folder = tempfile::tempdir().expect("folder");
+    let marker = folder.path().join("started");
+    // The first worker never answers; others are real.
+    let text = format!(
+        "[ -e {0} ] && exec {1} \"$@\"\n: > {0}\nexec /bin/sleep 600",
+        marker.display(),
+        env!("CARGO_BIN_EXE_octroi")
+    );
+    let executable = script(folder.path(), &text);
+    let settings = WorkerSettings { count: 2, deadline: Duration::from_secs(600), ..WorkerSettings::new(executable) };
+    let workers = Arc::new(Workers::new(settings));
+    let ask = |bytes: &[u8], extent| {
+        let file = File { name: "a".into(), bytes: Bytes::copy_from_slice(bytes), passwords: Vec::new() };
+        let workers = workers.clone();
+        tokio::spawn(async move { workers.open(&file, extent, |_, _| ()).await })
+    };
+    let slow = [ask(b"slow", Extent::WHOLE), ask(b"slow as well", Extent::WHOLE)];
+    while !marker.exists() {
+        tokio::task::yield_now().await;
+    }
+    let quick = ask(&make::docx(), Extent::quick(1 << 20)).await.expect("task").expect("a worker");
+    assert_eq!(quick.extract.fault, None);
+    assert!(slow.iter().all(|slow| !slow.is_finished()));
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn pictures_without_memory_are_left_unread_and_not_remembered_so() {
+    let workers = Workers::new(WorkerSettings {
+        count: 1,
+        picture_bytes: 1 << 10,
+        pictures: Duration::from_millis(200),
+        ..WorkerSettings::new(env!("CARGO_BIN_EXE_octroi").into())
+    });
+    let scan = super::matrix::made("scan.png");
+    assert!(scan.len() > 1 << 10);
+    let extract = open(&workers, "scan.png", scan, Vec::new()).await.expect("a worker");
+    assert!(extract.properties.contains(&("ocr".into(), "unread".into())), "{:?}", extract.properties);
+    assert!(extract.pictures.is_empty());
+}
+
+#[tokio::test]
+async fn a_worker_has_the_memory_that_the_settings_give_it() {
+    let executable = env!("CARGO_BIN_EXE_octroi").into();
+    let workers = Workers::new(WorkerSettings { count: 1, memory: 300 << 20, ..WorkerSettings::new(executable) });
+    open(&workers, "a", make::docx(), Vec::new()).await.expect("a worker");
+    let children = std::fs::read_dir("/proc/self/task").expect("Linux").filter_map(|task| {
+        let list = std::fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        Some(list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    });
+    let limits = children.flatten().filter_map(|child| std::fs::read_to_string(format!("/proc/{child}/limits")).ok());
+    let given = limits.filter(|limits| {
+        let line = limits.lines().find(|line| line.starts_with("Max address space")).unwrap_or_default();
+        line.split_whitespace().filter(|word| *word == "314572800").count() == 2
+    });
+    assert_eq!(given.count(), 1);
+}
+
+#[test]
+fn a_worker_outlives_the_thread_that_asked_for_it() {
+    // Threads that block end as soon as they are idle.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_keep_alive(Duration::ZERO)
+        .enable_all()
+        .build()
+        .expect("runtime");
+    let workers = Arc::new(workers(env!("CARGO_BIN_EXE_octroi")));
+    let (handle, asking) = (runtime.handle().clone(), workers.clone());
+    let asked = runtime.handle().spawn_blocking(move || {
+        handle.block_on(open(&asking, "a", make::docx(), Vec::new())).expect("a worker");
+        std::fs::read_link("/proc/thread-self").expect("Linux")
+    });
+    let thread = Path::new("/proc").join(runtime.block_on(asked).expect("opened"));
+    while thread.exists() {
+        std::thread::yield_now();
+    }
+    let bytes = [make::docx(), b" ".to_vec()].concat();
+    runtime.block_on(open(&workers, "b", bytes, Vec::new())).expect("a worker");
+    assert_eq!(workers.figures().kills, 0);
+}
+
+#[tokio::test]
 async fn no_executable_is_our_fault() {
-    let outcome = workers("/nonexistent/octroi").open("a", Bytes::from_static(b"x"), Vec::new()).await;
+    let outcome = open(&workers("/nonexistent/octroi"), "a", Bytes::from_static(b"x"), Vec::new()).await;
     assert!(matches!(outcome, Err(WorkerError::Start(_))));
 }
 
@@ -99,9 +219,9 @@ async fn a_bomb_leaves_the_pool_alive() {
     // 2 GB of zeros in three layers of gzip, some kilobytes.
     let layer = make::gz(&vec![0; 64 << 20]);
     let bomb = make::gz(&layer.repeat(32));
-    let extract = workers.open("bomb.gz", bomb.into(), Vec::new()).await.expect("a worker");
+    let extract = open(&workers, "bomb.gz", bomb, Vec::new()).await.expect("a worker");
     assert!(extract.faults().iter().any(|(_, fault)| *fault == DocumentError::Budget), "{:?}", extract.faults());
-    let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+    let after = open(&workers, "note.docx", make::docx(), Vec::new()).await.expect("a worker");
     assert_eq!(after.fault, None);
 }
 
@@ -114,10 +234,10 @@ async fn mutants_never_cost_more_than_a_worker() {
         let other = &seeds[dice.below(seeds.len())];
         let mutant = dice.mutate(&seeds[round % seeds.len()], other);
         let size = mutant.len() as u64;
-        let extract = workers.open("mutant", mutant.into(), Vec::new()).await.expect("never our fault");
+        let extract = open(&workers, "mutant", mutant, Vec::new()).await.expect("never our fault");
         assert_eq!(extract.size, size);
     }
-    let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+    let after = open(&workers, "note.docx", make::docx(), Vec::new()).await.expect("a worker");
     assert_eq!(after.fault, None);
 }
 
@@ -139,7 +259,7 @@ async fn ten_thousand_mutants() {
         let mutant = dice.mutate(&seeds[round % seeds.len()], other);
         let size = mutant.len() as u64;
         let began = std::time::Instant::now();
-        let extract = workers.open("mutant", mutant.into(), Vec::new()).await.expect("never our fault");
+        let extract = open(&workers, "mutant", mutant, Vec::new()).await.expect("never our fault");
         slowest = slowest.max(began.elapsed());
         assert_eq!(extract.size, size);
         *faults.entry(format!("{:?}", extract.faults().first().map(|(_, fault)| *fault))).or_insert(0) += 1;
@@ -148,7 +268,7 @@ async fn ten_thousand_mutants() {
     let own = peak_of("self").unwrap_or(0);
     println!("faults {faults:?}; slowest {slowest:?}; peak of a worker {peak} KiB, of the pool's process {own} KiB");
     assert!(peak < 1 << 20, "the address space of a worker is 1 GiB");
-    let after = workers.open("note.docx", make::docx().into(), Vec::new()).await.expect("a worker");
+    let after = open(&workers, "note.docx", make::docx(), Vec::new()).await.expect("a worker");
     assert_eq!(after.fault, None);
 }
 

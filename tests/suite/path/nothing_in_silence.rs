@@ -168,7 +168,8 @@ fn kill_workers(gateway: &Gateway) {
     let children = children(gateway.id());
     assert!(!children.is_empty(), "no worker is there");
     for child in children {
-        let is_worker = std::fs::read(format!("/proc/{child}/cmdline")).is_ok_and(|line| line.ends_with(b"worker\0"));
+        let line = std::fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
+        let is_worker = line.split('\0').nth(1) == Some("worker");
         assert!(is_worker, "{child} is no worker");
         assert!(Command::new("kill").args(["-KILL", &child]).status().unwrap().success());
     }

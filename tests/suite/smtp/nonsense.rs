@@ -145,3 +145,31 @@ fn input_is_bounded_while_an_answer_is_awaited() {
     }
     assert!(given < 70_000, "{given}");
 }
+
+#[test]
+fn a_content_counts_until_it_is_taken_and_is_nobodys_where_there_is_no_memory() {
+    let session = || {
+        let mut session = parse("hop: PIPELINING").session();
+        session.receive(b"EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
+        while let Some(event) = session.next_event() {
+            if let Event::Offer(offer) = event {
+                let reply = Reply { code: 250, lines: vec!["x".to_owned()] };
+                session.answer_offer(vec![reply; offer.recipients.len() + usize::from(offer.mail.is_some())]);
+            }
+        }
+        assert!(session.is_in_content());
+        session.receive(&[b'x'; 1000]);
+        assert_eq!(session.buffered(), 1000);
+        session.receive(b"\r\n.\r\n");
+        assert_eq!(session.buffered(), 1002);
+        session
+    };
+    let mut taken = session();
+    assert!(matches!(taken.next_event(), Some(Event::Mail(mail)) if mail.content.len() == 1002));
+    assert_eq!(taken.buffered(), 0);
+    let mut refused = session();
+    refused.close_with(octroi::mail::reply::NO_MEMORY.reply());
+    let events: Vec<Event> = std::iter::from_fn(|| refused.next_event()).collect();
+    assert!(!events.iter().any(|event| matches!(event, Event::Mail(_))), "it was told that it is not taken");
+    assert!(matches!(events.last(), Some(Event::Close)));
+}
