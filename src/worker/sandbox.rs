@@ -93,8 +93,8 @@ type FilterError = Box<dyn std::error::Error>;
 /// What one call's arguments must be; a list of none always fits.
 type Rules = Vec<SeccompRule>;
 
-/// Sockets, other processes and the kernel's own knobs are refused with EPERM; a foreign program's other calls are too
-/// many to list.
+/// Sockets, other processes, limits and the kernel's own knobs are refused with EPERM; a foreign program's other calls
+/// are too many to list.
 fn no_talk() -> Result<(), FilterError> {
     let mut refused: Vec<(i64, Rules)> = [
         libc::SYS_socket,
@@ -109,7 +109,21 @@ fn no_talk() -> Result<(), FilterError> {
         libc::SYS_rt_sigqueueinfo,
         libc::SYS_rt_tgsigqueueinfo,
         libc::SYS_pidfd_open,
+        libc::SYS_pidfd_getfd,
         libc::SYS_pidfd_send_signal,
+        libc::SYS_process_madvise,
+        libc::SYS_process_mrelease,
+        libc::SYS_kcmp,
+        libc::SYS_setpgid,
+        libc::SYS_setrlimit,
+        libc::SYS_setpriority,
+        libc::SYS_ioprio_set,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setattr,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_migrate_pages,
+        libc::SYS_move_pages,
         libc::SYS_unshare,
         libc::SYS_setns,
         libc::SYS_mount,
@@ -127,7 +141,15 @@ fn no_talk() -> Result<(), FilterError> {
     .into();
     refused.push((libc::SYS_clone, vec![when(0, SeccompCmpOp::MaskedEq(THREAD), 0)?]));
     refused.push((libc::SYS_tgkill, vec![when(0, SeccompCmpOp::Ne, own_id())?]));
+    // Its own limits it may look at; those of others, and new ones, are not its affair.
+    let others = SeccompRule::new(vec![
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0)?,
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, own_id())?,
+    ])?;
+    let new = SeccompRule::new(vec![SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?])?;
+    refused.push((libc::SYS_prlimit64, vec![others, new]));
     no_new_clone()?;
+    no_second_numbers()?;
     filter(refused, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM.unsigned_abs()))
 }
 
@@ -190,6 +212,31 @@ fn own_id() -> u64 {
 fn no_new_clone() -> Result<(), FilterError> {
     let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     filter(vec![(libc::SYS_clone3, Rules::new())], SeccompAction::Allow, unknown)
+}
+
+/// x86-64 knows most calls by a second number, that of x32: a list of calls to refuse would not meet them.
+#[cfg(target_arch = "x86_64")]
+fn no_second_numbers() -> Result<(), FilterError> {
+    // __X32_SYSCALL_BIT; seccomp_data begins with the number of the call (linux/seccomp.h).
+    const X32: u32 = 0x4000_0000;
+    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const IF_AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jt, k| seccompiler::sock_filter { code, jt, jf: 0, k };
+    let refuse = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+    let program = [
+        step(LOAD_NUMBER, 0, 0),
+        step(IF_AT_LEAST, 1, X32),
+        step(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+        step(RETURN, 0, refuse),
+    ];
+    seccompiler::apply_filter_all_threads(&program)?;
+    Ok(())
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn no_second_numbers() -> Result<(), FilterError> {
+    Ok(())
 }
 
 /// One argument of a call, as it must be.

@@ -83,6 +83,49 @@ async fn a_worker_that_dies_before_it_speaks_says_nothing_of_its_sandbox() {
     }
 }
 
+/// What a program behind the limits of a reader of pictures is told when it makes these calls: `0`, or the error.
+fn told_in_perl(calls: &[&str]) -> Vec<String> {
+    let calls = calls.iter().map(|call| format!("$! = 0; syscall({call}); print $! + 0, qq(\\n);")).collect::<String>();
+    let script = format!("my $room = qq(\\0) x 16; my $limit = pack(qq(QQ), 1 << 20, 1 << 20); {calls}");
+    let mut perl = Command::new(OCTROI);
+    let perl = perl.args(["worker", "1073741824", "picture", "/usr/bin/perl", "-"]).env_clear();
+    let mut perl = Ended(perl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    perl.0.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let mut output = Vec::new();
+    perl.0.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+    String::from_utf8(output).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Numbers of calls are those of x86-64.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_reader_of_pictures_changes_no_limit_and_names_no_other_process() {
+    if !Path::new("/usr/bin/perl").exists() {
+        return skip("perl is not installed");
+    }
+    const X32: u32 = 0x4000_0000;
+    let rows = [
+        // prlimit64: to look at one's own limit, to change it, to look at or change another's.
+        ("302, 0, 7, 0, $room".to_owned(), "0"),
+        ("302, 0, 7, $limit, 0".to_owned(), "1"),
+        ("302, getppid(), 7, 0, $room".to_owned(), "1"),
+        ("302, getppid(), 7, $limit, 0".to_owned(), "1"),
+        // setrlimit, setpriority, sched_setaffinity of another, process_madvise.
+        ("160, 7, $limit".to_owned(), "1"),
+        ("141, 0, getppid(), 10".to_owned(), "1"),
+        ("203, getppid(), 16, $room".to_owned(), "1"),
+        ("440, 3, $room, 1, 4, 0".to_owned(), "1"),
+        // getpid, socket and kill by the numbers of x32.
+        (format!("{}", X32 | 39), "1"),
+        (format!("{}, 2, 1, 0", X32 | 41), "1"),
+        (format!("{}, getppid(), 0", X32 | 62), "1"),
+    ];
+    let calls: Vec<&str> = rows.iter().map(|(call, _)| call.as_str()).collect();
+    let told = told_in_perl(&calls);
+    let expected: Vec<&str> = rows.iter().map(|(_, told)| *told).collect();
+    assert_eq!(told, expected, "{calls:#?}");
+}
+
 /// Kills a worker that a test started.
 struct Ended(Child);
 
