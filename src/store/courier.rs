@@ -34,7 +34,7 @@ impl Store {
     /// Items in state ready or pending (all of them where `all`), oldest first.
     pub async fn outbox_list(&self, all: bool, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         let listed = if all { ALL_LISTED } else { LISTED };
-        let mut rows: Vec<OutboxRow> = self.reader().fetch_all(listed, args![i64::from(limit)]).await?;
+        let mut rows: Vec<OutboxRow> = self.reader().fetch_readable(listed, args![i64::from(limit)]).await?;
         for row in &mut rows {
             let open: Vec<(i64, String)> = self.reader().fetch_all(OPEN_RECIPIENTS, args![&row.id]).await?;
             row.recipients = open.into_iter().map(|(_, verbatim)| verbatim).collect();
@@ -125,7 +125,7 @@ impl Store {
 
 async fn take(tx: &mut Tx, node: &str, now: Timestamp, limit: u32) -> Result<Vec<DueItem>, StoreError> {
     let values = args![node, later(now, LEASE), micros(now), i64::from(limit)];
-    let mut due: Vec<DueItem> = tx.fetch_all(TAKEN, values).await?;
+    let mut due: Vec<DueItem> = tx.fetch_readable(TAKEN, values).await?;
     for item in &mut due {
         item.recipients = tx.fetch_all(OPEN_RECIPIENTS, args![&item.id]).await?;
     }

@@ -64,8 +64,8 @@ impl Store {
     pub async fn debts(&self, to: Option<&Mailbox>, now: Timestamp) -> Result<Vec<Debt>, StoreError> {
         let over = earlier(now, HOUR);
         let mut debts: Vec<Debt> = match to {
-            Some(to) => self.reader().fetch_all(OWED_TO, args![over, AT_ONCE, &to.key()]).await?,
-            None => self.reader().fetch_all(OWED, args![over, AT_ONCE]).await?,
+            Some(to) => self.reader().fetch_readable(OWED_TO, args![over, AT_ONCE, &to.key()]).await?,
+            None => self.reader().fetch_readable(OWED, args![over, AT_ONCE]).await?,
         };
         for debt in &mut debts {
             debt.facts = match self.blob_content(&debt.blob).await {

@@ -86,6 +86,11 @@ impl Store {
         }
         // Of private mail nobody keeps who else it went to (decision D20).
         let went = self.find(mail.as_str()).await?;
+        if went.damaged > 0 {
+            return Err(StoreError::row(
+                "a row of the journal about this mail: nobody can tell whether it went to you",
+            ));
+        }
         let is_own = |address: &String| crate::mail::address_key(address) == own;
         Ok(went.rows.iter().any(|row| row.mail == *mail && row.recipient.as_ref().is_some_and(is_own)))
     }

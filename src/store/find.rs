@@ -103,7 +103,10 @@ impl Store {
         }
         let sealed = match reading.mails.entry(mail) {
             Slot::Occupied(known) => &*known.into_mut(),
-            Slot::Vacant(free) => &*free.insert(self.mail_opened(row, &mut reading.words).await.ok()),
+            Slot::Vacant(free) => &*free.insert(match self.mail_opened(row, &mut reading.words).await {
+                Err(StoreError::Damaged { .. }) => None,
+                opened => Some(opened?),
+            }),
         };
         let sealed = sealed.as_ref().ok_or_else(|| StoreError::row("a mail of the journal"))?;
         let recipient = usize::try_from(id - mail).unwrap_or(usize::MAX);

@@ -92,7 +92,7 @@ pub struct PendingFollowup {
 impl Store {
     /// What may be told now, oldest mail first.
     pub async fn pending_followups(&self, now: Timestamp) -> Result<Vec<PendingFollowup>, StoreError> {
-        self.reader().fetch_all(UNTOLD, args![earlier(now, HOUR), AT_ONCE]).await
+        self.reader().fetch_readable(UNTOLD, args![earlier(now, HOUR), AT_ONCE]).await
     }
 
     /// Queues one notice for these copies and marks them as told. Where one of them has meanwhile come to another end,

@@ -20,6 +20,9 @@ statements! {
         WHERE id >= $1 AND id < $2 ORDER BY id";
 }
 
+/// Copies that a mail has at most in an answer: far more than any listener takes recipients.
+const MOST_COPIES: i64 = 65_536;
+
 /// A place in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalPlace(i64);
@@ -47,14 +50,14 @@ impl Store {
         let rows: Vec<Row> = self.reader().fetch_all(MAILS_AFTER, args![place.0, i64::from(most)]).await?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
         let (first, end): (i64, i64) = (first.get("mail")?, last.get("mail")?);
-        let behind = end.saturating_add(last.get::<i64>("copies").unwrap_or(1));
+        let behind = end.saturating_add(copies_of(last));
         let copies: Vec<Row> = self.reader().fetch_all(COPIES_BETWEEN, args![first, behind]).await?;
         let mut copies = copies.iter().peekable();
         let mut words = Spelled::by(self.reader());
         let (mut damage, mut entries) = (Damage::default(), Vec::with_capacity(rows.len()));
         for row in &rows {
             let mail: i64 = row.get("mail")?;
-            let behind = mail.saturating_add(row.get::<i64>("copies").unwrap_or(1));
+            let behind = mail.saturating_add(copies_of(row));
             let mut own = Vec::new();
             // An id stands in every row: it is the key.
             while let Some(copy) = copies.next_if(|copy| copy.get::<i64>("id").is_ok_and(|id| id < behind)) {
@@ -93,6 +96,11 @@ impl Store {
     pub async fn kept_without_facts(&self, since: Timestamp) -> Result<u64, StoreError> {
         self.rows_before(micros(since)).await
     }
+}
+
+/// How many copies a mail has. A damaged number must not ask for the whole journal.
+fn copies_of(row: &Row) -> i64 {
+    row.get::<i64>("copies").unwrap_or(1).clamp(1, MOST_COPIES)
 }
 
 /// A copy with what its own row says. Nothing is invented: what the row does not say is damage.

@@ -142,7 +142,7 @@ impl Store {
             Filter { state: Some(_), .. } => LISTED_IN_STATE,
             _ => LISTED,
         };
-        self.reader().fetch_all(listed, values).await
+        self.reader().fetch_readable(listed, values).await
     }
 
     /// One copy's facts; a look, so it is audited first.

@@ -114,7 +114,7 @@ impl Store {
     }
 
     async fn expire_held(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let due: Vec<(CopyId,)> = self.reader().fetch_all(EXPIRED, args![micros(now), AT_ONCE]).await?;
+        let due: Vec<(CopyId,)> = self.reader().fetch_readable(EXPIRED, args![micros(now), AT_ONCE]).await?;
         let mut expired = 0;
         for piece in due.chunks(DECISIONS) {
             let (piece, chain, owner) = (piece.to_vec(), self.chain(), self.own_epoch());
@@ -205,7 +205,9 @@ impl Store {
         let mut warned = Vec::new();
         for _ in 0..PIECES {
             let round =
-                self.write(move |mut tx| async move { tx.fetch_all(WARNED, args![before, PIECE.cast_signed()]).await });
+                self.write(
+                    move |mut tx| async move { tx.fetch_readable(WARNED, args![before, PIECE.cast_signed()]).await },
+                );
             let rows: Vec<(CopyId, String)> = round.await?;
             let more = rows.len() as u64 >= PIECE;
             warned.extend(rows);

@@ -104,6 +104,16 @@ impl Tx {
         fits(sql, values.len());
         self.0.fetch_all(sql, values).await?.into_iter().map(T::from_row).collect()
     }
+
+    /// The rows that can be read: for work that one damaged row must not stop.
+    pub async fn fetch_readable<T: FromRow>(
+        &mut self,
+        sql: Statement,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, StoreError> {
+        fits(sql, values.len());
+        readable(sql, self.0.fetch_all(sql, values).await?)
+    }
 }
 
 /// Reads beside the writer, each time the last commit.
@@ -135,6 +145,12 @@ impl Reader {
         self.pool.fetch_all(sql, values).await?.into_iter().map(T::from_row).collect()
     }
 
+    /// The rows that can be read: for work that one damaged row must not stop.
+    pub async fn fetch_readable<T: FromRow>(&self, sql: Statement, values: &[Value<'_>]) -> Result<Vec<T>, StoreError> {
+        fits(sql, values.len());
+        readable(sql, self.pool.fetch_all(sql, values).await?)
+    }
+
     /// Several reads of one instant.
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         Ok(Tx::on(&Arc::new(Mutex::new(self.pool.snapshot().await?))).await)
@@ -153,6 +169,21 @@ impl Reader {
 // An engine may take a value that is not given for NULL.
 fn fits(sql: Statement, values: usize) {
     debug_assert_eq!(sql.parameters(), values, "values of {}", sql.name());
+}
+
+/// Leaves out what is damaged, and says so.
+fn readable<T: FromRow>(sql: Statement, rows: Vec<Row>) -> Result<Vec<T>, StoreError> {
+    let mut read = Vec::with_capacity(rows.len());
+    for row in rows {
+        match T::from_row(row) {
+            Ok(row) => read.push(row),
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(%error, statement = sql.name(), "a row of the store is damaged and left out");
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(read)
 }
 
 fn no_row(sql: Statement) -> StoreError {

@@ -103,3 +103,41 @@ async fn held_copies_of_a_damaged_row_are_found() {
     copies.sort_unstable();
     assert_eq!((copies, found.damaged), (vec!["M1-1", "M1-2"], 1));
 }
+
+/// An id that is none, in each table whose rows are work: what stands beside it is done.
+#[tokio::test]
+async fn a_damaged_id_stops_no_work_but_its_own() {
+    let (folder, store) = house().await;
+    let kept = mail("M1", &["a@home.example", "b@home.example"]);
+    store.keep(&Keeping { outbox: vec![notice(), notice()], ..all_held(&kept) }).await.unwrap();
+    let mut database = connect(folder.path()).await;
+    let damage = "PRAGMA foreign_keys = OFF; UPDATE held SET id = 'x' WHERE id = 'M1-1'; \
+        UPDATE outbox SET id = 'y' WHERE id = (SELECT MIN(id) FROM outbox)";
+    sqlx::raw_sql(damage).execute(&mut database).await.unwrap();
+    let listed = store.list(&Default::default()).await.unwrap();
+    assert_eq!(listed.len(), 1, "the quarantine's list");
+    assert_eq!(store.outbox_list(true, 10).await.unwrap().len(), 1, "the outbox's list");
+    assert_eq!(store.outbox_take(noon(), 10).await.unwrap().len(), 1, "the courier");
+    assert_eq!(store.sweep(noon() + days(400)).await.unwrap().expired, 1, "the sweep");
+}
+
+/// Who went where is not known of a mail whose rows are damaged: its second person is told so, and it stays held.
+#[tokio::test]
+async fn a_second_person_is_not_taken_for_a_stranger_where_rows_are_damaged() {
+    let (folder, store) = house().await;
+    let kept = mail("M1", &["a@home.example", "b@home.example"]);
+    let mut keeping = all_held(&kept);
+    keeping.held.iter_mut().for_each(|copy| copy.needs_two = true);
+    store.keep(&keeping).await.unwrap();
+    let journal = store.journal();
+    journal.record(octroi::store::Entry { copies: vec![copy(0)], ..entry("M1", "c@home.example") });
+    journal.flush().await.unwrap();
+    let own = octroi::mail::Mailbox::parse("c@home.example").unwrap();
+    let id = "M1-1".parse().unwrap();
+    let asked = store.case(&id, Some(&own)).await;
+    assert!(asked.unwrap().case.is_recipient);
+    let mut database = connect(folder.path()).await;
+    sqlx::raw_sql("UPDATE journaled_mail SET sealed = x'00'").execute(&mut database).await.unwrap();
+    let asked = store.case(&id, Some(&own)).await;
+    assert!(matches!(asked, Err(StoreError::Damaged { .. })), "{asked:?}");
+}
