@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use octroi::smtp::data::{BareNewline, EndOfData};
+use octroi::smtp::data::{BareNewline, DataProgress, EndOfData};
 
 fuzz_target!(|data: &[u8]| {
     let Some((cut, octets)) = data.split_first() else { return };
@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
             let (n, now) = reader.feed(piece, &mut pieces);
             taken += n;
             progress = Some(now);
-            if n < piece.len() {
+            if n < piece.len() || now != DataProgress::More {
                 break;
             }
         }
