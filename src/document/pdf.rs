@@ -13,8 +13,9 @@ use super::opening::Opening;
 use super::paragraphs::Pages;
 use super::pdf_lines::Zone;
 use super::pdf_sheet::{Placed, Sheet};
-use super::pdf_text::{Canvas, FontShelf, Tally};
-use super::{DocumentError, pdf_parts, pdf_raster, pdf_stream, picture};
+use super::pdf_tally::Tally;
+use super::pdf_text::{Canvas, FontShelf};
+use super::{DocumentError, pdf_parts, pdf_raster, pdf_stream, pdf_tally, picture};
 
 /// Pages read; nobody writes an official paper longer than this.
 const PAGES: usize = 3_000;
@@ -173,8 +174,11 @@ impl<'a> Reader<'a, '_, '_> {
         let outcome = canvas.page(&leaf.dictionary, &leaf.resources);
         self.opening.budget.spend(canvas.unpacked)?;
         let place = format!("#page{}", self.count);
-        let (tally, pictures) = (canvas.tally, std::mem::take(&mut canvas.pictures));
+        let (mut tally, pictures) = (canvas.tally, std::mem::take(&mut canvas.pictures));
         let lines = std::mem::take(&mut canvas.lines).finish(leaf.sheet.height);
+        if pdf_tally::is_doubtful(lines.iter().map(|(_, line)| &**line)) {
+            tally.doubt();
+        }
         self.pages.line("#hidden", &canvas.replaced);
         self.seen.tally.add(&tally, &canvas.guessed);
         self.seen.image |= !pictures.is_empty();
@@ -202,8 +206,7 @@ impl<'a> Reader<'a, '_, '_> {
         for (zone, line) in lines {
             let margin = match zone {
                 Zone::Body => {
-                    body.push_str(&line);
-                    body.push('\n');
+                    go_on(&mut body, &line);
                     continue;
                 }
                 Zone::Head => "#header",
@@ -215,6 +218,27 @@ impl<'a> Reader<'a, '_, '_> {
         }
         self.pages.line(place, &body);
     }
+}
+
+/// Adds a line to a text. A word that a hyphen broke at the end of the line before is whole again there.
+fn go_on(text: &mut String, line: &str) {
+    let broken = text.strip_suffix('\n').and_then(|text| text.strip_suffix(['-', '\u{AD}', '\u{2010}']));
+    let is_broken =
+        broken.is_some_and(|text| text.ends_with(char::is_lowercase)) && line.starts_with(char::is_lowercase);
+    let mut rest = line;
+    if let Some(length) = broken.map(str::len).filter(|_| is_broken) {
+        let end = line.find(char::is_whitespace).unwrap_or(line.len());
+        let (word, after) = line.split_at(end);
+        text.truncate(length);
+        text.push_str(word);
+        text.push('\n');
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return;
+        }
+    }
+    text.push_str(rest);
+    text.push('\n');
 }
 
 /// Hands pages that are pictures to whoever reads pictures; those without text of their own first.
@@ -237,6 +261,26 @@ fn hand_out(mut pictured: Vec<Pictured<'_>>, opening: &mut Opening<'_>) {
             // A logo on an empty page is nothing to miss.
             Err(_) if page.has_text || pdf_raster::coverage(&page.sheet, &page.pictures) < COVERED => {}
             Err(_) => opening.extract.note_unseen("unread"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_broken_at_a_line_is_whole() {
+        for (lines, expected) in [
+            (&["la men-", "tion reste"][..], "la mention\nreste\n"),
+            (&["diffu\u{AD}", "sion"], "diffusion\n"),
+            (&["Seine-", "Maritime"], "Seine-\nMaritime\n"),
+            (&["2026-", "114"], "2026-\n114\n"),
+            (&["un -", "deux"], "un -\ndeux\n"),
+        ] {
+            let mut text = String::new();
+            lines.iter().for_each(|line| go_on(&mut text, line));
+            assert_eq!(text, expected);
         }
     }
 }

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hayro_font::hayro_cmap::{BfString, CMap};
+use hayro_font::hayro_cmap::{BfString, CMap, load_embedded};
 use hayro_font::{CMapResolverFn, Font as Program, FontCache, FontGlyph, FontQuery, FontResolverFn};
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use skrifa::MetadataProvider;
 
-use super::pdf_stream;
+use super::pdf_collection::{Collection, Collections};
+use super::{pdf_line, pdf_stream};
 
 /// What a font program or a character map may unpack to.
 const LIMIT: usize = 16 << 20;
@@ -33,6 +34,8 @@ pub(super) struct Code {
     pub text: Box<str>,
     /// White space, or no text at all.
     pub is_blank: bool,
+    /// Stands where it is drawn, and in the order it is drawn.
+    pub is_plain: bool,
     /// Thousandths of an em.
     pub advance: f32,
     pub source: Source,
@@ -41,6 +44,7 @@ pub(super) struct Code {
 pub(super) struct Font<'a> {
     program: Option<Program<'a>>,
     to_unicode: Option<CMap>,
+    collection: Option<Collection>,
     is_composite: bool,
     is_type3: bool,
     /// A code of an embedded program means a glyph, and no encoding says which letter that is.
@@ -58,16 +62,21 @@ pub(super) struct Fonts<'a> {
     cache: FontCache<'a>,
     fonts: FontResolverFn,
     maps: CMapResolverFn,
+    collections: Collections,
 }
 
 impl<'a> Fonts<'a> {
-    /// The predefined maps of East Asian encodings are left out: fonts that rest on them are said to be unread.
     pub fn new() -> Fonts<'a> {
         let standard = |query: &FontQuery| match query {
             FontQuery::Standard(font) => Some(font.get_font_data()),
             FontQuery::Fallback(font) => Some(font.pick_standard_font().get_font_data()),
         };
-        Fonts { cache: FontCache::new(), fonts: Arc::new(standard), maps: Arc::new(|_| None) }
+        Fonts {
+            cache: FontCache::new(),
+            fonts: Arc::new(standard),
+            maps: Arc::new(load_embedded),
+            collections: Collections::default(),
+        }
     }
 
     pub fn read(&self, dictionary: &Dict<'a>) -> Font<'a> {
@@ -82,9 +91,11 @@ impl<'a> Fonts<'a> {
             CMap::parse(&map, move |name| maps(name))
         });
         let encoding = dictionary.get::<Object<'_>>("Encoding");
+        let collection = is_composite.then(|| self.collections.of(dictionary)).flatten();
         Font {
             program,
             to_unicode,
+            collection,
             is_composite,
             is_type3: is(b"Type3"),
             is_bare: is(b"TrueType") && encoding.is_none() && is_embedded(dictionary),
@@ -184,7 +195,13 @@ impl Font<'_> {
         let (text, source) = self.text(code);
         // Without widths, letters would stand on each other.
         let advance = if advance <= 0.0 && text.chars().any(char::is_alphanumeric) { 500.0 } else { advance };
-        Code { is_blank: text.trim().is_empty(), text: text.into(), advance: advance as f32, source }
+        Code {
+            is_blank: text.trim().is_empty(),
+            is_plain: pdf_line::is_plain(&text),
+            text: text.into(),
+            advance: advance as f32,
+            source,
+        }
     }
 
     fn text(&mut self, code: u32) -> (String, Source) {
@@ -195,12 +212,15 @@ impl Font<'_> {
             },
             None => self.to_unicode.as_ref().and_then(|map| map.lookup_bf_string(code)),
         };
-        let said = said.map(|text| match text {
+        let is_said = |text: &String| !text.is_empty() && is_text(text);
+        let told = |text: BfString| match text {
             BfString::Char(c) => c.to_string(),
-            BfString::String(text) => text,
-        });
+            BfString::String(text) => text.replace('\0', ""),
+        };
+        let said = said.map(told).filter(is_said);
+        let said = said.or_else(|| self.collection.as_ref()?.text(code).map(told).filter(is_said));
         let has_map = self.to_unicode.is_some();
-        match said.map(|text| text.replace('\0', "")).filter(|text| !text.is_empty() && is_text(text)) {
+        match said {
             Some(text) if !self.is_bare => (text, Source::Said),
             // The library took the code for a letter of the standard encoding.
             Some(text) => match self.letter(code) {
@@ -210,7 +230,7 @@ impl Font<'_> {
             None => match self.letter(code) {
                 Some(letter) => (letter.into(), Source::Said),
                 None if self.is_composite || has_map => (String::new(), Source::Unknown),
-                None => match char::from_u32(code).filter(|c| c.is_ascii_graphic() || *c == ' ') {
+                None => match char::from_u32(code).filter(|c| matches!(c, ' '..='~' | 'À'..='ÿ')) {
                     Some(letter) => (letter.into(), Source::Guessed),
                     None => (String::new(), Source::Unknown),
                 },

@@ -23,6 +23,14 @@ const LZW: usize = 128 << 10;
 
 /// The content of a stream that is no picture.
 pub(super) fn unpack(stream: &Stream<'_>, limit: usize) -> Result<Vec<u8>, DocumentError> {
+    // Nearly all are packed so, and most are whole.
+    let is_plain = !stream.dict().contains_key("DecodeParms") && !stream.dict().contains_key("DP");
+    if is_plain
+        && stream.filters().as_slice() == [Filter::FlateDecode]
+        && let Some(content) = inflated(&stream.raw_data(), limit)?
+    {
+        return Ok(content);
+    }
     admit(stream, limit)?;
     let content = stream.decoded_data().map_err(|_| DocumentError::Broken)?;
     if content.len() > limit {
@@ -67,6 +75,26 @@ pub(super) fn admit_objects(bytes: &[u8], limit: usize) -> Result<(), DocumentEr
         }
     }
     Ok(())
+}
+
+/// What zlib data unpack to; nothing where they are damaged, which the library copes with.
+fn inflated(raw: &[u8], limit: usize) -> Result<Option<Vec<u8>>, DocumentError> {
+    let mut inflater = Decompress::new(true);
+    let mut content = Vec::with_capacity(raw.len().saturating_mul(4).clamp(4 << 10, 1 << 20));
+    loop {
+        let read = inflater.total_in() as usize;
+        let status = inflater.decompress_vec(raw.get(read..).unwrap_or_default(), &mut content, FlushDecompress::None);
+        if content.len() > limit {
+            return Err(DocumentError::Budget);
+        }
+        match status {
+            Ok(Status::StreamEnd) => return Ok(Some(content)),
+            Ok(_) if content.len() == content.capacity() => {
+                content.reserve(content.len().min(limit - content.len() + 1));
+            }
+            Ok(_) | Err(_) => return Ok(None),
+        }
+    }
 }
 
 /// Whether zlib data ends before the limit; what is no zlib data ends at once.
@@ -130,6 +158,10 @@ mod tests {
         assert!(inflates(&packed, 4 << 20));
         assert!(!inflates(&packed, (4 << 20) - 1));
         assert!(inflates(b"no zlib", 0));
+        assert_eq!(inflated(&packed, 4 << 20).map(|content| content.map(|content| content.len())), Ok(Some(4 << 20)));
+        assert_eq!(inflated(&packed, (4 << 20) - 1), Err(DocumentError::Budget));
+        assert_eq!(inflated(&packed[..packed.len() - 40], 8 << 20), Ok(None));
+        assert_eq!(inflated(b"no zlib", 8 << 20), Ok(None));
         let file = [b"<</Type/ObjStm>>stream\n".as_slice(), &packed, b"endstream"].concat();
         assert_eq!(admit_objects(&file, 1 << 20), Err(DocumentError::Budget));
         assert_eq!(admit_objects(&file, 8 << 20), Ok(()));

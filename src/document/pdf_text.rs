@@ -9,9 +9,11 @@ use hayro_syntax::page::Resources;
 use super::DocumentError;
 use super::pdf_content::{Content, Operand};
 use super::pdf_font::{Font, Fonts, Source};
-use super::pdf_lines::{Letter, Lines};
+use super::pdf_line::{Stroke, is_plain};
+use super::pdf_lines::{Lines, Writing};
 use super::pdf_sheet::{IDENTITY, Matrix, PictureSource, Placed, at, joined};
 use super::pdf_stream;
+use super::pdf_tally::Tally;
 
 /// Operators of one page, its forms included.
 const OPERATORS: usize = 2_000_000;
@@ -24,15 +26,6 @@ const STATES: usize = 256;
 
 /// Pictures of a page that are remembered.
 const PICTURES: usize = 4_096;
-
-/// How many letters a page showed, by how they are known.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Tally {
-    pub visible: usize,
-    pub said: usize,
-    pub guessed: usize,
-    pub unknown: usize,
-}
 
 /// The fonts of one document, read once each; known by where their dictionaries stand in the file.
 pub(super) struct FontShelf<'a> {
@@ -314,15 +307,17 @@ impl<'a, 'f> Canvas<'a, 'f> {
 
     fn show(&mut self, string: Option<&Operand>) {
         let Some(mut bytes) = string.and_then(Operand::text) else { return };
-        let state = self.state.clone();
+        let state = &self.state;
         let Some(font) = state.font.and_then(|at| self.shelf.read.get_mut(at)) else {
             return self.show_plainly(bytes);
         };
         let is_down = !font.is_horizontal();
         let is_type3 = font.is_type3();
-        // The writing has one direction and size as long as a string lasts.
-        let mut matrix = joined(&self.text, &state.matrix);
-        let writing = writing(&matrix, is_down, state.size);
+        // The writing has one direction, baseline and size as long as a string lasts.
+        let matrix = joined(&self.text, &state.matrix);
+        let origin = (matrix[4] + matrix[2] * state.rise, matrix[5] + matrix[3] * state.rise);
+        let scaled = writing(&matrix, is_down, state.size);
+        let mut begun = None;
         let mut moved = 0.0;
         while !bytes.is_empty() {
             let (code, length) = font.next_code(bytes);
@@ -333,8 +328,6 @@ impl<'a, 'f> Canvas<'a, 'f> {
                 step += state.word_gap;
             }
             step *= if is_down { -1.0 } else { state.stretch };
-            let over = if is_down { (0.0, step) } else { (step, 0.0) };
-            let end = at(&matrix, over.0, over.1);
             self.tally.count(known.source, known.is_blank, state.is_visible);
             if known.source == Source::Guessed && self.guessed.len() < 1 << 16 {
                 self.guessed.push_str(&known.text);
@@ -343,13 +336,19 @@ impl<'a, 'f> Canvas<'a, 'f> {
                 if !known.text.is_empty() {
                     self.lines.blank();
                 }
-            } else if let Some((direction, em)) = writing {
+            } else if let Some(Scaled { direction, em, unit }) = scaled {
                 let em = if is_type3 { em * known.advance / 1000.0 * 1.8 } else { em };
-                let (x, y) = (matrix[2] * state.rise, matrix[3] * state.rise);
-                let (start, end) = ((matrix[4] + x, matrix[5] + y), (end.0 + x, end.1 + y));
-                self.lines.add(&Letter { text: &known.text, start, end, direction, em });
+                let along = *begun.get_or_insert_with(|| {
+                    let (x, y) = if is_down { (matrix[2], matrix[3]) } else { (matrix[0], matrix[1]) };
+                    let start = (origin.0 + x * moved, origin.1 + y * moved);
+                    let writing = Writing { start, direction, em };
+                    self.lines.begin(&writing, &known.text).then(|| writing.along() - moved * unit)
+                });
+                if let Some(along) = along {
+                    let (start, end) = (along + moved * unit, along + (moved + step) * unit);
+                    self.lines.letter(&Stroke { text: &known.text, start, end, em, is_plain: known.is_plain });
+                }
             }
-            (matrix[4], matrix[5]) = end;
             moved += step;
         }
         let (x, y) = if is_down { (0.0, moved) } else { (moved, 0.0) };
@@ -361,68 +360,35 @@ impl<'a, 'f> Canvas<'a, 'f> {
         for letter in text_string(bytes).chars() {
             let matrix = joined(&self.text, &self.state.matrix);
             let step = (self.state.size * 0.5 + self.state.letter_gap) * self.state.stretch;
-            let (start, end) = (at(&matrix, 0.0, self.state.rise), at(&matrix, step, self.state.rise));
+            let start = at(&matrix, 0.0, self.state.rise);
             self.tally.count(Source::Said, letter.is_whitespace(), self.state.is_visible);
             if letter.is_whitespace() {
                 self.lines.blank();
-            } else if let Some((direction, em)) = writing(&matrix, false, self.state.size) {
+            } else if let Some(Scaled { direction, em, unit }) = writing(&matrix, false, self.state.size) {
                 let mut buffer = [0; 4];
-                let text = letter.encode_utf8(&mut buffer);
-                self.lines.add(&Letter { text, start, end, direction, em });
+                let text = &*letter.encode_utf8(&mut buffer);
+                let writing = Writing { start, direction, em };
+                if self.lines.begin(&writing, text) {
+                    let (start, end) = (writing.along(), writing.along() + step * unit);
+                    self.lines.letter(&Stroke { text, start, end, em, is_plain: is_plain(text) });
+                }
             }
             self.text = joined(&[1.0, 0.0, 0.0, 1.0, step, 0.0], &self.text);
         }
     }
 }
 
-impl Tally {
-    pub fn letters(&self) -> usize {
-        self.said + self.guessed + self.unknown
-    }
-
-    /// Adds a page's letters. Guesses that read like writing are as good as said.
-    pub fn add(&mut self, page: &Tally, guessed: &str) {
-        let is_writing = reads_like_writing(guessed);
-        self.visible += page.visible;
-        self.said += page.said + if is_writing { page.guessed } else { 0 };
-        self.guessed += if is_writing { 0 } else { page.guessed };
-        self.unknown += page.unknown;
-    }
-
-    /// Whether more than a tenth of the letters, and more than a few words, could not be told.
-    pub fn is_garbled(&self) -> bool {
-        let lost = self.guessed + self.unknown;
-        lost > 40 && lost * 10 > self.letters()
-    }
-
-    fn count(&mut self, source: Source, is_blank: bool, is_visible: bool) {
-        match source {
-            Source::Said if is_blank => return,
-            Source::Said => self.said += 1,
-            Source::Guessed => self.guessed += 1,
-            Source::Unknown => self.unknown += 1,
-        }
-        self.visible += usize::from(is_visible);
-    }
-}
-
-/// Whether letters are those of a language that is written in Latin letters: mostly letters, and vowels among them as
-/// often as languages have them. Codes of another order have few small letters, or none of the vowels.
-fn reads_like_writing(text: &str) -> bool {
-    let (mut letters, mut vowels, mut others) = (0_usize, 0_usize, 0_usize);
-    for c in text.chars() {
-        match c.to_ascii_lowercase() {
-            'a' | 'e' | 'i' | 'o' | 'u' | 'y' => (letters, vowels) = (letters + 1, vowels + 1),
-            c if c.is_alphabetic() => letters += 1,
-            ' ' | ',' | '.' | '-' | '\'' | ':' | '0'..='9' => {}
-            _ => others += 1,
-        }
-    }
-    letters > 0 && others * 6 < letters && (25..=60).contains(&(vowels * 100 / letters))
+/// How text stands on the page.
+#[derive(Clone, Copy)]
+struct Scaled {
+    direction: (f32, f32),
+    em: f32,
+    /// How far a step of one takes along the direction.
+    unit: f32,
 }
 
 /// The direction of writing and the size of an em on the page; nothing where letters have no size.
-fn writing(matrix: &Matrix, is_down: bool, size: f32) -> Option<((f32, f32), f32)> {
+fn writing(matrix: &Matrix, is_down: bool, size: f32) -> Option<Scaled> {
     let (x, y) = if is_down { (-matrix[2], -matrix[3]) } else { (matrix[0], matrix[1]) };
     let scale = x.hypot(y);
     if !scale.is_finite() || scale <= f32::EPSILON {
@@ -432,7 +398,8 @@ fn writing(matrix: &Matrix, is_down: bool, size: f32) -> Option<((f32, f32), f32
     let turn = if size < 0.0 { -1.0 } else { 1.0 };
     let upright = matrix[2].hypot(matrix[3]);
     let em = size.abs() * if is_down { scale } else { upright.max(scale * 0.1) };
-    Some(((x / scale * turn, y / scale * turn), em))
+    let unit = scale * turn * if is_down { -1.0 } else { 1.0 };
+    Some(Scaled { direction: (x / scale * turn, y / scale * turn), em, unit })
 }
 
 fn matrix(array: &Array<'_>) -> Option<Matrix> {
@@ -458,27 +425,5 @@ pub(super) fn text_string(bytes: &[u8]) -> String {
     match encoding_rs::Encoding::for_bom(bytes) {
         Some((encoding, _)) => encoding.decode(bytes).0.into_owned(),
         None => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn guesses_are_judged_by_their_letters() {
-        for text in ["Boot from a openSuSE 10.3 DVD", "Le préfet a décidé", "DIFFUSION RESTREINTE"] {
-            assert!(reads_like_writing(text), "{text}");
-        }
-        // Shifted by one, and codes in the order in which they were first used.
-        for text in ["ÄOHFMQJEJCMFTLJWFSZVOCVGCPVSHVJHOPO", "!\"#$%&'()*+,!\"#$%", "DHGG7KXJ"] {
-            assert!(!reads_like_writing(text), "{text}");
-        }
-        let page = Tally { visible: 100, said: 0, guessed: 100, unknown: 0 };
-        for (guessed, is_garbled) in [("une lettre", false), ("#$%", true)] {
-            let mut tally = Tally::default();
-            tally.add(&page, guessed);
-            assert_eq!(tally.is_garbled(), is_garbled);
-        }
     }
 }

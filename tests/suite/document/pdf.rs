@@ -118,6 +118,36 @@ fn letters_that_nobody_can_tell_are_said_to_be_unread() {
 }
 
 #[test]
+fn numbers_of_registered_collections_are_letters() {
+    let rows = [
+        ("UniJIS-UTF16-H", "Japan1", "6A5F5BC6", "機密"),
+        ("90ms-RKSJ-H", "Japan1", "8B4096A7", "機密"),
+        ("GBK-EUC-H", "GB1", "BBFAC3DC", "机密"),
+        ("KSCms-UHC-H", "Korea1", "B1E2B9D0", "기밀"),
+        ("Identity-H", "Japan1", "003400260024003300260035", "SECRET"),
+    ];
+    for (encoding, ordering, codes, expected) in rows {
+        let font = format!(
+            "/Font << /F << /Type /Font /Subtype /Type0 /BaseFont /Any /Encoding /{encoding} /DescendantFonts [<< \
+             /Type /Font /Subtype /CIDFontType0 /BaseFont /Any /CIDSystemInfo << /Registry (Adobe) \
+             /Ordering ({ordering}) /Supplement 2 >> >>] >> >>"
+        );
+        let content = format!("BT /F 10 Tf 50 400 Td <{codes}> Tj ET");
+        let extract = read(&page(content.as_bytes(), "", &font, &[]));
+        assert_eq!((at(&extract, "#page1"), extract.fault), (expected, None), "{encoding}");
+    }
+}
+
+#[test]
+fn a_map_that_lies_is_said_to_be_unread() {
+    // What the page shows is French; what its font says is each letter's neighbour in the alphabet.
+    let line = "Mf qsftfou epdvnfou efdsju mft fubqft ev nbsdif fu mft efmbjt ef mjwsbjtpo qpvs mb sfhjpo";
+    let lines: String = (0..8).map(|n| format!("1 0 0 1 50 {} Tm ({line}) Tj ", 700 - n * 14)).collect();
+    let extract = read(&page(format!("BT /F 10 Tf {lines} ET").as_bytes(), "", HELVETICA, &[]));
+    assert_eq!(extract.fault, Some(DocumentError::Unread));
+}
+
+#[test]
 fn noise_and_layers_hide_nothing() {
     for noise in [")", ">", "]", "}", "1.2.3 --4 x", "/P << /MCID 0 >> BDC", "/OC /Hidden BDC", "3 Tr"] {
         let content = format!("BT /F 10 Tf 50 400 Td {noise} (in page) Tj ET");
