@@ -47,6 +47,7 @@ mod pdf_text;
 mod pgp;
 mod picture;
 mod rar;
+mod rows;
 mod rtf;
 mod sevenz;
 mod sheet;

@@ -3,6 +3,7 @@
 
 use super::opening::Opening;
 use super::paragraphs::Pages;
+use super::rows::Rows;
 use super::xml::{Element, Node};
 use super::{DocumentError, Extract, properties, xml, zip};
 
@@ -100,6 +101,8 @@ struct Reading<'a> {
     is_spreadsheet: bool,
     /// Cells of the current row, in spreadsheets.
     row: String,
+    /// Rows of tables, elsewhere.
+    rows: Rows,
     /// In text fields that repeat what metadata says, and in styles, nothing is language.
     paragraph: u32,
     element: String,
@@ -115,6 +118,7 @@ fn content(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), Do
         slide: 0,
         is_spreadsheet: false,
         row: String::new(),
+        rows: Rows::default(),
         paragraph: 0,
         element: String::new(),
     };
@@ -127,6 +131,8 @@ fn content(xml: &str, extract: &mut Extract, pages: &mut Pages) -> Result<(), Do
         reading.close();
     }
     reading.flush();
+    let left = reading.rows.end_all();
+    left.iter().for_each(|line| reading.pages.line("#body", line));
     outcome
 }
 
@@ -182,6 +188,8 @@ impl Reading<'_> {
                 self.extract.property("hidden-sheet", "true");
             }
             "table-cell" | "covered-table-cell" if self.is_spreadsheet => self.cell(element),
+            "table-row" if !self.is_spreadsheet => self.rows.begin(self.flows.len()),
+            "table-cell" if !self.is_spreadsheet => self.rows.cell(),
             _ => {}
         }
     }
@@ -210,6 +218,10 @@ impl Reading<'_> {
                 let place = self.place().to_owned();
                 let row = std::mem::take(&mut self.row);
                 self.pages.line(&place, row.trim_end());
+            }
+            "table-row" => {
+                let place = self.place().to_owned();
+                self.rows.end().iter().for_each(|line| self.pages.line(&place, line));
             }
             _ => {}
         }
@@ -248,8 +260,10 @@ impl Reading<'_> {
     }
 
     fn flush(&mut self) {
-        if let Some(flow) = self.flows.last_mut() {
-            let line = std::mem::take(&mut flow.line);
+        let depth = self.flows.len();
+        if let Some(flow) = self.flows.last_mut()
+            && let Some(line) = self.rows.line(depth, std::mem::take(&mut flow.line))
+        {
             self.pages.line(&flow.place, &line);
         }
     }

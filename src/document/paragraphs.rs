@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Paragraphs of WordprocessingML and DrawingML: joins runs, one line for each paragraph, keeps text boxes and deleted
-//! text apart.
+//! Paragraphs of WordprocessingML and DrawingML: joins runs, one line for each paragraph and each row of a table, keeps
+//! text boxes and deleted text apart.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::opening::Opening;
+use super::rows::Rows;
 use super::xml::{Element, Node};
 use super::{DocumentError, xml};
 
@@ -105,6 +106,7 @@ pub(super) fn read(xml: &str, place: &str, pages: &mut Pages) -> Result<(), Docu
     let mut reading = Reading {
         pages,
         flows: vec![Flow { place: place.to_owned(), line: String::new(), fallback: false }],
+        rows: Rows::default(),
         deleted: String::new(),
         field: String::new(),
         role: Role::Unknown,
@@ -121,6 +123,8 @@ pub(super) fn read(xml: &str, place: &str, pages: &mut Pages) -> Result<(), Docu
         reading.close();
     }
     reading.paragraph();
+    let left = reading.rows.end_all();
+    left.iter().for_each(|line| reading.pages.line(place, line));
     outcome
 }
 
@@ -128,6 +132,7 @@ struct Reading<'a> {
     pages: &'a mut Pages,
     /// Never empty: the first is the part's own flow.
     flows: Vec<Flow>,
+    rows: Rows,
     deleted: String,
     field: String,
     role: Role,
@@ -150,6 +155,8 @@ impl Reading<'_> {
             "instrText" | "delInstrText" => self.role = Role::Field,
             "tab" if self.in_settings == 0 => self.push('\t'),
             "br" | "cr" => self.push('\n'),
+            "tr" => self.rows.begin(self.flows.len()),
+            "tc" => self.rows.cell(),
             "noBreakHyphen" => self.push('-'),
             "pPr" => self.in_settings += 1,
             "r" => self.capitals = false,
@@ -199,6 +206,10 @@ impl Reading<'_> {
     fn end(&mut self, name: &str) {
         match name {
             "p" | "text" | "si" => self.paragraph(),
+            "tr" => {
+                let place = self.place();
+                self.rows.end().iter().for_each(|line| self.pages.line(&place, line));
+            }
             "pPr" => self.in_settings = self.in_settings.saturating_sub(1),
             "txbxContent" | "textbox" | "Fallback" if self.flows.len() > 1 => self.close(),
             _ => {}
@@ -252,9 +263,11 @@ impl Reading<'_> {
         if let Some(flow) = self.flows.last_mut() {
             let line = std::mem::take(&mut flow.line);
             let repeated = if self.flows.len() > 1 { !self.pages.seen.insert(line.trim().to_owned()) } else { false };
-            let flow = self.flows.last();
-            if let Some(flow) = flow.filter(|flow| !(flow.fallback && repeated)) {
-                self.pages.line(&flow.place.clone(), &line);
+            let depth = self.flows.len();
+            if let Some(flow) = self.flows.last().filter(|flow| !(flow.fallback && repeated))
+                && let Some(line) = self.rows.line(depth, line)
+            {
+                self.pages.line(&flow.place, &line);
             }
         }
         let (deleted, field) = (std::mem::take(&mut self.deleted), std::mem::take(&mut self.field));
@@ -279,6 +292,18 @@ mod tests {
     fn runs_are_joined_and_paragraphs_are_lines() {
         let xml = "<w:p><w:pPr><w:tabs><w:tab/></w:tabs></w:pPr><w:r><w:t>CONFI</w:t></w:r><w:r><w:t>DEN&#84;IEL</w:t></w:r></w:p>\n<w:p><w:t>b</w:t><w:tab/><w:t>c</w:t></w:p>";
         assert_eq!(text(xml, "#body"), "CONFIDENTIEL\nb\tc\n");
+    }
+
+    #[test]
+    fn a_row_of_a_table_is_a_line() {
+        let cell = |text: &str| format!("<w:tc><w:tcPr/><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>");
+        let row = |cells: &[&str]| format!("<w:tr>{}</w:tr>", cells.iter().map(|text| cell(text)).collect::<String>());
+        let xml = format!(
+            "<w:body><w:p><w:t>x</w:t></w:p><w:tbl>{}{}</w:tbl></w:body>",
+            row(&["Niveau", "SECRET"]),
+            row(&["a", "b"])
+        );
+        assert_eq!(text(&xml, "#body"), "x\nNiveau\tSECRET\na\tb\n");
     }
 
     #[test]
