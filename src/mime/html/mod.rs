@@ -10,6 +10,7 @@
 mod bidi;
 mod elements;
 mod entities;
+mod lines;
 mod sheet;
 mod style;
 mod tags;
@@ -19,6 +20,7 @@ pub use bidi::as_displayed;
 use std::collections::HashSet;
 
 use elements::{ElementKind, Stack, kind};
+use lines::Lines;
 use sheet::Sheet;
 use style::Appearance;
 use tags::{Tag, Token, Tokens};
@@ -26,7 +28,8 @@ use tags::{Tag, Token, Tokens};
 /// A document's text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// What a mail program shows: one block, cell or item a line, `text (address)` for a link. Lines end in CRLF.
+    /// What a mail program shows: one block, row or item a line, the cells of a row parted by tabs, `text (address)` for
+    /// a link. Lines end in CRLF.
     pub shown: String,
     /// What it does not show: comments, titles, elements made invisible. Where that stands inside a line, the line as
     /// programs without style sheets would show it follows, and where rules hold for some readers, as those see it.
@@ -115,6 +118,12 @@ impl Page {
         if !flow.inline {
             self.breaks(&name);
         }
+        match name.as_str() {
+            "table" => self.each(Lines::begin_table),
+            "tr" => self.each(Lines::begin_row),
+            "td" | "th" => self.each(Lines::begin_cell),
+            _ => {}
+        }
         match kind {
             ElementKind::Literal => {
                 let content = tokens.raw_until(&name);
@@ -152,6 +161,11 @@ impl Page {
     fn close(&mut self, name: &str) {
         if name == "a" {
             self.close_link();
+        }
+        match name {
+            "table" => self.each(Lines::end_table),
+            "tr" => self.each(Lines::end_row),
+            _ => {}
         }
         if let Some(closed) = self.stack.close(name) {
             for _ in 0..closed.reversed {
@@ -266,7 +280,7 @@ impl Page {
         let whole = self.whole.get_or_insert_with(|| self.shown.clone());
         whole.flow(text, false);
         self.in_hidden = true;
-        let mut run = Lines { text: std::mem::take(&mut self.hidden) };
+        let mut run = Lines::of(std::mem::take(&mut self.hidden));
         run.flow(text, false);
         self.hidden = run.text;
     }
@@ -279,6 +293,12 @@ impl Page {
             }
             self.say(line);
         }
+    }
+
+    /// The text, and as others see it.
+    fn each(&mut self, change: impl Fn(&mut Lines)) {
+        change(&mut self.shown);
+        self.whole.iter_mut().chain(&mut self.least).for_each(change);
     }
 
     fn mark(&mut self, control: char) {
@@ -355,40 +375,6 @@ impl Page {
     }
 }
 
-/// Text in lines, blanks run together as browsers do.
-#[derive(Default, Clone)]
-struct Lines {
-    text: String,
-}
-
-impl Lines {
-    fn flow(&mut self, text: &str, keeps_blanks: bool) {
-        if keeps_blanks {
-            return self.text.push_str(text);
-        }
-        for (nth, word) in text.split(|c: char| c.is_ascii_whitespace()).enumerate() {
-            if nth > 0 && !self.text.is_empty() && !self.text.ends_with([' ', '\n']) {
-                self.text.push(' ');
-            }
-            self.text.push_str(word);
-        }
-    }
-
-    /// Ends the line, with `count - 1` empty ones behind it.
-    fn end(&mut self, count: usize) {
-        while self.text.ends_with(' ') {
-            self.text.pop();
-        }
-        if self.text.is_empty() {
-            return;
-        }
-        let ends = |text: &str, n: usize| text.as_bytes().rchunks(2).take(n).take_while(|end| *end == b"\r\n").count();
-        for _ in ends(&self.text, count)..count {
-            self.text.push_str("\r\n");
-        }
-    }
-}
-
 /// Fields whose value no one sees.
 fn is_closed_field(tag: &Tag<'_>) -> bool {
     let kind = tag.attribute("type").unwrap_or("text").to_ascii_lowercase();
@@ -423,7 +409,7 @@ mod tests {
             ("two<br>line<br/>breaks", "two|line|breaks"),
             ("a\n b  <b> c</b>", "a b c"),
             ("<ul><li>One</li><li>Two</li></ul>", "One|Two|"),
-            ("<table><tr><td>one</td><td>two</td></tr></table>", "one|two|"),
+            ("<table><tr><td>one</td><td>two</td></tr></table>", "one\ttwo|"),
             ("x <a href=\"http://a.example/?a=1&amp;b\">here</a> y", "x here (http://a.example/?a=1&b) y"),
             ("<a href='http://a.example'>http://a.example</a>", "http://a.example"),
             ("<a href=http://a.example/><img src=x></a>", "http://a.example/"),
