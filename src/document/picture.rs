@@ -150,6 +150,57 @@ mod tests {
     use super::*;
     use crate::document::opening::read_alone;
 
+    /// A photograph of 16 by 24 points, its upper left corner dark, that says how it was held.
+    fn held(orientation: u8, big: bool) -> Vec<u8> {
+        let photograph = [
+            "ffdb004300100b0c0e0c0a100e0d0e1211101318281a181616183123251d283a333d3c3933383740485c4e404457453738506d51575f",
+            "626768673e4d71797064785c656763ffc0000b080018001001011100ffc400160001010100000000000000000000000000000708ffc4",
+            "0014100100000000000000000000000000000000ffda0008010100003f009fb40003ffd9",
+        ];
+        let digits = photograph.concat();
+        let octet = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
+        let mut bytes = b"\xFF\xD8\xFF\xE1\0\x22Exif\0\0".to_vec();
+        let (head, value): (&[u8], _) = if big {
+            (b"MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01", [0, orientation])
+        } else {
+            (b"II\x2A\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", [orientation, 0])
+        };
+        bytes.extend(head);
+        bytes.extend(value);
+        bytes.extend([0; 6]);
+        bytes.extend((0..digits.len()).step_by(2).map(octet));
+        bytes
+    }
+
+    #[test]
+    fn a_photograph_is_turned_as_it_was_held() {
+        // Width, and the corner that is dark: above or below, left or right.
+        let rows = [
+            (2, 16, "above right"),
+            (3, 16, "below right"),
+            (4, 16, "below left"),
+            (5, 24, "above left"),
+            (6, 24, "above right"),
+            (7, 24, "below right"),
+            (8, 24, "below left"),
+        ];
+        for (orientation, wide, corner) in rows {
+            for big in [false, true] {
+                let file = upright("jpeg", &held(orientation, big)).expect("a photograph that is turned");
+                let head = format!("P5\n{wide} {}\n255\n", 40 - wide);
+                let points = file.strip_prefix(head.as_bytes()).expect("its size");
+                let dark = points.iter().position(|point| *point < 64).expect("a dark point");
+                let column = if dark % wide < 8 { "left" } else { "right" };
+                let row = if dark / wide < 8 { "above" } else { "below" };
+                assert_eq!(format!("{row} {column}"), corner, "{orientation}");
+            }
+        }
+        for orientation in [0, 1, 9] {
+            assert_eq!(upright("jpeg", &held(orientation, true)), None, "{orientation}");
+        }
+        assert_eq!(upright("png", &held(6, true)), None);
+    }
+
     #[test]
     fn a_page_is_told_from_a_logo() {
         let png = |width: u32, height: u32| {
