@@ -24,6 +24,12 @@ const PLACES: [&str; 2] = ["/usr/bin/tesseract", "/usr/local/bin/tesseract"];
 /// Bytes of text of one picture.
 const TEXT: u64 = 1 << 20;
 
+/// Letters from which tesseract can tell that a page stands on its head. With fewer it takes it as it is.
+const TOLD: usize = 150;
+
+/// Letters that are more than spots.
+const LETTERS: usize = 5;
+
 /// Time for the list of languages.
 const QUICK: Duration = Duration::from_secs(5);
 
@@ -158,13 +164,38 @@ impl Pictures {
         for picture in listed(extract) {
             // What is not a picture after all takes no time from the next.
             let text = timeout_at(end, tesseract.read(picture, self)).await;
-            texts.push(text.ok().and_then(Result::ok));
+            let mut text = text.ok().and_then(Result::ok);
+            if let Some(text) = &mut text
+                && (LETTERS..TOLD).contains(&letters(text))
+                && let Some(turned) = on_its_head(picture)
+                && let Ok(Ok(other)) = timeout_at(end, tesseract.read(&turned, self)).await
+            {
+                text.push('\n');
+                text.push_str(&other);
+            }
+            texts.push(text);
         }
         let mut texts = texts.into_iter();
         settle(extract, &mut |_| texts.next().flatten().ok_or("unread"));
         // What took too long would do so again.
         true
     }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphabetic()).count()
+}
+
+/// A picture in shades of grey, turned around; others nobody here looks into.
+fn on_its_head(picture: &Picture) -> Option<Picture> {
+    let mut head = picture.content.splitn(4, |byte| *byte == b'\n');
+    let (kind, size, depth, points) = (head.next()?, head.next()?, head.next()?, head.next()?);
+    if (kind, depth) != (b"P5".as_slice(), b"255".as_slice()) {
+        return None;
+    }
+    let mut content = [kind, size, depth, b""].join(&b'\n');
+    content.extend(points.iter().rev());
+    Some(Picture { length: content.len(), content, ..picture.clone() })
 }
 
 fn has_pictures(extract: &Extract) -> bool {
@@ -200,6 +231,15 @@ mod tests {
     fn page(place: &str) -> Extract {
         let picture = Picture { place: place.into(), length: 1, content: vec![0], ..Picture::default() };
         Extract { pictures: vec![picture], ..Extract::default() }
+    }
+
+    #[test]
+    fn a_picture_is_turned_around() {
+        let of = |content: &[u8]| on_its_head(&Picture { content: content.to_vec(), ..Picture::default() });
+        let turned = of(b"P5\n3 2\n255\nabc\nef").expect("shades of grey");
+        assert_eq!((turned.content.as_slice(), turned.length), (b"P5\n3 2\n255\nfe\ncba".as_slice(), 17));
+        assert_eq!(of(b"\x89PNG\r\n\x1a\n"), None);
+        assert_eq!(of(b"P5\n3 2\n65535\nabcdef"), None);
     }
 
     #[test]

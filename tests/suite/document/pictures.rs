@@ -48,6 +48,7 @@ async fn scans_are_read() {
         ("scan.tif", made("scan.tif")),
         ("scan.pdf", made("scan.pdf")),
         ("fax.pdf", made("fax.pdf")),
+        ("a short page that stands on its head", on_its_head(&made("scan.pdf"))),
         ("a zip", archived),
     ] {
         let extract = read(&workers, bytes).await;
@@ -57,6 +58,12 @@ async fn scans_are_read() {
         assert_eq!((said(&extract), extract.fault), (vec!["read"], None), "{file}");
         assert!(extract.pictures.is_empty(), "{file}: no picture is kept");
     }
+}
+
+/// The only page of a file, shown upside down.
+fn on_its_head(file: &[u8]) -> Vec<u8> {
+    let at = file.windows(11).position(|bytes| bytes == b"/MediaBox [").expect("a page");
+    [&file[..at], b"/Rotate 180 ", &file[at..]].concat()
 }
 
 #[tokio::test]
