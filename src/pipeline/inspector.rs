@@ -106,8 +106,7 @@ impl Inspector {
         let ruleset = self.ruleset.load_full();
         let size = content.len();
         let deadline = deadline.at_most(self.timeout);
-        // Some of the time; what is left must do for reading.
-        let reserved = self.memory.take(size, deadline.at_most(deadline.left() / 2)).await?;
+        let reserved = self.memory.take(size, deadline).await?;
         let is_late = || deadline.is_past();
         let mut reading = Reading::default();
         // Never fails: a defect is evidence.

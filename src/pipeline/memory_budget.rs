@@ -148,8 +148,14 @@ struct Held {
 }
 
 impl Held {
+    /// How long it waits for memory now: half of the time that is left, so that some remains for reading, and a mail
+    /// that finds none is put off (decision D17) before it is late.
+    fn patience(&self) -> Deadline {
+        self.deadline.at_most(self.deadline.left() / 2)
+    }
+
     async fn wait_for(&self, pot: &Pot, bytes: usize) -> Result<(), PipelineError> {
-        let taken = self.deadline.wait(pot.take(bytes)).await.ok().flatten().ok_or(PipelineError::Memory)?;
+        let taken = self.patience().wait(pot.take(bytes)).await.ok().flatten().ok_or(PipelineError::Memory)?;
         self.keep(taken);
         Ok(())
     }
@@ -185,10 +191,10 @@ impl Reserved {
     /// # Errors
     /// Others have it for too long.
     async fn have_much(&self) -> Result<(), PipelineError> {
-        let Held { much, shares, deadline, .. } = &*self.0;
+        let Held { much, shares, .. } = &*self.0;
         let right = || async {
             // Nobody closes it.
-            let right = deadline.wait(shares.much.clone().acquire_owned()).await;
+            let right = self.0.patience().wait(shares.much.clone().acquire_owned()).await;
             right.ok().and_then(Result::ok).ok_or(PipelineError::Memory)
         };
         much.get_or_try_init(right).await.map(|_| ())
@@ -211,17 +217,18 @@ impl Reserved {
             let turn = self.turn(&held.quick).await?;
             let extent = Extent::quick(SMALL_FILE.min(held.most));
             let taking = documents.take(extent.memory());
-            if let Some(taken) = held.deadline.at_most(A_WHILE).wait(taking).await.ok().flatten() {
+            if let Some(taken) = held.patience().at_most(A_WHILE).wait(taking).await.ok().flatten() {
                 return Ok(Some(Leave::new(held, extent, Some(taken), turn)));
             }
         }
         let turn = self.turn(&held.longer).await?;
         if attempt != Attempt::Much && !self.has_much() {
-            // Half of the share at most: small documents need some.
+            // Half of the share at most for all of these together: small documents need some.
             let text = Extent::text_within(documents.bytes() / 2);
             let extent = Extent::long(text.min(MEDIUM_FILE).min(held.most));
             let is_more = text > SMALL_FILE;
-            if let Some(taken) = is_more.then(|| documents.try_take(extent.memory())).flatten() {
+            let is_left = documents.free() >= extent.memory() + documents.bytes() / 2;
+            if let Some(taken) = (is_more && is_left).then(|| documents.try_take(extent.memory())).flatten() {
                 return Ok(Some(Leave::new(held, extent, Some(taken), turn)));
             }
         }
@@ -230,10 +237,11 @@ impl Reserved {
         Ok((left > 0).then(|| Leave::new(held, Extent::long(left), None, turn)))
     }
 
+    /// Waits behind other documents of the same mail: nobody else has what is waited for, so this is no want of memory,
+    /// and whoever reads the mail bounds it.
     async fn turn(&self, of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, PipelineError> {
         // Nobody closes it.
-        let turn = self.0.deadline.wait(of.clone().acquire_owned()).await;
-        turn.ok().and_then(Result::ok).ok_or(PipelineError::Memory)
+        of.clone().acquire_owned().await.map_err(|_| PipelineError::Memory)
     }
 }
 
@@ -381,16 +389,44 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_small_document_waits_a_while_and_then_asks_for_the_half() {
-        let budget = MemoryBudget::new(16 * MIB as u64);
+        let budget = MemoryBudget::new(20 * MIB as u64);
         let mails = [taken(&budget, KIB).await, taken(&budget, KIB).await];
         let mut first = mails[0].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
         let second = mails[1].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
-        assert_eq!((first.extent.is_quick, second.extent.is_quick), (true, false), "two megabytes hold one");
+        assert_eq!((first.extent.is_quick, second.extent.is_quick), (true, false), "two and a half megabytes hold one");
         assert_eq!(second.next(), None);
         // What was not told is free again, although it still is with its reader of pictures.
         first.answered(&told(KIB), false);
         let third = mails[0].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
         assert!(third.extent.is_quick);
+    }
+
+    /// Its own other documents are no want of memory.
+    #[tokio::test(start_paused = true)]
+    async fn a_document_waits_for_its_turn_however_long_that_takes() {
+        let budget = MemoryBudget::new(64 * MIB as u64);
+        let reserved = taken(&budget, KIB).await;
+        let first = reserved.may_open(Attempt::Longer).await.ok().unwrap().unwrap();
+        let reading = async {
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            first.keep(&told(KIB));
+        };
+        let (second, ()) = tokio::join!(reserved.may_open(Attempt::Longer), reading);
+        assert!(second.is_ok_and(|leave| leave.is_some()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn longer_documents_together_leave_half_of_their_share_to_small_ones() {
+        let budget = MemoryBudget::new(256 * MIB as u64);
+        let mails = [taken(&budget, KIB).await, taken(&budget, KIB).await, taken(&budget, KIB).await];
+        let first = mails[0].may_open(Attempt::Longer).await.ok().unwrap().unwrap();
+        let second = mails[1].may_open(Attempt::Longer).await.ok().unwrap().unwrap();
+        assert_eq!((first.next(), second.next()), (Some(Attempt::Much), None), "the second has the half of all");
+        for _ in 0..2 {
+            let small = mails[2].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
+            assert!(small.extent.is_quick);
+            small.keep(&told(200 * KIB));
+        }
     }
 
     #[tokio::test(start_paused = true)]

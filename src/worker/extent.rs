@@ -47,9 +47,10 @@ impl Extent {
         }
     }
 
-    /// The longest answer: the text as it is written down, and the names of all files.
+    /// The longest answer: the text as it is written down, where each end of a line or cell takes two bytes, and the names
+    /// of all files.
     pub(super) fn answer(self) -> usize {
-        self.budget().text / 2 * 3 + NAMES
+        self.budget().text * 2 + NAMES
     }
 
     /// What the answer and what it becomes take at most: it is read, and its text is then held as read and in normal
@@ -60,7 +61,7 @@ impl Extent {
 
     /// Bytes of text for which so many bytes of memory do.
     pub fn text_within(memory: usize) -> usize {
-        memory.saturating_sub(2 * NAMES) / 6
+        memory.saturating_sub(2 * NAMES) / 7
     }
 
     /// Whether a file has more to tell than this extent let it. `left` is what reading left of the budget.

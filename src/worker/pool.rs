@@ -69,8 +69,11 @@ struct Entry<'w> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        // Whoever came for the same file holds the cell itself; newcomers find the memory.
-        lock(self.reading).remove(&self.hash);
+        // The last who waits for it takes it away: the map's own and his. Newcomers find the memory.
+        let mut reading = lock(self.reading);
+        if reading.get(&self.hash).is_some_and(|cell| Arc::strong_count(cell) <= 2) {
+            reading.remove(&self.hash);
+        }
     }
 }
 
@@ -282,6 +285,10 @@ impl Workers {
         }
         let heard = heard.map_err(|_| Death::Overrun).and_then(|heard| heard.map_err(|_| Death::Crashed));
         let heard = heard.inspect_err(|death| {
+            // A quick look that takes too long is only the reason for a longer one.
+            if request.extent.is_quick && matches!(death, Death::Overrun) {
+                return;
+            }
             self.kills.fetch_add(1, Relaxed);
             tracing::warn!(cause = death.as_str(), size = file.bytes.len(), "a worker was lost to a document");
         })?;

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
@@ -27,13 +27,22 @@ impl Starter {
     pub async fn start(&self, command: Command) -> io::Result<Child> {
         let (answer, started) = oneshot::channel();
         let order = Order { command, runtime: Handle::current(), answer };
-        self.orders()?.send(order).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        let sent = self.orders()?.send(order);
+        if let Err(unsent) = sent {
+            // The thread has ended, which it does of itself for nobody: a new one takes its place.
+            *self.lock() = None;
+            self.orders()?.send(unsent.0).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        }
         started.await.map_err(|_| io::ErrorKind::BrokenPipe)?
     }
 
-    fn orders(&self) -> io::Result<Sender<Order>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Sender<Order>>> {
         // Nothing panics while it is held.
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn orders(&self) -> io::Result<Sender<Order>> {
+        let mut orders = self.lock();
         if let Some(orders) = &*orders {
             return Ok(orders.clone());
         }
