@@ -9,27 +9,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use mail_send::SmtpClient;
-use smtp_proto::{EXT_START_TLS, EhloResponse, Response};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::deadline::Deadline;
-use super::faults::{HopFault, HopFaults};
+use super::faults::HopFaults;
 use crate::mail::{CopyId, MailId};
 use crate::notice::dsn;
 use crate::store::{DueItem, ItemState, OutboxKind, RecipientOutcome, Store, StoreError, Work};
-use plan::{Plan, plan};
+use plan::Transaction;
+use talk::{Talk, talk};
 
+mod in_step;
 mod plan;
+mod talk;
 
 /// Transactions under way at once.
 const AT_ONCE: usize = 12;
-/// RFC 5321 §4.5.3.2 allows minutes; the final dot's ten would keep one of the couriers too long.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// For one item in all, its content included (decision D31): shorter than the lease on it.
 const ITEM: Duration = Duration::from_secs(10 * 60);
 /// First wait after a 4xx; doubled each time up to [`LONGEST`], less up to a quarter.
@@ -150,13 +147,13 @@ impl Outbox {
 
     async fn deliver(self, item: DueItem) {
         let deadline = Deadline::after(ITEM);
-        let outcomes = match deadline.wait(self.content(&item)).await {
-            Ok(Ok(content)) => self.attempt(&item, &content, deadline).await,
+        let Talk { outcomes, goodbye } = match deadline.wait(self.content(&item)).await {
+            Ok(Ok(content)) => talk(&self.route, &self.faults, &Transaction::of(&item, &content), deadline).await,
             Ok(Err(error)) => {
                 tracing::error!(item = %item.id, %error, "an outbox item cannot be read");
-                all(&item, Attempt::PutOff, "451 4.3.0 octroi cannot read the content from its store")
+                Talk::none(&item.recipients, "451 4.3.0 octroi cannot read the content from its store")
             }
-            Err(_) => all(&item, Attempt::PutOff, "451 4.3.0 octroi waits for the content from its store"),
+            Err(_) => Talk::none(&item.recipients, "451 4.3.0 octroi waits for the content from its store"),
         };
         let now = (self.clock)();
         let reply = last_word(&outcomes);
@@ -166,6 +163,10 @@ impl Outbox {
             }
             // The lease runs out and the item is tried again: better twice than never.
             Err(error) => tracing::error!(item = %item.id, %error, "the result of an outbox item could not be stored"),
+        }
+        // What became of it is known and stored: a next hop that is slow to part changes nothing.
+        if let Some(goodbye) = goodbye {
+            goodbye.say().await;
         }
     }
 
@@ -188,200 +189,6 @@ impl Outbox {
             }
         }
     }
-
-    /// Opens the route and makes one transaction. What breaks on the way puts every recipient off.
-    async fn attempt(&self, item: &DueItem, content: &[u8], deadline: Deadline) -> Vec<RecipientOutcome> {
-        let talk = async {
-            match &self.route.to {
-                HopAddress::Tcp(to) => {
-                    let stream = TcpStream::connect(to).await?;
-                    stream.set_nodelay(true)?;
-                    self.talk_tcp(SmtpClient { stream, timeout: PATIENCE }, item, content, to).await
-                }
-                HopAddress::Unix(path) => {
-                    let stream = UnixStream::connect(path).await?;
-                    let mut client = SmtpClient { stream, timeout: PATIENCE };
-                    greeting(&mut client).await?;
-                    let offer = self.hello(&mut client).await?;
-                    self.transaction(&mut client, &offer, false, item, content).await
-                }
-            }
-        };
-        match deadline.wait(talk).await {
-            Ok(Ok(outcomes)) => self.counted(outcomes),
-            Ok(Err(mail_send::Error::UnexpectedReply(reply))) => {
-                self.counted(all(item, attempt(&reply), &text(&reply)))
-            }
-            // The client's one word for a connection that ends and for nonsense.
-            Ok(Err(error @ mail_send::Error::UnparseableReply)) => {
-                self.faults.note(fault(&error), &error);
-                let text = "451 4.4.2 the next server closed the connection, or said something that is no reply";
-                all(item, Attempt::PutOff, text)
-            }
-            Ok(Err(error)) => {
-                self.faults.note(fault(&error), &error);
-                all(item, Attempt::PutOff, &format!("451 4.4.1 {error}"))
-            }
-            Err(late) => {
-                self.faults.note(HopFault::TimedOut, &late);
-                all(item, Attempt::PutOff, "451 4.4.2 the next server took too long")
-            }
-        }
-    }
-
-    /// What the next hop said against a recipient is a fault of its own.
-    fn counted(&self, outcomes: Vec<RecipientOutcome>) -> Vec<RecipientOutcome> {
-        for outcome in &outcomes {
-            match outcome {
-                RecipientOutcome::Sent { .. } => {}
-                RecipientOutcome::PutOff { .. } => self.faults.count(HopFault::Deferred),
-                RecipientOutcome::Failed { .. } => self.faults.count(HopFault::Refused),
-            }
-        }
-        outcomes
-    }
-
-    async fn talk_tcp(
-        &self,
-        mut client: SmtpClient<TcpStream>,
-        item: &DueItem,
-        content: &[u8],
-        to: &str,
-    ) -> mail_send::Result<Vec<RecipientOutcome>> {
-        greeting(&mut client).await?;
-        let offer = self.hello(&mut client).await?;
-        let (connector, required) = match &self.route.tls {
-            RouteTls::Off => return self.transaction(&mut client, &offer, false, item, content).await,
-            RouteTls::Opportunistic(connector) => (connector, false),
-            RouteTls::Required(connector) | RouteTls::Verified(connector) => (connector, true),
-        };
-        if !offer.has_capability(EXT_START_TLS) {
-            if required {
-                return Err(mail_send::Error::MissingStartTls);
-            }
-            return self.transaction(&mut client, &offer, false, item, content).await;
-        }
-        let host = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
-        let name = self.route.tls_name.as_deref().unwrap_or(host);
-        let mut client = client.start_tls(connector, name).await?;
-        let offer = self.hello(&mut client).await?;
-        let verified = matches!(self.route.tls, RouteTls::Verified(_));
-        self.transaction(&mut client, &offer, verified, item, content).await
-    }
-
-    async fn hello<T: Stream>(&self, client: &mut SmtpClient<T>) -> mail_send::Result<EhloResponse<String>> {
-        if self.route.lmtp { client.lhlo(&self.route.host).await } else { client.ehlo(&self.route.host).await }
-    }
-
-    async fn transaction<T: Stream>(
-        &self,
-        client: &mut SmtpClient<T>,
-        offer: &EhloResponse<String>,
-        verified: bool,
-        item: &DueItem,
-        content: &[u8],
-    ) -> mail_send::Result<Vec<RecipientOutcome>> {
-        let outcomes = match plan(item, content, offer, verified) {
-            Ok(plan) => self.say(client, item, content, plan).await?,
-            Err(refusal) => {
-                // Decision D5: lost capabilities get a fresh look first.
-                let attempt = if item.attempts == 0 { Attempt::PutOff } else { Attempt::Failed };
-                all(item, attempt, refusal)
-            }
-        };
-        // The transaction is over; what QUIT is answered changes nothing.
-        let _ = client.cmd(b"QUIT\r\n").await;
-        Ok(outcomes)
-    }
-
-    async fn say<T: Stream>(
-        &self,
-        client: &mut SmtpClient<T>,
-        item: &DueItem,
-        content: &[u8],
-        plan: Plan,
-    ) -> mail_send::Result<Vec<RecipientOutcome>> {
-        let reply = client.cmd(&plan.mail).await?;
-        if !reply.is_positive_completion() {
-            return Ok(all(item, attempt(&reply), &text(&reply)));
-        }
-        let mut outcomes = Vec::new();
-        let mut accepted = Vec::new();
-        for (n, command) in &plan.recipients {
-            let reply = client.cmd(command).await?;
-            if reply.is_positive_completion() {
-                accepted.push(*n);
-            } else {
-                outcomes.push(outcome(*n, attempt(&reply), text(&reply)));
-            }
-        }
-        if accepted.is_empty() {
-            return Ok(outcomes);
-        }
-        let replies = if self.route.lmtp { accepted.len() } else { 1 };
-        let replies = match send_content(client, content, plan.chunked, replies).await? {
-            Ok(replies) => replies,
-            // Whatever it says, it has not got the content.
-            Err(refused) => {
-                let known = attempt(&refused);
-                let attempt = if known == Attempt::Sent { Attempt::PutOff } else { known };
-                outcomes.extend(accepted.into_iter().map(|n| outcome(n, attempt, text(&refused))));
-                return Ok(outcomes);
-            }
-        };
-        for (at, n) in accepted.into_iter().enumerate() {
-            if let Some(reply) = replies.get(at).or(replies.last()) {
-                outcomes.push(outcome(n, attempt(reply), text(reply)));
-            }
-        }
-        Ok(outcomes)
-    }
-}
-
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
-
-async fn greeting<T: Stream>(client: &mut SmtpClient<T>) -> mail_send::Result<()> {
-    let reply = tokio::time::timeout(PATIENCE, client.read()).await.map_err(|_| mail_send::Error::Timeout)??;
-    if reply.is_positive_completion() { Ok(()) } else { Err(mail_send::Error::UnexpectedReply(reply)) }
-}
-
-/// Sends the content and reads `replies` replies; the inner `Err` is a refusal to begin.
-async fn send_content<T: Stream>(
-    client: &mut SmtpClient<T>,
-    content: &[u8],
-    chunked: bool,
-    replies: usize,
-) -> mail_send::Result<Result<Vec<Response<String>>, Response<String>>> {
-    let mut out = Vec::with_capacity(content.len() + content.len() / 64 + 64);
-    if chunked {
-        out.extend_from_slice(format!("BDAT {} LAST\r\n", content.len()).as_bytes());
-        out.extend_from_slice(content);
-    } else {
-        let reply = client.cmd(b"DATA\r\n").await?;
-        if reply.code != 354 {
-            return Ok(Err(reply));
-        }
-        crate::smtp::client::stuff(content, &mut out);
-    }
-    let sent = async {
-        client.stream.write_all(&out).await?;
-        client.stream.flush().await?;
-        client.read_many(replies).await
-    };
-    Ok(Ok(tokio::time::timeout(PATIENCE, sent).await.map_err(|_| mail_send::Error::Timeout)??))
-}
-
-/// What broke a transaction.
-fn fault(error: &mail_send::Error) -> HopFault {
-    match error {
-        mail_send::Error::Timeout => HopFault::TimedOut,
-        mail_send::Error::Tls(_) | mail_send::Error::InvalidTLSName | mail_send::Error::MissingStartTls => {
-            HopFault::Tls
-        }
-        mail_send::Error::Io(_) => HopFault::Connect,
-        _ => HopFault::Lost,
-    }
 }
 
 /// What was said last against somebody, else last of all.
@@ -393,47 +200,6 @@ fn last_word(outcomes: &[RecipientOutcome]) -> String {
         })
     };
     words(false).or_else(|| words(true)).cloned().unwrap_or_default()
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attempt {
-    Sent,
-    PutOff,
-    Failed,
-}
-
-/// RFC 5321 §4.2.1: 2xx done, 5xx never; everything else, also what makes no sense here, is tried again.
-fn attempt(reply: &Response<String>) -> Attempt {
-    match reply.code {
-        200..300 => Attempt::Sent,
-        500..600 => Attempt::Failed,
-        _ => Attempt::PutOff,
-    }
-}
-
-fn outcome(n: i64, attempt: Attempt, reply: String) -> RecipientOutcome {
-    match attempt {
-        Attempt::Sent => RecipientOutcome::Sent { n, reply },
-        Attempt::PutOff => RecipientOutcome::PutOff { n, reply },
-        Attempt::Failed => RecipientOutcome::Failed { n, reply },
-    }
-}
-
-/// One result for every recipient. A positive reply at the wrong moment is not a delivery.
-fn all(item: &DueItem, attempt: Attempt, reply: &str) -> Vec<RecipientOutcome> {
-    let attempt = if attempt == Attempt::Sent { Attempt::PutOff } else { attempt };
-    item.recipients.iter().map(|(n, _)| outcome(*n, attempt, reply.to_owned())).collect()
-}
-
-/// The reply as one line, at most 500 characters of it.
-fn text(reply: &Response<String>) -> String {
-    let [class, subject, detail] = reply.esc;
-    let message: String = reply.message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
-    if class == 0 {
-        format!("{} {message}", reply.code)
-    } else {
-        format!("{} {class}.{subject}.{detail} {message}", reply.code)
-    }
 }
 
 fn said(state: ItemState) -> &'static str {

@@ -9,6 +9,25 @@ use crate::mail::Verbatim;
 use crate::smtp::data::{BareNewline, Ending, line_ends};
 use crate::store::DueItem;
 
+/// One transaction to be made, as the store has it.
+#[derive(Clone, Copy)]
+pub(super) struct Transaction<'a> {
+    /// All that follows `MAIL FROM:`.
+    pub reverse_path: &'a str,
+    /// Place and all that follows `RCPT TO:`.
+    pub recipients: &'a [(i64, String)],
+    pub content: &'a [u8],
+    /// It was tried before.
+    pub is_repeated: bool,
+}
+
+impl Transaction<'_> {
+    pub fn of<'a>(item: &'a DueItem, content: &'a [u8]) -> Transaction<'a> {
+        let DueItem { reverse_path, recipients, attempts, .. } = item;
+        Transaction { reverse_path, recipients, content, is_repeated: *attempts > 0 }
+    }
+}
+
 /// The commands of one transaction, checked against what the hop offers.
 pub(super) struct Plan {
     pub mail: Vec<u8>,
@@ -18,20 +37,19 @@ pub(super) struct Plan {
 
 /// Composes the commands; `Err` is the reply the hop would have to give.
 pub(super) fn plan(
-    item: &DueItem,
-    content: &[u8],
+    transaction: &Transaction<'_>,
     offer: &EhloResponse<String>,
     verified: bool,
 ) -> Result<Plan, &'static str> {
     let has = |bit| offer.has_capability(bit);
-    let lines = item.recipients.iter().map(|(_, verbatim)| verbatim).chain([&item.reverse_path]);
+    let Transaction { reverse_path, recipients, content, .. } = *transaction;
+    let lines = recipients.iter().map(|(_, verbatim)| verbatim.as_str()).chain([reverse_path]);
     // RFC 5321 §4.1.1: a command is one line; whatever was stored, no second one comes out of it.
     if lines.clone().any(|line| line.chars().any(char::is_control)) {
         return Err("553 5.1.0 an address of this item is not valid");
     }
-    let from = Verbatim::read(&item.reverse_path);
-    let international =
-        !from.path.is_ascii() || item.recipients.iter().any(|(_, r)| !Verbatim::read(r).path.is_ascii());
+    let from = Verbatim::read(reverse_path);
+    let international = !from.path.is_ascii() || recipients.iter().any(|(_, r)| !Verbatim::read(r).path.is_ascii());
     let utf8 = from.get("SMTPUTF8").is_some() || international;
     if utf8 && !has(EXT_SMTP_UTF8) {
         return Err("554 5.6.7 the next server does not take internationalised mail");
@@ -62,7 +80,7 @@ pub(super) fn plan(
     push(&mut mail, &from, &["RET", "ENVID"], has(EXT_DSN));
     push(&mut mail, &from, &["MT-PRIORITY"], has(EXT_MT_PRIORITY));
     mail.push_str("\r\n");
-    let recipients = item.recipients.iter().map(|(n, verbatim)| {
+    let recipients = recipients.iter().map(|(n, verbatim)| {
         let to = Verbatim::read(verbatim);
         let mut line = format!("RCPT TO:<{}>", to.path);
         push(&mut line, &to, &["NOTIFY", "ORCPT"], has(EXT_DSN));

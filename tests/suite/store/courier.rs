@@ -120,7 +120,7 @@ async fn bare_newlines_leave_by_bdat_or_not_at_all() {
     assert!(!heard.contains("MAIL") && rows[0].state == ItemState::Ready, "the first time it is put off");
     let hop = Hop { offers: &["CHUNKING"], ..Hop::default() };
     let (heard, rows) = deliver(&store, hop, noon() + SignedDuration::from_hours(1)).await;
-    assert!(heard.contains(" LAST\r\nReceived: by") && heard.contains("\r\n\r\na\nbQUIT"), "{heard}");
+    assert!(heard.contains(" LAST\r\nReceived: by") && heard.contains("\r\n\r\na\nbRSET\r\nQUIT"), "{heard}");
     assert_eq!(rows[0].state, ItemState::Sent);
 }
 
