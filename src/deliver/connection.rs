@@ -43,6 +43,8 @@ pub struct NextHopConnection {
     pub(super) tls: Option<Tls>,
     /// Its place among the connections in use; none while it is idle.
     pub(super) place: Option<OwnedSemaphorePermit>,
+    /// It belongs to one client, who has logged in on it or was named by XCLIENT, and never goes to the pool (decision D3).
+    pub(super) is_private: bool,
     /// Transactions begun (RFC 9422 §4.1: a server may take only so many).
     pub(super) transactions: usize,
     /// The greeting's text.
@@ -65,6 +67,7 @@ impl NextHopConnection {
             capabilities: Arc::default(),
             tls: None,
             place: None,
+            is_private: false,
             transactions: 0,
             greeting: String::new(),
         };
@@ -106,24 +109,27 @@ impl NextHopConnection {
     }
 
     /// STARTTLS (RFC 3207). The caller says EHLO again afterwards, as §4.2 demands.
+    ///
+    /// # Errors
+    /// Why TLS does not begin, for the log.
     pub(super) async fn start_tls(
         mut self,
         connector: &TlsConnector,
         name: ServerName<'static>,
         verified: bool,
         deadline: Deadline,
-    ) -> Result<NextHopConnection, NextHopError> {
-        let answer = self.ask(b"STARTTLS\r\n", deadline).await?;
-        // Anything that came after the reply in clear was injected (RFC 3207 §6).
-        if answer.code != 220 || self.has_input() {
-            return Err(NextHopError::Tls);
+    ) -> Result<NextHopConnection, String> {
+        let answer = self.ask(b"STARTTLS\r\n", deadline).await.map_err(|error| error.to_string())?;
+        if answer.code != 220 {
+            return Err(format!("STARTTLS is answered {answer}"));
         }
-        let Stream::Plain(stream) = self.stream else { return Err(NextHopError::Tls) };
-        let stream =
-            deadline.wait(connector.connect(name, stream)).await.map_err(|_| NextHopError::Tls)?.map_err(|error| {
-                tracing::warn!(%error, "TLS with the next hop failed");
-                NextHopError::Tls
-            })?;
+        // Anything that came after the reply in clear was injected (RFC 3207 §6).
+        if self.has_input() {
+            return Err("something came in clear behind the answer to STARTTLS".into());
+        }
+        let Stream::Plain(stream) = self.stream else { return Err("TLS goes over TCP alone".into()) };
+        let handshake = deadline.wait(connector.connect(name, stream)).await.map_err(|late| late.to_string())?;
+        let stream = handshake.map_err(|error| format!("TLS could not begin: {error}"))?;
         let tls = negotiated(stream.get_ref().1, verified);
         Ok(NextHopConnection { stream: Stream::Tls(Box::new(stream.into())), tls: Some(tls), ..self })
     }

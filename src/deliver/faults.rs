@@ -51,7 +51,7 @@ impl HopFaults {
     }
 
     /// A reply, which has its line where it is passed on.
-    pub fn note_reply(&self, reply: &Reply) {
+    pub(super) fn note_reply(&self, reply: &Reply) {
         if reply.is_transient() {
             self.count(HopFault::Deferred);
         } else if reply.is_permanent() {
@@ -70,7 +70,7 @@ impl HopFaults {
     }
 
     /// What ended a transaction, unless that was noted where it happened.
-    pub fn note_error(&self, error: NextHopError) {
+    fn note_error(&self, error: NextHopError) {
         match error {
             // Noted at the connection; and what is no fault of the next hop.
             NextHopError::Away

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The next hop: its address, its capabilities, and the pool of open connections (decision D3).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use super::deadline::Deadline;
 use super::faults::{HopFault, HopFaults};
 use super::outbox::HopAddress;
 use super::stream::Stream;
+use crate::mail::Reply;
 use crate::smtp::Capabilities;
 
 /// How the way to the next hop is protected.
@@ -69,6 +70,8 @@ pub struct NextHop {
     known: ArcSwapOption<Capabilities>,
     /// When the watch may ask again.
     probes: Mutex<ProbeSchedule>,
+    /// Whether the last thing known of it was a reply.
+    has_replied: AtomicBool,
 }
 
 impl NextHop {
@@ -80,6 +83,7 @@ impl NextHop {
             idle: Mutex::default(),
             known: ArcSwapOption::empty(),
             probes: Mutex::default(),
+            has_replied: AtomicBool::new(false),
         }
     }
 
@@ -95,12 +99,23 @@ impl NextHop {
         &self.settings.address
     }
 
-    pub fn faults(&self) -> &HopFaults {
-        &self.settings.faults
+    /// Notes a reply, which has its line where it is passed on.
+    pub(super) fn heard(&self, reply: &Reply) {
+        self.has_replied.store(true, Ordering::Relaxed);
+        self.settings.faults.note_reply(reply);
+    }
+
+    /// Notes what ended a transaction that had to be over by then, unless that was noted where it happened.
+    pub(super) fn broke(&self, error: NextHopError, deadline: Deadline) {
+        if matches!(error, NextHopError::Lost | NextHopError::MaybeDuplicate | NextHopError::Gibberish) {
+            self.has_replied.store(false, Ordering::Relaxed);
+        }
+        self.settings.faults.note_late(error, deadline);
     }
 
     /// Notes why there is no connection.
     fn failed(&self, fault: HopFault, cause: &dyn std::fmt::Display, error: NextHopError) -> NextHopError {
+        self.has_replied.store(false, Ordering::Relaxed);
         self.settings.faults.note(fault, cause);
         error
     }
@@ -129,11 +144,11 @@ impl NextHop {
         if !self.probes().is_due(Instant::now()) {
             return Err(NextHopError::Away);
         }
-        // Every connection is in use: whether the next hop answers is known from them.
-        if self.places.available_permits() == 0 {
-            return Ok(());
-        }
-        let answer = self.ask().await;
+        // Mail goes first. Where every connection is in use, whether the next hop answers is known from them.
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return if self.has_replied.load(Ordering::Relaxed) { Ok(()) } else { Err(NextHopError::Away) };
+        };
+        let answer = self.ask(place).await;
         match answer {
             Ok(()) => *self.probes() = ProbeSchedule::default(),
             Err(_) => self.probes().failed(Instant::now()),
@@ -141,13 +156,12 @@ impl NextHop {
         answer
     }
 
-    async fn ask(&self) -> Result<(), NextHopError> {
+    async fn ask(&self, place: OwnedSemaphorePermit) -> Result<(), NextHopError> {
         let deadline = self.glance();
-        let mut connection = self.take(deadline).await?;
+        let mut connection = self.take_at(place, deadline).await?;
         let said = connection.ask(b"NOOP\r\n", deadline.at_most(self.settings.timeout)).await;
         if !said.is_ok_and(|reply| reply.code == 250) {
-            drop(connection);
-            connection = self.connect(self.glance()).await?;
+            connection = self.connect_instead(Some(connection), self.glance()).await?;
         }
         self.give_back(connection);
         Ok(())
@@ -166,6 +180,14 @@ impl NextHop {
     /// An idle connection, or a new one.
     pub async fn take(&self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
         let place = self.place(deadline).await?;
+        self.take_at(place, deadline).await
+    }
+
+    async fn take_at(
+        &self,
+        place: OwnedSemaphorePermit,
+        deadline: Deadline,
+    ) -> Result<NextHopConnection, NextHopError> {
         loop {
             let kept = self.idle().pop();
             match kept {
@@ -197,8 +219,11 @@ impl NextHop {
         self.idle.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Keeps a connection whose transaction has ended.
+    /// Keeps a connection whose transaction has ended, unless it belongs to a client.
     pub fn give_back(&self, mut connection: NextHopConnection) {
+        if connection.is_private {
+            return;
+        }
         let most = connection.capabilities.limits.and_then(|limits| limits.mail_max);
         if most.is_some_and(|most| connection.transactions >= most) {
             return; // RFC 9422 §4.1: it takes no more
@@ -225,7 +250,19 @@ impl NextHop {
 
     /// A connection that no pool has seen, ready by the deadline. No single step takes longer than one reply may.
     pub async fn connect(&self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
-        let place = self.place(deadline).await?;
+        self.connect_instead(None, deadline).await
+    }
+
+    /// The same, in the place of one that is of no more use: its transaction has waited already, and waits behind nobody.
+    pub(super) async fn connect_instead(
+        &self,
+        old: Option<NextHopConnection>,
+        deadline: Deadline,
+    ) -> Result<NextHopConnection, NextHopError> {
+        let place = match old.and_then(|mut old| old.place.take()) {
+            Some(place) => place,
+            None => self.place(deadline).await?,
+        };
         // The place of an idle one is taken with it.
         drop(self.idle().pop());
         self.connect_at(place, deadline).await
@@ -269,7 +306,7 @@ impl NextHop {
             }
         };
         if let Some(connector) = connector {
-            let broken = |_| self.failed(HopFault::Tls, &"TLS could not begin", NextHopError::Tls);
+            let broken = |cause: String| self.failed(HopFault::Tls, &cause, NextHopError::Tls);
             let name = self.server_name().map_err(broken)?;
             connection = connection.start_tls(connector, name, verified, step()).await.map_err(broken)?;
             let until = step();
@@ -286,6 +323,7 @@ impl NextHop {
         offered.requiretls &= is_verified;
         connection.place = Some(place);
         self.known.store(Some(connection.capabilities.clone()));
+        self.has_replied.store(true, Ordering::Relaxed);
         *self.probes() = ProbeSchedule::default();
         Ok(connection)
     }
@@ -305,13 +343,13 @@ impl NextHop {
         })
     }
 
-    fn server_name(&self) -> Result<ServerName<'static>, NextHopError> {
+    fn server_name(&self) -> Result<ServerName<'static>, String> {
         let host = match &self.settings.address {
             HopAddress::Tcp(address) => address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host),
             HopAddress::Unix(_) => "localhost",
         };
         let name = self.settings.tls_name.as_deref().unwrap_or(host.trim_matches(['[', ']']));
-        ServerName::try_from(name.to_owned()).map_err(|_| NextHopError::Away)
+        ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` can be the name of no certificate"))
     }
 }
 
@@ -338,6 +376,10 @@ impl ProbeSchedule {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
     use super::*;
 
     #[test]
@@ -353,10 +395,10 @@ mod tests {
         assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_transaction_that_finds_no_place_in_time_is_counted() {
-        let hop = NextHop::new(NextHopSettings {
-            address: HopAddress::Unix("/nowhere".into()),
+    /// A next hop with room for one connection.
+    fn narrow(address: HopAddress) -> NextHop {
+        NextHop::new(NextHopSettings {
+            address,
             lmtp: false,
             us: OurName { name: "octroi.example".into(), is_chosen: true },
             tls: Tls::Off,
@@ -366,8 +408,79 @@ mod tests {
             connect: Duration::from_secs(10),
             timeout: Duration::from_secs(45),
             faults: Arc::default(),
+        })
+    }
+
+    fn deadline() -> Deadline {
+        Deadline::after(Duration::from_secs(300))
+    }
+
+    /// Says what a server says to every line, for as long as it is asked.
+    async fn friendly() -> HopAddress {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = HopAddress::Tcp(listener.local_addr().unwrap().to_string());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut lines = BufReader::new(stream);
+                    let (mut line, mut answer) = (String::new(), "220 hop\r\n");
+                    while lines.write_all(answer.as_bytes()).await.is_ok() {
+                        line.clear();
+                        if lines.read_line(&mut line).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                        answer = "250 hop\r\n";
+                    }
+                });
+            }
         });
-        let deadline = || Deadline::after(Duration::from_secs(300));
+        address
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transaction_that_begins_again_keeps_its_place() {
+        let hop = narrow(friendly().await);
+        let old = hop.take(deadline()).await.unwrap();
+        let waiting = hop.take(deadline());
+        tokio::pin!(waiting);
+        // It stands in the queue from now on.
+        let is_pending =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await;
+        assert!(is_pending);
+        let new = hop.connect_instead(Some(old), deadline()).await.unwrap();
+        hop.give_back(new);
+        assert!(waiting.await.is_ok());
+        assert_eq!(hop.crowded(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_are_in_use_the_watch_waits_for_none_and_says_what_is_known() {
+        let hop = narrow(friendly().await);
+        let used = hop.take(deadline()).await.unwrap();
+        assert_eq!(hop.answers().await, Ok(()));
+        hop.broke(NextHopError::Lost, deadline());
+        assert_eq!(hop.answers().await, Err(NextHopError::Away));
+        hop.heard(&Reply { code: 451, lines: vec!["it is there".into()] });
+        assert_eq!(hop.answers().await, Ok(()));
+        assert_eq!(hop.crowded(), 0, "the watch is no transaction");
+        drop(used);
+        hop.broke(NextHopError::Lost, deadline());
+        assert_eq!(hop.answers().await, Ok(()), "asked, it answers");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clients_own_connection_never_comes_to_the_pool() {
+        let hop = narrow(friendly().await);
+        let mut connection = hop.take(deadline()).await.unwrap();
+        connection.is_private = true;
+        hop.give_back(connection);
+        assert!(hop.idle().is_empty());
+        assert!(hop.take(deadline()).await.is_ok(), "its place is free again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transaction_that_finds_no_place_in_time_is_counted() {
+        let hop = narrow(HopAddress::Unix("/nowhere".into()));
         let place = hop.place(deadline()).await.unwrap();
         assert!(matches!(hop.take(deadline()).await, Err(NextHopError::Crowded)));
         assert_eq!(hop.crowded(), 1);

@@ -32,8 +32,7 @@ pub struct Relay {
     /// What our EHLO promised the client; a next hop that offers less is [`NextHopError::Changed`].
     promised: Capabilities,
     connection: Option<NextHopConnection>,
-    /// A connection on which somebody authenticated, or was named by XCLIENT, between two transactions. It never goes
-    /// to the pool (decision D3).
+    /// A connection of this client alone, between two lines of AUTH or two transactions.
     own: Option<NextHopConnection>,
     /// Whether our client has authenticated at the next hop.
     logged_in: bool,
@@ -91,9 +90,10 @@ impl Relay {
                 self.xforward = lines::attributes_of(from);
             }
         }
-        match self.try_offer(offer, Deadline::after(OFFER)).await {
+        let deadline = Deadline::after(OFFER);
+        match self.try_offer(offer, deadline).await {
             Ok(replies) => {
-                replies.iter().for_each(|reply| self.hop.faults().note_reply(reply));
+                replies.iter().for_each(|reply| self.hop.heard(reply));
                 // Without a transaction nobody needs the connection.
                 if offer.mail.is_some() && replies.first().is_some_and(|reply| !reply.is_positive()) {
                     self.reset(Deadline::after(RESET_PATIENCE)).await;
@@ -101,7 +101,7 @@ impl Relay {
                 replies
             }
             Err(fault) => {
-                self.hop.faults().note_error(fault);
+                self.hop.broke(fault, deadline);
                 self.connection = None;
                 let lines = usize::from(offer.mail.is_some()) + offer.recipients.len();
                 vec![fault.reply(); lines]
@@ -198,15 +198,14 @@ impl Relay {
             return Ok(()); // the transaction stands as offered
         }
         // SMTP cannot take a recipient back (decision D2): begin again with those that go.
-        if let Some(connection) = self.connection.as_mut()
-            && !connection
+        let is_reset = match &mut self.connection {
+            Some(connection) => connection
                 .ask(b"RSET\r\n", deadline.at_most(RESET_PATIENCE))
                 .await
-                .is_ok_and(|answer| answer.code == 250)
-        {
-            self.connection = None;
-        }
-        if self.connection.is_none() {
+                .is_ok_and(|answer| answer.code == 250),
+            None => false,
+        };
+        if !is_reset {
             self.connection = Some(self.fresh(deadline).await?);
         }
         self.envelope_again(mail, copies, deadline).await
@@ -217,7 +216,7 @@ impl Onward for Relay {
     async fn choose(&mut self, mail: &Mail, copies: &[usize], deadline: Deadline) -> Result<(), NextHopError> {
         let chosen = self.chosen(mail, copies, deadline).await;
         if let Err(error) = chosen {
-            self.hop.faults().note_late(error, deadline);
+            self.hop.broke(error, deadline);
             // What has begun there is not gone on with.
             self.reset(deadline).await;
         }
@@ -233,8 +232,8 @@ impl Onward for Relay {
     ) -> Result<Reply, NextHopError> {
         let outcome = self.hand_over(mail, copies, content, deadline).await;
         match &outcome {
-            Ok(answer) => self.hop.faults().note_reply(answer),
-            Err(error) => self.hop.faults().note_late(*error, deadline),
+            Ok(answer) => self.hop.heard(answer),
+            Err(error) => self.hop.broke(*error, deadline),
         }
         outcome
     }

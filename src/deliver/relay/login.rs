@@ -16,13 +16,15 @@ impl Relay {
     /// Takes one line of an AUTH exchange to the next hop, and its answer back.
     pub async fn login(&mut self, line: &Secret, xclient: &[(String, String)]) -> Reply {
         self.be(xclient);
-        match self.try_login(line, Deadline::after(OFFER)).await {
+        let deadline = Deadline::after(OFFER);
+        match self.try_login(line, deadline).await {
             Ok(reply) => {
+                self.hop.heard(&reply);
                 self.logged_in = reply.code == 235;
                 reply
             }
             Err(fault) => {
-                tracing::debug!(%fault, "AUTH could not be passed to the next hop");
+                self.hop.broke(fault, deadline);
                 (self.own, self.logged_in) = (None, false);
                 reply::AUTH_UNAVAILABLE.reply()
             }
@@ -47,8 +49,15 @@ impl Relay {
         wire.extend_from_slice(line);
         wire.extend_from_slice(b"\r\n");
         let reply = connection.ask(&wire, deadline.at_most(self.hop.timeout())).await?;
-        if reply.code != 421 {
-            self.own = Some(connection);
+        match reply.code {
+            334 => self.own = Some(connection),
+            235 => {
+                connection.is_private = true;
+                self.own = Some(connection);
+            }
+            // Nobody has logged in: no client keeps a place among the connections in use for having failed.
+            421 => {}
+            _ => connection.quit().await,
         }
         Ok(reply)
     }
@@ -61,41 +70,52 @@ impl Relay {
         }
     }
 
-    fn is_own(&self) -> bool {
-        self.logged_in || (!self.xclient.is_empty() && self.hop.capabilities().is_some_and(|c| !c.xclient.is_empty()))
-    }
-
-    /// The client's own connection, or any.
+    /// The client's own connection, or any, on which the next hop knows our client as far as it listens.
     pub(super) async fn take(&mut self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
-        // One on which AUTH failed is nobody's: it is closed here.
+        // One on which AUTH was given up half-way is nobody's: it is closed here.
         if let Some(mut connection) = self.own.take()
-            && self.is_own()
+            && connection.is_private
             && !connection.is_stale()
         {
             return Ok(connection);
         }
-        if self.is_own() { self.fresh(deadline).await } else { self.hop.take(deadline).await }
-    }
-
-    /// A connection that nobody has used. Where the client had authenticated only the client can open another.
-    pub(super) async fn fresh(&mut self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
+        // Where the client had authenticated only the client can open another.
         if self.logged_in {
             return Err(NextHopError::LoginLost);
         }
-        // The one it takes the place of.
-        self.connection = None;
-        let connection = if self.is_own() { self.open(deadline).await? } else { self.hop.connect(deadline).await? };
+        let connection = self.hop.take(deadline).await?;
+        self.introduced(connection, deadline).await
+    }
+
+    /// A connection that nobody has used, in the place of the present one.
+    pub(super) async fn fresh(&mut self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
+        let old = self.connection.take();
+        if self.logged_in {
+            return Err(NextHopError::LoginLost);
+        }
+        let connection = self.hop.connect_instead(old, deadline).await?;
+        let connection = self.introduced(connection, deadline).await?;
         self.check(&connection)?;
         Ok(connection)
     }
 
     /// A new connection on which the next hop knows our client, as far as it listens.
     async fn open(&mut self, deadline: Deadline) -> Result<NextHopConnection, NextHopError> {
+        let connection = self.hop.connect(deadline).await?;
+        self.introduced(connection, deadline).await
+    }
+
+    /// Says who our client is, where this connection has offered to listen. It is the client's own then.
+    async fn introduced(
+        &self,
+        mut connection: NextHopConnection,
+        deadline: Deadline,
+    ) -> Result<NextHopConnection, NextHopError> {
         let step = || deadline.at_most(self.hop.timeout());
-        let mut connection = self.hop.connect(deadline).await?;
         let mut line = Vec::new();
         let said = client::write_xclient(&mut line, &self.xclient, &connection.capabilities);
         if said.map_err(|_| NextHopError::Gibberish)? {
+            connection.is_private = true;
             // XCLIENT_README: 220 begins the session again. A next hop that does not believe us must not take the mail
             // for somebody else's.
             let offered = connection.capabilities.clone();
@@ -109,6 +129,6 @@ impl Relay {
     }
 
     pub(super) fn put_back(&mut self, connection: NextHopConnection) {
-        if self.is_own() { self.own = Some(connection) } else { self.hop.give_back(connection) }
+        if connection.is_private { self.own = Some(connection) } else { self.hop.give_back(connection) }
     }
 }

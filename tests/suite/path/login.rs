@@ -13,7 +13,7 @@ use super::{CLERK, message};
 const RIGHT: &str = "AUTH PLAIN AGNsYWlyZS52YXNzZXVyQGp1c3RpY2UuZ291di5leGFtcGxlAHZlcnlzZWNyZXQ=";
 const SECRETS: [&str; 3] = ["verysecret", "AGNsYWlyZS52YXNz", "dmVyeXNlY3JldA"];
 
-fn hop(script: impl Fn(&Step) -> Act + Send + Sync + 'static) -> Hop {
+pub fn hop(script: impl Fn(&Step) -> Act + Send + Sync + 'static) -> Hop {
     let offers = OFFERS.iter().copied().chain(["AUTH PLAIN LOGIN"]).map(str::to_owned).collect();
     Hop::at("127.0.0.1:0".parse().unwrap(), offers, None, move |step: &Step| match (step.line, script(step)) {
         (RIGHT, Act::Usual) => Act::Say("235 2.7.0 welcome"),
@@ -23,7 +23,7 @@ fn hop(script: impl Fn(&Step) -> Act + Send + Sync + 'static) -> Hop {
 }
 
 /// A house where strangers may come in by their login alone.
-fn house(hop: &Hop) -> (House, Certified) {
+pub fn house(hop: &Hop) -> (House, Certified) {
     let mut house = House::new(hop.address);
     let certified = Certified::new("octroi.example");
     certified.write(house.folder.path());
@@ -34,7 +34,7 @@ fn house(hop: &Hop) -> (House, Certified) {
     (house, certified)
 }
 
-fn greet(gateway: &Gateway, certified: &Certified) -> Client {
+pub fn greet(gateway: &Gateway, certified: &Certified) -> Client {
     let mut client = Client::greet(gateway.address);
     assert!(client.ask("STARTTLS").starts_with("220"));
     client.start_tls(certified.trusting(), "octroi.example");
@@ -75,8 +75,9 @@ fn who_logged_in_at_the_hop_is_the_sender_and_nothing_of_it_stays() {
     let mut other = greet(&gateway, &certified);
     assert!(other.ask(&format!("MAIL FROM:<{CLERK}>")).starts_with("530 5.7.0"));
     let apart = hop.conversations();
-    assert_eq!(apart.len(), 1, "one connection for AUTH and all its mails: {apart:?}");
-    assert_eq!(apart[0].iter().filter(|line| line.starts_with("MAIL")).count(), 4, "twice narrowed: {apart:?}");
+    let own: Vec<_> = apart.iter().filter(|lines| lines.iter().any(|line| line.starts_with("MAIL"))).collect();
+    assert_eq!(own.len(), 1, "one connection for the login and all its mails: {apart:?}");
+    assert_eq!(own[0].iter().filter(|line| line.starts_with("MAIL")).count(), 4, "twice narrowed: {apart:?}");
     drop(client);
     gateway.signal("TERM");
     let mut gateway = gateway;
@@ -116,4 +117,22 @@ fn a_hop_without_auth_is_no_proof() {
     let reply = client.ask(RIGHT);
     assert!(reply.starts_with("454 4.7.0"), "{reply}");
     assert!(client.ask(&format!("MAIL FROM:<{CLERK}>")).starts_with("530 5.7.0"));
+}
+
+/// A place among the connections to the next hop is for who sends, not for who once failed to log in.
+#[test]
+fn a_failed_login_keeps_no_connection() {
+    let hop = hop(|_| Act::Usual);
+    let (mut house, certified) = house(&hop);
+    house.more.push_str("[smtp.pool]\nsize = 1\n");
+    let gateway = house.serve();
+    let mut wrong = greet(&gateway, &certified);
+    assert!(wrong.ask("AUTH PLAIN AGEAYg==").starts_with("535"));
+    let mut right = greet(&gateway, &certified);
+    assert!(right.ask(RIGHT).starts_with("235"));
+    assert!(right.mail(CLERK, &["one@pass.example"], &message("first")).starts_with("250 2.0.0 hop ok"));
+    drop(right);
+    // And the first may try again.
+    assert!(wrong.ask(RIGHT).starts_with("235"));
+    assert!(wrong.mail(CLERK, &["one@pass.example"], &message("second")).starts_with("250 2.0.0 hop ok"));
 }

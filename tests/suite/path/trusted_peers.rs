@@ -123,6 +123,30 @@ fn xclient_goes_on_over_a_connection_of_its_own() {
     assert_eq!(apart.iter().flatten().filter(|line| line.starts_with("XCLIENT")).count(), 1);
 }
 
+/// What a connection is depends on what was said on it, not on what another one offers meanwhile.
+#[test]
+fn a_connection_that_bears_a_clients_name_stays_its_own_when_the_offer_changes() {
+    let hop = hop_offering("XCLIENT NAME ADDR LOGIN");
+    let mut house = House::new(hop.address);
+    let gateway = serve(&mut house, XCLIENT);
+    let mut told = Client::greet(gateway.address);
+    told.ask("XCLIENT ADDR=192.0.2.7 HELO=pc LOGIN=claire");
+    told.ask("EHLO mta.example");
+    assert!(told.ask(&format!("MAIL FROM:<{CLERK}>")).starts_with("250 "));
+    // The next one that is opened offers it no longer.
+    hop.offer(&OFFERS);
+    let mut plain = Client::greet(gateway.address);
+    assert!(plain.ask(&format!("MAIL FROM:<{CLERK}>")).starts_with("250 "));
+    told.ask("RSET");
+    for name in ["first", "second"] {
+        let mut other = Client::greet(gateway.address);
+        assert!(other.mail(CLERK, &["one@pass.example"], &message(name)).starts_with("250 2.0.0 hop ok"));
+    }
+    let apart = hop.conversations();
+    let own = apart.iter().find(|lines| lines[0].starts_with("XCLIENT")).expect("one connection is claire's");
+    assert_eq!(own.iter().filter(|line| line.starts_with("MAIL")).count(), 1, "{apart:?}");
+}
+
 #[test]
 fn xforward_goes_on_before_every_mail() {
     let hop = hop_offering("XFORWARD NAME ADDR PROTO HELO IDENT");
