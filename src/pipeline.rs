@@ -86,8 +86,7 @@ impl PipelineError {
     }
 
     /// The one place where a fault of ours becomes a reply: never a silent pass (promise 2).
-    fn into_reply(self) -> Reply {
-        tracing::error!(fault = %self, "mail deferred");
+    fn reply(&self) -> Reply {
         match self {
             PipelineError::Memory => reply::NO_MEMORY.reply(),
             _ => reply::OUR_FAULT.reply(),
@@ -137,10 +136,11 @@ impl Outcome {
         }
     }
 
-    /// Ours to mend: nothing was done, and the client comes again.
-    fn fault(fault: PipelineError, mail: &Mail) -> Outcome {
+    /// Ours to mend: nothing was done, and the client comes again. The fault has its one line here.
+    fn fault(fault: &PipelineError, mail: &Mail) -> Outcome {
         let cause = fault.cause();
-        Outcome { cause: Some(cause), ..Outcome::nothing(fault.into_reply(), mail) }
+        tracing::error!(id = %mail.id, cause, %fault, "mail deferred");
+        Outcome { cause: Some(cause), ..Outcome::nothing(fault.reply(), mail) }
     }
 
     /// Notes what the next hop said of each copy it did not take.
@@ -225,9 +225,8 @@ impl Pipeline {
         mut onward: O,
         deadline: Deadline,
     ) -> (Processed, O) {
-        tracing::error!(id = %mail.id, cause = fault.cause(), "nobody could judge the mail: it is deferred");
         onward.abandon(deadline).await;
-        let outcome = Outcome::fault(fault, &mail);
+        let outcome = Outcome::fault(&fault, &mail);
         self.record_put_off(&mail, &outcome);
         (Processed { mail, judged: None, outcome }, onward)
     }

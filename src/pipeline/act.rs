@@ -74,7 +74,7 @@ impl Pipeline {
                 }
                 Err(fault) => {
                     onward.abandon(times.hop).await;
-                    Outcome::fault(fault, mail)
+                    Outcome::fault(&fault, mail)
                 }
             };
             (outcome, onward)
@@ -187,7 +187,7 @@ impl Pipeline {
         deadline: Deadline,
     ) -> Outcome {
         if let Err(fault) = self.keep_left_over(mail, judged, content, left_over, deadline).await {
-            return Outcome::fault(fault, mail);
+            return Outcome::fault(&fault, mail);
         }
         let mut outcome = Outcome::nothing(with_our_id(answer, mail), mail);
         outcome.note_left_over(left_over);
@@ -253,7 +253,6 @@ fn with_our_id(mut answer: Reply, mail: &Mail) -> Reply {
 }
 
 fn lost(fault: NextHopError, mail: &Mail) -> Outcome {
-    tracing::warn!(%fault, id = %mail.id, "mail could not be passed to the next hop");
     Outcome { maybe_duplicate: fault == NextHopError::MaybeDuplicate, ..Outcome::nothing(fault.reply(), mail) }
 }
 
