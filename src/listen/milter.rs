@@ -195,10 +195,8 @@ impl Listener {
 
     /// Notes a connection that was closed without an answer: the MTA does by itself what it does without a filter.
     fn closed(&self, client: Option<IpAddr>, cause: &dyn Display) {
-        let listener = metrics::Listener::Milter;
-        let nobody =
-            Refusal { listener, client, at: "connect", code: 0, cause, sender: None, recipient: None, id: None };
-        log_refusal(&nobody, &self.metrics, &self.log);
+        let refusal = Refusal { cause, ..Refusal::of(metrics::Listener::Milter, client) };
+        log_refusal(&refusal, &self.metrics, &self.log);
     }
 
     /// Waits until every session has ended, at most so long; true when all have.

@@ -30,13 +30,25 @@ pub struct Refusal<'a> {
     pub recipient: Option<&'a dyn Display>,
     /// Where `octroi find` knows it.
     pub id: Option<&'a MailId>,
+    /// The queue id of the MTA before us.
+    pub queue_id: Option<&'a str>,
 }
 
 impl Refusal<'_> {
     /// A connection of this client.
-    pub fn of<'a>(listener: Listener, client: IpAddr) -> Refusal<'a> {
-        let client = Some(client);
-        Refusal { listener, client, at: "connect", code: 0, cause: &"", sender: None, recipient: None, id: None }
+    pub fn of<'a>(listener: Listener, client: impl Into<Option<IpAddr>>) -> Refusal<'a> {
+        let client = client.into();
+        Refusal {
+            listener,
+            client,
+            at: "connect",
+            code: 0,
+            cause: &"",
+            sender: None,
+            recipient: None,
+            id: None,
+            queue_id: None,
+        }
     }
 }
 
@@ -67,6 +79,7 @@ impl Notes<'_> {
                     sender: refused.sender.as_ref().map(|path| path as &dyn Display),
                     recipient: refused.recipients.first().map(|path| path as &dyn Display),
                     id: id.as_ref(),
+                    queue_id: refused.queue_id.as_deref(),
                 },
                 self.metrics,
                 self.log,
@@ -91,6 +104,9 @@ fn human(refusal: &Refusal<'_>, now: Timestamp, out: &mut Vec<u8>) {
     if let Some(id) = refusal.id {
         let _ = write!(out, " id={}", Shown(id));
     }
+    if let Some(queue_id) = refusal.queue_id {
+        let _ = write!(out, " queue={}", Shown(queue_id));
+    }
     let _ = write!(out, " at={}", Shown(refusal.at));
     for (name, path) in [("from", refusal.sender), ("to", refusal.recipient)] {
         if let Some(path) = path {
@@ -110,6 +126,9 @@ fn json(refusal: &Refusal<'_>, now: Timestamp, out: &mut Vec<u8>) {
     }
     if let Some(id) = refusal.id {
         let _ = write!(out, r#","id":"{}""#, Quoted(id));
+    }
+    if let Some(queue_id) = refusal.queue_id {
+        let _ = write!(out, r#","queue_id":"{}""#, Quoted(queue_id));
     }
     let _ = write!(out, r#","at":"{}""#, Quoted(refusal.at));
     for (name, path) in [("sender", refusal.sender), ("recipient", refusal.recipient)] {

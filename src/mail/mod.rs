@@ -24,7 +24,7 @@ pub use address::{AddressError, Domain, ForwardPath, Mailbox, ReversePath, compl
 pub use envelope::{Client, Content, Envelope, Mail, Parameter, Parameters, Recipient, Tls};
 pub use identity::Identity;
 pub use ids::{CopyId, IdError, ItemId, MailId, MailOrCopy};
-pub use refused::Refused;
+pub use refused::{KEPT_OF_REFUSED, Parties, Refused};
 pub use reply::Reply;
 pub use route::FinalDomains;
 pub use verbatim::{Verbatim, address_key, closing_bracket};

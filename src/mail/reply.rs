@@ -102,6 +102,30 @@ impl Refusal {
     }
 }
 
+/// Whose doing it is that a mail was put off before it was judged, in the journal's word. What is no text of ours is the
+/// next hop's.
+pub fn cause(reply: &Reply) -> &'static str {
+    const OURS: [(Row, &str); 11] = [
+        (SENDING_TOO_MUCH, "limit"),
+        (TOO_MANY_FOR_NOW, "limit"),
+        (SENT_TOO_MUCH, "limit"),
+        (NO_MEMORY, "memory"),
+        (TIMED_OUT, "late"),
+        (OUR_FAULT, "refused"),
+        (NOT_SET_UP, "refused"),
+        (TOO_MANY_RECIPIENTS, "refused"),
+        (SHUTTING_DOWN, "refused"),
+        (TOO_MANY_ERRORS, "refused"),
+        (DEFERRED_BY_POLICY, "policy"),
+    ];
+    let line = reply.lines.first().map(String::as_str).unwrap_or_default();
+    let says = |row: &Row| {
+        let text = line.strip_prefix(row.enhanced).map(str::trim_start);
+        reply.code == row.code && text.is_some_and(|text| text.starts_with(row.text))
+    };
+    OURS.iter().find(|(row, _)| says(row)).map_or("next-hop", |(_, word)| word)
+}
+
 const fn row(code: u16, enhanced: &'static str, text: &'static str, section: &'static str) -> Row {
     Row { code, enhanced, text, section }
 }

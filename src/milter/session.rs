@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::mail::reply;
-use crate::mail::{Client, Domain, Envelope, FinalDomains, Refused, Reply, ReversePath, complete_login};
+use crate::mail::{Client, Domain, Envelope, FinalDomains, Parties, Refused, Reply, ReversePath, complete_login};
 
 use super::command::{self, Command, Texts};
 use super::macros::Macros;
@@ -195,7 +195,8 @@ impl Session {
                 let command = if is_sender { "MAIL" } else { "RCPT" };
                 let last = receiving.envelope().recipients.last();
                 let recipients = last.map(|recipient| recipient.path.clone()).into_iter().collect();
-                self.refuse(command, Some(receiving.envelope().reverse_path.clone()), recipients, reply);
+                let sender = Some(receiving.envelope().reverse_path.clone());
+                self.refuse(command, Parties::new(sender, recipients), reply);
                 if is_sender {
                     self.macros.end_transaction();
                     return; // no transaction has begun
@@ -420,7 +421,7 @@ impl Session {
                 Step::On
             }
             Err(row) => {
-                self.refuse("MAIL", None, Vec::new(), row.reply());
+                self.refuse("MAIL", Parties::default(), row.reply());
                 self.macros.end_transaction();
                 Step::On
             }
@@ -444,8 +445,8 @@ impl Session {
                 self.state = State::Asked(receiving);
                 Step::Event(Event::Recipient)
             }
-            Err(row) => {
-                self.refuse_recipient(&receiving, row, Vec::new());
+            Err((row, named)) => {
+                self.refuse_recipient(&receiving, row, named.into_iter().collect());
                 self.state = State::Transaction(receiving);
                 Step::On
             }
@@ -462,9 +463,8 @@ impl Session {
                 let client = Client { queue_id, ..self.client.clone() };
                 Step::Event(Event::Mail(Box::new(Finished { envelope, content, client })))
             }
-            Err(reply) => {
-                let recipients = envelope.recipients.into_iter().map(|recipient| recipient.path).collect();
-                self.refuse("DATA", Some(envelope.reverse_path), recipients, reply);
+            Err((reply, beginning)) => {
+                self.refuse("DATA", Parties::of(&envelope, Some(&beginning)), reply);
                 self.macros.end_transaction();
                 Step::Event(Event::Reset)
             }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::{Judged, Outcome, Pipeline};
-use crate::mail::{Client, Mail, MailId, Mailbox, Refused, Reply, Tls};
+use crate::mail::{Client, Mail, MailId, Mailbox, Refused, Reply, Tls, reply};
 use crate::mime;
 use crate::policy::verdict::{Disposition, Verdict};
 use crate::store::{Entry, EntryCopy, EntryFacts, retry_digest};
@@ -15,7 +15,8 @@ const MOST_HEADER: usize = 64 << 10;
 
 impl Pipeline {
     /// Records what was refused before there was a mail: a row for each recipient it would have had, one without where
-    /// none was named (decision D39).
+    /// none was named (decision D39). Where the content had begun to come nobody knows whether it is private, so that it
+    /// is kept as if it were (decision D20).
     pub fn record_refused(&self, id: &MailId, refused: &Refused, client: &Client, now: Timestamp) {
         let Some(sender) = &refused.sender else { return };
         let disposition = if refused.reply.is_transient() { Disposition::Defer } else { Disposition::Reject };
@@ -23,17 +24,20 @@ impl Pipeline {
         if recipients.is_empty() {
             recipients.push(String::new());
         }
-        let cause = refused.reply.is_transient().then_some("refused");
-        let copies = (0..recipients.len()).map(|recipient| unjudged(recipient, disposition, cause, None)).collect();
+        let is_put_off = refused.reply.is_transient();
+        let cause = is_put_off.then(|| reply::cause(&refused.reply));
+        let message_id = refused.unread.as_deref().and_then(message_id);
+        let again = is_put_off.then(|| unseen_digest(refused.queue_id.as_deref().or(message_id.as_deref())));
+        let copies = (0..recipients.len()).map(|recipient| unjudged(recipient, disposition, cause, again)).collect();
         self.journal.record(Entry {
             mail: id.clone(),
             time: now,
             client: client.address,
-            queue_id: client.queue_id.clone(),
-            message_id: None,
+            queue_id: refused.queue_id.clone(),
+            message_id,
             reverse_path: sender.to_string(),
             recipients,
-            private: false,
+            private: refused.unread.is_some(),
             size: 0,
             reply: refused.reply.to_string(),
             maybe_duplicate: false,
@@ -100,6 +104,11 @@ impl Pipeline {
             ..entry(mail, outcome)
         });
     }
+}
+
+/// What a mail put off before its content was seen is known by, beside sender and recipient, when it comes again.
+fn unseen_digest(name: Option<&str>) -> [u8; 32] {
+    *blake3::hash(format!("unseen {}", name.unwrap_or_default()).as_bytes()).as_bytes()
 }
 
 /// A copy that nobody judged.

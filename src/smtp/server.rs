@@ -113,6 +113,8 @@ struct Receiving {
     envelope: Envelope,
     reader: EndOfData,
     content: Vec<u8>,
+    /// How it began to come, whatever becomes of it.
+    beginning: Vec<u8>,
 }
 
 impl Session {
@@ -275,7 +277,7 @@ impl Session {
     /// Octets of content and input held, for the memory budget.
     pub fn buffered(&self) -> usize {
         let content = match &self.state {
-            State::Data(receiving) => receiving.content.len(),
+            State::Data(receiving) => receiving.content.len() + receiving.beginning.len(),
             State::Chunks(chunks) => chunks.buffered(),
             _ => 0,
         };

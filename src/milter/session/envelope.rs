@@ -19,13 +19,21 @@ pub fn sender(arguments: Texts<'_>, macros: &Macros) -> Result<(ReversePath, Par
 
 /// One recipient, as it is judged, kept and sent on (decision D30): where the MTA has resolved the path to an address of
 /// another domain, that address.
-pub fn recipient(arguments: &mut Texts<'_>, macros: &Macros, final_domains: &FinalDomains) -> Result<Recipient, Row> {
-    let written = Written::new(*arguments, reply::BAD_RECIPIENT)?;
+///
+/// # Errors
+/// Why it is refused, and whom it names, as far as that can be read.
+pub fn recipient(
+    arguments: &mut Texts<'_>,
+    macros: &Macros,
+    final_domains: &FinalDomains,
+) -> Result<Recipient, (Row, Option<ForwardPath>)> {
+    let written = Written::new(*arguments, reply::BAD_RECIPIENT).map_err(|row| (row, None))?;
     let path = ForwardPath::parse(&written.path)
         .or_else(|error| qualified(&written.path, macros, "rcpt_addr").map(ForwardPath::Mailbox).ok_or(error))
-        .map_err(|_| reply::BAD_RECIPIENT)?;
+        .map_err(|_| (reply::BAD_RECIPIENT, None))?;
     let server = [macros.get("j").unwrap_or_default()];
-    let refused = |path: &ForwardPath| final_domains.refusal(path, &server).map_or(Ok(()), Err);
+    let refused =
+        |path: &ForwardPath| final_domains.refusal(path, &server).map_or(Ok(()), |row| Err((row, Some(path.clone()))));
     refused(&path)?;
     let resolved = macros.get("rcpt_addr").and_then(|text| Mailbox::parse(text).ok());
     match (path.mailbox(), resolved) {
@@ -115,7 +123,7 @@ mod tests {
         macros
     }
 
-    fn read_recipient(data: &[u8], macros: &Macros) -> Result<Recipient, Row> {
+    fn read_recipient(data: &[u8], macros: &Macros) -> Result<Recipient, (Row, Option<ForwardPath>)> {
         let final_domains = FinalDomains::new(|mailbox| mailbox.domain().as_str() == "own.example");
         recipient(&mut arguments(data), macros, &final_domains)
     }
@@ -127,16 +135,19 @@ mod tests {
             let macros = macros(format!("{{rcpt_addr}}\0{resolved}\0j\0mx.else.example\0").as_bytes());
             read_recipient(format!("<{path}>\0NOTIFY=NEVER\0").as_bytes(), &macros)
                 .map(|read| (read.path.to_string(), read.verbatim))
-                .map_err(|row| row.code)
+                .map_err(|(row, named)| (row.code, named.map(|named| named.to_string())))
         };
         let is = |text: &str| Ok((text.to_owned(), format!("<{text}> NOTIFY=NEVER")));
         assert_eq!(read("me%webmail.example@else.example", "me@webmail.example"), is("me@webmail.example"));
         assert_eq!(read("\"me@webmail.example\"@else.example", "me@webmail.example"), is("me@webmail.example"));
         assert_eq!(read("webmail.example!me@else.example", "me@webmail.example."), is("me@webmail.example"));
-        // The MTA's own name, and a road that leads on to the house.
-        assert_eq!(read("me%webmail.example@mx.else.example", "me@webmail.example"), Err(553));
-        assert_eq!(read("\"a%b\"@else.example", "a%b@own.example"), Err(553));
-        assert_eq!(read("me%webmail.example@own.example", "me@webmail.example"), Err(553));
+        // The MTA's own name, and a road that leads on to the house: the refusal says whom it is about.
+        let route = |named: &str| Err((553, Some(named.to_owned())));
+        let own = "me%webmail.example@mx.else.example";
+        assert_eq!(read(own, "me@webmail.example"), route(own));
+        assert_eq!(read("\"a%b\"@else.example", "a%b@own.example"), route("a%b@own.example"));
+        let own = "me%webmail.example@own.example";
+        assert_eq!(read(own, "me@webmail.example"), route(own));
         // Case, the last dot and a local user's name are no other domain.
         assert_eq!(read("Me@else.example", "me@Else.example"), is("Me@else.example"));
         assert_eq!(read("a%b@else.example", "a%b@else.example."), is("a%b@else.example"));

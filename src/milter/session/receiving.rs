@@ -4,14 +4,16 @@
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::mail::reply;
-use crate::mail::{Envelope, Recipient, Reply};
+use crate::mail::{Envelope, KEPT_OF_REFUSED, Recipient, Reply, reply};
 use crate::smtp::data::{BareNewline, Ending, line_ends};
 
 /// Received lines that make a loop (decision D6).
 const MAX_RECEIVED: usize = 50;
 /// What a recipient costs beside its texts.
 const RECIPIENT_COST: usize = 256;
+
+/// The content, or why it is refused and how it begins.
+pub type Read = Result<Bytes, (Reply, Vec<u8>)>;
 
 /// From MAIL to the end of the message.
 pub struct Receiving {
@@ -22,7 +24,7 @@ pub struct Receiving {
     max_size: u64,
     phase: Phase,
     received: usize,
-    /// Why the message will be refused. From then on none of it is kept.
+    /// Why the message will be refused. From then on no more is kept than its beginning.
     refusal: Option<Reply>,
 }
 
@@ -69,7 +71,8 @@ impl Receiving {
     /// The message will be refused: the first reason counts.
     pub fn refuse(&mut self, reply: Reply) {
         self.refusal.get_or_insert(reply);
-        self.content = Vec::new();
+        self.content.truncate(KEPT_OF_REFUSED);
+        self.content.shrink_to_fit();
     }
 
     /// Octets held.
@@ -121,8 +124,8 @@ impl Receiving {
         }
     }
 
-    /// The end of the message: envelope, recipients as written, and the content or why there is none.
-    pub fn finish(mut self) -> (Envelope, Vec<Box<[u8]>>, Result<Bytes, Reply>) {
+    /// The end of the message: envelope, recipients as written, and what was read.
+    pub fn finish(mut self) -> (Envelope, Vec<Box<[u8]>>, Read) {
         if self.refusal.is_none() && self.envelope.recipients.is_empty() {
             self.refuse(reply::NO_RECIPIENTS.reply());
         }
@@ -136,7 +139,7 @@ impl Receiving {
             self.refuse(reply::BARE_NEWLINE.reply());
         }
         let read = match self.refusal {
-            Some(reply) => Err(reply),
+            Some(reply) => Err((reply, self.content)),
             None => Ok(Bytes::from(self.content)),
         };
         (self.envelope, self.recipients, read)

@@ -6,7 +6,7 @@ use std::mem;
 use super::Session;
 use super::receiving::Receiving;
 use crate::mail::reply::Row;
-use crate::mail::{ForwardPath, Refused, Reply, ReversePath};
+use crate::mail::{ForwardPath, Parties, Refused, Reply};
 use crate::milter::response;
 
 impl Session {
@@ -17,18 +17,15 @@ impl Session {
     }
 
     pub(super) fn refuse_recipient(&mut self, receiving: &Receiving, row: Row, recipients: Vec<ForwardPath>) {
-        self.refuse("RCPT", Some(receiving.envelope().reverse_path.clone()), recipients, row.reply());
+        let sender = receiving.envelope().reverse_path.clone();
+        self.refuse("RCPT", Parties::new(Some(sender), recipients), row.reply());
     }
 
     /// Refuses a command, and keeps that for the driver's log.
-    pub(super) fn refuse(
-        &mut self,
-        command: &'static str,
-        sender: Option<ReversePath>,
-        recipients: Vec<ForwardPath>,
-        reply: Reply,
-    ) {
+    pub(super) fn refuse(&mut self, command: &'static str, about: Parties, reply: Reply) {
         response::refuse(&mut self.output, &reply);
-        self.refused.push(Refused { command, sender, recipients, reply });
+        let Parties { sender, recipients, unread } = about;
+        let queue_id = self.macros.get("i").map(str::to_owned);
+        self.refused.push(Refused { command, sender, recipients, reply, queue_id, unread });
     }
 }

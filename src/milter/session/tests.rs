@@ -294,7 +294,8 @@ fn a_large_mail_is_forgotten_and_refused() {
         talk.say(&say(b'B', &[b'x'; 60_000]));
         assert!(talk.session.buffered() < 200_000);
     }
-    assert!(talk.session.buffered() < 1000);
+    // But for its beginning.
+    assert!(talk.session.buffered() < 20_000);
     talk.say(&say(b'E', b""));
     assert_eq!(talk.packets().pop().unwrap().1, b"552 5.3.4 message too big\0");
     // The next mail of the same connection is another.

@@ -5,12 +5,9 @@ use std::io::Write;
 use std::mem;
 
 use crate::mail::reply::{self, Row};
-use crate::mail::{ForwardPath, Refused, Reply, ReversePath};
+use crate::mail::{Parties, Refused, Reply};
 
 use super::{Due, Session, State};
-
-/// Sender and recipients a reply is about.
-pub(super) type Parties = (Option<ReversePath>, Vec<ForwardPath>);
 
 impl Session {
     /// The next hop's replies to the lines of the last offer, in their order. A missing one counts as 451.
@@ -30,14 +27,14 @@ impl Session {
             match due {
                 Due::Ours(row, about) => {
                     self.verb = "RCPT";
-                    self.say_about(row, (sender.clone(), about));
+                    self.say_about(row, Parties::new(sender.clone(), about));
                 }
                 Due::Mail => {
                     self.verb = "MAIL";
                     let reply = replies.next();
                     // Whom the client names in the same batch has no other row.
                     let all = recipients.as_slice().iter().map(|recipient| recipient.path.clone());
-                    has_sender = self.pass_on_about(reply, || (sender.clone(), all.collect()));
+                    has_sender = self.pass_on_about(reply, || Parties::new(sender.clone(), all.collect()));
                 }
                 // RFC 5321 §4.1.4: without a sender there is no recipient, whatever the next hop made of the line.
                 Due::Recipient if !has_sender => {
@@ -47,7 +44,7 @@ impl Session {
                 Due::Recipient => {
                     self.verb = "RCPT";
                     let (recipient, reply) = (recipients.next(), replies.next());
-                    let about = || (sender.clone(), recipient.iter().map(|recipient| recipient.path.clone()).collect());
+                    let about = || Parties::new(sender.clone(), recipient.iter().map(|to| to.path.clone()).collect());
                     if self.pass_on_about(reply, about) {
                         transaction.envelope.recipients.extend(recipient);
                     }
@@ -79,8 +76,8 @@ impl Session {
 
     /// Answers one line with a row of ours, in its turn.
     pub(super) fn say(&mut self, row: Row) {
-        let (sender, _) = self.parties();
-        self.say_about(row, (sender, Vec::new()));
+        let sender = self.parties().sender;
+        self.say_about(row, Parties::new(sender, Vec::new()));
     }
 
     /// The same, of these.
@@ -88,7 +85,7 @@ impl Session {
         if let State::Transaction(transaction) = &mut self.state
             && !transaction.due.is_empty()
         {
-            return transaction.due.push(Due::Ours(row, about.1));
+            return transaction.due.push(Due::Ours(row, about.recipients));
         }
         if row.code >= 400 {
             self.note(about, row.reply());
@@ -103,26 +100,33 @@ impl Session {
 
     /// Refuses one line, which counts as an error of the client.
     pub(super) fn refuse(&mut self, row: Row) {
+        let sender = self.parties().sender;
+        self.refuse_about(row, Parties::new(sender, Vec::new()));
+    }
+
+    /// The same, of these.
+    pub(super) fn refuse_about(&mut self, row: Row, about: Parties) {
         self.errors += 1;
         // RFC 5321 §4.2.4: 421 may come to any command.
-        self.say(if self.errors >= self.settings.max_errors { reply::TOO_MANY_ERRORS } else { row });
+        let row = if self.errors >= self.settings.max_errors { reply::TOO_MANY_ERRORS } else { row };
+        self.say_about(row, about);
     }
 
     /// Keeps a reply for the driver's log.
-    pub(super) fn note(&mut self, (sender, recipients): Parties, reply: Reply) {
-        self.refused.push(Refused { command: self.verb, sender, recipients, reply });
+    pub(super) fn note(&mut self, about: Parties, reply: Reply) {
+        let Parties { sender, recipients, unread } = about;
+        let queue_id = self.client.queue_id.clone();
+        self.refused.push(Refused { command: self.verb, sender, recipients, reply, queue_id, unread });
     }
 
-    /// Sender and recipients of the open transaction.
+    /// What the open transaction is about.
     pub(super) fn parties(&self) -> Parties {
-        let envelope = match &self.state {
-            State::Transaction(transaction) | State::Offered(transaction) => &transaction.envelope,
-            State::Data(receiving) => &receiving.envelope,
-            State::Chunks(chunks) => chunks.envelope(),
-            _ => return (None, Vec::new()),
-        };
-        let recipients = envelope.recipients.iter().map(|recipient| recipient.path.clone());
-        (Some(envelope.reverse_path.clone()), recipients.collect())
+        match &self.state {
+            State::Transaction(transaction) | State::Offered(transaction) => Parties::of(&transaction.envelope, None),
+            State::Data(receiving) => Parties::of(&receiving.envelope, Some(&receiving.beginning)),
+            State::Chunks(chunks) => chunks.parties(),
+            _ => Parties::default(),
+        }
     }
 
     /// Passes a reply of the next hop on, and keeps a negative one for the log.

@@ -4,11 +4,10 @@
 
 use std::mem;
 
-use crate::mail::Envelope;
 use crate::mail::reply::{self, Row};
+use crate::mail::{Envelope, Parties};
 use crate::smtp::data;
 
-use super::answers::Parties;
 use super::{MAX_RESERVED, Session, State};
 
 /// A message of which a part has come.
@@ -25,8 +24,8 @@ impl Chunks {
         self.left > 0
     }
 
-    pub fn envelope(&self) -> &Envelope {
-        &self.envelope
+    pub fn parties(&self) -> Parties {
+        Parties::of(&self.envelope, Some(&self.content))
     }
 
     pub fn buffered(&self) -> usize {
@@ -135,7 +134,7 @@ impl Session {
         match mem::replace(&mut self.state, State::Greeted) {
             State::Chunks(chunks) if chunks.is_last => {
                 let ending = data::line_ends(&chunks.content, self.settings.bare_newline);
-                self.end_of_data(chunks.envelope, chunks.content, ending);
+                self.end_of_data(chunks.envelope, chunks.content, None, ending);
             }
             other => {
                 self.state = other;

@@ -2,7 +2,7 @@
 //! MAIL and RCPT: the envelope, line by line.
 
 use crate::mail::reply::{self, Row};
-use crate::mail::{Envelope, ForwardPath, Recipient, ReversePath};
+use crate::mail::{Envelope, ForwardPath, Parties, Recipient, ReversePath};
 use crate::smtp::command::{self, SyntaxError};
 
 use super::{Due, Session, State, Transaction};
@@ -44,11 +44,14 @@ pub(super) fn rcpt(session: &mut Session, arguments: &str) {
     // `out_of_turn` let RCPT through, so a transaction is open.
     let State::Transaction(transaction) = &mut session.state else { return };
     match recipient {
-        Err(row) => session.refuse(row),
+        Err((row, named)) => {
+            let sender = transaction.envelope.reverse_path.clone();
+            session.refuse_about(row, Parties::new(Some(sender), named.into_iter().collect()));
+        }
         // Not an error of the client: RFC 5321 §4.5.3.1.10 has it send the rest in another transaction.
         Ok(recipient) if transaction.envelope.recipients.len() + transaction.batch.len() >= max_recipients => {
             let sender = transaction.envelope.reverse_path.clone();
-            session.say_about(reply::TOO_MANY_RECIPIENTS, (Some(sender), vec![recipient.path]));
+            session.say_about(reply::TOO_MANY_RECIPIENTS, Parties::new(Some(sender), vec![recipient.path]));
         }
         Ok(recipient) => {
             transaction.due.push(Due::Recipient);
@@ -57,21 +60,23 @@ pub(super) fn rcpt(session: &mut Session, arguments: &str) {
     }
 }
 
-fn recipient(session: &Session, arguments: &str) -> Result<Recipient, Row> {
+/// Why it is none comes with whom it names, as far as that can be read.
+fn recipient(session: &Session, arguments: &str) -> Result<Recipient, (Row, Option<ForwardPath>)> {
     let argument = command::path_argument(arguments, "TO").map_err(|fault| match fault {
-        SyntaxError::Syntax => reply::SYNTAX,
-        SyntaxError::Path => reply::BAD_RECIPIENT,
+        SyntaxError::Syntax => (reply::SYNTAX, None),
+        SyntaxError::Path => (reply::BAD_RECIPIENT, None),
     })?;
-    command::check(&argument.parameters, "RCPT", &session.offered)?;
+    let path = ForwardPath::parse(argument.path).map_err(|_| (reply::BAD_RECIPIENT, None))?;
+    if let Err(row) = command::check(&argument.parameters, "RCPT", &session.offered) {
+        return Err((row, Some(path)));
+    }
     let is_utf8 = matches!(&session.state, State::Transaction(t) if t.envelope.parameters.get("SMTPUTF8").is_some());
     if !argument.path.is_ascii() && !is_utf8 {
-        return Err(reply::NON_ASCII_ADDRESS);
+        return Err((reply::NON_ASCII_ADDRESS, Some(path)));
     }
-    let path = ForwardPath::parse(argument.path).map_err(|_| reply::BAD_RECIPIENT)?;
-    if let Some(row) =
-        session.settings.final_domains.refusal(&path, &[&session.settings.hostname, &session.next_hop.name])
-    {
-        return Err(row);
+    let servers = [&*session.settings.hostname, &*session.next_hop.name];
+    if let Some(row) = session.settings.final_domains.refusal(&path, &servers) {
+        return Err((row, Some(path)));
     }
     Ok(Recipient { path, verbatim: argument.onward(), parameters: argument.parameters })
 }

@@ -6,11 +6,11 @@ use std::mem;
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::mail::{Envelope, complete_login, reply};
+use crate::mail::{Envelope, KEPT_OF_REFUSED, Parties, complete_login, reply};
 use crate::smtp::data::{DataProgress, Ending};
 use crate::smtp::received;
 
-use super::{Due, Event, Finished, MAX_RECEIVED, MailCommand, Offer, Session, State};
+use super::{Due, Event, Finished, MAX_RECEIVED, MailCommand, Offer, Receiving, Session, State};
 
 impl Session {
     pub(super) fn has_batch(&self) -> bool {
@@ -60,16 +60,26 @@ impl Session {
     pub(super) fn receive_content(&mut self, bytes: &[u8]) -> usize {
         let State::Data(receiving) = &mut self.state else { return self.receive_chunk(bytes) };
         let (used, progress) = receiving.reader.feed(bytes, &mut receiving.content);
+        let room = KEPT_OF_REFUSED.saturating_sub(receiving.beginning.len()).min(used);
+        receiving.beginning.extend_from_slice(&bytes[..room]);
         if let DataProgress::End(ending) = progress
             && let State::Data(receiving) = mem::replace(&mut self.state, State::Greeted)
         {
-            self.end_of_data(receiving.envelope, receiving.content, ending);
+            let Receiving { envelope, content, beginning, .. } = *receiving;
+            self.end_of_data(envelope, content, Some(&beginning), ending);
         }
         used
     }
 
     /// The last octet of a message is there: it goes to the driver, or is refused and the next hop forgets it.
-    pub(super) fn end_of_data(&mut self, envelope: Envelope, content: Vec<u8>, ending: Ending) {
+    /// `beginning`: how it began, where the content may have been forgotten already.
+    pub(super) fn end_of_data(
+        &mut self,
+        envelope: Envelope,
+        content: Vec<u8>,
+        beginning: Option<&[u8]>,
+        ending: Ending,
+    ) {
         let refusal = match ending {
             Ending::TooBig => Some(reply::TOO_BIG),
             Ending::BareNewline => Some(reply::BARE_NEWLINE),
@@ -79,9 +89,8 @@ impl Session {
         if let Some(row) = refusal {
             self.state = State::Greeted;
             self.events.push_back(Event::Reset);
-            self.forget_xforward();
-            let recipients = envelope.recipients.into_iter().map(|recipient| recipient.path).collect();
-            return self.say_about(row, (Some(envelope.reverse_path), recipients));
+            self.say_about(row, Parties::of(&envelope, beginning.or(Some(&content))));
+            return self.forget_xforward();
         }
         let mut client = self.client.clone();
         // What the session has seen proven goes before what its peer says of another one.

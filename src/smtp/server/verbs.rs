@@ -159,7 +159,7 @@ fn data(session: &mut Session, arguments: &str) {
             // The cap keeps it far below usize::MAX.
             let content = Vec::with_capacity(declared.min(MAX_RESERVED) as usize);
             let reader = EndOfData::new(limit, session.settings.bare_newline);
-            session.state = State::Data(Box::new(Receiving { envelope, reader, content }));
+            session.state = State::Data(Box::new(Receiving { envelope, reader, content, beginning: Vec::new() }));
             session.say(reply::GO_AHEAD);
         }
         // RFC 5321 §4.1.4: a command out of order leaves the state as it is.

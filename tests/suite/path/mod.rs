@@ -15,6 +15,7 @@ mod crash;
 mod crashing;
 mod each_copy_its_own_way;
 mod deadline;
+mod faults_told;
 mod late;
 mod live_talk;
 mod memory;

@@ -183,13 +183,13 @@ pub fn assert_test(file: &str, name: &str) {
 }
 
 /// The rows `find` gives about a name.
-fn found(house: &House, what: &str) -> Vec<Value> {
+pub fn found(house: &House, what: &str) -> Vec<Value> {
     let output = house.run(&["find", what, "--json"]);
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Waits until `find` knows so many rows.
-fn wait_for_rows(house: &House, what: &str, count: usize) -> Vec<Value> {
+pub fn wait_for_rows(house: &House, what: &str, count: usize) -> Vec<Value> {
     let end = Instant::now() + PATIENCE;
     loop {
         let rows = found(house, what);
@@ -229,6 +229,7 @@ fn every_reply_that_refuses_has_its_line_and_its_count() {
         "RCPT TO:<never@pass.example>",
         "RCPT TO:<later@pass.example>",
         "RCPT TO:<not an address",
+        "RCPT TO:<me%webmail.example@justice.gouv.example>",
         "DATA",
         "RCPT TO:<one@pass.example>",
         "DATA",
@@ -272,7 +273,7 @@ fn every_reply_that_refuses_has_its_line_and_its_count() {
     by_sender("nobody@justice.gouv.example", "452 4.3.1");
     by_sender("never@pass.example", "550 5.1.1");
     by_sender("later@pass.example", "450 4.2.1");
-    by_sender("one@pass.example", "550 5.6.11");
+    by_sender("me%webmail.example@justice.gouv.example", "553 5.1.3");
 }
 
 /// A next hop that is away: the client hears 421, and it is told on every side (N6).
