@@ -284,10 +284,7 @@ impl Desk {
             MailOrCopy::Mail(mail) => mail,
             MailOrCopy::Copy(copy) => return Ok(vec![copy.clone()]),
         };
-        let found = self.store.find(mail.as_str()).await?;
-        let mut copies: Vec<CopyId> =
-            found.rows.into_iter().filter(|row| row.mail == *mail).filter_map(|row| row.copy).collect();
-        copies.sort_by_key(CopyId::number);
+        let copies = self.store.copies_of(mail).await?;
         if copies.is_empty() { Err(Refusal::NotFound(id.to_string())) } else { Ok(copies) }
     }
 

@@ -11,7 +11,7 @@ use super::engine::Row;
 use super::tx::{FromRow, args, statements};
 use super::{Store, StoreError, instant, micros};
 use crate::access::{Entry, Export, Look, Open, Permit, PermitKind};
-use crate::mail::{CopyId, address_key};
+use crate::mail::{CopyId, MailId, address_key};
 
 /// The columns of a list, and all its filters: the text of one statement whose first table and filter are those
 /// that leave the fewest rows. Private mail is found by no address, or the filter would tell what the list hides.
@@ -42,6 +42,7 @@ statements! {
     );
     LISTED_BY_SENDER = listed!("mail JOIN held ON held.mail = mail.id", "mail.sender = $3");
     LISTED_BY_RECIPIENT = listed!("held JOIN mail ON mail.id = held.mail", "held.address = $2");
+    OF_MAIL = "SELECT id FROM held WHERE mail = $1 AND state <> 'pending'";
     HELD_AT = "SELECT held_at FROM held WHERE id = $1";
     COPY = "SELECT held.*, mail.sender, mail.private, mail.unit, mail.blob, mail.reverse_path, mail.received, mail.subject, \
         mail.tell, mail.message_id, mail.client, mail.login, mail.queue_id, blob.size, blob.wrapped \
@@ -143,6 +144,14 @@ impl Store {
             _ => LISTED,
         };
         self.reader().fetch_readable(listed, values).await
+    }
+
+    /// All copies of a mail that were held, whatever became of them, in the order of their recipients.
+    pub async fn copies_of(&self, mail: &MailId) -> Result<Vec<CopyId>, StoreError> {
+        let copies: Vec<(CopyId,)> = self.reader().fetch_all(OF_MAIL, args![mail]).await?;
+        let mut copies: Vec<CopyId> = copies.into_iter().map(|(copy,)| copy).collect();
+        copies.sort_by_key(CopyId::number);
+        Ok(copies)
     }
 
     /// One copy's facts; a look, so it is audited first.

@@ -106,6 +106,17 @@ async fn an_account_sees_and_decides_its_units_mail_and_learns_of_no_other() {
 }
 
 #[tokio::test]
+async fn the_id_of_a_mail_means_all_its_copies_however_many() {
+    let office = office(true).await;
+    let to: Vec<String> = (0..501).map(|n| format!("a{n}@home.example")).collect();
+    let many = mail("M4", &to.iter().map(String::as_str).collect::<Vec<_>>());
+    office.store.keep(&all_held(&many)).await.unwrap();
+    let shown = office.desk.show(&office.person("r.all"), &named("M4")).await.unwrap();
+    let ids: Vec<String> = shown.iter().map(|shown| shown.held.id.to_string()).collect();
+    assert_eq!(ids, (1..=501).map(|n| format!("M4-{n}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn outbox_and_audit_keep_units_apart_too() {
     let office = office(false).await;
     office.release("r.purchases", "M1-1").await.unwrap();
