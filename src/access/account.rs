@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Action, Actor, Command, Denied, Entry, Ground, GroundError, Object, Permit, PermitKind, Role, Scope};
-use crate::mail::{CopyId, Mailbox};
+use crate::mail::{MailOrCopy, Mailbox};
 
 /// A named account of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,10 +186,10 @@ impl Caller {
         Entry::new(Actor::of(self.name(), role), Action::Search, hash, None, None, None)
     }
 
-    /// What the audit says where content of private mail, or mail of other units, was asked for and not given.
-    pub fn refused_look(&self, copy: &CopyId) -> Entry {
+    /// What the audit says where content of private mail, or an id that no mail of one's units has, was asked for.
+    pub fn refused_look(&self, asked: &MailOrCopy) -> Entry {
         let role = self.account.roles.first().copied().unwrap_or(Role::Reviewer);
-        Entry::new(Actor::of(self.name(), role), Action::RefusedLook, copy.as_str(), None, None, None)
+        Entry::new(Actor::of(self.name(), role), Action::RefusedLook, asked.as_str(), None, None, None)
     }
 
     /// The permission to do something to something, and its entry in the audit.

@@ -36,7 +36,8 @@ pub enum Action {
     Expire,
     /// By the outbox.
     GiveUp,
-    /// Somebody wanted to read private mail (decision D20) or reached for mail of other units, and did not get it.
+    /// Somebody asked for the content of private mail (decision D20), or for an id that no mail of their units has: whether
+    /// another unit's mail has it makes no difference here either.
     RefusedLook,
     /// Somebody looked for a person's mail by the address; the object is the address's keyed hash (decision D40).
     Search,

@@ -29,7 +29,7 @@ use crate::access::{
     Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry, Role,
     Ruling, Scope,
 };
-use crate::mail::{CopyId, ItemId, MailId, MailOrCopy};
+use crate::mail::{CopyId, ItemId, MailId, MailOrCopy, Mailbox};
 use crate::store::{
     Anchor, AuditFilter, Change, CopyState, Filter, HeldCase, HeldRow, Store, StoreError, asks_by_address,
 };
@@ -119,14 +119,11 @@ impl Desk {
 
     /// What a copy, or every copy of a mail, is held for, and what was decided. A look, so the audit tells it.
     pub async fn show(&self, caller: &Caller, id: &MailOrCopy) -> Answered<Vec<Shown>> {
-        caller.reach(Command::Show)?;
+        let asked = Asked { caller, scope: caller.reach(Command::Show)?.scope, id };
         let mut all = Vec::new();
-        for copy in self.copies(id).await? {
-            let held = self.store.case(&copy, None).await?;
-            let permit = match caller.permit::<Look>(&object(&held), None) {
-                Err(Denied::OutOfScope { .. }) => return Err(self.unseen(caller, id, &copy).await),
-                permit => permit?,
-            };
+        for copy in self.copies(asked).await? {
+            let held = self.held(asked, &copy, None).await?;
+            let permit = caller.permit::<Look>(&object(&held), None)?;
             let shown = Shown::from(self.store.show(&permit, (self.clock)()).await?);
             let proposal = held.case.proposal.map(Into::into);
             all.push(Shown { decision: self.store.decided(&copy).await?.map(Into::into), proposal, ..shown });
@@ -165,7 +162,7 @@ impl Desk {
         ground: Option<&str>,
         reason: &str,
     ) -> Answered<Vec<Done>> {
-        caller.reach(to.command())?;
+        let asked = Asked { caller, scope: caller.reach(to.command())?.scope, id };
         let unfit = |code: &str| Denied::from(GroundError::Unfit { code: code.to_owned(), to });
         let code = match ground {
             None => GroundCode::Other,
@@ -174,10 +171,10 @@ impl Desk {
             }
         };
         let ground = Ground::new(code, reason).map_err(Denied::from)?;
-        let copies = self.copies(id).await?;
+        let copies = self.copies(asked).await?;
         let mut done = Vec::new();
         for copy in &copies {
-            done.push(match self.decide_copy(caller, (id, copy), to, &ground).await {
+            done.push(match self.decide_copy(asked, copy, to, &ground).await {
                 Ok(done) => done,
                 // Of a whole mail, what was decided otherwise before stays so, and is said.
                 Err(Undecided::Before(state)) if copies.len() > 1 => {
@@ -195,8 +192,8 @@ impl Desk {
 
     async fn decide_copy(
         &self,
-        caller: &Caller,
-        (asked, copy): (&MailOrCopy, &CopyId),
+        asked: Asked<'_>,
+        copy: &CopyId,
         to: Resolution,
         ground: &Ground,
     ) -> Result<Done, Undecided> {
@@ -206,11 +203,8 @@ impl Desk {
         };
         let done = |state, note: Option<String>| Ok(Done { id: copy.clone(), state, note });
         let before = || done(state, Some(format!("was {} before", state.as_str())));
-        let held = self.store.case(copy, caller.mail()).await?;
-        // Whose copy it is comes before what became of it.
-        if !caller.reach(to.command())?.scope.covers(held.case.unit.as_deref()) {
-            return Err(Undecided::Not(self.unseen(caller, asked, copy).await));
-        }
+        let caller = asked.caller;
+        let held = self.held(asked, copy, caller.mail()).await?;
         match held.state {
             CopyState::Held => {}
             other if other == state => return before(),
@@ -246,28 +240,41 @@ impl Desk {
 
     /// The message exactly as it was held; of a mail as of its first copy.
     pub async fn export(&self, caller: &Caller, id: &MailOrCopy, reason: &str) -> Answered<Bytes> {
-        caller.reach(Command::Export)?;
+        let asked = Asked { caller, scope: caller.reach(Command::Export)?.scope, id };
         let ground = Ground::new(GroundCode::Other, reason).map_err(Denied::from)?;
-        let copies = self.copies(id).await?;
+        let copies = self.copies(asked).await?;
         let first = copies.first().ok_or_else(|| Refusal::NotFound(id.to_string()))?;
-        let held = self.store.case(first, None).await?;
+        let held = self.held(asked, first, None).await?;
         match caller.permit::<Export>(&object(&held), Some(ground)) {
             Ok(permit) => Ok(self.store.export(&permit, (self.clock)()).await?.content),
-            Err(Denied::OutOfScope { .. }) => Err(self.unseen(caller, id, first).await),
             Err(denied) => {
                 // Who tried to read private mail is known (decision D20).
                 if matches!(denied, Denied::Private { .. }) {
-                    self.store.note((self.clock)(), &caller.refused_look(first)).await?;
+                    let entry = caller.refused_look(&MailOrCopy::Copy(first.clone()));
+                    self.store.note((self.clock)(), &entry).await?;
                 }
                 Err(denied.into())
             }
         }
     }
 
-    /// Mail of other units: the attempt is noted, and the answer is that of an id that nobody gave.
-    async fn unseen(&self, caller: &Caller, asked: &MailOrCopy, copy: &CopyId) -> Refusal {
-        match self.store.note((self.clock)(), &caller.refused_look(copy)).await {
-            Ok(()) => Refusal::NotFound(asked.to_string()),
+    /// The copy, where it is of the caller's units; `own` is their mailbox, where it matters.
+    async fn held(&self, asked: Asked<'_>, copy: &CopyId, own: Option<&Mailbox>) -> Answered<HeldCase> {
+        match self.store.case(copy, own, asked.scope).await {
+            Err(StoreError::Unknown { .. }) => Err(self.unseen(asked).await),
+            held => Ok(held?),
+        }
+    }
+
+    /// An id that no mail of the caller's units has. Whether another unit's mail has it makes no difference: the answer is
+    /// the same, and the attempt is noted. To who is there for all units nothing is hidden, and a slip is no attempt.
+    async fn unseen(&self, asked: Asked<'_>) -> Refusal {
+        let noted = match asked.scope {
+            Scope::All => Ok(()),
+            Scope::Units(_) => self.store.note((self.clock)(), &asked.caller.refused_look(asked.id)).await,
+        };
+        match noted {
+            Ok(()) => Refusal::NotFound(asked.id.to_string()),
             Err(error) => error.into(),
         }
     }
@@ -279,13 +286,24 @@ impl Desk {
     }
 
     /// A mail's id means all its copies; any other stands for itself.
-    async fn copies(&self, id: &MailOrCopy) -> Answered<Vec<CopyId>> {
-        let mail = match id {
+    async fn copies(&self, asked: Asked<'_>) -> Answered<Vec<CopyId>> {
+        let mail = match asked.id {
             MailOrCopy::Mail(mail) => mail,
             MailOrCopy::Copy(copy) => return Ok(vec![copy.clone()]),
         };
-        let copies = self.store.copies_of(mail).await?;
-        if copies.is_empty() { Err(Refusal::NotFound(id.to_string())) } else { Ok(copies) }
+        let copies = match self.is_within(asked.scope, mail).await? {
+            true => self.store.copies_of(mail).await?,
+            false => Vec::new(),
+        };
+        if copies.is_empty() { Err(self.unseen(asked).await) } else { Ok(copies) }
+    }
+
+    /// Whether held mail belongs to these units; one whose sender's unit is not known belongs to `*` (decision D25).
+    async fn is_within(&self, scope: &Scope, mail: &MailId) -> Answered<bool> {
+        Ok(match scope {
+            Scope::All => true,
+            units => units.covers(self.store.unit_of(mail).await?.as_deref()),
+        })
     }
 
     /// Entries of the audit, newest first, a thousand at most.
@@ -302,10 +320,9 @@ impl Desk {
         };
         let mut lines = Vec::new();
         for entry in self.store.audit_list(&filter).await? {
-            let seen = match (reach.scope, MailId::named_by(&entry.object)) {
-                (Scope::All, _) => true,
-                (units, Some(mail)) => units.covers(self.store.unit_of(&mail).await?.as_deref()),
-                (units, None) => units.covers(None),
+            let seen = match MailId::named_by(&entry.object) {
+                Some(mail) => self.is_within(reach.scope, &mail).await?,
+                None => reach.scope.covers(None),
             };
             if seen {
                 lines.push(AuditLine::from(entry));
@@ -333,13 +350,9 @@ impl Desk {
             if by_address && reach.counts_only && row.sender.is_none() {
                 continue;
             }
-            // A mail whose sender's unit is not known belongs to `*` (decision D25).
-            let seen = match reach.scope {
-                Scope::All => true,
-                units => match &row.unit {
-                    Some(unit) => units.covers(Some(unit)),
-                    None => units.covers(self.store.unit_of(&row.mail).await?.as_deref()),
-                },
+            let seen = match &row.unit {
+                Some(unit) => reach.scope.covers(Some(unit)),
+                None => self.is_within(reach.scope, &row.mail).await?,
             };
             if seen {
                 let decision = match &row.copy {
@@ -416,6 +429,15 @@ impl Desk {
         }
         Ok(counts)
     }
+}
+
+/// One question about held mail.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    caller: &'a Caller,
+    /// Whose mail the command opens to them.
+    scope: &'a Scope,
+    id: &'a MailOrCopy,
 }
 
 /// Why a copy was not decided.

@@ -12,7 +12,7 @@ use super::outbox::OutboxKind;
 use super::settle::{NewItem, queue_report};
 use super::tx::{Tx, args, statements};
 use super::{Store, StoreError, instant, micros};
-use crate::access::{Case, Decision, Entry, Ground, GroundCode, Proposal, Resolution, Role, Step};
+use crate::access::{Case, Decision, Entry, Ground, GroundCode, Proposal, Resolution, Role, Scope, Step};
 use crate::mail::{CopyId, ItemId, MailId, Mailbox};
 use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
@@ -47,10 +47,18 @@ pub struct HeldCase {
 }
 
 impl Store {
-    /// What matters for who may decide about a copy; `own` is the mailbox of who asks.
-    pub async fn case(&self, copy: &CopyId, own: Option<&Mailbox>) -> Result<HeldCase, StoreError> {
+    /// What matters for who may decide about a copy; `own` is the mailbox of who asks, `scope` whose mail they may know of.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] also where the copy is out of scope, and found after as little reading: how long an answer
+    /// takes does not tell which ids exist.
+    pub async fn case(&self, copy: &CopyId, own: Option<&Mailbox>, scope: &Scope) -> Result<HeldCase, StoreError> {
         let row: Option<Row> = self.reader().fetch_optional(CASE, args![copy]).await?;
         let row = row.ok_or_else(|| StoreError::unknown(copy.as_str()))?;
+        let unit: Option<String> = row.get("unit")?;
+        if !scope.covers(unit.as_deref()) {
+            return Err(StoreError::unknown(copy.as_str()));
+        }
         let (mail, state): (MailId, String) = (row.get("mail")?, row.get("state")?);
         let (sender, login): (String, Option<String>) = (row.get("sender")?, row.get("login")?);
         let own_key = own.map(Mailbox::key);
@@ -59,7 +67,7 @@ impl Store {
         let needs_two: bool = row.get("needs_two")?;
         let case = Case {
             copy: row.get("id")?,
-            unit: row.get("unit")?,
+            unit,
             needs_two,
             is_sender: is_own(&sender) || by_login,
             is_recipient: match &own_key {

@@ -49,10 +49,20 @@ fn mail_of_other_units_is_told_like_an_invented_id_and_the_attempt_is_known() {
             assert_eq!(said(there), said(invented), "{there}");
         }
     }
-    let audit = gateway.audit();
-    assert_eq!(audit.len(), 16, "{audit:?}");
-    assert!(audit[..8].iter().all(|entry| entry == "a.martin: refused-look M1-1"), "{audit:?}");
-    assert!(audit[8..].iter().all(|entry| entry == "a.martin: refused-look M2-1"), "{audit:?}");
+    let looks = |id: &str| format!("a.martin: refused-look {id}");
+    let pairs = [("M1", "X1"), ("M1-1", "X1-1"), ("M2", "X2"), ("M2-1", "X2-1")];
+    let expected: Vec<String> =
+        pairs.iter().flat_map(|(there, invented)| vec![[looks(there), looks(invented)]; ASKS.len()].concat()).collect();
+    assert_eq!(gateway.audit(), expected, "and both leave the same trace");
+}
+
+#[test]
+fn a_slip_of_somebody_from_whom_nothing_is_hidden_is_no_attempt() {
+    let gateway = Gateway::start(Some(Role::Reviewer));
+    for ask in ASKS {
+        gateway.ask(ask("X1-1".to_owned(), "asked by phone".to_owned())).unwrap_err();
+    }
+    assert_eq!(gateway.audit(), Vec::<String>::new());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use octroi::access::{Caller, Role};
+use octroi::access::{Caller, Role, Scope};
 use octroi::desk::{Desk, HeldQuery, Listing, Refusal};
 use octroi::store::{CopyState, HeldCopy, Keeping, Store};
 use tempfile::TempDir;
@@ -185,14 +185,14 @@ async fn a_proposal_that_changed_meanwhile_is_not_confirmed() {
     let office = office(true).await;
     office.release("r.all", "M1-1").await.unwrap();
     let first = office.person("a.first");
-    let seen = office.store.case(&copy("M1-1"), first.mail()).await.unwrap();
+    let seen = office.store.case(&copy("M1-1"), first.mail(), &Scope::All).await.unwrap();
     // Between the look and the confirmation the proposer changes their mind.
     office.reject("r.all", "M1-1").await.unwrap();
     let ruling = seen.case.decide(&first, octroi::access::Resolution::Release, super::why(REASON), true).unwrap();
     let octroi::access::Ruling::Decided(decision) = ruling else { panic!("it waits") };
     let late = office.store.decide(&decision, noon()).await;
     assert!(matches!(late, Err(octroi::store::StoreError::Superseded { .. })), "{late:?}");
-    let held = office.store.case(&copy("M1-1"), None).await.unwrap();
+    let held = office.store.case(&copy("M1-1"), None, &Scope::All).await.unwrap();
     assert_eq!(held.state, CopyState::Held);
     assert_eq!(held.case.proposal.map(|proposal| proposal.to), Some(octroi::access::Resolution::Reject));
 }

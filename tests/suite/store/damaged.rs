@@ -134,10 +134,10 @@ async fn a_second_person_is_not_taken_for_a_stranger_where_rows_are_damaged() {
     journal.flush().await.unwrap();
     let own = octroi::mail::Mailbox::parse("c@home.example").unwrap();
     let id = "M1-1".parse().unwrap();
-    let asked = store.case(&id, Some(&own)).await;
+    let asked = store.case(&id, Some(&own), &octroi::access::Scope::All).await;
     assert!(asked.unwrap().case.is_recipient);
     let mut database = connect(folder.path()).await;
     sqlx::raw_sql("UPDATE journaled_mail SET sealed = x'00'").execute(&mut database).await.unwrap();
-    let asked = store.case(&id, Some(&own)).await;
+    let asked = store.case(&id, Some(&own), &octroi::access::Scope::All).await;
     assert!(matches!(asked, Err(StoreError::Damaged { .. })), "{asked:?}");
 }
