@@ -36,6 +36,8 @@ pub struct Case {
     pub is_recipient: bool,
     /// How many recipients the mail has.
     pub recipients: u64,
+    /// Whether copies of it went to recipients whom nobody keeps, as of private mail: `is_recipient` may miss one.
+    pub recipients_unknown: bool,
     pub proposal: Option<Proposal>,
 }
 
@@ -108,6 +110,7 @@ impl Case {
             is_sender: false,
             is_recipient: false,
             recipients: 0,
+            recipients_unknown: false,
             proposal: None,
         }
     }
@@ -187,6 +190,11 @@ impl Case {
                 [approval].into_iter().chain(decision).collect()
             }
         }
+    }
+
+    /// Whether whoever confirms may be a recipient without anybody knowing, where that would keep them from it.
+    pub fn confirms_unseen(&self) -> bool {
+        self.recipients_unknown && self.recipients <= MANY_RECIPIENTS
     }
 
     /// How many accounts could confirm what `proposer` proposed.

@@ -27,7 +27,7 @@ pub use refusal::Refusal;
 
 use crate::access::{
     Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry, Role,
-    Ruling, Scope,
+    Ruling, Scope, Step,
 };
 use crate::mail::{CopyId, ItemId, MailId, MailOrCopy, Mailbox};
 use crate::store::{
@@ -53,6 +53,10 @@ pub struct Persons {
     /// `[desk] four_eyes`: whether copies held by a rule with `@eyes("two")` need two of them (decision D43).
     pub four_eyes: bool,
 }
+
+/// The exclusion of recipients (decision D43) meets the secrecy of private mail (decision D20): it is said, since nobody
+/// but the persons themselves can know.
+const UNKNOWN_RECIPIENTS: &str = "the mail is private, so octroi keeps no list of its recipients and cannot tell";
 
 /// Rows the store gives in one page.
 const PAGE: u32 = 1000;
@@ -219,7 +223,10 @@ impl Desk {
             Ruling::Decided(decision) => decision,
         };
         match self.store.decide(&decision, (self.clock)()).await {
-            Ok(Change::Done) => done(state, None),
+            Ok(Change::Done) => {
+                let unseen = matches!(decision.step(), Step::Confirm { .. }) && held.case.confirms_unseen();
+                done(state, unseen.then(|| format!("{UNKNOWN_RECIPIENTS} whether you are one")))
+            }
             Ok(Change::Already) => before(),
             Ok(Change::Proposed) => {
                 let able = held.case.approvers(&persons.directory, caller.name());
@@ -227,6 +234,11 @@ impl Desk {
                     format!("{} proposed, but no other account is an approver for this mail", to.noun())
                 } else {
                     format!("{} proposed: {confirming}", to.noun())
+                };
+                let note = if held.case.confirms_unseen() {
+                    format!("{note}; {UNKNOWN_RECIPIENTS} whether that approver is one: choose one who is none")
+                } else {
+                    note
                 };
                 done(CopyState::Held, Some(note))
             }

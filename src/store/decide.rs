@@ -18,7 +18,8 @@ use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 statements! {
     CASE = "SELECT held.id, held.state, held.mail, held.needs_two, mail.unit, mail.private, mail.sender, mail.login, \
-        mail.recipients FROM held JOIN mail ON mail.id = held.mail WHERE held.id = $1 AND held.state <> 'pending'";
+        mail.recipients, (SELECT COUNT(*) FROM held AS other WHERE other.mail = mail.id) AS copies \
+        FROM held JOIN mail ON mail.id = held.mail WHERE held.id = $1 AND held.state <> 'pending'";
     UNIT = "SELECT unit FROM mail WHERE id = $1";
     HELD_FOR = "SELECT id FROM held WHERE mail = $1 AND address = $2 LIMIT 1";
     PROPOSAL = "SELECT * FROM proposal WHERE copy = $1";
@@ -75,6 +76,8 @@ impl Store {
                 _ => false,
             },
             recipients: row.get::<i64>("recipients")?.max(0).cast_unsigned(),
+            // Of private mail nobody keeps who else it went to (decision D20).
+            recipients_unknown: row.get("private")? && row.get::<i64>("copies")? < row.get::<i64>("recipients")?,
             proposal: self.proposal(copy).await?,
         };
         Ok(HeldCase { case, state: state_of(&state)?, mail, private: row.get("private")? })
@@ -92,7 +95,6 @@ impl Store {
         if held.is_some() {
             return Ok(true);
         }
-        // Of private mail nobody keeps who else it went to (decision D20).
         let went = self.find(mail.as_str()).await?;
         if went.damaged > 0 {
             return Err(StoreError::row(

@@ -104,6 +104,7 @@ fn the_matrix() {
                                 is_sender,
                                 is_recipient,
                                 recipients,
+                                recipients_unknown: false,
                                 proposal: earlier.map(|(by, to)| proposal(by, to)),
                             };
                             let found = word(case.decide(&me, to, ground(to), four_eyes));

@@ -105,6 +105,28 @@ async fn an_account_sees_and_decides_its_units_mail_and_learns_of_no_other() {
     );
 }
 
+/// Of two recipients one copy is held and one has gone on: to whom, the store knows only where the mail is not private.
+#[tokio::test]
+async fn that_nobody_knows_the_recipients_of_private_mail_is_said_to_both_persons() {
+    for (private, all_held_back, said) in [(true, false, true), (true, true, false), (false, false, false)] {
+        let office = office(true).await;
+        let mail = mail("M4", &["b@gmail.com", "a.first@town.example"]);
+        let mut keeping = Keeping { private, ..all_held(&mail) };
+        keeping.held = keeping.held.into_iter().map(|copy| HeldCopy { needs_two: true, ..copy }).collect();
+        keeping.held.truncate(if all_held_back { 2 } else { 1 });
+        office.store.keep(&keeping).await.unwrap();
+        let decide = async |name: &str| {
+            office.desk.release(&office.person(name), &named("M4-1"), None, REASON).await.unwrap().remove(0)
+        };
+        let (proposed, confirmed) = (decide("r.all").await, decide("a.second").await);
+        assert_eq!((proposed.state, confirmed.state), (CopyState::Held, CopyState::Released));
+        for note in [proposed.note, confirmed.note] {
+            let note = note.unwrap_or_default();
+            assert_eq!(note.contains("cannot tell whether"), said, "{private} {all_held_back}: {note}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_id_of_a_mail_means_all_its_copies_however_many() {
     let office = office(true).await;
