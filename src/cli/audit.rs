@@ -37,8 +37,8 @@ enum AuditCommand {
         /// List only what this account did
         #[arg(long, value_name = "ACCOUNT")]
         actor: Option<String>,
-        /// List only entries about this copy, or about this mail and all its copies
-        #[arg(long, value_name = "ID")]
+        /// List only entries about this copy, about this mail and all its copies, or about searches for this address
+        #[arg(long, value_name = "ID|ADDRESS")]
         object: Option<String>,
         /// List only this action, such as look, release, reject or export
         #[arg(long, value_name = "ACTION")]

@@ -127,7 +127,7 @@ pub struct AuditQuery {
     pub until: Option<Timestamp>,
     #[serde(default)]
     pub actor: Option<String>,
-    /// An id; a mail's means its copies too.
+    /// An id, where a mail's means its copies too; or an address, for the searches by it.
     #[serde(default)]
     pub object: Option<String>,
     #[serde(default)]

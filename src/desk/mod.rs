@@ -327,7 +327,7 @@ impl Desk {
             until: query.until,
             actor: query.actor,
             action: query.action,
-            object: query.object.map(|of| if of.contains('@') { self.store.address_hash(&of) } else { of }),
+            object: query.object.map(|of| self.audited(&of)).transpose()?,
             after: query.after,
         };
         let mut lines = Vec::new();
@@ -341,6 +341,18 @@ impl Desk {
             }
         }
         Ok(lines)
+    }
+
+    /// What entries about this are about: an id is itself, and searches for an address name what stands for it.
+    fn audited(&self, of: &str) -> Answered<String> {
+        let of = of.trim();
+        if of.contains('@') {
+            return Ok(self.store.address_hash(of));
+        }
+        if MailOrCopy::parse(of).is_ok() || ItemId::parse(of).is_ok() {
+            return Ok(of.to_owned());
+        }
+        Err(Refusal::BadRequest(format!("`{}` is neither an id of octroi nor an address", of.escape_debug())))
     }
 
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.

@@ -2,7 +2,7 @@
 //! Deeds that leave a trace: searches by a person's address, attempts on other units' mail, decisions (decision D40).
 
 use octroi::access::{Role, Scope};
-use octroi::desk::HeldQuery;
+use octroi::desk::{AuditQuery, HeldQuery};
 use octroi::listen::control::{Answer, Request};
 use octroi::store::CopyState;
 
@@ -80,6 +80,34 @@ fn a_search_by_an_address_is_known_and_the_address_is_not() {
     assert_eq!(audit.len(), 3, "{audit:?}");
     assert!(audit.iter().all(|entry| entry.starts_with("a.martin: search ") && !entry.contains('@')), "{audit:?}");
     assert!(audit[0] == audit[1] && audit[1] != audit[2], "one address is one hash: {audit:?}");
+}
+
+#[test]
+fn the_audit_is_listed_by_mail_copy_and_address_and_by_nothing_else() {
+    let gateway = Gateway::start(Some(Role::DataProtectionOfficer));
+    find(&gateway, "b@gmail.com");
+    gateway.ask(Request::Show { id: "M1".into() }).unwrap();
+    gateway.ask(Request::Show { id: "M2".into() }).unwrap();
+    let about = |object: &str| {
+        gateway.ask(Request::AuditList(AuditQuery { object: Some(object.into()), ..AuditQuery::default() }))
+    };
+    for (object, entries) in [
+        ("M1", 2),
+        ("M1-2", 1),
+        ("M2", 1),
+        ("M2-1", 1),
+        ("M", 0),
+        ("M1-2-release", 0),
+        ("B@gmail.com", 1),
+        ("c@gmail.com", 0),
+    ] {
+        let Answer::AuditEntries(lines) = about(object).unwrap().0 else { panic!("no entries") };
+        assert_eq!(lines.len(), entries, "{object}");
+    }
+    for object in ["", "m1", "gmail.com", "%", "four_eyes=false"] {
+        let said = about(object).unwrap_err().to_string();
+        assert_eq!(said, format!("`{object}` is neither an id of octroi nor an address"));
+    }
 }
 
 #[test]
