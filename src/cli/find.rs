@@ -24,7 +24,7 @@ pub struct Args {
 
 pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let what = args.what.trim().to_owned();
-    let FoundRows { rows, damaged } = match ask_gateway(config, &Request::Find { what })?.0 {
+    let FoundRows { rows, damaged, more } = match ask_gateway(config, &Request::Find { what })?.0 {
         Answer::Found(found) => found,
         other => return Err(unexpected(&other)),
     };
@@ -33,7 +33,7 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
             "{damaged} rows of the journal are damaged and left out; the gateway's log says more"
         ));
     }
-    if rows.is_empty() {
+    if rows.is_empty() && !more {
         print::error(format_args!("nothing is known about {}", print::harmless(&args.what)));
         return Ok(ExitCode::FAILURE);
     }
@@ -43,8 +43,15 @@ pub fn run(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
         let head = ["RECEIVED", "ID", "QUEUE", "SENDER", "RECIPIENT", "WHAT", "RULE", "REPLY"];
         print::table(&head, &rows.iter().map(row).collect::<Vec<_>>())?;
     }
+    if more {
+        print::error(OLDER);
+    }
     Ok(ExitCode::SUCCESS)
 }
+
+/// On standard error, since standard output holds the rows alone.
+const OLDER: &str =
+    "these are the newest; there are older ones, which a Message-ID, a queue id or an id of octroi finds";
 
 fn row(found: &Found) -> Vec<String> {
     let what = match found.state {

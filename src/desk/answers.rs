@@ -191,6 +191,9 @@ pub struct FoundRows {
     /// Rows that the gateway cannot read any more and that are left out.
     #[serde(default)]
     pub damaged: u64,
+    /// There are older ones, which one answer does not hold.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// What became of one recipient's copy.

@@ -389,7 +389,7 @@ impl Desk {
         let found = found.into_iter();
         // Who may not see copies learns what became of it, not who wrote to whom (decision D25).
         let rows = found.map(|found| if reach.counts_only { found.sealed() } else { found }).collect();
-        Ok(FoundRows { rows, damaged: all.damaged })
+        Ok(FoundRows { rows, damaged: all.damaged, more: all.more })
     }
 
     /// Mail of our own that waits to leave; to who may not see copies, how much there is.

@@ -82,6 +82,8 @@ pub struct FindRows {
     pub rows: Vec<FindRow>,
     /// Rows that cannot be read and are left out.
     pub damaged: u64,
+    /// There are older ones, which one answer does not hold.
+    pub more: bool,
 }
 
 /// What became of one recipient of one mail.

@@ -18,7 +18,9 @@ use crate::mail::{CopyId, address_key};
 use crate::policy::verdict::Disposition;
 
 /// Rows that one answer holds at most, the newest.
-const LIMIT: i64 = 500;
+pub const MOST_FOUND: usize = 500;
+/// Rows that one query gives: one more says that there are more.
+const LIMIT: i64 = MOST_FOUND as i64 + 1;
 
 statements! {
     // Each name by its own index, the newest only. The order of the tables is meant: what the index gives comes first.
@@ -52,16 +54,21 @@ impl Store {
     pub async fn find(&self, query: &str) -> Result<FindRows, StoreError> {
         let (text, by_address) = (bare_message_id(query), asks_by_address(query));
         let mut damage = Damage::default();
-        let mut found = self.journaled(&text, by_address, &mut damage).await?;
-        found.extend(self.journaled_before(&text, by_address, LIMIT, &mut damage).await?);
+        let (mut found, mut more) = self.journaled(&text, by_address, &mut damage).await?;
+        let before = self.journaled_before(&text, by_address, LIMIT, &mut damage).await?;
+        more |= before.len() > MOST_FOUND;
+        found.extend(before);
         let mut rows = self.with_beside(found).await?;
         let known: HashSet<CopyId> = rows.iter().filter_map(|row| row.copy.clone()).collect();
         let mut held = self.held_unjournaled(&text, by_address).await?;
+        more |= held.len() > MOST_FOUND;
         held.retain(|beside| beside.row.copy.as_ref().is_none_or(|copy| !known.contains(copy)));
         rows.extend(self.with_beside(held).await?);
         rows.sort_by_key(|row| std::cmp::Reverse(row.time));
+        more |= rows.len() > MOST_FOUND;
+        rows.truncate(MOST_FOUND);
         self.note_damage(damage.0);
-        Ok(FindRows { rows, damaged: damage.0 })
+        Ok(FindRows { rows, damaged: damage.0, more })
     }
 
     /// Rows of the journal that were wanted and cannot be read: a line, and the counter.
@@ -72,14 +79,24 @@ impl Store {
         }
     }
 
-    async fn journaled(&self, text: &str, by_address: bool, damage: &mut Damage) -> Result<Vec<Beside>, StoreError> {
+    /// The rows, and whether a query reached its limit.
+    async fn journaled(
+        &self,
+        text: &str,
+        by_address: bool,
+        damage: &mut Damage,
+    ) -> Result<(Vec<Beside>, bool), StoreError> {
         let keys = &self.inner.journal_keys;
         let (name, address) = (keys.name(text), keys.address(text));
         let whole = CopyId::parse(text).map_or(name, |copy| keys.name(copy.mail().as_str()));
         let mut rows: Vec<Row> = self.reader().fetch_all(BY_MAIL, args![name, whole, LIMIT]).await?;
+        let mut more = rows.len() > MOST_FOUND;
         if by_address {
-            rows.extend(self.reader().fetch_all::<Row>(BY_SENDER, args![address, LIMIT]).await?);
-            rows.extend(self.reader().fetch_all::<Row>(BY_RECIPIENT, args![address, LIMIT]).await?);
+            for by in [BY_SENDER, BY_RECIPIENT] {
+                let found: Vec<Row> = self.reader().fetch_all(by, args![address, LIMIT]).await?;
+                more |= found.len() > MOST_FOUND;
+                rows.extend(found);
+            }
         }
         let mut reading = Reading { words: Spelled::by(self.reader()), mails: HashMap::new(), seen: HashSet::new() };
         let mut found = Vec::with_capacity(rows.len());
@@ -87,7 +104,7 @@ impl Store {
             let read = self.journaled_row(row, (text, name), &mut reading).await;
             found.extend(damage.without(read)?.flatten());
         }
-        Ok(found)
+        Ok((found, more))
     }
 
     /// The row, unless it was there before or is meant by its hash alone.

@@ -68,7 +68,7 @@ pub use digest::{DigestFigures, Waiting};
 pub use entry::{Entry, EntryCopy, EntryFacts, FindRow, FindRows};
 pub use error::StoreError;
 pub use figures::Figures;
-pub use find::asks_by_address;
+pub use find::{MOST_FOUND, asks_by_address};
 pub use followup::{FollowupEvent, PendingFollowup};
 pub use journal::Journal;
 pub use keep::Writing;

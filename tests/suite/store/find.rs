@@ -3,7 +3,7 @@
 
 use octroi::directory::Class;
 use octroi::policy::verdict::Disposition;
-use octroi::store::{CopyState, Entry, EntryCopy, EntryFacts};
+use octroi::store::{CopyState, Entry, EntryCopy, EntryFacts, MOST_FOUND};
 
 use super::*;
 
@@ -98,6 +98,33 @@ async fn every_name_of_a_mail_finds_it() {
     assert!(disk.contains("sg/achats"), "units are words");
     for sealed in ["r7@", "home.example", "town.example", "QM7", "queued as 4711"] {
         assert!(!disk.contains(sealed), "{sealed} stands in clear");
+    }
+}
+
+/// By each name for which an answer may grow too long, over the journal and over copies that have no row there.
+#[tokio::test]
+async fn a_search_that_finds_more_than_an_answer_holds_says_so() {
+    let (_folder, store) = house().await;
+    let journal = store.journal();
+    for n in 0..=MOST_FOUND {
+        let mut one = entry(&format!("M{n}"), if n == 0 { "other@home.example" } else { "one@home.example" });
+        one.queue_id = Some("QALL".into());
+        journal.record(one);
+    }
+    journal.flush().await.unwrap();
+    let to: Vec<String> = (0..=MOST_FOUND).map(|n| format!("a{n}@home.example")).collect();
+    store.keep(&all_held(&mail("H1", &to.iter().map(String::as_str).collect::<Vec<_>>()))).await.unwrap();
+    for (query, rows, more) in [
+        ("QALL", MOST_FOUND, true),
+        ("agent@town.example", MOST_FOUND, true),
+        ("one@home.example", MOST_FOUND, false),
+        ("other@home.example", 1, false),
+        ("H1", MOST_FOUND, true),
+        ("H1-1", 1, false),
+        ("nobody@home.example", 0, false),
+    ] {
+        let found = store.find(query).await.unwrap();
+        assert_eq!((found.rows.len(), found.more), (rows, more), "{query}");
     }
 }
 
