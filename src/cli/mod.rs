@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, Loaded};
-use crate::listen::control::{Answer, Request, ask};
+use crate::listen::control::{Answer, ControlError, Request, ask};
 
 /// Outbound mail gateway for public administrations: inspects mail before it leaves
 #[derive(Debug, Parser)]
@@ -108,14 +108,23 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
-/// An error becomes a sentence on standard error and exit code 1. A closed output pipe is not an error.
+/// The contract's exit code where the gateway does not answer.
+const UNANSWERED: u8 = 3;
+
+/// Whether the gateway did not answer.
+fn is_unanswered(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<ControlError>().is_some_and(ControlError::is_unanswered)
+}
+
+/// An error becomes a sentence on standard error and an exit code: 3 where the gateway does not answer, else 1. A closed
+/// output pipe is not an error.
 fn conclude(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) if print::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print::error(format_args!("{error:#}"));
-            ExitCode::FAILURE
+            if is_unanswered(&error) { ExitCode::from(UNANSWERED) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::{ask_gateway, print, unexpected, words};
+use super::{ask_gateway, is_unanswered, print, unexpected, words};
 use crate::app;
 use crate::desk::{Counts, Done, Held, HeldQuery, Proposed, Shown};
 use crate::diagnostic::nearest;
@@ -294,6 +294,8 @@ fn each(
             Ok((Answer::Done(done), _)) => vec![done],
             Ok((Answer::AllDone(all), _)) => all,
             Ok((other, _)) => return Err(unexpected(&other)),
+            // What comes behind it is not answered either.
+            Err(error) if is_unanswered(&error) => return Err(error),
             Err(error) => {
                 print::error(format_args!("{}: {error:#}", print::harmless(id)));
                 failed = true;

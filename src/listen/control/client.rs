@@ -27,6 +27,18 @@ pub enum ControlError {
     Refused(#[from] Refusal),
 }
 
+impl ControlError {
+    /// Whether there was no answer at all, so that a later attempt may find one.
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            ControlError::Away(_) => true,
+            // Words that are not understood are an answer.
+            ControlError::Broken(_, error) => error.kind() != io::ErrorKind::InvalidData,
+            ControlError::Closed(..) | ControlError::Refused(_) => false,
+        }
+    }
+}
+
 /// Asks the gateway behind a socket; the second value holds the bytes of an exported message.
 ///
 /// # Errors

@@ -89,18 +89,6 @@ fn check_reads_the_policies_and_draws_what_is_wrong_in_them() {
 }
 
 #[test]
-fn a_client_without_a_gateway_says_so() {
-    let folder = TempDir::new().unwrap();
-    for arguments in [&["quarantine", "list"][..], &["find", "x"], &["outbox", "list"], &["audit", "verify"]] {
-        let output = octroi(folder.path(), arguments, &[]);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(output.stdout.is_empty());
-        let said = text(&output.stderr);
-        assert!(said.contains("no gateway answers at var/octroi.sock; start it with `octroi serve`"), "{said}");
-    }
-}
-
-#[test]
 fn a_reviewer_works_from_the_shell() {
     let gateway = Gateway::start(Some(Role::Reviewer));
     let folder = TempDir::new().unwrap();
@@ -155,6 +143,38 @@ fn what_is_no_id_is_said_to_be_none_before_anybody_is_asked() {
         let output = octroi(folder.path(), arguments, &[("OCTROI_CLI__SOCKET", "nobody-answers-here")]);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(text(&output.stderr).contains(said), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+/// Every command that asks the gateway: where nobody listens, and where somebody listens who says nothing.
+#[test]
+fn a_gateway_that_does_not_answer_is_exit_code_3() {
+    let folder = TempDir::new().unwrap();
+    let mute = folder.path().join("mute");
+    let listener = std::os::unix::net::UnixListener::bind(&mute).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    for socket in [Path::new("nobody"), &mute] {
+        let socket = [("OCTROI_CLI__SOCKET", socket.to_str().unwrap())];
+        for arguments in [
+            &["quarantine", "list"][..],
+            &["quarantine", "list", "--json"],
+            &["quarantine", "show", "M1-1"],
+            &["quarantine", "release", "M1-1", "M1-2", "--reason", "asked"],
+            &["quarantine", "reject", "M1-1", "--reason", "asked"],
+            &["quarantine", "export", "M1-1", "--reason", "asked"],
+            &["find", "M1"],
+            &["outbox", "list"],
+            &["outbox", "retry"],
+            &["audit", "list"],
+            &["audit", "verify"],
+        ] {
+            let output = octroi(folder.path(), arguments, &socket);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+            assert_eq!((said.lines().count(), output.stdout.len()), (1, 0), "{arguments:?}: {said}");
+            let why = ["no gateway answers at nobody; start it with `octroi serve`", "closed the connection"];
+            assert!(why.iter().any(|why| said.contains(why)), "{arguments:?}: {said}");
+        }
     }
 }
 
