@@ -66,7 +66,6 @@ pub struct ReportedRecipient {
 pub fn compose(report: &FailureReport, original: &[u8], stamp: &Stamp<'_>) -> Vec<u8> {
     let sender = Verbatim::read(&report.reverse_path);
     let boundary = boundary(report, stamp);
-    let international = report.recipients.iter().any(|r| !r.verbatim.is_ascii()) || !sender.path.is_ascii();
     let mut out = String::with_capacity(4096);
     let mut line = |text: &str| {
         out.push_str(text);
@@ -91,12 +90,7 @@ pub fn compose(report: &FailureReport, original: &[u8], stamp: &Stamp<'_>) -> Ve
     }
     line("");
     line(&format!("--{boundary}"));
-    // RFC 6533 §3: addresses beyond ASCII want the global form.
-    line(if international {
-        "Content-Type: message/global-delivery-status"
-    } else {
-        "Content-Type: message/delivery-status"
-    });
+    line(&format!("Content-Type: {}", status_type(report, &sender)));
     line("");
     for text in status_fields(report, &sender, stamp) {
         line(&text);
@@ -119,6 +113,18 @@ pub fn compose(report: &FailureReport, original: &[u8], stamp: &Stamp<'_>) -> Ve
     }
     out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     out
+}
+
+/// The part for programs alone (RFC 3464 §2), its content type and its lines: for a report whose words a notice says.
+pub(super) fn status_part(report: &FailureReport, stamp: &Stamp<'_>) -> (&'static str, String) {
+    let sender = Verbatim::read(&report.reverse_path);
+    (status_type(report, &sender), status_fields(report, &sender, stamp).join("\n") + "\n")
+}
+
+/// RFC 6533 §3: addresses beyond ASCII want the global form.
+fn status_type(report: &FailureReport, sender: &Verbatim<'_>) -> &'static str {
+    let international = report.recipients.iter().any(|r| !r.verbatim.is_ascii()) || !sender.path.is_ascii();
+    if international { "message/global-delivery-status" } else { "message/delivery-status" }
 }
 
 /// French first, then English.

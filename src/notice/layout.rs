@@ -9,6 +9,7 @@ use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox as LettreMailbox, Message, MultiPart, SinglePart};
 
+use super::dsn::{FailureReport, Stamp, status_part};
 use super::facts::one_line;
 use super::fill::{Block, Filled};
 use crate::mail::Mailbox;
@@ -37,19 +38,59 @@ pub struct Heading<'a> {
 pub enum NoticeError {
     #[error("an address cannot stand in a header")]
     Address,
+    #[error("a content type cannot stand in a header")]
+    ContentType,
     #[error("{0}")]
     Builder(#[from] lettre::error::Error),
 }
 
 /// Composes the whole message, lines ended by CRLF.
 pub fn compose(notice: &Filled<'_>, heading: &Heading<'_>) -> Result<Vec<u8>, NoticeError> {
-    let hash = blake3::hash(heading.message_id.as_bytes());
-    let boundary = format!("=_octroi_{}", &hash.to_hex()[..32]); // a hash has 64 digits
+    message(heading, notice, written(notice, heading))
+}
+
+/// The same with the failure reports whose words it says, so that the sender gets one mail of one event: the report of one
+/// mail is the notice as RFC 6522 has it, those of several stand behind it. `host` is the name we go by.
+pub fn compose_report(
+    notice: &Filled<'_>,
+    heading: &Heading<'_>,
+    reports: &[FailureReport],
+    host: &str,
+) -> Result<Vec<u8>, NoticeError> {
+    let kind = match reports.len() {
+        0 => return compose(notice, heading),
+        1 => "multipart/report; report-type=delivery-status",
+        _ => "multipart/mixed",
+    };
+    let kind = format!("{kind}; boundary=\"{}\"", boundary("report ", heading));
+    let mut body = MultiPart::builder().header(content_type(&kind)?).multipart(written(notice, heading));
+    let stamp = Stamp { host, date: heading.date, message_id: heading.message_id };
+    for report in reports {
+        let (kind, fields) = status_part(report, &stamp);
+        body = body.singlepart(SinglePart::builder().header(content_type(kind)?).body(fields));
+    }
+    message(heading, notice, body)
+}
+
+fn content_type(text: &str) -> Result<ContentType, NoticeError> {
+    ContentType::parse(text).map_err(|_| NoticeError::ContentType)
+}
+
+fn boundary(of: &str, heading: &Heading<'_>) -> String {
+    let hash = blake3::hash(format!("{of}{}", heading.message_id).as_bytes());
+    format!("=_octroi_{}", &hash.to_hex()[..32]) // a hash has 64 digits
+}
+
+/// The text as people read it.
+fn written(notice: &Filled<'_>, heading: &Heading<'_>) -> MultiPart {
     let part = |kind: ContentType, text: String| SinglePart::builder().header(kind).body(text);
-    let body = MultiPart::alternative()
-        .boundary(boundary)
+    MultiPart::alternative()
+        .boundary(boundary("", heading))
         .singlepart(part(ContentType::TEXT_PLAIN, plain(notice)))
-        .singlepart(part(ContentType::TEXT_HTML, html(notice)));
+        .singlepart(part(ContentType::TEXT_HTML, html(notice)))
+}
+
+fn message(heading: &Heading<'_>, notice: &Filled<'_>, body: MultiPart) -> Result<Vec<u8>, NoticeError> {
     let mut message = Message::builder()
         .from(address(heading.from, heading.name)?)
         .to(address(heading.to, None)?)

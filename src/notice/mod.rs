@@ -30,6 +30,6 @@ pub use dsn::{Cause, FailureReport, ReportedRecipient, Stamp};
 pub use facts::{counted, named, subject};
 pub use fill::{Block, Chosen, Filled, HouseFacts, NoticeFacts};
 pub use language::spoken;
-pub use layout::{Heading, NoticeError, compose};
+pub use layout::{Heading, NoticeError, compose, compose_report};
 pub use outcome::NoticeOutcome;
 pub use texts::{ADVICE, HELD, Notices, SEVERAL};

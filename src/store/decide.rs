@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::audit::Chain;
 use super::copy::{Change, CopyState};
 use super::engine::Row;
-use super::followup::FollowupEvent;
+use super::followup::{FollowupEvent, carries_report};
 use super::outbox::OutboxKind;
 use super::settle::{NewItem, queue_report};
 use super::tx::{Tx, args, statements};
@@ -30,7 +30,7 @@ statements! {
     REPLACED = "DELETE FROM proposal WHERE copy = $1 AND actor = $2 AND resolution <> $3";
     // Changes nothing, and waits for whoever decides at the same moment.
     STILL_HELD = "UPDATE held SET state = state WHERE id = $1 AND state = 'held'";
-    COPY = "SELECT held.*, mail.private, mail.blob, mail.reverse_path, mail.received \
+    COPY = "SELECT held.*, mail.private, mail.blob, mail.reverse_path, mail.received, mail.tell \
         FROM held JOIN mail ON mail.id = held.mail WHERE held.id = $1 AND held.state <> 'pending'";
     DECIDED = "UPDATE held SET state = $1, decided_at = $2, \
         untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE CAST($3 AS TEXT) END \
@@ -247,7 +247,14 @@ impl Decide {
         let blob: String = row.get("blob")?;
         match self.to {
             CopyState::Released => self.queue_release(tx, &row, &blob).await?,
-            _ => self.queue_report(tx, &row, &blob).await?,
+            _ => {
+                // One event, one mail (decision D40): a notice to the same person carries the report.
+                let tell: Option<String> = row.get("tell")?;
+                let reverse_path: String = row.get("reverse_path")?;
+                if !tell.is_some_and(|tell| carries_report(&tell, &reverse_path)) {
+                    self.queue_report(tx, &row, &blob).await?;
+                }
+            }
         }
         for entry in &self.entries {
             self.chain.add(tx, self.now, entry).await?;

@@ -4,15 +4,18 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::engine::Row;
+use super::expiry::free_unneeded;
 use super::rows::insert_blob;
-use super::settle::NewItem;
+use super::settle::{NewItem, queue_report};
 use super::told::take_turn;
 use super::tx::{FromRow, Tx, args, statements};
 use super::{CopyState, OutboxContent, OutboxItem, Store, StoreError, earlier, instant, micros};
-use crate::mail::{CopyId, ItemId, MailId};
+use crate::mail::{CopyId, ItemId, MailId, Verbatim, address_key};
+use crate::notice::{Cause, FailureReport, ReportedRecipient};
 
 /// Decision D16: of what time does, a sender hears at most once an hour; what comes meanwhile waits for the next. What a
 /// person decides is never limited.
@@ -21,8 +24,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const AT_ONCE: i64 = 1000;
 
 statements! {
-    UNTOLD = "SELECT held.id, held.mail, held.recipient, held.untold, mail.tell, mail.language, mail.private, \
-        mail.received, mail.message_id FROM held JOIN mail ON mail.id = held.mail \
+    UNTOLD = "SELECT held.id, held.mail, held.recipient, held.verbatim, held.untold, mail.tell, mail.language, \
+        mail.private, mail.received, mail.reverse_path, mail.message_id FROM held JOIN mail ON mail.id = held.mail \
         WHERE held.untold IS NOT NULL AND mail.tell IS NOT NULL AND (held.untold IN ('released', 'rejected') \
         OR NOT EXISTS (SELECT 1 FROM told WHERE told.tell = mail.tell AND told.event = held.untold AND told.at > $1)) \
         ORDER BY mail.received, held.id LIMIT $2";
@@ -56,6 +59,15 @@ impl FollowupEvent {
         FollowupEvent::ALL.into_iter().find(|event| event.as_str() == text)
     }
 
+    /// What a failure report says of it; nothing where the copy may still arrive.
+    pub fn cause(self) -> Option<Cause> {
+        match self {
+            FollowupEvent::Rejected => Some(Cause::Rejected),
+            FollowupEvent::Expired => Some(Cause::Expired),
+            FollowupEvent::Expiring | FollowupEvent::Released => None,
+        }
+    }
+
     /// Whether a person did it.
     pub fn is_decision(self) -> bool {
         matches!(self, FollowupEvent::Released | FollowupEvent::Rejected)
@@ -72,6 +84,12 @@ impl FollowupEvent {
     }
 }
 
+/// Whether the notice to `tell` carries the failure report, since both are to one person. Who sends by login for another
+/// hears by notice, and that other by the report.
+pub(super) fn carries_report(tell: &str, reverse_path: &str) -> bool {
+    address_key(tell) == Verbatim::read(reverse_path).key()
+}
+
 /// One copy of which its sender is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingFollowup {
@@ -85,8 +103,40 @@ pub struct PendingFollowup {
     pub private: bool,
     pub received: Timestamp,
     pub recipient: String,
+    /// All that followed `MAIL FROM:` and `RCPT TO:`, for a failure report.
+    pub reverse_path: String,
+    pub verbatim: String,
     /// Without angle brackets.
     pub message_id: Option<String>,
+}
+
+impl PendingFollowup {
+    /// The failure reports that the notice of these copies carries, one for each mail. The sender's NOTIFY is obeyed (RFC
+    /// 3461 §4.1).
+    pub fn reports(copies: &[PendingFollowup]) -> Vec<FailureReport> {
+        let mut reports: Vec<FailureReport> = Vec::new();
+        for copy in copies {
+            let Some(cause) = copy.event.cause().filter(|_| carries_report(&copy.to, &copy.reverse_path)) else {
+                continue;
+            };
+            if !Verbatim::read(&copy.verbatim).wants_failure() {
+                continue;
+            }
+            let recipient = ReportedRecipient { verbatim: copy.verbatim.clone(), reply: None };
+            match reports.iter_mut().find(|report| copy.mail == *report.mail.as_str()) {
+                Some(report) => report.recipients.push(recipient),
+                None => reports.push(FailureReport {
+                    cause,
+                    mail: copy.mail.to_string(),
+                    reverse_path: copy.reverse_path.clone(),
+                    received: copy.received,
+                    private: copy.private,
+                    recipients: vec![recipient],
+                }),
+            }
+        }
+        reports
+    }
 }
 
 impl Store {
@@ -146,16 +196,27 @@ impl Store {
         self.took_turn(written.await.map(|()| true), stored)
     }
 
-    /// Marks copies as told of which nobody is to be told after all.
-    pub async fn drop_followups(&self, copies: &[PendingFollowup]) -> Result<(), StoreError> {
-        let copies: Vec<(CopyId, FollowupEvent)> = copies.iter().map(|copy| (copy.copy.clone(), copy.event)).collect();
-        self.write(move |mut tx| async move {
-            for (id, event) in &copies {
-                forget(&mut tx, id, *event).await?;
+    /// Marks copies as told for which there is no notice after all. What such a notice would have carried becomes a failure
+    /// report of its own: nothing that was accepted vanishes (decision D16).
+    pub async fn drop_followups(&self, copies: &[PendingFollowup], now: Timestamp) -> Result<(), StoreError> {
+        let (copies, owner) = (copies.to_vec(), self.own_epoch());
+        // The content is erased by now, so that nothing of it is returned.
+        let nothing = self.inner.blobs.put_small(Bytes::new()).await?;
+        self.write_after_blobs(move |mut tx| async move {
+            insert_blob(&mut tx, &nothing, micros(now)).await?;
+            for copy in &copies {
+                let told = forget(&mut tx, &copy.copy, copy.event).await?;
+                for report in PendingFollowup::reports(std::slice::from_ref(copy)).into_iter().filter(|_| told == 1) {
+                    let id = ItemId::report(&copy.copy, copy.event.as_str());
+                    let of = (&id, Some(&copy.mail), Some(&copy.copy));
+                    queue_report(&mut tx, of, &nothing.name, report, now, (&owner.0, owner.1)).await?;
+                }
             }
-            Ok(())
+            free_unneeded(&mut tx, &nothing.name, now).await
         })
-        .await
+        .await?;
+        self.inner.outbox.notify_one();
+        Ok(())
     }
 }
 
@@ -176,6 +237,8 @@ impl FromRow for PendingFollowup {
             private: row.get("private")?,
             received: instant(row.get("received")?),
             recipient: row.get("recipient")?,
+            reverse_path: row.get("reverse_path")?,
+            verbatim: row.get("verbatim")?,
             message_id: row.get("message_id")?,
         })
     }

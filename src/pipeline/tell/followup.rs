@@ -35,7 +35,7 @@ impl Pipeline {
                         this_hour.insert((to, event));
                     }
                 }
-                None => self.store.drop_followups(&copies).await?,
+                None => self.store.drop_followups(&copies, now).await?,
             }
         }
         Ok(told)
@@ -72,7 +72,10 @@ impl Pipeline {
         });
         let about = first.message_id.as_ref().filter(|_| !first.private).map(|id| format!("<{id}>"));
         let message_id = format!("{name}-{}@{}", first.copy, self.hostname);
-        match notice::compose(&filled, &notifier.heading(&to, now, &message_id, about.as_deref())) {
+        let heading = notifier.heading(&to, now, &message_id, about.as_deref());
+        // One event, one mail (decision D40).
+        let reports = PendingFollowup::reports(copies);
+        match notice::compose_report(&filled, &heading, &reports, &self.hostname) {
             Ok(content) => Some(item(OutboxKind::Notice, &to, content, now)),
             Err(error) => {
                 tracing::error!(copy = %first.copy, name, %error, "a notice could not be composed");

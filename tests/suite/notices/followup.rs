@@ -4,6 +4,7 @@
 use crate::desk::{Acts, caller};
 use jiff::{SignedDuration, Timestamp};
 use octroi::config::PolicyMode;
+use octroi::store::OutboxKind;
 
 use super::town::{CHARTER, OUTSIDE, SENDER, Town, flat, marked, read, texts};
 
@@ -55,6 +56,46 @@ async fn a_decision_is_told_once_for_all_its_copies_in_the_senders_language() {
     assert!(!text.contains("verslag") && !text.contains("RESTREINTE"), "{text}");
     assert!(told(&town, now + days(1)).await.is_empty(), "it is told once");
     town.close().await;
+}
+
+/// One event, one mail (decision D40): the words of the notice, and for programs the failure report.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_rejected_or_has_expired_is_one_mail_with_words_and_report() {
+    for (rejected, status) in [(true, "5.7.1"), (false, "5.4.7")] {
+        let mut town = Town::open(PolicyMode::Enforce).await;
+        town.send(SENDER, &[OUTSIDE, OTHER], &marked(SENDER, "Note", "Bonjour, la note est pour vous, merci")).await;
+        town.hop.next().await;
+        town.notices().await;
+        let held = town.held().await;
+        let store = town.pipeline().store.clone();
+        let now = Timestamp::now() + days(40);
+        town.due(now).await;
+        match rejected {
+            true => {
+                for copy in &held {
+                    store.reject(copy.id.as_str(), &reviewer(), now).await.unwrap();
+                }
+            }
+            false => drop(store.sweep(now).await.unwrap()),
+        }
+        town.pipeline().send_followups(now).await.unwrap();
+        let items: Vec<_> = store.outbox_list(false, 100).await.unwrap().into_iter().map(|row| row.kind).collect();
+        assert_eq!(items, [OutboxKind::Notice], "{status}");
+        let [(to, content)] = &town.due(now).await[..] else { panic!("one mail") };
+        let message = read(content);
+        let kind = message.header("content-type").unwrap();
+        assert!(kind.starts_with("multipart/report; report-type=delivery-status"), "{kind}");
+        assert_eq!(to, &format!("<{SENDER}>"));
+        assert!(flat(&texts(&message).0).contains("Ce courrier avait été retenu"), "{content}");
+        let machine = content.split("Content-Type: message/delivery-status\r\n").nth(1).expect("it has that part");
+        for recipient in [OUTSIDE, OTHER] {
+            assert!(
+                machine.contains(&format!("Final-Recipient: rfc822;{recipient}\r\nAction: failed\r\nStatus: {status}")),
+                "{machine}"
+            );
+        }
+        town.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
