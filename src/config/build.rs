@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::between;
 use super::keys;
-use super::read::{ByteSize, FileUrl, Language, OneLine, Page, Setting, SqliteUrl, WebAddress};
+use super::read::places::{FileUrl, Page, SqliteUrl, WebAddress};
+use super::read::{ByteSize, Language, OneLine, Setting};
 use super::values::{Entry, Values};
 use super::verify::Locations;
 use super::{Cli, Dns, House, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
