@@ -11,7 +11,7 @@ use crate::mail::{MailOrCopy, Mailbox};
 /// A named account of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The name that stands in the audit.
+    /// The name in the audit.
     pub name: String,
     /// At least one.
     pub roles: Vec<Role>,
@@ -36,7 +36,7 @@ impl Accounts {
         Accounts(accounts)
     }
 
-    /// Every account; one that several users have stands there for each.
+    /// Every account; one that several users share comes once for each user.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
         self.0.iter().map(|(_, account)| account)
     }
@@ -90,7 +90,7 @@ impl Accounts {
 pub struct Directory(BTreeMap<u32, Arc<Account>>);
 
 impl Directory {
-    /// Who a user id is, that the kernel or a session has vouched for.
+    /// The account of a user id, which the kernel or a session has verified.
     ///
     /// # Errors
     /// A user without an account, unless it is root.
@@ -116,7 +116,7 @@ impl Directory {
     }
 }
 
-/// Who asks. Only a [`Directory`] makes one.
+/// The account that makes a request. Only a [`Directory`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     account: Arc<Account>,
@@ -130,9 +130,9 @@ pub struct Caller {
 pub struct Reach<'a> {
     /// The role by which, for the audit.
     pub role: Role,
-    /// Whose mail.
+    /// The units whose mail it covers.
     pub scope: &'a Scope,
-    /// How much there is, and nothing of what it is.
+    /// Only numbers, no copies.
     pub counts_only: bool,
 }
 
@@ -181,7 +181,7 @@ impl Caller {
         })
     }
 
-    /// What the audit says of a search by a person's address; `hash` stands for the address.
+    /// The audit entry of a search by a person's address; `hash` is the keyed hash of the address.
     pub fn search(&self, role: Role, hash: &str) -> Entry {
         Entry::new(Actor::of(self.name(), role), Action::Search, hash, None, None, None)
     }

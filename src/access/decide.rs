@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use super::{Action, Actor, Caller, Denied, Directory, Entry, Ground, GroundCode, GroundError, Resolution, Role};
 use crate::mail::CopyId;
 
-/// With more recipients than this, being one of them keeps nobody from confirming (decision D43).
+/// In mail with more recipients than this, a recipient may confirm too (decision D43).
 pub const MANY_RECIPIENTS: u64 = 30;
 
-/// What somebody proposed about a copy that is still held.
+/// A proposal about a copy that is still held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     pub to: Resolution,
@@ -22,7 +22,7 @@ pub struct Proposal {
     pub ground: Ground,
 }
 
-/// A held copy, as far as it matters for who may decide.
+/// The facts of a held copy on which it depends who may decide.
 #[derive(Debug, Clone)]
 pub struct Case {
     pub copy: CopyId,
@@ -30,9 +30,9 @@ pub struct Case {
     pub unit: Option<String>,
     /// Whether a rule that held it has `@eyes("two")`.
     pub needs_two: bool,
-    /// Whether the one who asks sent it.
+    /// Whether the caller sent it.
     pub is_sender: bool,
-    /// Whether the one who asks is a recipient of the mail.
+    /// Whether the caller is a recipient of the mail.
     pub is_recipient: bool,
     /// How many recipients the mail has.
     pub recipients: u64,
@@ -76,23 +76,23 @@ impl Decision {
         &self.step
     }
 
-    /// Who decides now; of two, the second.
+    /// The account that decides now; of two, the second.
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
 
-    /// Why, in the words of who decides now.
+    /// The reason that this account gave.
     pub fn ground(&self) -> &Ground {
         &self.ground
     }
 
-    /// What the audit is to say, in order.
+    /// The audit entries, in order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 }
 
-/// What follows from asking.
+/// The result of a request for a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ruling {
     Decided(Decision),

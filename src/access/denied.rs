@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Why somebody may not, in words that say what would allow it.
+//! The refusals of the room, as sentences that say what would allow the request.
 
 use super::{GroundError, Resolution, Role};
 
@@ -20,7 +20,7 @@ pub enum Denied {
         names(.may, ", "), names(.may.get(..1).unwrap_or_default(), "")
     )]
     UnmappedRoot { deed: &'static str, may: &'static [Role] },
-    /// Another unit's. That it exists is not told.
+    /// Mail of another unit. The text does not say that it exists.
     #[error("there is no held copy and no outbox item with the id {id}")]
     OutOfScope { id: String },
     /// Decision D20.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Why somebody decided: a code that can be counted, and the person's own words (decision D40).
+//! The reason of a decision: a code that can be counted, and the person's own words (decision D40).
 
 use super::Resolution;
 

@@ -2,8 +2,8 @@
 //! Who may do what at the desk: roles, accounts, commands, units as scope, grounds, and when two must decide. A
 //! [`Permit`] or a [`Decision`] comes out of here and from nowhere else. To come: the store acts for nobody without one.
 //!
-//! What must not live here: sockets, sessions, held mail itself. Who somebody is has been proven by whoever asks (the
-//! kernel names the peer of a socket); what a copy is, is told in a [`Case`].
+//! What must not live here: sockets, sessions, held mail itself. The caller's identity is proven before (the kernel
+//! names the peer of a socket); the facts of a copy come in a [`Case`].
 //!
 //! How it fails: with a [`Denied`], a sentence for the person who asked that says what would allow it.
 //!

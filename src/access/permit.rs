@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Permission as a value: what somebody may do to one thing, with its entry in the audit.
+//! Permits as values: one action on one object, with its audit entry.
 
 use std::marker::PhantomData;
 
 use super::{Action, Command, Ground, Role, Scope};
 use crate::mail::{CopyId, ItemId};
 
-/// Whom the audit names. Nobody names themselves: an account's comes from its checked session, and the gateway's own
-/// does what the calendar does.
+/// The actor of an audit entry. Only this room makes one: from a checked session, or for what the gateway does itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     name: String,
@@ -173,12 +172,12 @@ impl<K: PermitKind> Permit<K> {
         Permit { object, entry, kind: PhantomData }
     }
 
-    /// What the audit is to say.
+    /// Its audit entry.
     pub fn entry(&self) -> &Entry {
         &self.entry
     }
 
-    /// The id of what may be touched.
+    /// The id of the object.
     pub fn object(&self) -> &K::Id {
         &self.object
     }
@@ -195,7 +194,7 @@ pub struct Object<'a, Id> {
 
 #[derive(Debug, Clone, Copy)]
 enum Belongs<'a> {
-    /// To the sender's unit; to nobody's where it is not known.
+    /// To the sender's unit; `None` if the unit is not known.
     Unit(Option<&'a str>),
     /// To no unit: the role suffices.
     House,

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// Whose mail an account is there for.
+/// The units whose mail an account may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// `*`: every unit, and mail whose sender has no known unit.
@@ -21,8 +21,7 @@ impl Scope {
 
     /// Whether mail of this unit belongs here; `None` is a sender without a known unit, who belongs to `*`.
     ///
-    /// A unit nobody is there for needs no rule of its own: whoever is there for one above it is there for it too, and
-    /// `*` for all.
+    /// A unit without a reviewer of its own needs no rule: an account for a unit above it covers it too, and `*` covers all.
     pub fn covers(&self, unit: Option<&str>) -> bool {
         match (self, unit) {
             (Scope::All, _) => true,

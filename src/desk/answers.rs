@@ -28,14 +28,14 @@ pub struct HeldQuery {
     pub until: Option<Timestamp>,
 }
 
-/// A list, or what stands in its place for who may know how much is held but not what.
+/// A list; only counts for accounts that may know how many copies are held, but not which.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
     Copies(Vec<Held>),
     Counts(Counts),
 }
 
-/// The outbox, or what stands in its place for who may know how much waits but not what.
+/// The outbox; only counts for accounts that may know how many items wait, but not which.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Queued {
     Items(Vec<OutboxRow>),

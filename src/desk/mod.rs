@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The desk: what people ask about held mail and decide about it. The control socket drives it; pages and their API
-//! will be further drivers of the same.
+//! The desk: looks at held mail and decisions about it. The control socket drives it; web pages and their API will be
+//! further drivers.
 //!
 //! What must not live here: sockets, forms, words on a page (a driver's), SQL (the store's), and who may do what
-//! (`access`). Nothing here says who somebody is: a driver has proven that.
+//! (`access`). The identity of the caller is proven by the driver.
 //!
 //! How it fails: with a [`Refusal`], a sentence for the person who asked.
 //!
@@ -47,7 +47,7 @@ pub struct Desk {
     clock: Clock,
 }
 
-/// Who there is, and how many of them decide.
+/// The accounts, and how many of them a decision takes.
 pub struct Persons {
     pub directory: Directory,
     /// `[desk] four_eyes`: whether copies held by a rule with `@eyes("two")` need two of them (decision D43).
@@ -67,22 +67,22 @@ impl Desk {
         Desk { store, persons: ArcSwap::from_pointee(Persons { directory, four_eyes }), clock }
     }
 
-    /// From now on these persons ask and decide.
+    /// Replaces the accounts.
     pub fn admit(&self, persons: Persons) {
         self.persons.store(Arc::new(persons));
     }
 
-    /// Who may ask now.
+    /// The current accounts.
     pub fn persons(&self) -> Arc<Persons> {
         self.persons.load_full()
     }
 
-    /// Who asks, by the user id that the kernel vouches for.
+    /// The account of a user id, which the kernel has verified.
     pub fn caller(&self, uid: u32) -> Answered<Caller> {
         Ok(self.persons().directory.caller(uid)?)
     }
 
-    /// Held copies of the units the caller is there for, newest first; to who may not see copies, how many there are.
+    /// Held copies of the caller's units, newest first; only their number if the caller may not see copies.
     pub async fn list(&self, caller: &Caller, query: &HeldQuery) -> Answered<Listing> {
         let reach = caller.reach(Command::List)?;
         if reach.counts_only {
@@ -121,7 +121,7 @@ impl Desk {
         }
     }
 
-    /// What a copy, or every copy of a mail, is held for, and what was decided. A look, so the audit tells it.
+    /// Why a copy, or every copy of a mail, is held, and what was decided about it. Each look is an audit entry.
     pub async fn show(&self, caller: &Caller, id: &MailOrCopy) -> Answered<Vec<Shown>> {
         let asked = Asked { caller, scope: caller.reach(Command::Show)?.scope, id };
         let mut all = Vec::new();
@@ -291,13 +291,13 @@ impl Desk {
         }
     }
 
-    /// A search by a person's address is known to the audit, by what stands for the address (decision D40).
+    /// Adds an audit entry about a search by a person's address; it holds a hash of the address (decision D40).
     async fn note_search(&self, caller: &Caller, role: Role, what: &str) -> Answered<()> {
         let hash = self.store.address_hash(what.trim());
         Ok(self.store.note((self.clock)(), &caller.search(role, &hash)).await?)
     }
 
-    /// A mail's id means all its copies; any other stands for itself.
+    /// The copies that an id means: all of a mail, or the one.
     async fn copies(&self, asked: Asked<'_>) -> Answered<Vec<CopyId>> {
         let mail = match asked.id {
             MailOrCopy::Mail(mail) => mail,
@@ -392,7 +392,7 @@ impl Desk {
         Ok(FoundRows { rows, damaged: all.damaged, more: all.more })
     }
 
-    /// Mail of our own that waits to leave; to who may not see copies, how much there is.
+    /// The items of the outbox that wait; only their number if the caller may not see copies.
     pub async fn outbox_list(&self, caller: &Caller) -> Answered<Queued> {
         let reach = caller.reach(Command::OutboxList)?;
         // An item names who wrote to whom, and the outbox does not know whose unit that is.
@@ -403,7 +403,7 @@ impl Desk {
         Ok(Queued::Items(rows.into_iter().map(OutboxRow::from).collect()))
     }
 
-    /// Tries one item of the outbox, or all, now; gives how many that were.
+    /// Makes one item of the outbox, or all, due now; returns how many.
     pub async fn outbox_retry(&self, caller: &Caller, id: Option<&ItemId>) -> Answered<u64> {
         let reach = caller.reach(Command::OutboxRetry)?;
         if *reach.scope != Scope::All {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Why the desk does not do what it was asked.
+//! The reasons why the desk refuses a request.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,10 @@ pub enum Refusal {
     NotFound(String),
     #[error("{0}")]
     NotAllowed(String),
-    /// The thing is not in a state for this: already released, expired.
+    /// The state does not allow it: already released, expired.
     #[error("{0}")]
     NotNow(String),
-    /// The store or something behind it is away.
+    /// The store, or something behind it, fails.
     #[error("{0}")]
     Unavailable(String),
     #[error("{0}")]

@@ -264,7 +264,7 @@ impl Store {
         Ok(self.opened(entry.into_iter().collect()).into_iter().next().map(decided))
     }
 
-    /// What stands for an address where the address itself must not stand.
+    /// The keyed hash that replaces an address in the audit.
     pub fn address_hash(&self, address: &str) -> String {
         self.inner.journal_keys.hash(address).iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -295,7 +295,7 @@ pub(super) struct Chain {
     note_key: Zeroizing<[u8; 32]>,
 }
 
-/// Stands for words that were changed since they were written.
+/// Shown in place of words that were changed since they were written.
 const UNREADABLE: &str = "(unreadable: changed since it was written)";
 
 /// Where words belong: sealed for one entry, they open in no other.
@@ -366,7 +366,7 @@ impl Chain {
     }
 }
 
-/// The last entry's number and MAC: those of the checkpoint where no entry stands, zeros where nothing ever did.
+/// Number and MAC of the last entry: those of the checkpoint if there is no entry, zeros if there never was one.
 async fn head(tx: &mut Tx, key: &[u8; 32], node: &str) -> Result<(i64, [u8; 32]), StoreError> {
     let last: Option<(i64, Vec<u8>)> = tx.fetch_optional(LAST, args![node]).await?;
     let damaged = || StoreError::Damaged { what: "the audit chain".into() };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Where a held copy stands, and whether an act changed that.
+//! The state of a held copy, and whether an action changed it.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a held copy stands.
+/// The state of a held copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CopyState {
@@ -35,7 +35,7 @@ impl CopyState {
     }
 }
 
-/// Whether an act changed anything.
+/// Whether an action changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Done,

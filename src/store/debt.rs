@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What senders are still to be told of mail that was held, refused or cut (decision D16).
+//! Notices that are still owed to senders, about mail that was held, refused or stripped (decision D16).
 //!
 //! A debt is an item of the outbox in state `owed`: written with what is kept of the mail, sealed like it, and withdrawn
 //! with it. Paying it turns it into a notice in one commit, so that a crash tells neither twice nor never. The first of
@@ -20,7 +20,7 @@ use super::{OutboxContent, OutboxItem, OutboxKind, Store, StoreError, earlier, i
 use crate::mail::{ItemId, MailId, Mailbox, Verbatim};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// The event under which a sender's hour stands in `told`.
+/// The event that marks a sender's hour in the table `told`.
 const HELD: &str = "held";
 /// Debts looked at in one round.
 const AT_ONCE: i64 = 1000;
@@ -40,12 +40,12 @@ statements! {
     PAID = "DELETE FROM outbox WHERE id = $1 AND state = 'owed'";
 }
 
-/// One mail of which its sender is still to be told.
+/// One mail about which its sender is owed a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Debt {
     id: ItemId,
     pub mail: MailId,
-    /// Who is told.
+    /// The address of the sender.
     pub to: String,
     /// What of: as it was given to be kept; empty where it can no longer be read.
     pub facts: Bytes,
@@ -60,7 +60,7 @@ pub struct Debt {
 }
 
 impl Store {
-    /// What may be told now, oldest mail first: to everybody, or to one person.
+    /// The debts that may be paid now, oldest mail first: all of them, or those to one person.
     pub async fn debts(&self, to: Option<&Mailbox>, now: Timestamp) -> Result<Vec<Debt>, StoreError> {
         let over = earlier(now, HOUR);
         let mut debts: Vec<Debt> = match to {
@@ -76,7 +76,7 @@ impl Store {
         Ok(debts)
     }
 
-    /// Queues one notice in place of these debts, all to one person. Gives whether it did: another may have been faster,
+    /// Queues one notice in place of these debts, all to one person. Returns whether it did: another may have been faster,
     /// and where one of them is paid already, or an hour was opened meanwhile, nothing is done.
     pub async fn pay_debts(&self, debts: &[Debt], notice: OutboxItem, now: Timestamp) -> Result<bool, StoreError> {
         let (Some(first), OutboxContent::Own(content)) = (debts.first().cloned(), notice.content) else {
@@ -118,7 +118,7 @@ impl Store {
         self.took_turn(written.await.map(|()| true), stored)
     }
 
-    /// Forgets debts of which nobody is to be told after all.
+    /// Deletes debts without a notice.
     pub async fn forgive_debts(&self, debts: &[Debt], now: Timestamp) -> Result<(), StoreError> {
         let debts = debts.to_vec();
         self.write(move |mut tx| async move { strike(&mut tx, &debts, now).await.map(drop) }).await
@@ -126,13 +126,13 @@ impl Store {
 }
 
 impl Debt {
-    /// Whether it came after the sender's last hour: a first one, told at once.
+    /// Whether it came after the sender's last hour, so that the notice goes out at once.
     fn opens_an_hour(&self) -> bool {
         self.opened.is_none_or(|opened| self.created >= later(instant(opened), HOUR))
     }
 }
 
-/// Takes the debts away; gives how many there were.
+/// Deletes the debts; returns how many there were.
 async fn strike(tx: &mut Tx, debts: &[Debt], now: Timestamp) -> Result<u64, StoreError> {
     let mut struck = 0;
     for debt in debts {

@@ -37,7 +37,7 @@ statements! {
             FROM mail WHERE mail.id = held.mail) WHERE id = $4 AND state = 'held'";
 }
 
-/// A copy as somebody finds it who may have to decide about it.
+/// A held copy, with what matters for the decision about it.
 #[derive(Debug, Clone)]
 pub struct HeldCase {
     pub case: Case,
@@ -159,7 +159,7 @@ impl Store {
         Ok(change)
     }
 
-    /// Reads the content of a held copy to its last bit: who releases it hears of damage at once, and not the outbox.
+    /// Reads the whole content of a held copy, so that damage is an error of the release and not of the later delivery.
     async fn is_whole(&self, copy: &CopyId) -> Result<(), StoreError> {
         let row: Option<Row> = self.reader().fetch_optional(COPY, args![copy]).await?;
         let row = row.ok_or_else(|| StoreError::unknown(copy.as_str()))?;

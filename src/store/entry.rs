@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What the journal is told of one mail, and tells of it again.
+//! The entry of one mail in the journal, and the rows of a search over it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Entry {
     /// Nothing of it is kept that says who wrote to whom (decision D20).
     pub private: bool,
     pub size: u64,
-    /// What the client was told.
+    /// The reply to the client.
     pub reply: String,
     pub maybe_duplicate: bool,
     /// How the client's side and the next hop's were protected, as `mail::Tls` writes it; `None` in clear.
@@ -42,7 +42,7 @@ pub struct Entry {
 /// The facts judged, never content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryFacts {
-    /// Who sends, where that is not whom the reverse-path names: `None` is nobody.
+    /// The sender, also where the reverse-path names another; `None` is no known sender.
     pub sender: Option<String>,
     pub unit: String,
     /// What it was judged by, as JSON.
@@ -66,13 +66,13 @@ pub struct EntryCopy {
     pub rules: Vec<String>,
     /// It is held, under the mail's id with the number of the recipient.
     pub held: bool,
-    /// What was said of this copy, where that is not what the client was told.
+    /// The reply about this copy, where it differs from the reply to the client.
     pub reply: Option<String>,
     /// The facts of the copy, as `policy` writes them.
     pub facts: Vec<u8>,
     /// Why it was put off, in a word.
     pub cause: Option<String>,
-    /// What a put-off copy is known by when it comes again: [`retry_digest`](super::retry_digest) of the content.
+    /// Recognises a put-off copy when it comes again: [`retry_digest`](super::retry_digest) of the content.
     pub put_off: Option<[u8; 32]>,
 }
 
@@ -103,7 +103,7 @@ pub struct FindRow {
     pub observed: Option<String>,
     pub rules: Vec<String>,
     pub copy: Option<CopyId>,
-    /// Where the held copy stands now.
+    /// The current state of the held copy.
     pub state: Option<CopyState>,
     /// The outbox item for this recipient, in words: `ready`, `sent`, `failed`, with its last reply.
     pub outbox: Option<String>,

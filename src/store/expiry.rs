@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What is needed no more goes: pending rows nobody owns, and the keys of contents nobody refers to.
+//! Removes what is no longer needed: pending rows without an owner, and the keys of contents without a reference.
 
 use jiff::Timestamp;
 

@@ -262,14 +262,14 @@ impl Damage {
     }
 }
 
-/// Whether somebody searches by a person's address, which the audit is told (decision D40): what is not in the brackets
+/// Whether a search is by a person's address, so that it becomes an audit entry (decision D40): what is not in the brackets
 /// of a Message-ID and has a sign of an address.
 pub fn asks_by_address(query: &str) -> bool {
     let query = query.trim();
     query.contains('@') && !(query.starts_with('<') && query.ends_with('>'))
 }
 
-/// Whether the copy is meant by this text, and not only its hash.
+/// Whether the text itself names the copy, and not only its hash.
 fn is_named(Sealed { entry, copies, .. }: &Sealed, recipient: usize, text: &str) -> bool {
     let address = |known: &str| address_key(known) == address_key(text);
     let held = || copies.iter().any(|copy| copy.recipient == recipient && copy.held);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What senders are still to be told of their held copies: that one will expire, was released, rejected, or has
-//! expired. The notice and the mark that it was told are one commit, so that a crash tells neither twice nor never.
+//! Later notices to senders about their held copies: that one will expire, was released, was rejected, or has expired. The
+//! notice and the mark that it was sent are one commit, so that after a crash it goes out once.
 
 use std::time::Duration;
 
@@ -90,13 +90,13 @@ pub(super) fn carries_report(tell: &str, reverse_path: &str) -> bool {
     address_key(tell) == Verbatim::read(reverse_path).key()
 }
 
-/// One copy of which its sender is to be told.
+/// One copy about which its sender is owed a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingFollowup {
     pub copy: CopyId,
     pub mail: MailId,
     pub event: FollowupEvent,
-    /// Who is told.
+    /// The address of the sender.
     pub to: String,
     /// The language the sender wrote in, where it is known; never of private mail.
     pub language: Option<String>,
@@ -140,13 +140,13 @@ impl PendingFollowup {
 }
 
 impl Store {
-    /// What may be told now, oldest mail first.
+    /// The copies whose notices are due, oldest mail first.
     pub async fn pending_followups(&self, now: Timestamp) -> Result<Vec<PendingFollowup>, StoreError> {
         self.reader().fetch_readable(UNTOLD, args![earlier(now, HOUR), AT_ONCE]).await
     }
 
-    /// Queues one notice for these copies and marks them as told. Where one of them has meanwhile come to another end,
-    /// or another gateway has told the sender within the hour, nothing is done: the next round tells that.
+    /// Queues one notice for these copies and marks them as told. If one of them has meanwhile another state, or another
+    /// gateway has sent a notice within the hour, nothing is changed: the next round does it.
     pub async fn keep_followup(
         &self,
         copies: &[PendingFollowup],

@@ -44,7 +44,7 @@ impl Store {
         free
     }
 
-    /// Whether so little is left that somebody should know.
+    /// Whether so little is left that the administrator should know.
     pub fn is_disk_filling(&self) -> bool {
         self.inner.free.load(Ordering::Relaxed) < self.keep_free().saturating_mul(WARNED_AT)
     }

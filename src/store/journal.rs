@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The journal: what became of every mail that came by, and the facts it was judged by, written in batches (decision
-//! D23). Who wrote to whom stands sealed and is found by keyed hashes.
+//! D23). Addresses are sealed, and found by keyed hashes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

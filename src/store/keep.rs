@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Keeping: what stays behind of one transaction, in one commit, before anybody hears 250.
+//! Writes what a transaction leaves behind, held copies and outbox items, in one commit before the client gets its 250.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::mail::{CopyId, ItemId};
 pub type Writing<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 impl Store {
-    /// Holds and queues in state pending, durably: what stands before the next hop hears DATA (decision D2). A copy
+    /// Holds and queues in state pending, durably: what must be written before the next hop gets DATA (decision D2). A copy
     /// known from an earlier attempt yields that attempt's id and writes nothing, also after its release or
     /// rejection. `InFlight` where that attempt is itself still pending.
     pub async fn prepare(&self, keeping: &Keeping<'_>) -> Result<Prepared, StoreError> {

@@ -19,11 +19,11 @@ pub struct Keeping<'a> {
     pub private: bool,
     /// The sender's unit, where it is known: whose mail this is (decision D25).
     pub unit: Option<String>,
-    /// Who is told later what became of the held copies; nobody where it is `None` (decision D16).
+    /// To whom later notices about the held copies go; `None` for no notices (decision D16).
     pub tell: Option<NoticeRecipient>,
     pub held: Vec<HeldCopy>,
     pub outbox: Vec<OutboxItem>,
-    /// Stands in the names of the outbox items: one mail may be kept more than once, each time in a series of its own.
+    /// Part of the ids of the outbox items: a mail may be kept more than once, each time with another series.
     pub series: &'static str,
 }
 
@@ -96,7 +96,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Nothing was written: all of it stands there from an earlier attempt (decision D11).
+    /// Nothing was written, since an earlier attempt has written all of it (decision D11).
     pub fn all_repeats(&self) -> bool {
         self.copies.iter().all(|copy| copy.repeat) && self.outbox.iter().all(|item| item.repeat)
     }

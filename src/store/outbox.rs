@@ -56,18 +56,18 @@ impl OutboxKind {
         OutboxKind::KNOWN.into_iter().find(|kind| kind.as_str() == text).unwrap_or(OutboxKind::Unknown)
     }
 
-    /// Whether it is somebody's mail, whose sender must hear when it fails (decision D16).
+    /// Whether it is a user's mail, whose failure must be reported to its sender (decision D16).
     pub(super) fn is_mail(self) -> bool {
         matches!(self, OutboxKind::Release | OutboxKind::Stripped | OutboxKind::Remainder | OutboxKind::Unknown)
     }
 }
 
-/// Where an item stands.
+/// The state of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemState {
     /// Written before the next hop had answered.
     Pending,
-    /// A debt: told at the end of the sender's hour (decision D16).
+    /// A debt: it becomes a notice at the end of the sender's hour (decision D16).
     Owed,
     Ready,
     Sent,

@@ -75,8 +75,8 @@ impl Settle {
         self.end(tx, last).await
     }
 
-    /// The lease ran out meanwhile and somebody else may be at it, or have ended it. What was sent was sent and must
-    /// not be sent again; all else is theirs to say.
+    /// The lease ran out meanwhile, so another gateway may have taken or ended the item. What was sent is marked, so that
+    /// it is not sent again; everything else is left to that gateway.
     async fn write_late(&self, tx: &mut Tx) -> Result<ItemState, StoreError> {
         for outcome in &self.outcomes {
             if let RecipientOutcome::Sent { n, reply } = outcome {
@@ -104,7 +104,7 @@ impl Settle {
         Ok(state)
     }
 
-    /// Tells the sender of these recipients, or the audit where nobody is to be told by mail.
+    /// Queues a failure report to the sender about these recipients, and adds an audit entry.
     async fn report(
         &self,
         tx: &mut Tx,

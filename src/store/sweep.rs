@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Everything expires: held copies, pending rows nobody owns, keys, blobs, retry keys, journal and audit.
+//! Deletes what has reached its age: held copies, pending rows without an owner, keys, blobs, retry keys, journal, audit.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -16,11 +16,11 @@ use super::{Store, StoreError, earlier, later, micros};
 use crate::access::Entry;
 use crate::mail::CopyId;
 
-/// Decision D12: pending rows nobody confirmed for so long belong to nobody.
+/// Decision D12: the age at which pending rows that were not confirmed are removed.
 const LEASE: Duration = Duration::from_secs(15 * 60);
-/// Decision D13: a blob goes only when nothing has referred to it for so long.
+/// Decision D13: a blob is deleted only after this time without a reference to it.
 const UNREFERENCED: Duration = Duration::from_secs(60 * 60);
-/// Decision D16 counts in hours: what was told is known for one at least.
+/// Decision D16 counts in hours: the memory of notices reaches back at least one.
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Held copies that expire in one sweep; more wait for the next.
 const AT_ONCE: i64 = 500;

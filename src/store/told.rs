@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Who was told what, and when (decision D16): it stands in the store, so that a restart does not forget it, and of
-//! several gateways one tells. Notices about mail that was noted are kept by it: at most one to a person about a rule
+//! Which notices were sent to whom, and when (decision D16). The store remembers it, so that a restart does not forget it
+//! and only one of several gateways sends a notice. Notices about mail that was noted are kept by it: at most one to a person about a rule
 //! within a time.
 
 use std::sync::atomic::Ordering;
@@ -17,7 +17,7 @@ statements! {
         ON CONFLICT (tell, event) DO UPDATE SET at = excluded.at WHERE told.at <= $4";
 }
 
-/// Who is told that a rule noted a mail, and since when the same must not have been told.
+/// To whom a notice about mail noted by a rule goes, and since when the same notice must not have gone out.
 #[derive(Debug, Clone, Copy)]
 pub struct NotedTurn<'a> {
     pub to: &'a Mailbox,
@@ -26,14 +26,14 @@ pub struct NotedTurn<'a> {
 }
 
 impl NotedTurn<'_> {
-    /// Stands beside the words of `FollowupEvent`, none of which has a space.
+    /// Differs from every word of `FollowupEvent`, since none of those has a space.
     fn event(&self) -> String {
         format!("noted {}", self.rule)
     }
 }
 
-/// Remembers that somebody is told something now, where it was not told since: else nothing is done, and what comes back
-/// is [`StoreError::Confirm`].
+/// Remembers that a person gets a notice now. If the same notice went out since `since`, nothing is changed and the error is
+/// [`StoreError::Confirm`].
 pub(super) async fn take_turn(tx: &mut Tx, to: &str, event: &str, now: i64, since: i64) -> Result<(), StoreError> {
     match tx.execute(TOLD, args![to, event, now, since]).await? {
         1 => Ok(()),
@@ -42,14 +42,14 @@ pub(super) async fn take_turn(tx: &mut Tx, to: &str, event: &str, now: i64, sinc
 }
 
 impl Store {
-    /// Whether the same was told since: a look that saves composing what [`Store::keep_noted`] would not keep.
+    /// Whether the same notice went out since: a look that saves composing what [`Store::keep_noted`] would not keep.
     pub async fn was_noted(&self, turn: NotedTurn<'_>) -> Result<bool, StoreError> {
         let (to, event) = (turn.to.key(), turn.event());
         let at: Option<(i64,)> = self.reader().fetch_optional(NOTED_AT, args![&to, &event, micros(turn.since)]).await?;
         Ok(at.is_some())
     }
 
-    /// Keeps a notice, the only item of the keeping, unless the same was told since. Gives whether it was kept. A mail
+    /// Keeps a notice, the only item of the keeping, unless the same one went out since. Returns whether it was kept. A mail
     /// that comes again has its notice already, and takes no turn (decision D11).
     pub async fn keep_noted(&self, keeping: &Keeping<'_>, turn: NotedTurn<'_>) -> Result<bool, StoreError> {
         let rows = self.rows_of(keeping, CopyState::Held).await?;
@@ -67,7 +67,7 @@ impl Store {
         self.took_turn(written.await, stored)
     }
 
-    /// Whether a notice was kept, whose content takes `stored` bytes: not where somebody else had told meanwhile.
+    /// Whether a notice, whose content takes `stored` bytes, was kept: not if another gateway was faster.
     pub(super) fn took_turn(&self, written: Result<bool, StoreError>, stored: u64) -> Result<bool, StoreError> {
         match written {
             Ok(false) | Err(StoreError::Confirm { .. }) => Ok(false),

@@ -162,7 +162,7 @@ impl Task {
         }
     }
 
-    /// One commit, of which every job's caller hears.
+    /// One commit; the caller of each job gets its result.
     async fn commit_all(&mut self, batch: Vec<Job>) {
         if batch.is_empty() {
             return;
