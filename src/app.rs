@@ -8,6 +8,7 @@
 //!
 //! Standards: sd_notify(3) and socket activation, as systemd documents them.
 
+pub mod campaign_log;
 pub mod demo;
 mod descriptors;
 mod wiring;

@@ -55,7 +55,7 @@ pub use id::{CampaignId, Kind as ScopeKind};
 pub use keyed::Changes;
 pub use purpose::Fit;
 pub use register::{Allowed, Entry, ListId, Purpose, Register, Source};
-pub use replay::{LogLine, Prepared, Reading, Replay, Report, own_domains};
+pub use replay::{IsOwn, LogLine, Prepared, Reading, Replay, Report, own_domains};
 pub use replay_register::{ListFile, register};
 pub use saved::Saved;
 pub use signature::{Signature, Sketch};

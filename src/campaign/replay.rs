@@ -42,9 +42,10 @@ pub struct LogLine<'a> {
 pub struct Address<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 /// The domains that send in a log, which are therefore own.
-pub fn own_domains<'a>(senders: impl Iterator<Item = &'a str>) -> HashSet<String> {
+pub fn own_domains(senders: impl Iterator<Item = impl AsRef<str>>) -> HashSet<String> {
     let mut domains = HashSet::new();
     for sender in senders {
+        let sender = sender.as_ref();
         let Some((_, domain)) = sender.rsplit_once('@') else { continue };
         if !domains.contains(domain)
             && let Ok(mailbox) = Mailbox::parse(sender)
@@ -55,12 +56,14 @@ pub fn own_domains<'a>(senders: impl Iterator<Item = &'a str>) -> HashSet<String
     domains
 }
 
+/// Whether a mailbox is one of the house's.
+pub type IsOwn<'a> = &'a (dyn Fn(&Mailbox) -> bool + Sync);
+
 /// What a log is read with.
-#[derive(Debug)]
 pub struct Reading<'a> {
     pub key: &'a ListKey,
     pub register: &'a Register,
-    pub own: &'a HashSet<String>,
+    pub own: IsOwn<'a>,
     /// Texts by `text_id`.
     pub texts: &'a HashMap<String, String>,
     /// Units by member, where they are known.
@@ -89,14 +92,15 @@ impl Prepared {
 impl Reading<'_> {
     /// Recipients that are no addresses are left out.
     pub fn prepare(&self, line: &LogLine) -> Prepared {
-        let sender = Mailbox::parse(&line.mail_from).ok().map(|mailbox| mailbox.sender_identity());
+        let from = Mailbox::parse(&line.mail_from).ok();
+        let sender = from.as_ref().map(Mailbox::sender_identity);
         let domain = sender.as_ref().map(|sender| sender.domain().clone());
         let parsed: Vec<Mailbox> = line.rcpt_to.iter().filter_map(|address| Mailbox::parse(&address.0).ok()).collect();
         let mut recipients = Recipients::with_capacity(parsed.len());
         for mailbox in &parsed {
             let identity = mailbox.identity();
             let member = self.key.member(&identity);
-            let side = if self.own.contains(identity.domain().as_str()) {
+            let side = if (self.own)(mailbox) {
                 let unit = self.units.get(&member).copied();
                 Side::Own(unit.unwrap_or_else(|| word(identity.domain().as_str())))
             } else {
@@ -114,7 +118,8 @@ impl Reading<'_> {
             sender: Sender {
                 member: sender.as_ref().map_or(Member(0), |sender| self.key.member(sender)),
                 header: None,
-                own: domain.as_ref().is_some_and(|domain| self.own.contains(domain.as_str())),
+                // Who sends in the log is own, and `from` may name the relay that rewrote it.
+                own: from.as_ref().is_some_and(|from| (self.own)(&from.original())),
                 // A null path has no domain; nothing lies within this one.
                 domain: domain.unwrap_or_else(nowhere),
                 proven: sender.is_some() && line.proof.as_deref() != Some("claimed"),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The register that `campaigns replay --lists DIR` takes from `lists.json`, without importing it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
 use super::register::{Allowed, Entry, Purpose, Register};
+use super::replay::IsOwn;
 use crate::lists::entry::Kind;
 use crate::lists::template::Template;
 use crate::lists::{ListKey, Member, Members, Place};
@@ -35,7 +36,7 @@ pub fn register(
     lists: BTreeMap<String, ListFile>,
     mut rows: impl FnMut(&str) -> Option<String>,
     texts: &HashMap<String, String>,
-    own: &HashSet<String>,
+    own: IsOwn<'_>,
     key: &ListKey,
     headcount: usize,
 ) -> Register {
@@ -50,7 +51,7 @@ pub fn register(
                 continue;
             };
             let identity = mailbox.identity();
-            let place = Place { position: members.len() as u32, own: own.contains(identity.domain().as_str()) };
+            let place = Place { position: members.len() as u32, own: own(&mailbox) };
             members.push((key.member(&identity), place));
         }
         let templates: Vec<Template> =

@@ -10,6 +10,7 @@
 //! Standards: `docs/contract.md` (commands, exit codes); `NO_COLOR` as on no-color.org.
 
 mod audit;
+mod campaigns;
 mod check;
 mod completions;
 mod demo;
@@ -56,6 +57,7 @@ enum Command {
     Find(find::Args),
     Outbox(outbox::Args),
     Audit(audit::Args),
+    Campaigns(campaigns::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -82,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Find(args) => conclude(find::run(args, config)),
         Command::Outbox(args) => conclude(outbox::run(args, config)),
         Command::Audit(args) => conclude(audit::run(args, config)),
+        Command::Campaigns(args) => campaigns::run(args, config),
         Command::Completions(args) => conclude(completions::run(args)),
         Command::Man(args) => conclude(man::run(args)),
     }
@@ -230,6 +233,8 @@ mod tests {
             "octroi outbox list --json",
             "octroi outbox retry",
             "octroi audit verify --anchor head.txt",
+            "octroi campaigns replay log.jsonl --texts texts.jsonl --lists lists --policies policies --json",
+            "octroi campaigns replay monday.jsonl tuesday.jsonl",
             "octroi completions bash",
             "octroi man",
             "octroi man quarantine release",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Settings, command line, control socket, health pages.
+mod campaigns;
 mod command_line;
 mod control;
 mod deeds;
