@@ -26,6 +26,7 @@ use super::refusal::{Notes, Refusal, log_refusal};
 use super::settings::{self, MilterAddress, Networks};
 use super::trickle::Trickle;
 use super::unix;
+use super::writing::{WRITING, write};
 use crate::deliver::deadline::{Deadline, PROMISE};
 use crate::deliver::hand_back::{HandBack, Passed};
 use crate::mail::{Client, Content, Mail, Reply, reply};
@@ -41,8 +42,6 @@ const LARGE: usize = 64 * 1024;
 const OWED: usize = 3 * LARGE;
 /// How often octroi sends the MTA a sign of progress (decision D4).
 const PROGRESS: Duration = Duration::from_secs(10);
-/// An MTA that takes nothing for so long is gone.
-const WRITING: Duration = Duration::from_secs(60);
 
 /// Everything the listener's sessions share. A reload puts another in its place ([`Listener::with`]); open sessions
 /// keep theirs.
@@ -215,6 +214,7 @@ impl Listener {
             share: self.memory.share(),
             buffer: vec![0; SMALL],
             trickle: Trickle::default(),
+            reply_by: None,
         };
         connection.run().await
     }
@@ -229,6 +229,8 @@ struct Connection<'d, S> {
     share: ContentShare,
     buffer: Vec<u8>,
     trickle: Trickle,
+    /// When the answer to the mail in hand must be with the MTA (decision D31).
+    reply_by: Option<Deadline>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
@@ -262,17 +264,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                             self.listener.closed(self.session.client().address, &fault);
                         }
                         self.note_refused();
-                        write(&mut self.stream, self.session.output()).await?;
+                        self.write().await?;
                         return self.stream.shutdown().await;
                     }
                 }
             }
             self.note_refused();
-            write(&mut self.stream, self.session.output()).await?;
+            self.write().await?;
+            self.reply_by = None;
             if !self.session.wants_input() || !self.read().await? {
                 return Ok(());
             }
         }
+    }
+
+    async fn write(&mut self) -> io::Result<()> {
+        let by = self.reply_by.map_or_else(|| Deadline::after(WRITING), |by| by.at_most(WRITING));
+        write(&mut self.stream, self.session.output(), by).await
     }
 
     /// Decision D39: what is refused leaves a line, before the MTA hears of it.
@@ -285,6 +293,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     async fn process(&mut self, finished: Finished) -> Ending {
         let deadline = Deadline::after(PROMISE);
+        self.reply_by = Some(deadline);
         self.trickle = Trickle::default();
         let Finished { envelope, content, client } = finished;
         let received = Timestamp::now();
@@ -365,9 +374,8 @@ async fn reassure<T>(
             done = &mut work => return done,
             _ = beat.tick(), if is_there => {
                 session.progress();
-                // Five octets: they fit into the socket, or the MTA has stopped reading.
-                let written = timeout(Duration::from_secs(1), write(stream, session.output())).await;
-                is_there = matches!(written, Ok(Ok(())));
+                // Five octets: they fit into the socket, or the MTA has stopped reading. Those that went are not said again.
+                is_there = write(stream, session.output(), Deadline::after(Duration::from_secs(1))).await.is_ok();
             }
         }
     }
@@ -380,19 +388,6 @@ fn ending(reply: Reply, handed_back: HandBack) -> Ending {
         Some(Passed { copies, content }) => Ending::Passed { copies, content: content.map(|content| content.0) },
         None => Ending::Kept,
     }
-}
-
-async fn write(stream: &mut (impl AsyncWrite + Unpin), output: &mut Vec<u8>) -> io::Result<()> {
-    if output.is_empty() {
-        return Ok(());
-    }
-    let written = timeout(WRITING, async {
-        stream.write_all(output).await?;
-        stream.flush().await
-    });
-    written.await.map_err(|_| io::ErrorKind::TimedOut)??;
-    output.clear();
-    Ok(())
 }
 
 #[cfg(test)]
@@ -430,6 +425,26 @@ mod tests {
         });
         reassure(heard, Duration::from_millis(1), &mut ours, &mut session).await.unwrap();
         assert_eq!(mta.await.unwrap(), *b"\0\0\0\x01p\0\0\0\x01p\0\0\0\x01p");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_packet_that_went_in_part_is_gone_on_with() {
+        // One packet and a part of the next fit.
+        let (mut ours, mut theirs) = tokio::io::duplex(7);
+        let mut session = judging();
+        let work = tokio::time::sleep(Duration::from_secs(60));
+        reassure(work, Duration::from_secs(10), &mut ours, &mut session).await;
+        session.answer_mail(&Ending::Kept);
+        let mta = tokio::spawn(async move {
+            let mut heard = Vec::new();
+            theirs.read_to_end(&mut heard).await.unwrap();
+            heard
+        });
+        write(&mut ours, session.output(), Deadline::after(Duration::from_secs(1))).await.unwrap();
+        drop(ours);
+        let heard = mta.await.unwrap();
+        assert_eq!(heard[..10], *b"\0\0\0\x01p\0\0\0\x01p");
+        assert_eq!(heard[10..14], [0, 0, 0, 1], "the answer is a packet: {heard:?}");
     }
 
     #[tokio::test]

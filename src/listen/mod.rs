@@ -24,6 +24,7 @@ pub mod settings;
 pub mod smtp;
 mod trickle;
 mod unix;
+mod writing;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use rustls::ServerConfig;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use zeroize::Zeroize;
 
 use super::Listener;
-use super::handshake::{HANDSHAKE, secure};
+use super::handshake::secure;
 use crate::deliver::deadline::{Deadline, PROMISE};
 use crate::deliver::relay::{RESET_PATIENCE, Relay};
 use crate::deliver::stream::Stream;
@@ -21,6 +21,7 @@ use crate::listen::log_outcome::log_outcome;
 use crate::listen::metrics;
 use crate::listen::refusal::Notes;
 use crate::listen::trickle::Trickle;
+use crate::listen::writing::{WRITING, write};
 use crate::mail::{Content, Mail, Reply, reply};
 use crate::pipeline::limits::Reservation;
 use crate::smtp::server::{Event, Finished, Offer, Session};
@@ -45,6 +46,8 @@ pub(super) struct Connection<'d> {
     /// Since when the client has owed us the rest of a line.
     owes: Option<Instant>,
     trickle: Trickle,
+    /// When the reply to the mail in hand must be with its client (decision D31).
+    reply_by: Option<Deadline>,
 }
 
 /// The other side of a conversation.
@@ -68,6 +71,7 @@ impl<'d> Connection<'d> {
             buffer: Vec::new(),
             owes: None,
             trickle: Trickle::default(),
+            reply_by: None,
         }
     }
 
@@ -91,6 +95,7 @@ impl<'d> Connection<'d> {
                 Box::pin(self.answer(event)).await?;
             }
             self.flush().await?;
+            self.reply_by = None;
             self.owes = self.session.is_mid_line().then(|| self.owes.unwrap_or_else(Instant::now));
             if !self.session.wants_input() {
                 return Ok(()); // closed: every other state wants input once its events are answered
@@ -108,9 +113,11 @@ impl<'d> Connection<'d> {
                 self.session.answer_offer(replies);
             }
             Event::Mail(finished) => {
+                let deadline = Deadline::after(PROMISE);
+                self.reply_by = Some(deadline);
                 // What is answered already need not wait for the verdict: MAIL and RCPT sent together with BDAT.
                 self.flush().await?;
-                let reply = self.process(*finished).await;
+                let reply = self.process(*finished, deadline).await;
                 self.session.answer_mail(reply);
             }
             Event::Reset => {
@@ -180,9 +187,8 @@ impl<'d> Connection<'d> {
         replies
     }
 
-    async fn process(&mut self, finished: Finished) -> Reply {
+    async fn process(&mut self, finished: Finished, deadline: Deadline) -> Reply {
         self.trickle = Trickle::default();
-        let deadline = Deadline::after(PROMISE);
         let Finished { envelope, content, client, bare_newline, .. } = finished;
         let received = Timestamp::now();
         let began = Instant::now();
@@ -274,18 +280,8 @@ impl<'d> Connection<'d> {
 
     async fn flush(&mut self) -> io::Result<()> {
         self.note_refused();
-        let output = self.session.output();
-        if output.is_empty() {
-            return Ok(());
-        }
-        // A client that takes nothing for so long is gone.
-        let written = timeout(HANDSHAKE.max(Duration::from_secs(60)), async {
-            self.stream.write_all(output).await?;
-            self.stream.flush().await
-        });
-        written.await.map_err(|_| io::ErrorKind::TimedOut)??;
-        output.clear();
-        Ok(())
+        let by = self.reply_by.map_or_else(|| Deadline::after(WRITING), |by| by.at_most(WRITING));
+        write(&mut self.stream, self.session.output(), by).await
     }
 
     async fn start_tls(&mut self) -> io::Result<()> {
