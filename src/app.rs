@@ -414,18 +414,20 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
     // Without systemd nobody listens.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let mut watchdog = watchdog_pulse();
+    let mut reload = None;
     let outcome = loop {
         tokio::select! {
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
             // What cannot hold must not go on as if it could: whoever started us starts us again.
             () = gateway.pipeline.store.ended() => break Err(StartError::StoreEnded),
-            _ = hangup.recv() => {
+            _ = hangup.recv(), if reload.is_none() => {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
-                gateway.reload(config::load(loaded.file.as_deref()));
-                if let Err(error) = gateway.note_mode().await {
-                    tracing::error!(%error, "the audit could not note the mode");
-                }
+                let file = loaded.file.clone();
+                reload = Some(Box::pin(gateway.reload(move || config::load(file.as_deref()))));
+            }
+            () = ended(&mut reload) => {
+                reload = None;
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
             }
             () = pulse(&mut watchdog) => {
@@ -433,10 +435,19 @@ pub async fn serve(loaded: &Loaded, log: Log) -> Result<(), StartError> {
             }
         }
     };
+    drop(reload);
     tracing::info!("stopping: octroi accepts no new sessions and finishes the open ones");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     gateway.stop().await;
     outcome
+}
+
+/// Waits for the end of what is there.
+async fn ended<F: Future<Output = ()> + Unpin>(work: &mut Option<F>) {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A beat at half the time systemd allows, where it asks for one.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! SIGHUP: settings and policies are read again as a whole, and put in force as a whole (decision D41).
 //!
-//! How it fails: everything that can fail fails before anything has changed; what was in force stays.
+//! How it fails: everything that can fail fails before anything has changed; what was in force stays. Files that take too
+//! long to come are such a failure: mail never waits for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::ServerConfig;
@@ -13,11 +15,15 @@ use super::wiring::{notifier, retention};
 use super::{Gateway, StartError, mode, policies, ruleset, tls};
 use crate::access::Entry;
 use crate::config::{Loaded, Reloaded};
+use crate::deliver::deadline::Deadline;
 use crate::desk::Persons;
 use crate::diagnostic::Diagnostics;
 use crate::listen::control;
 use crate::pipeline::Ruleset;
 use crate::store::StoreError;
+
+/// For reading all files again: a file system that takes longer is away.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// All that a reload replaces, ready.
 struct Fresh {
@@ -29,40 +35,37 @@ struct Fresh {
 
 impl Gateway {
     /// Puts these settings, and the policies and certificates they name, in force: what can change while the gateway
-    /// runs does, what cannot is named in the log. Where anything is not in order, that is logged and nothing changes.
-    pub fn reload(&self, read: Result<Loaded, Diagnostics>) {
-        let fresh = read.map_err(|faults| vec![faults.to_string()]).and_then(|read| self.prepare(read));
+    /// runs does, what cannot is named in the log. Where anything is not in order, or not read in time, that is logged and
+    /// nothing changes.
+    pub async fn reload(&self, read: impl FnOnce() -> Result<Loaded, Diagnostics> + Send + 'static) {
+        let deadline = Deadline::after(PATIENCE);
+        let in_force = self.loaded.load_full();
+        // Files and nothing else, on a thread that nobody else needs: one that hangs is left to itself.
+        let reading = tokio::task::spawn_blocking(move || {
+            read().map_err(|faults| vec![faults.to_string()]).and_then(|read| prepare(read, &in_force))
+        });
+        let fresh = match deadline.wait(reading).await {
+            Ok(Ok(fresh)) => fresh,
+            Ok(Err(_)) => Err(vec!["reading the settings and policies crashed".to_owned()]),
+            Err(_) => {
+                let text = "reading the settings, policies and certificates took longer than";
+                Err(vec![format!("{text} {} s: is their file system there?", PATIENCE.as_secs())])
+            }
+        };
         match fresh {
-            Ok(fresh) => self.replace(fresh),
+            Ok(fresh) => {
+                self.replace(fresh);
+                match deadline.wait(self.note_mode()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, "the audit could not note the mode"),
+                    Err(error) => tracing::error!(%error, "the audit could not note the mode in time"),
+                }
+            }
             Err(faults) => {
                 self.metrics.reloads_refused.add(1);
                 for fault in faults {
                     tracing::error!(%fault, "reload refused; the old settings, policies and certificates stay in force");
                 }
-            }
-        }
-    }
-
-    fn prepare(&self, read: Loaded) -> Result<Fresh, Vec<String>> {
-        read.verify().map_err(|faults| vec![faults.to_string()])?;
-        let reloaded = read.replacing(&self.loaded.load()).map_err(|faults| vec![faults.to_string()])?;
-        let settings = &reloaded.loaded.settings;
-        let path = &settings.policies.path;
-        let ruleset = policies::read(path).and_then(|files| ruleset(&files, path, mode(settings, Timestamp::now())));
-        let tls = tls::inward(&settings.smtp);
-        let directory = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts);
-        match (ruleset, tls, directory) {
-            (Ok(ruleset), Ok(tls), Ok(directory)) => {
-                let persons = Persons { directory, four_eyes: settings.four_eyes };
-                Ok(Fresh { reloaded, ruleset, tls, persons })
-            }
-            (ruleset, tls, directory) => {
-                let faults = [
-                    ruleset.err().map(|fault| fault.to_string()),
-                    tls.err().map(|fault| fault.to_string()),
-                    directory.err().map(|fault| fault.to_string()),
-                ];
-                Err(faults.into_iter().flatten().collect())
             }
         }
     }
@@ -116,6 +119,31 @@ impl Gateway {
             tracing::warn!("[desk] four_eyes is false: one person alone decides what a rule with @eyes(\"two\") held");
         }
         loud(ruleset.policy.mode, Timestamp::now());
+    }
+}
+
+/// Reads all that the settings name.
+fn prepare(read: Loaded, in_force: &Loaded) -> Result<Fresh, Vec<String>> {
+    read.verify().map_err(|faults| vec![faults.to_string()])?;
+    let reloaded = read.replacing(in_force).map_err(|faults| vec![faults.to_string()])?;
+    let settings = &reloaded.loaded.settings;
+    let path = &settings.policies.path;
+    let ruleset = policies::read(path).and_then(|files| ruleset(&files, path, mode(settings, Timestamp::now())));
+    let tls = tls::inward(&settings.smtp);
+    let directory = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts);
+    match (ruleset, tls, directory) {
+        (Ok(ruleset), Ok(tls), Ok(directory)) => {
+            let persons = Persons { directory, four_eyes: settings.four_eyes };
+            Ok(Fresh { reloaded, ruleset, tls, persons })
+        }
+        (ruleset, tls, directory) => {
+            let faults = [
+                ruleset.err().map(|fault| fault.to_string()),
+                tls.err().map(|fault| fault.to_string()),
+                directory.err().map(|fault| fault.to_string()),
+            ];
+            Err(faults.into_iter().flatten().collect())
+        }
     }
 }
 

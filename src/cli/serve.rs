@@ -36,7 +36,12 @@ pub fn run(_args: &Args, config: Option<&Path>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let served = super::runtime().map(|runtime| runtime.block_on(app::serve(&loaded, log)));
+    let served = super::runtime().map(|runtime| {
+        let served = runtime.block_on(app::serve(&loaded, log));
+        // A reload whose files never came holds nobody up.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+        served
+    });
     // What was logged stands before what ends us.
     drop(guard);
     match served {

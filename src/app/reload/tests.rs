@@ -5,9 +5,11 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::PATIENCE;
 use crate::app::{Gateway, shipped};
 use crate::config::{self, Effect, Loaded, ROWS};
 use crate::listen::log;
+use tracing::instrument::WithSubscriber;
 
 /// A change of one setting, as the environment says it, with what must change beside it; and, where it takes effect at
 /// once, what a part of the gateway has of it before and after.
@@ -225,11 +227,18 @@ impl Running {
         Running { gateway, log, settings }
     }
 
-    fn reload(&self, read: Result<Loaded, crate::diagnostic::Diagnostics>) -> String {
+    async fn reload(&self, read: Result<Loaded, crate::diagnostic::Diagnostics>) -> String {
+        self.reload_by(move || read).await
+    }
+
+    async fn reload_by(
+        &self,
+        read: impl FnOnce() -> Result<Loaded, crate::diagnostic::Diagnostics> + Send + 'static,
+    ) -> String {
         let lines = Lines::default();
         let sink = lines.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || sink.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || self.gateway.reload(read));
+        self.gateway.reload(read).with_subscriber(subscriber).await;
         let text = lines.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         String::from_utf8(text).unwrap()
     }
@@ -256,7 +265,7 @@ async fn every_setting_changes_at_once_or_is_named() {
         let path = case.path;
         let before = case.seen.map(|seen| running.seen(seen)).unwrap_or_default();
         assert!(before.contains(case.before), "{path} before: {before}");
-        let log = running.reload(Ok(load(folder.path(), Some(case))));
+        let log = running.reload(Ok(load(folder.path(), Some(case)))).await;
         assert!(log.contains(" reloaded "), "{path}: {log}");
         let line = |of: &str| log.lines().find(|line| line.contains(of)).unwrap_or_default().to_owned();
         match case.seen {
@@ -271,7 +280,7 @@ async fn every_setting_changes_at_once_or_is_named() {
                 assert!(line("next start").contains(path), "{path}: {log}");
             }
         }
-        let log = running.reload(Ok(load(folder.path(), None)));
+        let log = running.reload(Ok(load(folder.path(), None))).await;
         assert!(log.contains(" reloaded "), "{path} and back: {log}");
         assert!(!log.contains("next start"), "{path}: what waited never was in force: {log}");
         assert_eq!(case.seen.map(|seen| running.seen(seen)).unwrap_or_default(), before, "{path} and back");
@@ -285,19 +294,44 @@ async fn a_broken_file_changes_nothing() {
     let running = Running::start(folder.path()).await;
     let mode = |running: &Running| running.seen(observes);
     let broken = "[policies]\nmode = \"observe\"\nuntil = \"2999-01-01\"\n[smtp]\nmax_size = \"10 Mo\"\n";
-    let log = running.reload(config::parse(broken, &folder.path().join("octroi.toml"), std::iter::empty()));
+    let log = running.reload(config::parse(broken, &folder.path().join("octroi.toml"), std::iter::empty())).await;
     assert!(log.contains("reload refused") && log.contains("10 MiB") && !log.contains(" reloaded "), "{log}");
     assert_eq!(mode(&running), "Enforce");
     // Sound settings with broken policies: no half of them.
     let rule = folder.path().join("policies/rules/bad.cedar");
     std::fs::write(&rule, "forbid (").unwrap();
     let observe = cases().into_iter().find(|case| case.path == "policies.mode").unwrap();
-    let log = running.reload(Ok(load(folder.path(), Some(&observe))));
+    let log = running.reload(Ok(load(folder.path(), Some(&observe)))).await;
     assert!(log.contains("reload refused") && log.contains("bad.cedar"), "{log}");
     assert_eq!(mode(&running), "Enforce");
     std::fs::remove_file(rule).unwrap();
-    let log = running.reload(Ok(load(folder.path(), Some(&observe))));
+    let log = running.reload(Ok(load(folder.path(), Some(&observe)))).await;
     assert!(log.contains("octroi only observes"), "{log}");
     assert!(mode(&running).starts_with("Observe"));
+    running.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn files_that_do_not_come_in_time_change_nothing() {
+    let folder = house();
+    let running = Running::start(folder.path()).await;
+    let observe = cases().into_iter().find(|case| case.path == "policies.mode").unwrap();
+    let late = load(folder.path(), Some(&observe));
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    tokio::time::pause();
+    let reload = running.reload_by(move || {
+        let _ = ended.recv();
+        Ok(late)
+    });
+    let clock = async {
+        tokio::task::yield_now().await;
+        tokio::time::advance(PATIENCE + std::time::Duration::from_secs(1)).await;
+    };
+    let (log, ()) = tokio::join!(reload, clock);
+    tokio::time::resume();
+    assert!(log.contains("reload refused") && log.contains("took longer than 30 s"), "{log}");
+    drop(end);
+    assert_eq!(running.seen(observes), "Enforce");
+    assert!(running.reload(Ok(load(folder.path(), None))).await.contains(" reloaded "), "the next one is heard");
     running.gateway.stop().await;
 }
