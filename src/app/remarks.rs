@@ -11,7 +11,7 @@ use crate::directory::{Person, day};
 use crate::mail::Mailbox;
 use crate::pipeline::Ruleset;
 use crate::policy::verdict::Disposition;
-use crate::policy::{Policy, schema};
+use crate::policy::{Policy, register_warnings, schema};
 
 /// Everything that deserves a second look today.
 pub fn remarks(files: &BTreeMap<String, Vec<u8>>, ruleset: &Ruleset, now: Timestamp) -> Vec<Diagnostic> {
@@ -21,6 +21,7 @@ pub fn remarks(files: &BTreeMap<String, Vec<u8>>, ruleset: &Ruleset, now: Timest
     remarks.extend(missing(files, policy, ruleset.detectors.markings().names().is_empty()));
     remarks.extend(people(policy, now));
     remarks.extend(units(policy));
+    remarks.extend(register_warnings(files, policy, now));
     remarks.extend(rules(files, policy, now));
     if files.get("schema.cedarschema").is_some_and(|text| text != schema().as_bytes()) {
         let text = "differs from what rules are checked against: octroi does not read this file";

@@ -129,6 +129,11 @@ impl Diagnostic {
         Diagnostic { is_warning: true, ..self }
     }
 
+    /// Whether it only deserves a look.
+    pub fn is_warning(&self) -> bool {
+        self.is_warning
+    }
+
     /// The file or folder it is about; empty where it is about none.
     pub fn path(&self) -> &str {
         match (&self.location, &self.source) {

@@ -22,6 +22,7 @@ pub mod judge;
 mod kept;
 pub mod limits;
 mod question;
+mod register;
 mod replay;
 pub mod rules;
 pub mod settle;
@@ -32,12 +33,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use domains::DomainLists;
 pub use facts::{Asked, Facts, MessageFacts, RecipientFacts, SenderFacts, schema};
 pub use judge::{Mode, Opinion};
 pub use kept::{KeptAddresses, KeptCopy, KeptMail, of_private_again};
 use limits::Limit;
 pub use question::{CampaignFacts, Question};
+pub use register::{MEMBERS, members_path, register_warnings};
 pub use replay::{Replay, Replayed, Unknown};
 use rules::Rules;
 use rules::closed::{Known, unknown_words};
@@ -45,6 +49,7 @@ pub use sources::Sources;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, slip_of, utf8};
 use crate::directory::{People, Units};
+use crate::lists::entry::Entry;
 
 /// The folders of a policy that some room reads.
 pub const FOLDERS: [&str; 8] = ["rules", "domains", "units", "markings", "words", "lists", "notices", "tests"];
@@ -73,6 +78,8 @@ pub struct Policy {
     pub units: Units,
     pub rules: Rules,
     pub limits: Vec<Arc<Limit>>,
+    /// The administrative lists that are registered.
+    pub register: Vec<Entry>,
     pub mode: Mode,
     memo: judge::Memo,
 }
@@ -117,6 +124,9 @@ impl Policy {
         let of_there = |folder: &str, end| within(there.as_ref().map(|there| format!("{there}{folder}")), end);
         let (lists, list_faults) = DomainLists::parse(of("domains/", ".list").chain(of_there("domains/", ".list")));
         faults.extend(list_faults);
+        let (register, more) = register::read(files, there.as_deref(), &lists, Timestamp::UNIX_EPOCH);
+        // What time makes of an entry is never a fault.
+        faults.extend(more.into_iter().filter(|found| !found.is_warning()));
         let mut read = |file: Option<(&str, &str, &str)>| {
             let (people, more) = file.map(|(_, path, text)| People::from_csv(path, text)).unwrap_or_default();
             faults.extend(more);
@@ -163,6 +173,7 @@ impl Policy {
                     units,
                     rules,
                     limits,
+                    register,
                     mode: Mode::Enforce,
                     memo,
                 })
@@ -215,6 +226,7 @@ fn misplaced(files: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
             Some(("rules", name)) if !name.ends_with(".cedar") => ending(path, name, "cedar"),
             Some(("words", name)) if !name.ends_with(".toml") => ending(path, name, "toml"),
             Some(("domains", name)) if !name.ends_with(".list") => ending(path, name, "list"),
+            Some(("lists", name)) => register::misplaced(path, name),
             _ => None,
         };
         faults.extend(fault);

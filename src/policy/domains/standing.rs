@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{ALLOWED, DISPOSABLE, DomainLists, Entry, Named, OWN, WEBMAIL, whole_list};
 use crate::diagnostic::{Diagnostic, Source};
+use crate::lists::entry::Standing as Whose;
 use crate::mail::Domain;
 
 /// An end that comes so soon is announced.
@@ -127,6 +129,22 @@ fn is_public_suffix(domain: &str) -> bool {
 }
 
 impl DomainLists {
+    /// Whose a domain is, as entries of the register ask. Where nobody has said which domains are ours, any may be.
+    pub(in crate::policy) fn whose(&self, domain: &Domain, instant: Timestamp) -> Whose {
+        let stands = self.of_domain(domain, Some(instant));
+        if stands & OWN != 0 {
+            Whose::Own
+        } else if stands & (WEBMAIL | DISPOSABLE) != 0 {
+            Whose::Webmail
+        } else if is_public_suffix(domain.as_str()) {
+            Whose::PublicSuffix
+        } else if self.has_no_own() {
+            Whose::Own
+        } else {
+            Whose::Other
+        }
+    }
+
     /// What works and deserves a second look on this day: contradictions, and entries that have ended or soon will.
     pub fn warnings(&self, today: Date) -> Vec<Diagnostic> {
         let ends = self.dated.iter().filter_map(|dated| {
