@@ -11,8 +11,10 @@
 pub mod campaign_log;
 pub mod demo;
 mod descriptors;
+mod members;
 mod wiring;
 mod policies;
+mod register;
 mod rehearsal;
 mod reload;
 mod remarks;
@@ -52,12 +54,13 @@ use crate::mime;
 use crate::pipeline::limits::Counters;
 use crate::pipeline::{Inspector, MemoryBudget, Pipeline};
 use crate::policy;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, MembersError, Store, StoreError};
 use crate::worker::{self, Workers};
 
 use tasks::{Watched, ask, prove, sweep, watch};
 use wiring::{Page, address, listeners, milters, next_hop_settings, notifier, pages, store_settings};
 
+pub use members::Registered;
 pub use policies::{PoliciesError, read as read_policies, ruleset, ruleset_for};
 pub use rehearsal::{rehearse, rehearse_policies};
 
@@ -72,6 +75,8 @@ const STOP: Duration = Duration::from_secs(110);
 pub enum StartError {
     #[error(transparent)]
     Policies(#[from] PoliciesError),
+    #[error(transparent)]
+    Members(#[from] MembersError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
@@ -112,9 +117,14 @@ impl StartError {
 }
 
 /// The part that judges a mail: it needs no listener, no store and no next hop.
-pub fn inspector(settings: &Settings, policies: &Path, mode: policy::Mode) -> Result<Inspector, StartError> {
+pub fn inspector(
+    settings: &Settings,
+    policies: &Path,
+    registered: Registered,
+    mode: policy::Mode,
+) -> Result<Inspector, StartError> {
     let files = policies::read(policies)?;
-    let ruleset = ruleset(&files, policies, mode)?;
+    let ruleset = policies::ruleset_with(&files, registered, policies, mode)?;
     let mx = match &settings.dns.fixed {
         Some(path) => MxResolver::new(settings.dns.server, static_hosts(path)?)?,
         None => MxResolver::new(settings.dns.server, HashMap::new())?,
@@ -182,7 +192,7 @@ pub struct Gateway {
     pub pages: Vec<std::net::SocketAddr>,
     pub metrics: Arc<Metrics>,
     /// The settings in force.
-    loaded: ArcSwap<Loaded>,
+    loaded: Arc<ArcSwap<Loaded>>,
     smtp: Arc<ArcSwap<smtp::Listener>>,
     milter: Arc<ArcSwap<milter::Listener>>,
     desk: Arc<Desk>,
@@ -199,7 +209,8 @@ impl Gateway {
     pub async fn start(loaded: &Loaded, log: Log) -> Result<Gateway, StartError> {
         let settings = loaded.settings.clone();
         let metrics = Arc::new(Metrics::default());
-        let inspector = inspector(&settings, &settings.policies.path, mode(&settings, Timestamp::now()))?;
+        let (registered, mode) = (Registered::read(&settings)?, mode(&settings, Timestamp::now()));
+        let inspector = inspector(&settings, &settings.policies.path, registered, mode)?;
         let tls = tls::inward(&settings.smtp)?;
         let hop = Arc::new(NextHop::new(next_hop_settings(&settings, metrics.hop_faults.clone())?));
         let accounts = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts)?;
@@ -242,13 +253,16 @@ impl Gateway {
             memory: memory.clone(),
             stop: stop.clone(),
         });
-        let desk = Arc::new(Desk::new(store.clone(), accounts, settings.four_eyes, Arc::new(Timestamp::now)));
+        let in_force = Arc::new(ArcSwap::from_pointee(loaded.clone()));
+        let lists = register::at_the_desk(&settings, in_force.clone(), pipeline.clone(), metrics.clone());
+        let desk = Desk::new(store.clone(), accounts, settings.four_eyes, Arc::new(Timestamp::now)).with_lists(lists);
+        let desk = Arc::new(desk);
         let gateway = Gateway {
             addresses: listeners.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),
             pages: pages.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),
             pipeline,
             metrics,
-            loaded: ArcSwap::from_pointee(loaded.clone()),
+            loaded: in_force,
             smtp: Arc::new(ArcSwap::new(door)),
             milter: Arc::new(ArcSwap::new(milter)),
             desk,

@@ -17,6 +17,13 @@ pub enum Command {
     OutboxRetry,
     AuditVerify,
     AuditList,
+    ListsShow,
+    ListsMatch,
+    ListsImport,
+    ListsExport,
+    ListsCanaries,
+    /// The addresses of canaries.
+    ListsReveal,
 }
 
 /// What an entry of the audit says was done; the contract's words.
@@ -43,10 +50,16 @@ pub enum Action {
     Search,
     /// The gateway is in another mode than the safe one; the object says which (decision D43).
     Mode,
+    /// Members of a list were registered; the object is the list's name.
+    ListImport,
+    /// A list was written out with canaries; the ground says for whom.
+    ListExport,
+    /// Somebody asked which lists an address is on; the object is the address's keyed hash.
+    ListMatch,
 }
 
 impl Action {
-    pub const ALL: [Action; 15] = [
+    pub const ALL: [Action; 18] = [
         Action::Look,
         Action::Open,
         Action::Export,
@@ -62,6 +75,9 @@ impl Action {
         Action::RefusedLook,
         Action::Search,
         Action::Mode,
+        Action::ListImport,
+        Action::ListExport,
+        Action::ListMatch,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -81,6 +97,9 @@ impl Action {
             Action::RefusedLook => "refused-look",
             Action::Search => "search",
             Action::Mode => "mode",
+            Action::ListImport => "list-import",
+            Action::ListExport => "list-export",
+            Action::ListMatch => "list-match",
         }
     }
 
@@ -113,7 +132,7 @@ const LOOKS: &[Role] = &[Reviewer, Approver, Auditor, DataProtectionOfficer];
 const DECIDES: &[Role] = &[Reviewer, Approver];
 
 /// Every command, once.
-pub const COMMANDS: [CommandRow; 11] = [
+pub const COMMANDS: [CommandRow; 17] = [
     row(Command::List, "list held copies", LOOKS).or_counts(&[PolicyAdmin, Operator]),
     row(Command::Show, "look at a held copy", LOOKS).audited(Action::Look),
     row(Command::Open, "read a held message", LOOKS).of_content().audited(Action::Open),
@@ -128,6 +147,12 @@ pub const COMMANDS: [CommandRow; 11] = [
     row(Command::OutboxRetry, "retry the outbox", &[Reviewer, Approver, Operator]).audited(Action::Retry),
     row(Command::AuditVerify, "verify the audit", &[Auditor, DataProtectionOfficer, Operator]),
     row(Command::AuditList, "read the audit", &[Auditor, DataProtectionOfficer]),
+    row(Command::ListsShow, "see the register of lists", &Role::ALL),
+    row(Command::ListsMatch, "ask which lists an address is on", LOOKS).with_ground().audited(Action::ListMatch),
+    row(Command::ListsImport, "import a list", &[PolicyAdmin]).audited(Action::ListImport),
+    row(Command::ListsExport, "export a list", &[PolicyAdmin]).with_ground().audited(Action::ListExport),
+    row(Command::ListsCanaries, "count canaries", &[PolicyAdmin, Auditor, DataProtectionOfficer]),
+    row(Command::ListsReveal, "see canaries", &[DataProtectionOfficer]).with_ground().audited(Action::Look),
 ];
 
 impl Command {

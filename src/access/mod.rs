@@ -24,7 +24,9 @@ pub use command::{Action, COMMANDS, Command, CommandRow};
 pub use decide::{Case, Decision, MANY_RECIPIENTS, Proposal, Ruling, Step};
 pub use denied::Denied;
 pub use ground::{GROUND_LENGTH, Ground, GroundCode, GroundError};
-pub use permit::{Actor, Entry, Export, Look, Object, Open, Permit, PermitKind, Retry};
+pub use permit::{
+    Actor, Entry, Export, ListExport, ListImport, ListMatch, Look, Object, Open, Permit, PermitKind, Retry, Reveal,
+};
 pub use resolution::Resolution;
 pub use role::Role;
 pub use scope::Scope;

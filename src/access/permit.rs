@@ -134,6 +134,18 @@ pub enum Export {}
 /// Trying an item of the outbox now.
 #[derive(Debug)]
 pub enum Retry {}
+/// Asking which lists an address is on.
+#[derive(Debug)]
+pub enum ListMatch {}
+/// Registering members of a list.
+#[derive(Debug)]
+pub enum ListImport {}
+/// Writing a list out with canaries.
+#[derive(Debug)]
+pub enum ListExport {}
+/// Seeing which mailboxes are canaries.
+#[derive(Debug)]
+pub enum Reveal {}
 
 impl PermitKind for Look {
     type Id = CopyId;
@@ -157,6 +169,34 @@ impl PermitKind for Retry {
     type Id = ItemId;
     const COMMAND: Command = Command::OutboxRetry;
     const ACTION: Action = Action::Retry;
+}
+
+impl PermitKind for ListMatch {
+    /// The keyed hash of the address.
+    type Id = String;
+    const COMMAND: Command = Command::ListsMatch;
+    const ACTION: Action = Action::ListMatch;
+}
+
+impl PermitKind for ListImport {
+    /// The list's name.
+    type Id = String;
+    const COMMAND: Command = Command::ListsImport;
+    const ACTION: Action = Action::ListImport;
+}
+
+impl PermitKind for ListExport {
+    /// The list's name.
+    type Id = String;
+    const COMMAND: Command = Command::ListsExport;
+    const ACTION: Action = Action::ListExport;
+}
+
+impl PermitKind for Reveal {
+    /// The list's name.
+    type Id = String;
+    const COMMAND: Command = Command::ListsReveal;
+    const ACTION: Action = Action::Look;
 }
 
 /// The permission to do one thing to one thing. Only a [`super::Caller`] gives it.

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::members::{self, Registered};
+
 use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError, Words};
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
 use crate::notice::Notices;
 use crate::pipeline::Ruleset;
 use crate::policy::rules::Rules;
 use crate::policy::rules::closed::{Known, unknown_words};
-use crate::policy::{Mode, Policy};
+use crate::policy::{self, Mode, Policy};
 
 /// Why policies cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -81,19 +83,48 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, PoliciesError> {
     Ok(files)
 }
 
-/// Checks the files as a whole and builds the detectors from their words and lists.
+/// Checks the files as a whole and builds the detectors from their words and lists. No list has members.
 pub fn ruleset(files: &BTreeMap<String, Vec<u8>>, folder: &Path, mode: Mode) -> Result<Ruleset, PoliciesError> {
-    ruleset_for(files, None, folder, mode)
+    build(files, None, Registered::default(), folder, mode)
 }
 
-/// The same for the cases about another house ([`Policy::load_for`]).
+/// The same with the members of lists that are registered.
+pub fn ruleset_with(
+    files: &BTreeMap<String, Vec<u8>>,
+    registered: Registered,
+    folder: &Path,
+    mode: Mode,
+) -> Result<Ruleset, PoliciesError> {
+    if registered.files.is_empty() {
+        return ruleset(files, folder, mode);
+    }
+    let mut files = files.clone();
+    for kept in &registered.files {
+        let path = policy::members_path(&kept.about.list, kept.about.export.as_deref());
+        files.insert(path, kept.digest().into_bytes());
+    }
+    build(&files, None, registered, folder, mode)
+}
+
+/// The same for the cases about another house ([`Policy::load_for`]), whose lists have their members in its folder.
 pub fn ruleset_for(
     files: &BTreeMap<String, Vec<u8>>,
+    house: &str,
+    folder: &Path,
+    mode: Mode,
+) -> Result<Ruleset, PoliciesError> {
+    build(files, Some(house), members::of_house(files, house), folder, mode)
+}
+
+fn build(
+    files: &BTreeMap<String, Vec<u8>>,
     house: Option<&str>,
+    registered: Registered,
     folder: &Path,
     mode: Mode,
 ) -> Result<Ruleset, PoliciesError> {
     let loaded = Policy::load_for(files, house);
+    let leaks = registered.leaks(files);
     // A fault elsewhere hides no rule whose text is missing.
     let rules = loaded.is_err().then(|| Rules::parse(Rules::texts(files)).ok()).flatten();
     let rules = loaded.as_ref().ok().map(|policy| &policy.rules).or(rules.as_ref());
@@ -108,13 +139,14 @@ pub fn ruleset_for(
     // Lists are checked where they are known.
     let unknown = unknown_words(Rules::texts(files), &Known { lists: None, markings: &known });
     let (policy, notices, markings, words) = match (loaded, notices, markings, words) {
-        (Ok(policy), Ok(notices), Ok(markings), Ok(words)) if unknown.is_empty() => {
+        (Ok(policy), Ok(notices), Ok(markings), Ok(words)) if unknown.is_empty() && leaks.is_empty() => {
             (policy.in_mode(mode), notices, markings, words)
         }
         // The faults of all files at once, whichever room reads them.
         (policy, notices, markings, words) => {
             let mut faults = policy.err().map(|faults| faults.0).unwrap_or_default();
             faults.extend(unknown);
+            faults.extend(leaks);
             faults.extend(notices.err().into_iter().flatten());
             let text =
                 |path: &str| texts.iter().chain(&spoken).find(|(known, _)| *known == path).map_or("", |(_, text)| text);
@@ -126,8 +158,13 @@ pub fn ruleset_for(
     let services = policy.lists.services();
     let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
     let lookalikes = Lookalikes::new(policy.imitable());
-    let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes, words);
+    let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes, words)
+        .knowing(registered.lookup(&policy), universal(&policy));
     Ok(Ruleset { policy, notices, detectors })
+}
+
+fn universal(policy: &Policy) -> Vec<String> {
+    policy.register.iter().filter(|entry| entry.universal).map(|entry| entry.name.clone()).collect()
 }
 
 /// The files of TOML in a folder, in the order of their names.

@@ -1,24 +1,57 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! `octroi check`: what would keep a gateway from starting, without starting one.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::policies::{self, ruleset};
+use super::members::{Registered, member_store};
+use super::policies::{self, ruleset_with};
 use super::remarks::remarks;
 use super::{StartError, descriptors, static_hosts, tls};
 use crate::access::{self, Account, Role};
 use crate::config::Settings;
 use crate::diagnostic::{Diagnostic, Location};
+use crate::lists::entry::check_members;
 use crate::mail::Mailbox;
 use crate::pipeline::Ruleset;
+use crate::store::MembersError;
 use crate::{policy, store, worker};
 
 /// What would keep a gateway from starting, all of it, and what works but deserves a second look. Starts nothing and
 /// leaves the store alone: the gateway it belongs to may be running.
 pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<Diagnostic>) {
-    let (mut faults, mut remarks, ruleset) = rehearsed(&settings.policies.path);
+    let mut unread = Vec::new();
+    let registered = Registered::read(settings).unwrap_or_else(|fault| {
+        unread.push(fault);
+        Registered::default()
+    });
+    let summaries = registered.summaries();
+    let (mut faults, mut remarks, ruleset) = rehearsed(&settings.policies.path, registered);
+    for fault in unread {
+        // Members are for the service alone; who checks as somebody else is told what is left out.
+        match &fault {
+            MembersError::File(_, error) if error.kind() == ErrorKind::PermissionDenied => {
+                remarks.push(remark(
+                    format!("lists.path: {fault}"),
+                    "check as the user of the service to have lists' members checked",
+                ));
+            }
+            _ => faults.push(fault.into()),
+        }
+    }
+    if let Some(ruleset) = &ruleset {
+        remarks.extend(check_members(&ruleset.policy.register, &summaries));
+    }
+    remarks.extend(
+        member_store(settings)
+            .stock()
+            .map(|(_, found)| found)
+            .unwrap_or_default()
+            .into_iter()
+            .map(Diagnostic::into_warning),
+    );
     if let Some(ruleset) = ruleset {
         let own = |to: &&Mailbox| ruleset.policy.lists.is_own(to, Timestamp::now());
         let elsewhere = settings.notices.digest_to.iter().filter(|to| !own(to));
@@ -105,13 +138,14 @@ fn too_few_persons(settings: &Settings, ruleset: &Ruleset) -> Option<Diagnostic>
 
 /// The same for a policy folder alone.
 pub fn rehearse_policies(folder: &Path) -> (Vec<StartError>, Vec<Diagnostic>) {
-    let (faults, remarks, _) = rehearsed(folder);
+    let (faults, remarks, _) = rehearsed(folder, Registered::default());
     (faults, remarks)
 }
 
-fn rehearsed(folder: &Path) -> (Vec<StartError>, Vec<Diagnostic>, Option<Ruleset>) {
-    let read = policies::read(folder)
-        .and_then(|files| ruleset(&files, folder, policy::Mode::Enforce).map(|ruleset| (files, ruleset)));
+fn rehearsed(folder: &Path, registered: Registered) -> (Vec<StartError>, Vec<Diagnostic>, Option<Ruleset>) {
+    let read = policies::read(folder).and_then(|files| {
+        ruleset_with(&files, registered, folder, policy::Mode::Enforce).map(|ruleset| (files, ruleset))
+    });
     match read {
         Ok((files, ruleset)) => (Vec::new(), remarks(&files, &ruleset, Timestamp::now()), Some(ruleset)),
         Err(error) => (vec![error.into()], Vec::new(), None),

@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 
 use super::tasks::loud;
 use super::wiring::{notifier, retention};
-use super::{Gateway, StartError, mode, policies, ruleset, tls};
+use super::{Gateway, StartError, register, tls};
 use crate::access::Entry;
 use crate::config::{Loaded, Reloaded};
 use crate::deliver::deadline::Deadline;
@@ -128,7 +128,7 @@ fn prepare(read: Loaded, in_force: &Loaded) -> Result<Fresh, Vec<String>> {
     let reloaded = read.replacing(in_force).map_err(|faults| vec![faults.to_string()])?;
     let settings = &reloaded.loaded.settings;
     let path = &settings.policies.path;
-    let ruleset = policies::read(path).and_then(|files| ruleset(&files, path, mode(settings, Timestamp::now())));
+    let ruleset = register::ruleset_of(settings, path);
     let tls = tls::inward(&settings.smtp);
     let directory = settings.cli.accounts.resolve(&control::system_users()).map_err(StartError::Accounts);
     match (ruleset, tls, directory) {

@@ -15,6 +15,7 @@ mod check;
 mod completions;
 mod demo;
 mod find;
+mod lists;
 mod man;
 mod outbox;
 mod print;
@@ -58,6 +59,7 @@ enum Command {
     Outbox(outbox::Args),
     Audit(audit::Args),
     Campaigns(campaigns::Args),
+    Lists(lists::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -85,6 +87,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Outbox(args) => conclude(outbox::run(args, config)),
         Command::Audit(args) => conclude(audit::run(args, config)),
         Command::Campaigns(args) => campaigns::run(args, config),
+        Command::Lists(args) => lists::run(args, config),
         Command::Completions(args) => conclude(completions::run(args)),
         Command::Man(args) => conclude(man::run(args)),
     }
@@ -235,6 +238,11 @@ mod tests {
             "octroi audit verify --anchor head.txt",
             "octroi campaigns replay log.jsonl --texts texts.jsonl --lists lists --policies policies --json",
             "octroi campaigns replay monday.jsonl tuesday.jsonl",
+            "octroi lists import agents agents.csv --export 2026-11 --date 2026-11-30 --column mail --key nir,matricule --json",
+            "octroi lists show agents",
+            "octroi lists match a@x.example b@y.example --reason asked",
+            "octroi lists export agents agents.csv --for paie --canaries 3 -o out.csv",
+            "octroi lists canaries agents",
             "octroi completions bash",
             "octroi man",
             "octroi man quarantine release",

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use super::print;
-use crate::app;
 use crate::app::scan::ScanReport;
+use crate::app::{self, Registered};
 use crate::policy::Mode;
 
 /// Judge messages and show a verdict for each; sends and keeps nothing
@@ -61,7 +61,12 @@ fn scan(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     print::judges_as_enforcing(settings);
     let (mut held_back, mut unreadable) = (false, false);
     super::runtime()?.block_on(async {
-        let inspector = app::inspector(settings, policies, Mode::Enforce)?;
+        // Members of lists are for the service alone: who scans as somebody else is told what is left out.
+        let registered = Registered::read(settings).unwrap_or_else(|fault| {
+            print::error(format_args!("note: rows of registered lists are not looked for: {fault}"));
+            Registered::default()
+        });
+        let inspector = app::inspector(settings, policies, registered, Mode::Enforce)?;
         for source in app::scan::sources(&args.files) {
             let judged = match source {
                 Ok(source) => match app::scan::envelope(&source.content, args.from.as_deref(), &args.to) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::print;
-use crate::app;
+use crate::app::{self, Registered};
 use crate::deliver::deadline::{Deadline, PROMISE};
 use crate::diagnostic::Diagnostics;
 use crate::mail::Client;
@@ -39,11 +39,12 @@ fn test(args: &Args, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let files = app::read_policies(policies)?;
     let cases = cases(&files)?;
     let runtime = super::runtime()?;
-    let inspector = runtime.block_on(async { app::inspector(&loaded.settings, policies, Mode::Enforce) })?;
+    let inspector =
+        runtime.block_on(async { app::inspector(&loaded.settings, policies, Registered::default(), Mode::Enforce) })?;
     let mut houses: BTreeMap<&str, Arc<Ruleset>> = BTreeMap::new();
     for house in cases.iter().filter_map(|case| case.house.as_deref()) {
         if !houses.contains_key(house) {
-            let ruleset = app::ruleset_for(&files, Some(house), policies, Mode::Enforce)?;
+            let ruleset = app::ruleset_for(&files, house, policies, Mode::Enforce)?;
             houses.insert(house, Arc::new(ruleset));
         }
     }

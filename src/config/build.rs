@@ -9,7 +9,7 @@ use super::read::places::{FileUrl, Page, SqliteUrl, WebAddress};
 use super::read::{ByteSize, Language, OneLine, Setting};
 use super::values::{Entry, Values};
 use super::verify::Locations;
-use super::{Cli, Dns, House, Limits, Loaded, Notices, Policies, Retention, Settings, Store};
+use super::{Cli, Dns, House, Limits, Lists, Loaded, Notices, Policies, Retention, Settings, Store};
 use crate::deliver::settings::{NextHop, OutwardTls, Pool};
 use crate::diagnostic::{Diagnostic, Diagnostics, Location, Source};
 use crate::listen::log;
@@ -108,11 +108,13 @@ impl Reader {
     fn settings(&mut self) -> Settings {
         self.not_built_yet();
         let store = self.store();
+        let lists = self.lists(&store);
         Settings {
             smtp: self.smtp_settings(),
             milter: self.milter_settings(),
             next_hop: self.next_hop(),
             release: self.optional("release.via"),
+            lists,
             retention: Retention {
                 quarantine: self.one("retention.quarantine"),
                 warning: self.one("retention.warning"),
@@ -248,6 +250,16 @@ impl Reader {
         let node = self.optional::<Domain>("store.node").map(|name| name.as_str().to_owned());
         let (quota, keep_free) = (self.one::<ByteSize>("store.quota").0, self.one::<ByteSize>("store.keep_free").0);
         Store { database, blobs, key, node, quota, keep_free }
+    }
+
+    /// Members, their key and the canaries are next to the database, unless settings name other places. A path that is
+    /// not whole starts there too: who moves the store moves them.
+    fn lists(&mut self, store: &Store) -> Lists {
+        let beside = store.database.parent().unwrap_or(Path::new("")).to_owned();
+        let path = self.optional::<PathBuf>("lists.path").unwrap_or_else(|| "lists".into());
+        let key = self.optional::<FileUrl>("lists.key").map_or_else(|| "lists.key".into(), |FileUrl(path)| path);
+        let canaries = self.optional::<PathBuf>("lists.canaries").unwrap_or_else(|| "canaries.txt".into());
+        Lists { path: beside.join(path), key: beside.join(key), canaries: beside.join(canaries) }
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Settings {
     /// Where released mail goes; the next hop if unset (decision D10).
     pub release: Option<Hop>,
     pub store: Store,
+    pub lists: Lists,
     pub retention: Retention,
     /// Where desk, `/healthz`, `/readyz` (and `/metrics`, unless it has its own address) are served.
     pub web: Option<SocketAddr>,
@@ -73,6 +74,17 @@ pub struct Store {
     pub quota: u64,
     /// Bytes that must stay free on its disks (decision D33).
     pub keep_free: u64,
+}
+
+/// Registered lists: who is on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lists {
+    /// The folder of members.
+    pub path: PathBuf,
+    /// The file with the key by which members are hashed.
+    pub key: PathBuf,
+    /// Mailboxes of the house that canaries are taken from.
+    pub canaries: PathBuf,
 }
 
 /// How long what is kept.

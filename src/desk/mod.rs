@@ -11,6 +11,9 @@
 
 mod answers;
 mod convert;
+mod list_answers;
+mod list_files;
+mod lists;
 mod refusal;
 
 use std::sync::Arc;
@@ -23,6 +26,8 @@ pub use answers::{
     AuditLine, AuditQuery, AuditReport, Counts, Decision, Done, Found, FoundRows, Held, HeldQuery, Listing, OutboxRow,
     Proposed, Queued, Shown, ShownFinding, ShownReason,
 };
+pub use list_answers::{Canaries, ExportList, ImportList, Imported, Matched, MatchedList};
+pub use lists::Lists;
 pub use refusal::Refusal;
 
 use crate::access::{
@@ -45,6 +50,8 @@ pub struct Desk {
     /// Replaced when accounts are reloaded.
     persons: ArcSwap<Persons>,
     clock: Clock,
+    /// None in a gateway that has no register.
+    lists: Option<Lists>,
 }
 
 /// The accounts, and how many of them a decision takes.
@@ -64,7 +71,7 @@ const PAGE: u32 = 1000;
 impl Desk {
     /// `four_eyes` is whether copies held by a rule with `@eyes("two")` need two persons (decision D43).
     pub fn new(store: Store, directory: Directory, four_eyes: bool, clock: Clock) -> Desk {
-        Desk { store, persons: ArcSwap::from_pointee(Persons { directory, four_eyes }), clock }
+        Desk { store, persons: ArcSwap::from_pointee(Persons { directory, four_eyes }), clock, lists: None }
     }
 
     /// Replaces the accounts.

@@ -23,6 +23,9 @@ pub enum Refusal {
     Unavailable(String),
     #[error("{0}")]
     BadRequest(String),
+    /// A file that was handed over is not what it should be.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 impl From<Denied> for Refusal {

@@ -81,6 +81,9 @@ pub struct Finding {
     /// How many distinct ones stand there (identifiers, addresses).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
+    /// Rows of a registered list: their part of all addresses and keys found, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
     /// The contract's place: `subject`, `body`, `body#quoted`, `header:NAME`, `attachment:PATH#footer`, `envelope`.
     #[serde(rename = "where")]
     pub place: String,
@@ -94,7 +97,16 @@ pub struct Finding {
 
 impl Finding {
     pub fn new(kind: FindingKind, place: impl Into<String>) -> Finding {
-        Finding { kind, value: None, rank: None, count: None, place: place.into(), excerpt: None, recipient: None }
+        Finding {
+            kind,
+            value: None,
+            rank: None,
+            count: None,
+            share: None,
+            place: place.into(),
+            excerpt: None,
+            recipient: None,
+        }
     }
 
     pub fn value(mut self, value: impl Into<String>) -> Finding {
@@ -109,6 +121,12 @@ impl Finding {
 
     pub fn count(mut self, count: u32) -> Finding {
         self.count = Some(count);
+        self
+    }
+
+    /// Rounded to a thousandth.
+    pub fn share(mut self, share: f64) -> Finding {
+        self.share = Some((share * 1000.0).round() / 1000.0);
         self
     }
 

@@ -19,6 +19,7 @@ mod forward;
 mod invitation;
 mod label;
 mod link;
+mod list_rows;
 mod lookalike;
 mod malformed;
 mod marking;
@@ -35,6 +36,7 @@ pub use reading::lookalikes::Lookalikes;
 pub use reading::vocabulary::{Markings, VocabularyError};
 pub use reading::words::Words;
 
+use crate::lists::Lookup;
 use crate::mime::Stop;
 use reading::evidence::Evidence;
 use reading::inspection::{Inspection, Tables};
@@ -54,6 +56,7 @@ const DETECTORS: &[fn(&Inspection<'_>, &mut Vec<Finding>)] = &[
     uninspectable::detect,
     personal_data::detect,
     address_list::detect,
+    list_rows::detect,
     private_correspondence::detect,
     lookalike::detect,
     sender_mismatch::detect,
@@ -85,7 +88,20 @@ impl Detectors {
         let identity_cards = personal_data::CIN.iter().map(|word| (Topic::Identity, (*word).to_owned()));
         let dial_in = words.meeting_id.iter().map(|word| (Topic::DialIn, word.clone()));
         let triggers = Triggers::new(&markings, forwards.chain(identity_cards).chain(dial_in));
-        Detectors { tables: Tables { markings, links, own, lookalikes, words, triggers } }
+        let (lists, universal) = (Lookup::default(), Vec::new());
+        Detectors { tables: Tables { markings, links, own, lookalikes, words, triggers, lists, universal } }
+    }
+
+    /// The same, knowing registered lists; everybody is on those named in `universal`.
+    #[must_use]
+    pub fn knowing(mut self, lists: Lookup, universal: Vec<String>) -> Detectors {
+        (self.tables.lists, self.tables.universal) = (lists, universal);
+        self
+    }
+
+    /// Administrative lists as they are registered.
+    pub fn lists(&self) -> &Lookup {
+        &self.tables.lists
     }
 
     /// The words of mail programs and people, which reading needs as well.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::mail::Identity;
 
 /// The secret without which a stored hash says nothing about an address.
+#[derive(Clone)]
 pub struct ListKey(Zeroizing<[u8; 32]>);
 
 /// A mailbox as lists and campaigns know it: the first eight bytes of its keyed hash.
@@ -34,10 +35,27 @@ impl ListKey {
             }
             None => blake3::keyed_hash(&self.0, &[local, b"@", domain].concat()),
         };
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest.as_bytes()[..8]);
-        Member(u64::from_be_bytes(first))
+        first(digest.as_bytes())
     }
+
+    /// A value that a row is known by, beside its address; as [`key_of`](super::rows::key_of) makes it.
+    pub fn value(&self, value: &str) -> Member {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"key of a row\0").update(value.as_bytes());
+        first(hasher.finalize().as_bytes())
+    }
+
+    /// Tells this key from others, and nothing about it.
+    pub fn check(&self) -> String {
+        let digest = blake3::keyed_hash(&self.0, b"octroi 2026 key of lists");
+        digest.to_hex()[..16].to_owned()
+    }
+}
+
+fn first(digest: &[u8; 32]) -> Member {
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    Member(u64::from_be_bytes(first))
 }
 
 // The key is shy, and a member is nobody's address: neither says more than it must in a log.

@@ -34,7 +34,7 @@ pub struct Members {
 /// Stored members that are not as they were written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the stored members are damaged: {0}")]
-pub struct Damaged(&'static str);
+pub struct Damaged(pub(super) &'static str);
 
 const MAGIC: &[u8; 8] = b"members1";
 

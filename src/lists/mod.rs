@@ -18,6 +18,8 @@ pub mod hashed;
 mod key;
 mod members;
 mod index;
+mod member_file;
+mod lookup;
 pub mod rows;
 pub mod template;
 pub mod entry;
@@ -26,4 +28,6 @@ pub mod export;
 
 pub use index::{Index, Listed};
 pub use key::{ListKey, Member};
+pub use lookup::Lookup;
+pub use member_file::{About, MemberFile};
 pub use members::{Damaged, Members, Place};

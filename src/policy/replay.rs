@@ -206,6 +206,7 @@ impl<'p> Replay<'p> {
                 lookalike: then.lookalike,
                 forwarded: then.forwarded,
             },
+            list_rows: &mail.message.list_rows,
             policy: self.policy,
             instant: mail.instant,
         })

@@ -10,6 +10,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use crate::lists::ListKey;
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
@@ -62,6 +63,11 @@ impl KeyFile {
         file.write_all(&*random_key()).map_err(fault)?;
         file.sync_all().map_err(fault)?;
         fs::File::open(folder).and_then(|f| f.sync_all()).map_err(fault)
+    }
+
+    /// The key under which members of lists are known, where this file is theirs.
+    pub(super) fn list_key(&self) -> ListKey {
+        ListKey::new(*self.derive("octroi 2026 members of lists"))
     }
 
     /// What the store remembers to know its own key again; tells nothing about the key.
@@ -135,7 +141,7 @@ fn random_key() -> Zeroizing<[u8; KEY_LEN]> {
     key
 }
 
-fn fill_random(bytes: &mut [u8]) {
+pub(super) fn fill_random(bytes: &mut [u8]) {
     // Invariant: aws-lc's generator is seeded by the kernel and has no failure a program could survive.
     aws_lc_rs::rand::fill(bytes).expect("the kernel gives randomness");
 }

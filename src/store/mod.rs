@@ -35,6 +35,7 @@ mod kept;
 mod keep;
 mod keeping;
 mod key;
+mod members;
 mod outbox;
 mod packed;
 mod quarantine;
@@ -77,6 +78,7 @@ pub use keeping::{
 };
 pub use kept::{JournalPage, JournalPlace};
 pub use key::KeyFile;
+pub use members::{MemberStore, MembersError};
 pub use outbox::{DueItem, ItemState, OutboxKind, OutboxRow, RecipientOutcome, Work};
 pub use quarantine::{Exported, Filter, HeldDetail, HeldRow};
 pub use schema::MIGRATIONS;

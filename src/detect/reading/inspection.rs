@@ -12,6 +12,7 @@ use crate::detect::reading::triggers::{Hit, Topic, Triggers};
 use crate::detect::reading::vocabulary::Markings;
 use crate::detect::reading::words::{Subject, Words};
 use crate::document::Extract;
+use crate::lists::Lookup;
 use crate::mime::Stop;
 
 /// Longest excerpt, in characters: enough to recognise the line, too little to carry the matter.
@@ -27,6 +28,9 @@ pub struct Tables {
     pub lookalikes: Lookalikes,
     pub words: Words,
     pub triggers: Triggers,
+    /// Administrative lists as they are registered, and the names of those that everybody is on.
+    pub lists: Lookup,
+    pub universal: Vec<String>,
 }
 
 /// What every detector is given.

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The command line's side of the control socket: one blocking request, one answer.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Answer, Request};
+use super::{Answer, Request, files};
 use crate::desk::Refusal;
 
 /// Bytes of an answer line: the longest list.
 const ANSWER_LIMIT: u64 = 64 * 1024 * 1024;
 /// Bytes of an exported message.
 const MESSAGE_LIMIT: u64 = 1024 * 1024 * 1024;
+
+/// A release waits for the store only; a minute is far beyond that.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -44,25 +48,42 @@ impl ControlError {
 /// # Errors
 /// No gateway, a broken conversation, or its refusal.
 pub fn ask(socket: &Path, request: &Request) -> Result<(Answer, Vec<u8>), ControlError> {
+    ask_with(socket, request, &[], Some(PATIENCE))
+}
+
+/// The same, handing over open files; where `patience` is `None`, the answer may take as long as the files are large.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_with(
+    socket: &Path,
+    request: &Request,
+    files: &[&File],
+    patience: Option<Duration>,
+) -> Result<(Answer, Vec<u8>), ControlError> {
     let stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => ControlError::Closed(socket.to_owned(), error),
         _ => ControlError::Away(socket.to_owned()),
     })?;
-    match converse(stream, request) {
+    match converse(stream, request, files, patience) {
         Ok((Answer::Refused(refusal), _)) => Err(refusal.into()),
         Ok(answered) => Ok(answered),
         Err(error) => Err(ControlError::Broken(socket.to_owned(), error)),
     }
 }
 
-fn converse(mut stream: UnixStream, request: &Request) -> io::Result<(Answer, Vec<u8>)> {
-    // A release waits for the store only; a minute is far beyond that.
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(60)))?;
+fn converse(
+    stream: UnixStream,
+    request: &Request,
+    files: &[&File],
+    patience: Option<Duration>,
+) -> io::Result<(Answer, Vec<u8>)> {
+    stream.set_read_timeout(patience)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     // Who has no account is told so before anything is asked, and the gateway may have closed by now.
-    let sent = stream.write_all(&line);
+    let sent = files::send(&stream, &line, files);
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
     reader.by_ref().take(ANSWER_LIMIT).read_until(b'\n', &mut line)?;

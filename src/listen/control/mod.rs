@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The control socket: `octroi quarantine`, `find`, `outbox` and `audit` use it to ask the running gateway (decision
+//! The control socket: `octroi quarantine`, `find`, `outbox`, `audit` and `lists` use it to ask the running gateway (decision
 //! D25).
 //!
 //! One connection carries one request: a JSON line asks, a JSON line answers, and the bytes of an exported message
-//! follow the answer. The gateway identifies the caller by the user id of the peer, never by what the peer writes.
+//! follow the answer. Files that the gateway is to read or write are opened by the caller, with the caller's rights, and
+//! handed over with the request (SCM_RIGHTS, unix(7)). The gateway identifies the caller by the user id of the peer, never by what the peer writes.
 
 mod client;
+mod files;
 mod server;
 mod users;
 
 use serde::{Deserialize, Serialize};
 
-pub use client::{ControlError, ask};
+pub use client::{ControlError, ask, ask_with};
 pub use server::{bind, serve};
 pub use users::system_users;
 
 use crate::desk::{
-    AuditLine, AuditQuery, AuditReport, Counts, Done, FoundRows, Held, HeldQuery, OutboxRow, Refusal, Shown,
+    AuditLine, AuditQuery, AuditReport, Canaries, Counts, Done, ExportList, FoundRows, Held, HeldQuery, ImportList,
+    Imported, Matched, OutboxRow, Refusal, Shown,
 };
 
 /// What can be asked. Ids are texts here, and read where the request is answered: a malformed one is refused in words.
@@ -56,10 +59,27 @@ pub enum Request {
         anchor: Option<String>,
     },
     AuditList(AuditQuery),
+    ListsShow {
+        #[serde(default)]
+        name: Option<String>,
+    },
+    ListsMatch {
+        addresses: Vec<String>,
+        reason: String,
+    },
+    /// With the owner's file, open for reading.
+    ListsImport(ImportList),
+    /// With the owner's file, and the new one, open for reading and writing.
+    ListsExport(ExportList),
+    ListsCanaries {
+        name: String,
+        #[serde(default)]
+        reason: Option<String>,
+    },
 }
 
 /// What is answered. The bytes of a message follow the line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     Held(Vec<Held>),
@@ -81,5 +101,10 @@ pub enum Answer {
     },
     Audit(AuditReport),
     AuditEntries(Vec<AuditLine>),
+    /// Each as the contract has it.
+    Lists(Vec<serde_json::Value>),
+    Matched(Vec<Matched>),
+    Imported(Box<Imported>),
+    Canaries(Vec<Canaries>),
     Refused(Refusal),
 }

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The gateway's side of the control socket: frames, who is at the other end, and limits.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Request};
+use super::{Answer, Request, files};
 use crate::access::Caller;
 use crate::desk::{Desk, Done, Listing, Queued, Refusal};
 use crate::listen::unix;
 use crate::mail::{ItemId, MailOrCopy};
 
 /// Bytes of a request line: ids, a reason, the text of an anchor.
-const REQUEST_LIMIT: u64 = 64 * 1024;
+const REQUEST_LIMIT: usize = 64 * 1024;
 /// A person types one command at a time; scripts may overlap a little.
 const CONNECTIONS: usize = 16;
 /// How long a peer may take to ask, or to take its answer.
@@ -101,11 +102,9 @@ fn line(answer: &Answer) -> io::Result<Vec<u8>> {
 }
 
 async fn converse(stream: UnixStream, desk: &Desk, caller: &Caller) -> io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
-    let mut asked = Vec::new();
-    let mut reader = BufReader::new(reader.take(REQUEST_LIMIT));
-    tokio::time::timeout(TIMEOUT, reader.read_until(b'\n', &mut asked)).await??;
-    let (answer, content) = match answer(&asked, caller, desk).await {
+    let (asked, files) = tokio::time::timeout(TIMEOUT, files::receive(&stream, REQUEST_LIMIT)).await??;
+    let (_, mut writer) = stream.into_split();
+    let (answer, content) = match answer(&asked, files, caller, desk).await {
         Ok(answered) => answered,
         Err(refusal) => (Answer::Refused(refusal), Bytes::new()),
     };
@@ -118,7 +117,9 @@ async fn converse(stream: UnixStream, desk: &Desk, caller: &Caller) -> io::Resul
     .await?
 }
 
-async fn answer(asked: &[u8], caller: &Caller, desk: &Desk) -> Result<(Answer, Bytes), Refusal> {
+async fn answer(asked: &[u8], files: Vec<File>, caller: &Caller, desk: &Desk) -> Result<(Answer, Bytes), Refusal> {
+    let mut files = files.into_iter();
+    let mut file = || files.next().ok_or_else(|| Refusal::BadRequest("no file came with the request".to_owned()));
     let request: Request = serde_json::from_slice(asked)
         .map_err(|error| Refusal::BadRequest(format!("the gateway does not understand this request: {error}")))?;
     let answer = match &request {
@@ -151,6 +152,18 @@ async fn answer(asked: &[u8], caller: &Caller, desk: &Desk) -> Result<(Answer, B
         }
         Request::AuditVerify { anchor } => Answer::Audit(desk.audit_verify(caller, anchor.as_deref()).await?),
         Request::AuditList(query) => Answer::AuditEntries(desk.audit_list(caller, query).await?),
+        Request::ListsShow { name } => Answer::Lists(desk.lists_show(caller, name.as_deref())?),
+        Request::ListsMatch { addresses, reason } => {
+            Answer::Matched(desk.lists_match(caller, addresses, reason).await?)
+        }
+        Request::ListsImport(ask) => Answer::Imported(Box::new(desk.lists_import(caller, ask, file()?).await?)),
+        Request::ListsExport(ask) => {
+            let (source, out) = (file()?, file()?);
+            Answer::Imported(Box::new(desk.lists_export(caller, ask, source, out).await?))
+        }
+        Request::ListsCanaries { name, reason } => {
+            Answer::Canaries(desk.lists_canaries(caller, name, reason.as_deref()).await?)
+        }
     };
     Ok((answer, Bytes::new()))
 }

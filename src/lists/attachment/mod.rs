@@ -11,9 +11,11 @@
 mod scan;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
+use crate::lists::hashed::Set;
 use crate::lists::rows::key_of;
-use crate::mail::{Domain, Identity};
+use crate::mail::{Domain, Identity, Mailbox};
 
 /// Rows above which they are a list that leaves.
 pub const MANY: usize = 10;
@@ -66,15 +68,31 @@ pub struct Search<'r> {
     hits: HashMap<usize, (Vec<(u32, u32)>, String)>,
     /// Addresses and keys met.
     elements: u32,
-    /// Addresses met, so that each counts once.
-    seen: HashSet<Identity>,
+    /// Addresses met, by hashes nobody can foresee, so that each counts once and a large file takes little.
+    seen: Set,
+    hasher: RandomState,
+    /// Who is no row.
+    talking: HashSet<Identity>,
     /// Whether there was more than is looked at.
     pub is_cut: bool,
 }
 
 impl<'r> Search<'r> {
     pub fn new(register: &'r Register<'r>) -> Search<'r> {
-        Search { register, hits: HashMap::new(), elements: 0, seen: HashSet::new(), is_cut: false }
+        Search {
+            register,
+            hits: HashMap::new(),
+            elements: 0,
+            seen: Set::default(),
+            hasher: RandomState::new(),
+            talking: HashSet::new(),
+            is_cut: false,
+        }
+    }
+
+    /// These are no rows from here on: they take part in the talk.
+    pub fn leave_out<'m>(&mut self, mailboxes: impl Iterator<Item = &'m Mailbox>) {
+        self.talking.extend(mailboxes.map(Mailbox::identity));
     }
 
     /// Searches a text: a line a row or paragraph, cells parted by tabs.
@@ -88,7 +106,7 @@ impl<'r> Search<'r> {
                 return;
             }
             let identity = mailbox.identity();
-            if !self.seen.insert(identity.clone()) {
+            if self.talking.contains(&identity) || !self.seen.insert(self.hasher.hash_one(&identity)) {
                 return;
             }
             let mut hits = Vec::new();

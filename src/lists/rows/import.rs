@@ -3,7 +3,7 @@
 
 use std::io::{Read, Seek};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Columns, Format, MAX_COLUMNS, Row, Rows, RowsError, addresses, detect, key_of, open};
 use crate::lists::ListKey;
@@ -150,10 +150,10 @@ pub fn members(
 }
 
 /// What `lists import --json` prints.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report<'a> {
-    pub list: &'a str,
-    pub export: Option<&'a str>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub list: String,
+    pub export: Option<String>,
     pub rows: u64,
     pub members: u64,
     pub duplicates: u64,
@@ -163,18 +163,21 @@ pub struct Report<'a> {
     pub canaries: u64,
     pub bytes: u64,
     pub seconds: f64,
-    pub digest: &'a str,
-    /// The column that was read, as people call it.
+    pub digest: String,
+    /// The format and the column that was read, as people call them.
+    pub format: String,
     pub column: String,
-    pub bad_lines: &'a [u64],
+    /// Columns that hold addresses too, and were not read.
+    pub other_columns: Vec<String>,
+    pub bad_lines: Vec<u64>,
 }
 
 impl Imported {
     /// The report; what the caller alone knows is still nought.
-    pub fn report<'a>(&'a self, list: &'a str, export: Option<&'a str>) -> Report<'a> {
+    pub fn report(&self, list: &str, export: Option<&str>) -> Report {
         Report {
-            list,
-            export,
+            list: list.to_owned(),
+            export: export.map(str::to_owned),
             rows: self.rows,
             members: self.members,
             duplicates: self.duplicates,
@@ -183,9 +186,11 @@ impl Imported {
             canaries: 0,
             bytes: 0,
             seconds: 0.0,
-            digest: "",
+            digest: String::new(),
+            format: self.format.shown(),
             column: self.columns.shown(self.columns.address),
-            bad_lines: &self.bad_lines,
+            other_columns: self.columns.others.iter().map(|column| self.columns.shown(*column)).collect(),
+            bad_lines: self.bad_lines.clone(),
         }
     }
 }

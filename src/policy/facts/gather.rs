@@ -108,6 +108,10 @@ impl<'a> MailEvidence<'a> {
         words(self.of(FindingKind::ListReuse).map(value).chain(self.campaign.list_reuse.iter().map(AsRef::as_ref)))
     }
 
+    pub fn list_rows(&self) -> Words {
+        words(self.of(FindingKind::AddressList).filter_map(|finding| finding.value.as_deref()))
+    }
+
     pub fn outside(&self) -> u32 {
         clamp(self.recipients.iter().filter(|recipient| is_outside(recipient.class)).count() as u64)
     }
@@ -120,6 +124,8 @@ pub(in crate::policy) struct RecipientEvidence<'a> {
     pub forwarded: bool,
     pub recipient: &'a ClassifiedRecipient,
     pub named: Named,
+    /// Lists of which rows are in the mail.
+    pub list_rows: &'a Words,
     pub policy: &'a Policy,
     pub instant: Timestamp,
 }
@@ -132,6 +138,16 @@ impl RecipientEvidence<'_> {
     pub fn lists(&self) -> ListBits {
         let bits = |mailbox| self.policy.lists.bits(mailbox, self.instant);
         ListBits(self.recipient.mailbox.as_ref().map_or(0, bits))
+    }
+
+    /// Whether every list of which rows are here lets this recipient have them, on that day.
+    pub fn may_have_rows(&self) -> bool {
+        let Some(mailbox) = &self.recipient.mailbox else { return false };
+        let may = |list: &str| {
+            let purpose = self.policy.entry(list).and_then(|entry| entry.in_force(self.instant));
+            purpose.is_some_and(|purpose| purpose.may_have_rows(mailbox))
+        };
+        !self.list_rows.is_empty() && self.list_rows.iter().all(|list| may(list))
     }
 
     /// Whether an exception in force names this recipient for this sender (decision D19). A scope frees by sender, so

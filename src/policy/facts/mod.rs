@@ -92,6 +92,8 @@ facts! {
         outside (22): u32 = |mail| mail.outside(),
         /// size of the message in megabytes, rounded up
         megabytes (23) [telling]: u32 = |mail| clamp(mail.size.div_ceil(1_000_000)),
+        /// registered administrative lists of which more than ten rows are in the message
+        list_rows (24) [value of AddressList]: Words = |mail| mail.list_rows(),
     }
 }
 
@@ -125,6 +127,8 @@ facts! {
         lists (12) [telling]: ListBits = |copy| copy.lists(),
         /// to this recipient it is a forward: `forwards`, or a thread that others wrote
         forwarded (13) [found]: bool = |copy| copy.forwarded || copy.named.forwarded,
+        /// the register names this recipient among those that may have rows of every list in `list_rows`
+        may_have_rows (14) [value of AddressList]: bool = |copy| copy.may_have_rows(),
     }
 }
 
@@ -202,11 +206,13 @@ impl Policy {
         let mail = MailEvidence::new(self, question);
         let sender = SenderFacts::gather(&mail);
         let named = Named::by_mailbox(question.findings);
-        let forwarded = !mail.forwards().is_empty();
+        let (forwarded, list_rows) = (!mail.forwards().is_empty(), mail.list_rows());
         let of = |recipient: &ClassifiedRecipient| {
             let named = recipient.mailbox.as_ref().and_then(|mailbox| named.get(mailbox)).copied().unwrap_or_default();
             let instant = question.instant;
-            let evidence = RecipientEvidence { sender: &sender, forwarded, recipient, named, policy: self, instant };
+            let list_rows = &list_rows;
+            let evidence =
+                RecipientEvidence { sender: &sender, forwarded, recipient, named, list_rows, policy: self, instant };
             RecipientFacts::gather(&evidence)
         };
         let recipients = question.recipients.iter().map(of).collect();
@@ -318,7 +324,12 @@ mod tests {
         use crate::detect::reading::evidence::Sender;
         use crate::policy::question::CampaignFacts;
 
-        let policy = Policy::load(&[("domains/own.list".to_owned(), b"town.example".to_vec())].into()).unwrap();
+        // Rows of the list `x` may go to the recipient.
+        let entry = "title = \"x\"\nowner = \"sg\"\n[[purpose]]\ntext = \"x\"\nfrom = 1970-01-01\n\
+                     recipients = [\"elsewhere.example\"]\n";
+        let files = [("domains/own.list", "town.example"), ("lists/x.toml", entry)];
+        let policy =
+            Policy::load(&files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into()).unwrap();
         let mailbox = Mailbox::parse("somebody@elsewhere.example").unwrap();
         let path = crate::mail::ForwardPath::Mailbox(mailbox.clone());
         let recipients = [policy.lists.classify(&path, None, jiff::Timestamp::UNIX_EPOCH)];

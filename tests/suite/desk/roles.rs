@@ -10,7 +10,7 @@ use super::{caller, copy, directory};
 
 /// What each role gets: `+` the thing itself, `#` counts or lines without addresses, `-` a refusal.
 /// The columns are reviewer, approver, policy-admin, auditor, data protection officer, operator.
-const TABLE: [(Command, &str); 11] = [
+const TABLE: [(Command, &str); 17] = [
     (Command::List, "++#++#"),
     (Command::Show, "++-++-"),
     (Command::Open, "++-++-"),
@@ -22,6 +22,12 @@ const TABLE: [(Command, &str); 11] = [
     (Command::OutboxRetry, "++---+"),
     (Command::AuditVerify, "---+++"),
     (Command::AuditList, "---++-"),
+    (Command::ListsShow, "++++++"),
+    (Command::ListsMatch, "++-++-"),
+    (Command::ListsImport, "--+---"),
+    (Command::ListsExport, "--+---"),
+    (Command::ListsCanaries, "--+++-"),
+    (Command::ListsReveal, "----+-"),
 ];
 
 fn answer(roles: &[Role], command: Command) -> char {

@@ -34,13 +34,21 @@ pub struct House {
     pub smtp: String,
     /// More keys of `[store]`.
     pub store: String,
+    /// What the user who runs the tests is at the desk, as the settings write it.
+    pub roles: String,
 }
 
 impl House {
     pub fn new(hop: SocketAddr) -> House {
         let folder = tempfile::tempdir().unwrap();
-        let house =
-            House { folder, hop: hop.to_string(), more: String::new(), smtp: String::new(), store: String::new() };
+        let house = House {
+            folder,
+            hop: hop.to_string(),
+            more: String::new(),
+            smtp: String::new(),
+            store: String::new(),
+            roles: "\"reviewer\"".to_owned(),
+        };
         house.policy("domains/own.list", "justice.gouv.example\n");
         house.policy("domains/partner.list", "partner.example\n");
         house.policy("domains/private-webmail.list", "webmail.example\n");
@@ -89,8 +97,8 @@ impl House {
             "[smtp]\nlisten = [\"{listen}\"]\nupstream = \"{}\"\nhostname = \"octroi.example\"\n{clients}{}\n\
              [store]\nurl = \"sqlite:var/octroi.db\"\n{}\n[policies]\npath = \"policies\"\n{web}\
              [dns]\nserver = \"127.0.0.1:9\"\nstatic = \"mx.json\"\n\
-             [cli.accounts]\n{uid} = {{ account = \"a.martin\", role = \"reviewer\" }}\n{more}\n",
-            self.hop, self.smtp, self.store,
+             [cli.accounts]\n{uid} = {{ account = \"a.martin\", role = {} }}\n{more}\n",
+            self.hop, self.smtp, self.store, self.roles,
         );
         std::fs::write(self.config(), text).unwrap();
     }

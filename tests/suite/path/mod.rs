@@ -17,6 +17,7 @@ mod each_copy_its_own_way;
 mod deadline;
 mod faults_told;
 mod late;
+mod lists;
 mod live_talk;
 mod memory;
 mod milter_crash;

@@ -112,6 +112,7 @@ impl Asked {
                 "traced" => Finding::new(FindingKind::TracedDocument, place).value("DT-1"),
                 "reuse" => Finding::new(FindingKind::ListReuse, "envelope").value(value),
                 "rows" => Finding::new(FindingKind::AddressList, place).count(value.parse().unwrap()),
+                "listed" => Finding::new(FindingKind::AddressList, place).value(value).count(12).share(1.0),
                 "unread" => Finding::new(FindingKind::Uninspectable, place).value(value),
                 "encrypted" => Finding::new(FindingKind::Encrypted, place).value(value),
                 "disguised" => Finding::new(FindingKind::Disguised, place).value(value),

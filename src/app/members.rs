@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: EUPL-1.2
+//! Members of registered lists on their way from the store into what mail is judged by.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use jiff::civil::Date;
+
+use crate::config::Settings;
+use crate::diagnostic::{Diagnostic, utf8};
+use crate::lists::entry::{self, Canary, leaks};
+use crate::lists::export::Stock;
+use crate::lists::rows::{Options, import};
+use crate::lists::{About, ListKey, Lookup, MemberFile, Members, Place};
+use crate::policy::Policy;
+use crate::store::{MemberStore, MembersError};
+
+/// What the store keeps of lists.
+#[derive(Default)]
+pub struct Registered {
+    /// None where nothing was ever registered.
+    key: Option<ListKey>,
+    pub files: Vec<MemberFile>,
+    /// The house's mailboxes that canaries are taken from.
+    stock: Stock,
+}
+
+impl Registered {
+    /// Reads what is registered.
+    ///
+    /// # Errors
+    /// What is there cannot be read.
+    pub fn read(settings: &Settings) -> Result<Registered, MembersError> {
+        let store = member_store(settings);
+        let files = store.read()?;
+        if files.is_empty() {
+            return Ok(Registered::default());
+        }
+        Ok(Registered { key: Some(store.key()?), files, stock: store.stock()?.0 })
+    }
+
+    /// Lists as detectors ask for them. A list without an entry is none.
+    pub fn lookup(self, policy: &Policy) -> Lookup {
+        let files: Vec<MemberFile> =
+            self.files.into_iter().filter(|file| policy.entry(&file.about.list).is_some()).collect();
+        self.key.filter(|_| !files.is_empty()).map(|key| Lookup::new(key, files)).unwrap_or_default()
+    }
+
+    /// Canaries that stand where they must not: in files of the policies, on another list, in two exports.
+    pub fn leaks(&self, policies: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
+        let Some(key) = &self.key else { return Vec::new() };
+        let mut planted = Vec::new();
+        for mailbox in &self.stock.mailboxes {
+            let identity = mailbox.identity();
+            let member = key.member(&identity);
+            for file in self.files.iter().filter(|file| file.is_planted(member)) {
+                let (list, export) = (file.about.list.clone(), file.about.export.clone().unwrap_or_default());
+                planted.push(Canary { list, export, identity: identity.clone() });
+            }
+        }
+        if planted.is_empty() {
+            return Vec::new();
+        }
+        let texts = policies.iter().filter_map(|(path, bytes)| Some((path.as_str(), utf8(path, bytes).ok()?)));
+        leaks(&planted, texts, &|identity| {
+            let member = key.member(identity);
+            let imported = self.files.iter().filter(|file| file.about.planted.is_empty());
+            imported.filter(|file| file.members.place(member).is_some()).map(|file| file.about.list.clone()).collect()
+        })
+    }
+
+    /// What is registered, as remarks about it need it.
+    pub fn summaries(&self) -> Vec<entry::Registered> {
+        let summary = |file: &MemberFile| entry::Registered {
+            list: file.about.list.clone(),
+            export: file.about.export.clone().unwrap_or_default(),
+            digest: file.members_digest(),
+        };
+        self.files.iter().map(summary).collect()
+    }
+}
+
+/// Where members are, as the settings say.
+pub fn member_store(settings: &Settings) -> MemberStore {
+    let lists = &settings.lists;
+    MemberStore::new(lists.path.clone(), lists.key.clone(), lists.canaries.clone())
+}
+
+/// The lists of a house that cases are about: `lists/NAME.csv` (or another form that import knows) in its folder. No
+/// secret: whoever reads the cases reads them.
+pub fn of_house(policies: &BTreeMap<String, Vec<u8>>, house: &str) -> Registered {
+    let folder = format!("tests/houses/{house}/lists/");
+    let key = ListKey::new([0; 32]);
+    let mut files = Vec::new();
+    for (path, bytes) in policies {
+        let Some(name) = path.strip_prefix(&folder).and_then(|name| name.split_once('.')) else { continue };
+        let mut rows = Vec::new();
+        let read = import(&mut Cursor::new(bytes), &Options::default(), &key, &mut |person| {
+            rows.push((key.member(person.identity), Place { position: person.position, own: false }));
+        });
+        if let (Ok(read), false) = (read, name.1 == "toml") {
+            let about = About {
+                list: name.0.to_owned(),
+                export: None,
+                date: Date::ZERO,
+                for_whom: None,
+                rows: read.rows,
+                keyed_by: Vec::new(),
+                planted: Vec::new(),
+                key: key.check(),
+            };
+            files.push(MemberFile { about, members: Members::new(rows), keys: Members::new(Vec::new()) });
+        }
+    }
+    Registered { key: Some(key), files, stock: Stock::default() }
+}
