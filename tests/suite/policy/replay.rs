@@ -41,7 +41,9 @@ struct Sent {
 /// Every mail of `policies/tests`, as its cases send it and to more people.
 fn sent(files: &Files) -> Vec<Sent> {
     let mut all = Vec::new();
-    for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("tests/") && path.ends_with(".toml")) {
+    let is_case =
+        |path: &str| path.strip_prefix("tests/").is_some_and(|name| name.ends_with(".toml") && !name.contains('/'));
+    for (path, bytes) in files.iter().filter(|(path, _)| is_case(path)) {
         for case in Case::parse(path, std::str::from_utf8(bytes).unwrap()).unwrap() {
             let more = MORE.map(|address| ForwardPath::parse(address).unwrap());
             let all_of_them: Vec<ForwardPath> = case.to.iter().chain(&more).cloned().collect();

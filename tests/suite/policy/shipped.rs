@@ -67,6 +67,10 @@ const TABLE: &[(&str, &str, &str)] = &[
     (OTHER, "fr-nir/9 phone/40", "pass"),
     (WEBMAIL, "fr-nir/1", "pass"),
     (PARTNER, "fr-nir/300", "pass"),
+    (PARTNER, "rows/300", "pass"),
+    (PARTNER, "listed/ensap", "quarantine list-rows-leave-house"),
+    (WEBMAIL, "private listed/ensap", "quarantine list-rows-leave-house many-persons-leave-house"),
+    (OWN, "listed/ensap", "pass"),
     (OWN, "reuse/ensap", "quarantine list-used-outside-its-purpose"),
     (WEBMAIL, "private reuse/ensap", "quarantine list-used-outside-its-purpose"),
     // Links.
