@@ -223,8 +223,10 @@ impl<'a> Reader<'a, '_, '_> {
 /// Adds a line to a text. A word that a hyphen broke at the end of the line before is whole again there.
 fn go_on(text: &mut String, line: &str) {
     let broken = text.strip_suffix('\n').and_then(|text| text.strip_suffix(['-', '\u{AD}', '\u{2010}']));
-    let is_broken =
-        broken.is_some_and(|text| text.ends_with(char::is_lowercase)) && line.starts_with(char::is_lowercase);
+    // Columns side by side go on each for itself.
+    let is_one_column = |text: &str| !line.contains('\t') && !text.rsplit('\n').next().unwrap_or(text).contains('\t');
+    let is_broken = broken.is_some_and(|text| text.ends_with(char::is_lowercase) && is_one_column(text))
+        && line.starts_with(char::is_lowercase);
     let mut rest = line;
     if let Some(length) = broken.map(str::len).filter(|_| is_broken) {
         let end = line.find(char::is_whitespace).unwrap_or(line.len());

@@ -74,7 +74,7 @@ fn reads_like_writing(text: &str) -> bool {
 /// Formulas have no words.
 pub(super) fn is_doubtful<'t>(lines: impl Iterator<Item = &'t str>) -> bool {
     let (mut plain, mut common, mut accented, mut looked) = (0_usize, 0_usize, 0_usize, 0_usize);
-    for line in lines {
+    for line in lines.filter(|line| !is_encoded(line)) {
         for word in line.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 4) {
             plain += word.len();
             common += word.bytes().filter(|b| b"esaitnruloESAITNRULO".contains(b)).count();
@@ -88,9 +88,26 @@ pub(super) fn is_doubtful<'t>(lines: impl Iterator<Item = &'t str>) -> bool {
     plain >= ENOUGH && common * 100 < plain * 45 || accented >= ENOUGH && accented > plain
 }
 
+/// Whether a line is of a key, a certificate or another block in base64: no language at all, and rightly so.
+fn is_encoded(line: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| line.bytes().any(|b| is(&b));
+    line.len() >= 40
+        && line.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_a_key_is_no_page_that_no_language_fits() {
+        let key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu1SU1LfVLPHCozMxH2Mo";
+        assert!(!is_doubtful([key; 12].into_iter()));
+        assert!(is_doubtful([key.replace(|c: char| c.is_ascii_digit(), " ").as_str(); 12].into_iter()));
+    }
 
     #[test]
     fn guesses_are_judged_by_their_letters() {

@@ -337,13 +337,16 @@ impl<'a, 'f> Canvas<'a, 'f> {
                     self.lines.blank();
                 }
             } else if let Some(Scaled { direction, em, unit }) = scaled {
-                let em = if is_type3 { em * known.advance / 1000.0 * 1.8 } else { em };
+                let em = if is_type3 && known.advance > 0.0 { em * known.advance / 1000.0 * 1.8 } else { em };
                 let along = *begun.get_or_insert_with(|| {
                     let (x, y) = if is_down { (matrix[2], matrix[3]) } else { (matrix[0], matrix[1]) };
                     let start = (origin.0 + x * moved, origin.1 + y * moved);
                     let writing = Writing { start, direction, em };
                     self.lines.begin(&writing, &known.text).then(|| writing.along() - moved * unit)
                 });
+                if along.is_none() {
+                    begun = None;
+                }
                 if let Some(along) = along {
                     let (start, end) = (along + moved * unit, along + (moved + step) * unit);
                     self.lines.letter(&Stroke { text: &known.text, start, end, em, is_plain: known.is_plain });

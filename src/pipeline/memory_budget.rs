@@ -44,6 +44,8 @@ struct Shares {
     small: Pot,
     middle: Pot,
     documents: Pot,
+    /// For documents that take more than a quick look.
+    longer: Pot,
     /// The right to have much.
     much: Arc<Semaphore>,
 }
@@ -62,7 +64,8 @@ impl MemoryBudget {
             all: AtomicUsize::new(all),
             small: Pot::new(share(all, SMALL)),
             middle: Pot::new(share(all, MIDDLE)),
-            documents: Pot::new(share(all, DOCUMENTS)),
+            documents: Pot::new(share(all, DOCUMENTS) / 2),
+            longer: Pot::new(share(all, DOCUMENTS) / 2),
             much: Arc::new(Semaphore::new(1)),
         }))
     }
@@ -72,8 +75,10 @@ impl MemoryBudget {
         let all = usize::try_from(bytes).unwrap_or(usize::MAX);
         let shares = &self.0;
         shares.all.store(all, Relaxed);
-        for (pot, part) in [(&shares.small, SMALL), (&shares.middle, MIDDLE), (&shares.documents, DOCUMENTS)] {
-            pot.resize(share(all, part));
+        shares.small.resize(share(all, SMALL));
+        shares.middle.resize(share(all, MIDDLE));
+        for pot in [&shares.documents, &shares.longer] {
+            pot.resize(share(all, DOCUMENTS) / 2);
         }
     }
 
@@ -223,12 +228,12 @@ impl Reserved {
         }
         let turn = self.turn(&held.longer).await?;
         if attempt != Attempt::Much && !self.has_much() {
-            // Half of the share at most for all of these together: small documents need some.
-            let text = Extent::text_within(documents.bytes() / 2);
+            // These have a part of their own: quick looks need some.
+            let longer = &held.shares.longer;
+            let text = Extent::text_within(longer.bytes());
             let extent = Extent::long(text.min(MEDIUM_FILE).min(held.most));
             let is_more = text > SMALL_FILE;
-            let is_left = documents.free() >= extent.memory() + documents.bytes() / 2;
-            if let Some(taken) = (is_more && is_left).then(|| documents.try_take(extent.memory())).flatten() {
+            if let Some(taken) = is_more.then(|| longer.try_take(extent.memory())).flatten() {
                 return Ok(Some(Leave::new(held, extent, Some(taken), turn)));
             }
         }
@@ -388,13 +393,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_small_document_waits_a_while_and_then_asks_for_the_half() {
-        let budget = MemoryBudget::new(20 * MIB as u64);
+    async fn a_small_document_waits_a_while_and_then_asks_for_more() {
+        let budget = MemoryBudget::new(48 * MIB as u64);
         let mails = [taken(&budget, KIB).await, taken(&budget, KIB).await];
         let mut first = mails[0].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
         let second = mails[1].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
-        assert_eq!((first.extent.is_quick, second.extent.is_quick), (true, false), "two and a half megabytes hold one");
-        assert_eq!(second.next(), None);
+        assert_eq!((first.extent.is_quick, second.extent.is_quick), (true, false), "three megabytes hold one");
+        assert_eq!(second.next(), Some(Attempt::Much), "longer ones have three of their own");
         // What was not told is free again, although it still is with its reader of pictures.
         first.answered(&told(KIB), false);
         let third = mails[0].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
@@ -419,11 +424,15 @@ mod tests {
     async fn longer_documents_together_leave_half_of_their_share_to_small_ones() {
         let budget = MemoryBudget::new(256 * MIB as u64);
         let mails = [taken(&budget, KIB).await, taken(&budget, KIB).await, taken(&budget, KIB).await];
+        let _quick = [
+            mails[2].may_open(Attempt::Quick).await.ok().unwrap(),
+            mails[2].may_open(Attempt::Quick).await.ok().unwrap(),
+        ];
         let first = mails[0].may_open(Attempt::Longer).await.ok().unwrap().unwrap();
         let second = mails[1].may_open(Attempt::Longer).await.ok().unwrap().unwrap();
         assert_eq!((first.next(), second.next()), (Some(Attempt::Much), None), "the second has the half of all");
         for _ in 0..2 {
-            let small = mails[2].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
+            let small = mails[0].may_open(Attempt::Quick).await.ok().unwrap().unwrap();
             assert!(small.extent.is_quick);
             small.keep(&told(200 * KIB));
         }
@@ -443,10 +452,7 @@ mod tests {
     async fn a_budget_grows_and_shrinks() {
         let budget = MemoryBudget::new(64 * MIB as u64);
         budget.resize(128 * MIB as u64);
-        assert_eq!(
-            (budget.bytes(), budget.0.small.bytes(), budget.0.documents.bytes()),
-            (128 * MIB, 8 * MIB, 16 * MIB)
-        );
+        assert_eq!((budget.bytes(), budget.0.small.bytes(), budget.0.documents.bytes()), (128 * MIB, 8 * MIB, 8 * MIB));
         assert_eq!(taken(&budget, KIB).await.most_text(), 32 * MIB);
         assert_eq!(MemoryBudget::for_workers(64 << 20), (4 * MIB, 8 * MIB));
     }

@@ -65,13 +65,16 @@ type Asked = HashMap<Hash, Arc<OnceCell<Answer>>>;
 struct Entry<'w> {
     reading: &'w Mutex<Asked>,
     hash: Hash,
+    /// Always there until it is dropped.
+    cell: Option<Arc<OnceCell<Answer>>>,
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        // The last who waits for it takes it away: the map's own and his. Newcomers find the memory.
+        // The last who waits for it takes it away. Newcomers find the memory.
         let mut reading = lock(self.reading);
-        if reading.get(&self.hash).is_some_and(|cell| Arc::strong_count(cell) <= 2) {
+        self.cell = None;
+        if reading.get(&self.hash).is_some_and(|cell| Arc::strong_count(cell) == 1) {
             reading.remove(&self.hash);
         }
     }
@@ -157,7 +160,8 @@ impl Workers {
             return Ok(failed(file, fault));
         }
         let cell = Arc::clone(lock(&self.reading).entry(hash).or_default());
-        let _entry = Entry { reading: &self.reading, hash };
+        let entry = Entry { reading: &self.reading, hash, cell: Some(cell) };
+        let Some(cell) = &entry.cell else { return Err(WorkerError::Busy) };
         let answer = cell.get_or_try_init(|| self.read(file, extent, hash, answered)).await.cloned();
         answer.map(|answer| answer.named(&file.name))
     }

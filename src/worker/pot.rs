@@ -48,11 +48,6 @@ impl Pot {
         self.units.load(Relaxed).saturating_mul(UNIT)
     }
 
-    /// How much is not taken now.
-    pub fn free(&self) -> usize {
-        self.free.available_permits().saturating_mul(UNIT)
-    }
-
     /// Waits for so many bytes. Who wants more than there are gets all.
     pub async fn take(&self, bytes: usize) -> Option<Taken> {
         self.free.clone().acquire_many_owned(self.weight(bytes)).await.ok().map(Taken)

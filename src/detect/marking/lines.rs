@@ -201,16 +201,30 @@ fn over_two_lines(
     zone: LinePlacement,
 ) -> Vec<(Mark, String)> {
     let (first, second) = lines;
-    if normal[first].len() + normal[second].len() > 64 || second - first > 2 {
+    // Where the upper line is a row of cells, its last one goes on in the only one of the lower row.
+    let parts = |lines: &[&'_ str]| -> (String, String) {
+        let filled = |line: &str| -> Vec<String> {
+            line.split('\t').map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+        };
+        match (filled(lines[first]).as_slice(), filled(lines[second]).as_slice()) {
+            ([_, .., last], [only]) => (last.clone(), only.clone()),
+            _ => (lines[first].trim().to_owned(), lines[second].trim().to_owned()),
+        }
+    };
+    if second - first > 2 || normal[first].len().min(normal[second].len()) > 64 {
         return Vec::new();
     }
-    let joined = format!("{} {}", normal[first].trim(), normal[second].trim());
-    let written = paired.then(|| format!("{} {}", original[first].trim(), original[second].trim()));
+    let (upper, lower) = parts(normal);
+    if upper.len() + lower.len() > 64 {
+        return Vec::new();
+    }
+    let joined = format!("{upper} {lower}");
+    let written = paired.then(|| parts(original)).map(|(upper, lower)| format!("{upper} {lower}"));
     let line = Line { normal: &joined, original: written.as_deref(), zone, edge: false };
     let excerpt = written.clone().unwrap_or_else(|| joined.clone());
     // Only a specific wording that spans the break is news: what one line holds alone is judged alone.
     let here = stance::read(markings, &line).marks.into_iter();
-    let upper = split(normal[first]);
+    let upper = split(&upper);
     let spans = |mark: &Mark| {
         mark.alone
             && mark.phrases.iter().map(|&phrase| &markings.phrases[phrase]).any(|phrase| {
