@@ -61,20 +61,20 @@ pub fn unknown_words<'a>(rules: impl IntoIterator<Item = (&'a str, &'a str)>, kn
         for policy in set.policies() {
             let Ok(json) = policy.to_json() else { continue };
             let span = statement(&statements, policy.id().as_ref(), text);
-            walk(&json, &mut |asked| {
-                let (word, what, words) = match asked {
+            walk(&json, Place::default(), &mut |asked| {
+                let (word, what, words, so) = match asked {
                     Asked::List(list) => match known.lists {
-                        Some(lists) => (list, "list", lists.iter().map(|list| (*list).to_owned()).collect()),
+                        Some(lists) => (list, "list", lists.iter().map(|list| (*list).to_owned()).collect(), ""),
                         None => return,
                     },
-                    Asked::Word { variable, fact, word } => match values(variable, fact, known) {
-                        Some(words) => (word, fact, words),
+                    Asked::Word { variable, fact, word, so } => match values(variable, fact, known) {
+                        Some(words) => (word, fact, words, so),
                         None => return,
                     },
                 };
                 if !words.iter().any(|known| known == word) {
                     let at = quoted(text, &span, word);
-                    of_file.push((at.start, fault(&source, at, word, what, &words)));
+                    of_file.push((at.start, fault(&source, at, word, what, &words, so)));
                 }
             });
         }
@@ -84,7 +84,7 @@ pub fn unknown_words<'a>(rules: impl IntoIterator<Item = (&'a str, &'a str)>, kn
     faults
 }
 
-fn fault(source: &Source, at: Range<usize>, word: &str, what: &str, words: &[String]) -> Diagnostic {
+fn fault(source: &Source, at: Range<usize>, word: &str, what: &str, words: &[String], so: &str) -> Diagnostic {
     const SHOWN: usize = 12;
     let all = words.iter().map(String::as_str);
     let more = if words.len() > SHOWN { ", …" } else { "" };
@@ -92,7 +92,7 @@ fn fault(source: &Source, at: Range<usize>, word: &str, what: &str, words: &[Str
     let fault = match what {
         "list" => Diagnostic::at(source, at, format!("there is no list `{word}`"))
             .help(format!("write domains/{word}.list, or name one of: {known}")),
-        _ => Diagnostic::at(source, at, format!("`{what}` never is `{word}`: the rule would never apply"))
+        _ => Diagnostic::at(source, at, format!("`{what}` never is `{word}`: {so}"))
             .help(format!("write one of: {known}")),
     };
     fault.nearest(word, all)
@@ -101,38 +101,94 @@ fn fault(source: &Source, at: Range<usize>, word: &str, what: &str, words: &[Str
 /// A word that a rule compares with.
 enum Asked<'a> {
     List(&'a str),
-    Word { variable: &'a str, fact: &'a str, word: &'a str },
+    /// `so`: what follows where the fact can never be the word.
+    Word {
+        variable: &'a str,
+        fact: &'a str,
+        word: &'a str,
+        so: &'static str,
+    },
+}
+
+/// Where an expression stands in its rule: what follows from its being always false, or always true.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// In `unless`, which exempts from the rule.
+    is_exempting: bool,
+    /// Behind an odd number of `!`.
+    is_negated: bool,
+    /// Whether the whole condition is settled where this is false, or where it is true.
+    settles: [bool; 2],
+}
+
+impl Place {
+    fn of_condition(kind: Option<&str>) -> Place {
+        Place { is_exempting: kind == Some("unless"), is_negated: false, settles: [true, true] }
+    }
+
+    /// Behind this key of Cedar's JSON.
+    fn below(self, key: &str) -> Place {
+        let [when_false, when_true] = self.settles;
+        match key {
+            // The sides of an operator stand where it does.
+            "left" | "right" | "arg" => self,
+            "&&" => Place { settles: [when_false, false], ..self },
+            "||" => Place { settles: [false, when_true], ..self },
+            "!" => Place { is_negated: !self.is_negated, settles: [when_true, when_false], ..self },
+            _ => Place { settles: [false, false], ..self },
+        }
+    }
+
+    fn so(self, value: bool) -> &'static str {
+        let condition = self.settles[usize::from(value)].then_some(value != self.is_negated); // two values, two places
+        match (condition, self.is_exempting) {
+            (Some(false), false) | (Some(true), true) => "the rule would never apply",
+            (Some(true), false) => "this condition would always hold",
+            (Some(false), true) => "this exception would never apply",
+            (None, _) if value => "this is always true",
+            (None, _) => "this is never true",
+        }
+    }
 }
 
 /// Finds them in the JSON form of a policy, as Cedar documents it.
-fn walk<'a>(json: &'a Value, tell: &mut dyn FnMut(Asked<'a>)) {
+fn walk<'a>(json: &'a Value, place: Place, tell: &mut dyn FnMut(Asked<'a>)) {
     match json {
         Value::Object(map) => {
             let text = |key: &str| map.get(key).and_then(Value::as_str);
             if let (Some("Octroi::DomainList"), Some(id)) = (text("type"), text("id")) {
                 tell(Asked::List(id));
             }
+            if let Some(body) = map.get("body") {
+                return walk(body, Place::of_condition(text("kind")), tell);
+            }
             for (key, value) in map {
                 if ["==", "!=", "contains", "containsAny", "containsAll"].contains(&key.as_str())
                     && let (Some(left), Some(right)) = (value.get("left"), value.get("right"))
                 {
-                    compared(left, right, tell);
-                    compared(right, left, tell);
+                    compared(left, right, key, place, tell);
+                    compared(right, left, key, place, tell);
                 }
-                walk(value, tell);
+                walk(value, place.below(key), tell);
             }
         }
-        Value::Array(values) => values.iter().for_each(|value| walk(value, tell)),
+        Value::Array(values) => values.iter().for_each(|value| walk(value, place, tell)),
         _ => {}
     }
 }
 
-fn compared<'a>(fact: &'a Value, words: &'a Value, tell: &mut dyn FnMut(Asked<'a>)) {
+fn compared<'a>(fact: &'a Value, words: &'a Value, by: &str, place: Place, tell: &mut dyn FnMut(Asked<'a>)) {
     let Some(attribute) = fact.get(".") else { return };
     let variable = attribute.pointer("/left/Var").and_then(Value::as_str);
     let fact = attribute.get("attr").and_then(Value::as_str);
     let (Some(variable), Some(fact)) = (variable, fact) else { return };
-    literals(words, &mut |word| tell(Asked::Word { variable, fact, word }));
+    // Among several words, one that cannot be changes nothing, unless all of them have to be.
+    let several = words.get("Set").and_then(Value::as_array).is_some_and(|words| words.len() > 1);
+    let so = match several && by != "containsAll" {
+        true => "here it changes nothing",
+        false => place.so(by == "!="),
+    };
+    literals(words, &mut |word| tell(Asked::Word { variable, fact, word, so }));
 }
 
 /// The texts of a literal or of a set of literals.
@@ -193,6 +249,41 @@ mod tests {
             let said = said(condition);
             assert_eq!(said.len(), 1, "{condition}: {said:?}");
             assert!(said[0].contains(&format!("`{word}`")) && said[0].contains(near), "{said:?}");
+        }
+    }
+
+    /// What follows is said as it follows.
+    #[test]
+    fn the_consequence_is_that_of_the_place() {
+        let (never, always, none) =
+            ("the rule would never apply", "this condition would always hold", "this exception would never apply");
+        for (conditions, so) in [
+            ("when { resource.class == \"x\" }", never),
+            ("when { resource.class == \"x\" && context.private }", never),
+            ("when { resource.class == \"x\" || context.private }", "this is never true"),
+            ("when { resource.class != \"x\" }", always),
+            ("when { resource.class != \"x\" && context.private }", "this is always true"),
+            ("when { resource.class != \"x\" || context.private }", always),
+            ("when { !(resource.class == \"x\") }", always),
+            ("when { !(resource.class == \"x\" || context.private) }", "this is never true"),
+            ("when { !(resource.class != \"x\" || context.private) }", never),
+            ("when { context.private } unless { resource.class == \"x\" }", none),
+            ("when { context.private } unless { resource.class != \"x\" }", never),
+            ("unless { resource.class == \"x\" || context.private }", "this is never true"),
+            ("when { if resource.class == \"x\" then context.private else true }", "this is never true"),
+            ("when { context.links.contains(\"x\") }", never),
+            ("when { context.links.containsAny([\"x\"]) }", never),
+            ("when { context.links.containsAny([\"social\", \"x\"]) }", "here it changes nothing"),
+            ("when { context.links.containsAll([\"social\", \"x\"]) }", never),
+            ("when { [\"own\", \"x\"].contains(resource.class) }", "here it changes nothing"),
+            ("unless { [\"x\"].contains(resource.class) }", none),
+        ] {
+            let text = format!("@id(\"x\") forbid (principal, action, resource) {conditions};");
+            let known = Known { lists: Some(&["own"]), markings: &[] };
+            let faults = unknown_words([("rules/a.cedar", text.as_str())], &known);
+            assert_eq!(faults.len(), 1, "{conditions}: {faults:?}");
+            let said = faults[0].to_string();
+            assert!(said.contains(&format!("never is `x`: {so}")), "{conditions}: {said}");
         }
     }
 
