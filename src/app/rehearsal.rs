@@ -13,9 +13,11 @@ use super::{StartError, descriptors, static_hosts, tls};
 use crate::access::{self, Account, Role};
 use crate::config::Settings;
 use crate::diagnostic::{Diagnostic, Location};
+use crate::listen::settings::ClientKind;
 use crate::lists::entry::check_members;
 use crate::mail::Mailbox;
 use crate::pipeline::Ruleset;
+use crate::policy::verdict::Disposition;
 use crate::store::MembersError;
 use crate::{policy, store, worker};
 
@@ -61,6 +63,7 @@ pub fn rehearse(settings: &Settings) -> (Vec<StartError>, Vec<Diagnostic>) {
             remark(text, "name a mailbox of your own, or add its domain to domains/own.list")
         }));
         remarks.extend(too_few_persons(settings, &ruleset));
+        remarks.extend(put_off_for_nobody(settings, &ruleset));
         remarks.extend(unknown_units(settings, &ruleset));
         let language = &settings.notices.language;
         let known: Vec<&str> = ruleset.notices.languages().collect();
@@ -133,6 +136,22 @@ fn too_few_persons(settings: &Settings, ruleset: &Ruleset) -> Option<Diagnostic>
             asking.join(", ")
         );
         remark(text, "add an approver and a second reviewer or approver, or write four_eyes = false in [desk]")
+    })
+}
+
+/// Rules that put mail off where nothing stands before us that would send it again (decision D22).
+fn put_off_for_nobody(settings: &Settings, ruleset: &Ruleset) -> Option<Diagnostic> {
+    let rules = ruleset.policy.rules.iter().filter(|rule| rule.disposition == Disposition::Defer);
+    let mut what: Vec<&str> = rules.map(|rule| rule.id.as_str()).collect();
+    if !ruleset.policy.limits.is_empty() {
+        what.push("limits.toml");
+    }
+    (settings.smtp.client_kind == ClientKind::Submission && !what.is_empty()).then(|| {
+        let text = format!(
+            "smtp.client: \"submission\", so that nobody sends again what is put off by a 451: {} put mail off",
+            what.join(", ")
+        );
+        remark(text, "hold or reject instead; or write client = \"queue\", where a mail server with a queue sends")
     })
 }
 

@@ -194,11 +194,14 @@ impl Between<'_> {
                 "one client cannot have more than all clients together",
             );
         }
-        let (out, within) = (settings.next_hop.pool.size, settings.smtp.max_connections_per_client);
-        if out < within && (self.is_set("smtp.pool.size") || self.is_set("smtp.max_connections_per_client")) {
+        let (out, all) = (settings.next_hop.pool.size, settings.smtp.max_connections);
+        let one = settings.smtp.max_connections_per_client.min(all);
+        let in_numbers = ["smtp.pool.size", "smtp.max_connections", "smtp.max_connections_per_client"];
+        if out < all && in_numbers.iter().any(|path| self.is_set(path)) {
+            let alone = if out < one { format!("one client may have {one} connections, ") } else { String::new() };
             let text =
-                format!("is {out}, and one client may have {within} connections: the others wait, then get a 451");
-            let help = "let the client open no more connections than go on, or raise size";
+                format!("is {out}, and {alone}all clients together {all}: what goes beyond it waits, then gets a 451");
+            let help = "let clients open no more connections than go on, or raise size";
             self.warn("smtp.pool.size", text, help);
         }
         if settings.retention.warning >= settings.retention.quarantine {
