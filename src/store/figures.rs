@@ -2,6 +2,7 @@
 //! Numbers for metrics and readiness.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::tx::{args, statements};
 use super::{Store, StoreError};
@@ -35,6 +36,13 @@ pub struct Figures {
     pub journal_damaged: u64,
     /// Commits since the start; each is one fsync for all that waited.
     pub commits: u64,
+}
+
+impl Store {
+    /// The longest transaction of the writer since this was asked last, its fsync included.
+    pub fn longest_write(&self) -> Duration {
+        Duration::from_micros(self.inner.writer.longest.swap(0, Ordering::Relaxed))
+    }
 }
 
 impl Store {

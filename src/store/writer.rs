@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,8 @@ pub(super) struct Writer {
     /// Taken away when the store is closed.
     jobs: Mutex<Option<mpsc::Sender<Message>>>,
     pub commits: Arc<AtomicU64>,
+    /// Microseconds of the longest transaction since somebody asked.
+    pub longest: Arc<AtomicU64>,
     /// Cancelled when the task has ended, in whatever way.
     pub ended: CancellationToken,
 }
@@ -54,8 +57,16 @@ impl Writer {
     pub async fn start(engine: Engine, blobs: Blobs, files: OwnFiles) -> Result<Writer, StoreError> {
         let connection = Arc::new(tokio::sync::Mutex::new(engine.connect().await?));
         let (jobs, waiting) = mpsc::channel(WAITING);
-        let commits = Arc::new(AtomicU64::new(0));
-        let task = Task { engine, connection, blobs, files, waiting, commits: Arc::clone(&commits) };
+        let (commits, longest) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let task = Task {
+            engine,
+            connection,
+            blobs,
+            files,
+            waiting,
+            commits: Arc::clone(&commits),
+            longest: Arc::clone(&longest),
+        };
         let ended = CancellationToken::new();
         // Also where a job panics.
         let end = ended.clone().drop_guard();
@@ -63,7 +74,7 @@ impl Writer {
             task.run().await;
             drop(end);
         });
-        Ok(Writer { jobs: Mutex::new(Some(jobs)), commits, ended })
+        Ok(Writer { jobs: Mutex::new(Some(jobs)), commits, longest, ended })
     }
 
     /// Takes no further jobs; those submitted are still done.
@@ -137,6 +148,7 @@ struct Task {
     files: OwnFiles,
     waiting: mpsc::Receiver<Message>,
     commits: Arc<AtomicU64>,
+    longest: Arc<AtomicU64>,
 }
 
 impl Task {
@@ -183,7 +195,7 @@ impl Task {
         if ready.is_ok() {
             ready = self.connection.lock().await.begin().await;
         }
-        let alone = batch.len() == 1;
+        let (alone, began) = (batch.len() == 1, Instant::now());
         for job in batch {
             if ready.is_ok() && !alone {
                 ready = self.connection.lock().await.begin_job().await;
@@ -210,6 +222,8 @@ impl Task {
         self.connection.lock().await.commit().await?;
         self.files.check()?;
         self.commits.fetch_add(1, Ordering::Relaxed);
+        let taken = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.longest.fetch_max(taken, Ordering::Relaxed);
         Ok(())
     }
 

@@ -87,3 +87,83 @@ async fn a_destroyed_key_is_nowhere_on_the_disk_after_the_sweep() {
     store.sweep(noon()).await.unwrap();
     assert_eq!(on_disk(), Vec::<String>::new());
 }
+
+/// So many holds, four at a time, and how long each waited, in order.
+async fn holds(store: &Store, name: &str, many: usize, at: Timestamp) -> Vec<Duration> {
+    let mut lanes = tokio::task::JoinSet::new();
+    for lane in 0..4 {
+        let (store, name) = (store.clone(), name.to_owned());
+        lanes.spawn(async move {
+            let mut waits = Vec::with_capacity(many / 4);
+            for n in 0..many / 4 {
+                let mut mail = mail(&format!("{name}{lane}N{n}"), &["a@home.example"]);
+                mail.received = at;
+                mail.content = Content(Bytes::from(format!("X: {name} {lane} {n}\r\n\r\n{}", "text ".repeat(800))));
+                let began = std::time::Instant::now();
+                store.keep(&all_held(&mail)).await.unwrap();
+                waits.push(began.elapsed());
+            }
+            waits
+        });
+    }
+    let mut waits = lanes.join_all().await.concat();
+    waits.sort();
+    waits
+}
+
+/// Not a test of right or wrong: `cargo test --test suite a_hundred_thousand -- --ignored --nocapture` prints the figures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn a_hundred_thousand_held_copies_expire_beside_holds() {
+    let (_folder, store) = house().await;
+    let to: Vec<String> = (0..100).map(|n| format!("a{n}@home.example")).collect();
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    for n in 0..1000 {
+        store.keep(&all_held(&mail(&format!("M{n}"), &to))).await.unwrap();
+    }
+    let later = noon() + days(31);
+    let p99 = |waits: &[Duration]| waits[waits.len() * 99 / 100];
+    store.longest_write();
+    let alone = holds(&store, "ALONE", 4000, later).await;
+    println!("holds alone: p50 {:?}, p99 {:?}, longest write {:?}", alone[2000], p99(&alone), store.longest_write());
+    // The sweep by itself, for one half of them.
+    let (mut expired, mut longest, began) = (0, Vec::new(), std::time::Instant::now());
+    while expired < 50_000 {
+        expired += store.sweep(later).await.unwrap().expired;
+        longest.push(store.longest_write());
+    }
+    longest.sort();
+    println!(
+        "50,000 of 100,000 swept in {:?}, {} sweeps: longest write of each p50 {:?}, worst {:?}",
+        began.elapsed(),
+        longest.len(),
+        longest[longest.len() / 2],
+        longest[longest.len() - 1],
+    );
+    // And beside holds, for the other half.
+    let sweeping = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut expired = 0;
+            while expired < 50_000 {
+                expired += store.sweep(later).await.unwrap().expired;
+            }
+        }
+    });
+    let (mut beside, mut round) = (Vec::new(), 0);
+    while !sweeping.is_finished() {
+        round += 1;
+        beside.extend(holds(&store, &format!("BESIDE{round}X"), 400, later).await);
+    }
+    sweeping.await.unwrap();
+    beside.sort();
+    println!(
+        "{} holds beside it: p50 {:?}, p99 {:?}, worst {:?}; longest write {:?}",
+        beside.len(),
+        beside[beside.len() / 2],
+        p99(&beside),
+        beside[beside.len() - 1],
+        store.longest_write()
+    );
+    assert_eq!(store.figures().await.unwrap().held as usize, 4000 + beside.len());
+}
