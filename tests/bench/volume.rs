@@ -17,6 +17,8 @@ mod hop;
 #[path = "../suite/skip.rs"]
 mod skip;
 #[allow(dead_code, reason = "the harness of the suite, of which this uses a part")]
+#[path = "../suite/path/port.rs"]
+mod port;
 #[path = "../suite/path/postfix.rs"]
 mod postfix;
 

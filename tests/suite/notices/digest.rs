@@ -84,3 +84,17 @@ async fn what_is_only_watched_is_counted_apart() {
     assert!(text.contains("attendent une décision : 0") && text.contains("marked-leaves-house : 1"), "{text}");
     town.close().await;
 }
+
+/// `[notices] digest_at`, 17:05 in the town's zone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_digest_comes_at_its_time_of_day() {
+    let town = Town::open(PolicyMode::Enforce).await;
+    let start = Timestamp::now();
+    assert!(!town.pipeline().digest(start).await.unwrap());
+    let zone = jiff::tz::TimeZone::get("Europe/Paris").unwrap();
+    let today = start.to_zoned(zone).with().time(jiff::civil::time(17, 5, 0, 0)).build().unwrap().timestamp();
+    let next = if today > start { today } else { today + days(1) };
+    assert!(!town.pipeline().digest(next - SignedDuration::from_mins(1)).await.unwrap(), "before its time");
+    assert!(town.pipeline().digest(next).await.unwrap());
+    town.close().await;
+}

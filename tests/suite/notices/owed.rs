@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use octroi::config::PolicyMode;
 use octroi::mime::Message;
 
-use super::town::{COLLEAGUE, CONTACT, HOUSE, OUTSIDE, SENDER, Town, flat, link, marked, texts};
+use super::town::{COLLEAGUE, CONTACT, GUARD, HOUSE, OUTSIDE, SENDER, Town, flat, link, marked, texts};
 
 const OTHER: &str = "aline.roux@finances.gouv.example";
 const THIRD: &str = "mairie@vallon.example";
@@ -203,7 +203,7 @@ async fn a_notice_says_whose_it_is_and_which_mail_it_is_about() {
     town.hand_in(start, SENDER, &several, &note(7)).await;
     let message = one(town.told(start).await);
     let from = message.header("from").unwrap();
-    assert!(from.contains(HOUSE) && from.contains("postmaster@gate.finances.gouv.example"), "{from}");
+    assert!(from.contains(HOUSE) && from.contains(GUARD), "{from}");
     assert_eq!(message.header("reply-to"), Some(CONTACT));
     let said = text(&message);
     for told in ["15 janvier 2031 à 17:09 (heure de Paris)", "Note 7", HOUSE, CONTACT, "les destinataires"] {

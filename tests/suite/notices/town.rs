@@ -29,6 +29,8 @@ pub const CHARTER: &str = "https://intranet.finances.gouv.example/charte";
 pub const OUTSIDE: &str = "contact@atelier.example";
 pub const HOUSE: &str = "Ministère des Finances";
 pub const CONTACT: &str = "aide-messagerie@finances.gouv.example";
+/// Who notices come from.
+pub const GUARD: &str = "garde@finances.gouv.example";
 pub const TEAM: &str = "securite@finances.gouv.example";
 pub const COLLEAGUE: &str = "paul.mesnard@interieur.gouv.example";
 pub const SENDER: &str = "jeanne.aubertin@finances.gouv.example";
@@ -171,7 +173,7 @@ impl Town {
             "[smtp]\nupstream = \"127.0.0.1:{upstream}\"\nhostname = \"gate.finances.gouv.example\"\nrelay_for = [\"guest.example\"]\n\
              [smtp.upstream_tls]\nmode = \"off\"\n[web]\nlisten = \"off\"\n[dns]\nstatic = \"mx.json\"\n\
              [house]\nname = \"{HOUSE}\"\ncontact = \"{CONTACT}\"\ntime_zone = \"Europe/Paris\"\n\
-             [notices]\ncharter = \"{CHARTER}\"\ndigest_to = [\"{TEAM}\"]\n"
+             [notices]\nfrom = \"{GUARD}\"\ncharter = \"{CHARTER}\"\ndigest_to = [\"{TEAM}\"]\ndigest_at = \"17:05\"\n"
         );
         let file = self.folder.path().join("octroi.toml");
         let mut loaded =

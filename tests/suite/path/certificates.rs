@@ -2,7 +2,6 @@
 //! Client certificates, TLS at once, REQUIRETLS, and certificates replaced while mail flows (decisions D6, D10; RFC 8314,
 //! RFC 8689).
 
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use super::client::{Client, stuffed};
@@ -12,10 +11,6 @@ use super::tls::Certified;
 use super::{CLERK, message};
 
 const TLS: &str = "[smtp.tls]\nmode = \"opportunistic\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
-
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
 
 #[test]
 fn a_certificate_lets_a_stranger_in_and_names_the_sender() {
@@ -29,7 +24,7 @@ fn a_certificate_lets_a_stranger_in_and_names_the_sender() {
         "@id(\"proven\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { principal.proof == \"login\" };\n",
     );
     house.smtp = "clients = [\"192.0.2.0/24\"]\nclient_certs = \"clients.pem\"\n".into();
-    let at_once = free();
+    let at_once = super::port::free();
     house.more = format!("{TLS}listen = [\"{at_once}\"]\n");
     let gateway = house.serve();
     for address in [gateway.address, at_once] {
@@ -95,7 +90,7 @@ fn verified_hop(house_folder: &std::path::Path, name: &str) -> (Hop, Certified) 
 
 #[test]
 fn requiretls_is_kept_through_hold_and_release_and_never_weakened() {
-    let mut house = House::new(free());
+    let mut house = House::new(super::port::free());
     let (hop, _certified) = verified_hop(house.folder.path(), "hop.example");
     let ours = Certified::new("octroi.example");
     ours.write(house.folder.path());

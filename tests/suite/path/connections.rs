@@ -34,7 +34,7 @@ fn idle_clients_disturb_nobody_and_one_address_has_only_so_many() {
 fn half_requests_at_the_health_page_are_few_and_end_and_mail_flows() {
     let hop = Hop::friendly();
     let mut house = House::new(hop.address);
-    let pages = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let pages = super::port::free();
     house.more = format!("[web]\nlisten = \"{pages}\"\n");
     let gateway = house.serve();
     let half = || {
@@ -63,7 +63,7 @@ fn half_requests_at_the_health_page_are_few_and_end_and_mail_flows() {
 fn a_request_is_bounded() {
     let hop = Hop::friendly();
     let mut house = House::new(hop.address);
-    let pages = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let pages = super::port::free();
     house.more = format!("[web]\nlisten = \"{pages}\"\n");
     let _gateway = house.serve();
     let answer = |head: String, body: &[u8]| {

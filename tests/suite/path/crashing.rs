@@ -2,7 +2,6 @@
 //! A bug in octroi that a mail finds (decision D17): the mail counts as one that cannot be read, and is held; the session
 //! goes on, and whoever operates octroi is told.
 
-use std::net::TcpListener;
 use std::time::Instant;
 
 use super::CLERK;
@@ -19,7 +18,7 @@ fn crashes_at(steps: &str, lines: &[&str]) -> String {
     let hop = Hop::friendly();
     let mut house = House::new(hop.address);
     house.policy("rules/crashed.cedar", RULE);
-    let page = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let page = super::port::free();
     house.more = format!("[web]\nlisten = \"{page}\"\n");
     let gateway = house.serve_with(&[("OCTROI_PANIC_AT", steps)]);
     let mut client = Client::greet(gateway.address);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -65,7 +65,7 @@ impl House {
 
     /// Opens the milter door as well; where it will be.
     pub fn with_milter(&mut self) -> SocketAddr {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = super::port::free();
         self.more.push_str(&format!("[milter]\nlisten = [\"inet:{address}\"]\n"));
         address
     }
@@ -76,7 +76,7 @@ impl House {
 
     /// Its settings, for a gateway inside the test program.
     pub fn loaded(&self) -> octroi::config::Loaded {
-        self.write_config(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+        self.write_config(super::port::free());
         let text = std::fs::read_to_string(self.config()).unwrap();
         let parsed = octroi::config::parse(&text, &self.config(), std::iter::empty());
         let mut loaded = parsed.unwrap_or_else(|f| panic!("{}", f.draw(false)));
@@ -122,7 +122,7 @@ impl House {
 
     /// Starts `serve` without waiting for anything.
     pub fn spawn(&self, environment: &[(&str, &str)]) -> Gateway {
-        self.spawn_at(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(), environment)
+        self.spawn_at(super::port::free(), environment)
     }
 
     /// Starts `serve` again where an earlier one listened, and waits until it is ready.

@@ -6,7 +6,6 @@
 //! certificates and REQUIRETLS, which need certificates on the other side too: `tls.rs` has them.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 
 use super::client::Client;
 use super::gateway::House;
@@ -67,7 +66,7 @@ fn live(name: &str, talk: &Talk) {
         }
     }
     let certified = Certified::new("octroi.example");
-    let at_once = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let at_once = super::port::free();
     if set("starttls").is_some() || set("tls_at_once").is_some() {
         let mode = if set("require_tls").is_some() { "required" } else { "opportunistic" };
         certified.write(house.folder.path());

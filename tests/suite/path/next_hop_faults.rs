@@ -175,7 +175,7 @@ fn a_hop_that_never_answers_the_content_is_given_up() {
 #[test]
 fn a_hop_that_is_away_defers_mail_and_readiness_says_so() {
     // A port that was free a moment ago: nobody listens.
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = || super::port::free();
     let (away, web) = (free(), free());
     let mut house = House::new(away);
     house.more = format!("[web]\nlisten = \"{web}\"\n");

@@ -3,7 +3,7 @@
 //! The lists are those of the program itself, so that a metric or setting that is added is missed here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -32,7 +32,7 @@ const ELSEWHERE: [(&str, &str, &str); 7] = [
 ];
 
 pub fn pages() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    super::port::free()
 }
 
 /// The samples of each family of a metrics page.
@@ -157,7 +157,7 @@ pub fn with_file(document: &[u8], n: u8) -> Vec<u8> {
 }
 
 /// The processes that a process has started.
-fn children(process: u32) -> Vec<String> {
+pub fn children(process: u32) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
@@ -279,7 +279,7 @@ fn every_reply_that_refuses_has_its_line_and_its_count() {
 /// A next hop that is away: the client hears 421, and it is told on every side (N6).
 #[test]
 fn a_next_hop_that_is_away_is_told_everywhere() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = super::port::free();
     let mut house = House::new(nobody);
     let page = pages();
     house.more = format!("[web]\nlisten = \"{page}\"\n");

@@ -2,10 +2,10 @@
 //! A Postfix of our own: its settings, queue and log in a folder, started and stopped by its own command.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -58,7 +58,7 @@ impl Postfix {
             return None;
         }
         let daemons = String::from_utf8(found.stdout).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = super::port::free();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -85,8 +85,7 @@ impl Postfix {
         let listen = format!("127.0.0.1:{} inet n - n - - smtpd {options}\n", address.port());
         fs::write(path.join("etc/master.cf"), listen + services + SERVICES).unwrap();
         let postfix = Postfix { address, folder };
-        let output = postfix.command("start");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(postfix.command("start"), "{}\n{}", postfix.said(), postfix.log());
         let end = std::time::Instant::now() + PATIENCE;
         while Client::try_greet(address).is_none() {
             assert!(std::time::Instant::now() < end, "postfix does not answer:\n{}", postfix.log());
@@ -94,8 +93,18 @@ impl Postfix {
         Some(postfix)
     }
 
-    fn command(&self, what: &str) -> std::process::Output {
-        Command::new("postfix").arg("-c").arg(self.folder.path().join("etc")).arg(what).output().unwrap()
+    /// Whether it could be done, within a time. What it says goes to a file: the daemons it starts inherit where it
+    /// speaks, and who waits for the end of a pipe waits for theirs.
+    fn command(&self, what: &str) -> bool {
+        let said = fs::File::create(self.folder.path().join("said")).unwrap();
+        let mut command = Command::new("timeout");
+        command.args(["-k", "5", "60", "postfix", "-c"]).arg(self.folder.path().join("etc")).arg(what);
+        command.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said);
+        command.status().unwrap().success()
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
     }
 
     /// Hands a mail in as a program of this machine does (`sendmail` of Postfix).
@@ -106,7 +115,7 @@ impl Postfix {
             .arg(self.folder.path().join("etc"))
             .args(["-i", "-f", from, "--"])
             .args(to)
-            .stdin(std::process::Stdio::piped())
+            .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         child.stdin.take().unwrap().write_all(content).unwrap();
@@ -144,7 +153,14 @@ fn files(folder: &Path) -> usize {
 
 impl Drop for Postfix {
     fn drop(&mut self) {
-        self.command("stop");
+        if self.command("stop") {
+            return;
+        }
+        // Its master leads a group of its own, which ends with it.
+        let master = fs::read_to_string(self.folder.path().join("queue/pid/master.pid")).unwrap_or_default();
+        if let Ok(master) = master.trim().parse::<u32>() {
+            let _ = Command::new("kill").args(["-KILL", "--", &format!("-{master}")]).status();
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! `swap_bangpath` and `resolve_dequoted_address`. None of them may bring a mail to the mailbox that the rules hold.
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::both_doors::postfix_milter;
@@ -147,7 +147,7 @@ fn the_milter_of_a_final_postfix() {
 fn the_filters_of_a_final_postfix() {
     for is_before in [true, false] {
         let hop = Hop::friendly();
-        let back = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let back = super::port::free();
         let house = House::new(back);
         let gateway = house.serve();
         let services =

@@ -2,7 +2,7 @@
 //! A Sendmail of our own, run from where `tests/unpack-sendmail` put it: settings, queue and trace in a folder.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -38,7 +38,7 @@ impl Sendmail {
         if !crate::skip::is_root("Sendmail gets its own host name and hosts file") {
             return None;
         }
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = super::port::free();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         fs::create_dir(path.join("queue")).unwrap();

@@ -2,7 +2,7 @@
 //! Postfix with octroi's milter and OpenDKIM behind it; a release by a port that signs and does not ask octroi again
 //! (decision D10): each copy leaves signed, the signature is valid, and nothing is held twice.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -48,7 +48,7 @@ impl Signer {
         std::fs::write(path.join("sign.conf"), both.clone() + &signing).unwrap();
         std::fs::write(path.join("verify.conf"), both + "Mode v\nInternalHosts 192.0.2.1\nAlwaysAddARHeader yes\n")
             .unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = super::port::free();
         let daemon = Command::new("opendkim")
             .arg("-x")
             .arg(path.join("sign.conf"))
@@ -127,7 +127,7 @@ fn pass_hold_and_release(signer: &Signer, world: &Hop, house: &House, gateway: &
 
 /// A house whose released mail goes to a port of the MTA that does not ask octroi.
 fn house_releasing_to(world: &Hop) -> (House, SocketAddr, SocketAddr) {
-    let back = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let back = super::port::free();
     let mut house = House::new(world.address);
     let milter = house.with_milter();
     house.more.push_str(&format!("[release]\nvia = \"{back}\"\n"));

@@ -2,7 +2,7 @@
 //! A colleague's address that is an alias of a private mailbox, through each wiring (decision D8): only where octroi
 //! stands behind the aliases does it see where the mail really goes. The table is printed.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use super::both_doors::postfix_milter;
 use super::client::Client;
@@ -18,10 +18,6 @@ const AWAY: &str = "pmesnard@held.example";
 
 fn alias() -> String {
     format!("virtual_alias_maps = inline:{{{{{OWN}={AWAY}}}}}\n")
-}
-
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Whether a mail to the alias is held, or arrives; `by` hands it in.
@@ -69,7 +65,7 @@ fn within_one_postfix(
 ) -> Option<(bool, bool)> {
     let look = |local: bool| {
         let hop = Hop::friendly();
-        let back = free();
+        let back = super::port::free();
         let house = House::new(back);
         let gateway = house.serve();
         // Behind a filter of the queue aliases are expanded already; behind a proxy before it they are not yet.
