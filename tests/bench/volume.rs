@@ -19,6 +19,8 @@ mod skip;
 #[allow(dead_code, reason = "the harness of the suite, of which this uses a part")]
 #[path = "../suite/path/port.rs"]
 mod port;
+// The suite uses more of it.
+#[allow(dead_code)]
 #[path = "../suite/path/postfix.rs"]
 mod postfix;
 
