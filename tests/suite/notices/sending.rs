@@ -3,7 +3,9 @@
 
 use octroi::config::PolicyMode;
 
-use super::town::{CHARTER, COLLEAGUE, OUTSIDE, SENDER, Town, flat, link, marked, read, reference, texts};
+use super::town::{
+    CHARTER, COLLEAGUE, GUARD, HOUSE, OUTSIDE, SENDER, Town, flat, link, marked, read, reference, texts,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_passes_and_its_sender_is_told_once() {
@@ -19,7 +21,7 @@ async fn a_mail_passes_and_its_sender_is_told_once() {
     assert_eq!(notice.to, [format!("<{SENDER}>")]);
     let message = read(&notice.content);
     for (name, value) in [
-        ("from", "Ministère des Finances <postmaster@gate.finances.gouv.example>"),
+        ("from", format!("{HOUSE} <{GUARD}>").as_str()),
         ("to", SENDER),
         ("subject", "Votre message contient un lien vers un service grand public"),
         ("auto-submitted", "auto-replied"),
