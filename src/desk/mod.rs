@@ -334,7 +334,7 @@ impl Desk {
             until: query.until,
             actor: query.actor,
             action: query.action,
-            object: query.object.map(|of| self.audited(&of)).transpose()?,
+            object: query.object.map(|of| audited(&of)).transpose()?,
             after: query.after,
         };
         let mut lines = Vec::new();
@@ -348,18 +348,6 @@ impl Desk {
             }
         }
         Ok(lines)
-    }
-
-    /// What entries about this are about: an id is itself, and searches for an address name what stands for it.
-    fn audited(&self, of: &str) -> Answered<String> {
-        let of = of.trim();
-        if of.contains('@') {
-            return Ok(self.store.address_hash(of));
-        }
-        if MailOrCopy::parse(of).is_ok() || ItemId::parse(of).is_ok() {
-            return Ok(of.to_owned());
-        }
-        Err(Refusal::BadRequest(format!("`{}` is neither an id of octroi nor an address", of.escape_debug())))
     }
 
     /// What became of a mail: by Message-ID, the queue id before us, our id, or an address.
@@ -469,6 +457,15 @@ struct Asked<'a> {
     /// Whose mail the command opens to them.
     scope: &'a Scope,
     id: &'a MailOrCopy,
+}
+
+/// What entries of the audit may be about: an id, or an address that was searched for.
+fn audited(of: &str) -> Answered<String> {
+    let of = of.trim();
+    if of.contains('@') || MailOrCopy::parse(of).is_ok() || ItemId::parse(of).is_ok() {
+        return Ok(of.to_owned());
+    }
+    Err(Refusal::BadRequest(format!("`{}` is neither an id of octroi nor an address", of.escape_debug())))
 }
 
 /// Why a copy was not decided.

@@ -9,7 +9,7 @@ use super::key::{open_with_random_nonce, seal_with_random_nonce};
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Store, StoreError, instant, micros};
 use crate::access::Entry;
-use crate::mail::{CopyId, MailOrCopy};
+use crate::mail::{CopyId, MailOrCopy, address_key};
 
 statements! {
     CHAINS = "SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node";
@@ -17,7 +17,7 @@ statements! {
     PAGE = "SELECT * FROM audit WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT 1000";
     NEWEST = "SELECT * FROM audit ORDER BY at DESC, seq DESC LIMIT $1";
     LISTED = "SELECT * FROM audit WHERE at >= $1 AND at < $2 AND (CAST($3 AS TEXT) IS NULL OR actor = $3) \
-        AND (CAST($4 AS TEXT) IS NULL OR action = $4) AND (CAST($5 AS TEXT) IS NULL OR object = $5 \
+        AND (CAST($4 AS TEXT) IS NULL OR action = $4) AND (CAST($5 AS TEXT) IS NULL OR object = $5 OR object = $10 \
             OR substr(object, 1, length($6)) = $6) \
         AND (at, node, seq) < ($7, $8, $9) ORDER BY at DESC, node DESC, seq DESC LIMIT 1000";
     DECIDED = "SELECT * FROM audit WHERE object = $1 AND action IN ('release', 'reject') \
@@ -67,7 +67,7 @@ pub struct AuditFilter {
     pub until: Option<Timestamp>,
     pub actor: Option<String>,
     pub action: Option<String>,
-    /// An id; a mail's or copy's means also what belongs to it.
+    /// An id, where a mail's or copy's means also what belongs to it; an address means the searches for it.
     pub object: Option<String>,
     /// The last entry of the page before: its instant, gateway and number.
     pub after: Option<(Timestamp, String, i64)>,
@@ -249,7 +249,13 @@ impl Store {
         let (since, until) = (filter.since.map_or(i64::MIN, micros), filter.until.map_or(i64::MAX, micros));
         let whole = filter.object.as_deref().and_then(|object| MailOrCopy::parse(object).ok());
         let parts = whole.map(|id| id.prefix());
-        let values = args![since, until, &filter.actor, &filter.action, &filter.object, &parts, at, node, seq];
+        let (object, before) = match &filter.object {
+            Some(address) if address.contains('@') => {
+                (Some(self.address_hash(address)), Some(self.hash_before(address)))
+            }
+            object => (object.clone(), None),
+        };
+        let values = args![since, until, &filter.actor, &filter.action, &object, &parts, at, node, seq, &before];
         let entries = self.reader().fetch_all(LISTED, values).await?;
         Ok(self.opened(entries))
     }
@@ -266,7 +272,13 @@ impl Store {
 
     /// The keyed hash that replaces an address in the audit.
     pub fn address_hash(&self, address: &str) -> String {
-        self.inner.journal_keys.hash(address).iter().map(|byte| format!("{byte:02x}")).collect()
+        let hash = blake3::keyed_hash(&self.inner.audit_address_key, address_key(address).as_bytes());
+        hex(&hash.as_bytes()[..16]) // of 32
+    }
+
+    /// The same in entries of before the audit had a key of its own for it.
+    pub(super) fn hash_before(&self, address: &str) -> String {
+        hex(&self.inner.journal_keys.hash_before(address))
     }
 
     /// The same entries with their words; what does not open was changed, and `audit_verify` says where.
@@ -436,8 +448,8 @@ impl FromRow for AuditEntry {
     }
 }
 
-fn hex(bytes: &[u8; 32]) -> String {
-    blake3::Hash::from_bytes(*bytes).to_hex().to_string()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

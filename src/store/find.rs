@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use super::engine::Row;
 use super::entry::{FindRow, FindRows};
 use super::found::Beside;
+use super::journal_keys::Numbers;
 use super::journal_rows::{disposition_of, millis_of};
 use super::journal_words::Spelled;
 use super::keeping::bare_message_id;
@@ -26,11 +27,10 @@ statements! {
     // Each name by its own index, the newest only. The order of the tables is meant: what the index gives comes first.
     BY_MAIL = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, \
         m.id AS mail, m.message_id, m.private, m.unit, m.sealed FROM journaled_mail m CROSS JOIN journaled_copy c \
-        WHERE m.id IN (SELECT id FROM journaled_mail WHERE mail = $1 \
-            UNION SELECT id FROM journaled_mail WHERE mail = $2 \
-            UNION SELECT id FROM journaled_mail WHERE queue_id = $1 \
-            UNION SELECT id FROM journaled_mail WHERE message_id = $1) \
-        AND c.id >= m.id AND c.id < m.id + m.copies ORDER BY c.id DESC LIMIT $3";
+        WHERE m.id IN (SELECT id FROM journaled_mail WHERE mail IN ($1, $2, $3, $4) \
+            UNION SELECT id FROM journaled_mail WHERE queue_id IN ($1, $2) \
+            UNION SELECT id FROM journaled_mail WHERE message_id IN ($1, $2)) \
+        AND c.id >= m.id AND c.id < m.id + m.copies ORDER BY c.id DESC LIMIT $5";
     BY_SENDER = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, \
         m.id AS mail, m.message_id, m.private, m.unit, m.sealed FROM journaled_mail m CROSS JOIN journaled_copy c \
         WHERE m.sender = $1 AND c.id >= m.id AND c.id < m.id + m.copies ORDER BY m.id DESC LIMIT $2";
@@ -87,11 +87,13 @@ impl Store {
         damage: &mut Damage,
     ) -> Result<(Vec<Beside>, bool), StoreError> {
         let keys = &self.inner.journal_keys;
-        let (name, address) = (keys.name(text), keys.address(text));
-        let whole = CopyId::parse(text).map_or(name, |copy| keys.name(copy.mail().as_str()));
-        let mut rows: Vec<Row> = self.reader().fetch_all(BY_MAIL, args![name, whole, LIMIT]).await?;
+        let (name, address) = (keys.names(text), keys.addresses(text));
+        let whole = CopyId::parse(text).map_or(name, |copy| keys.names(copy.mail().as_str()));
+        let names = args![name.now, name.before, whole.now, whole.before, LIMIT];
+        let mut rows: Vec<Row> = self.reader().fetch_all(BY_MAIL, names).await?;
         let mut more = rows.len() > MOST_FOUND;
-        if by_address {
+        // One number each: of two the index could not give the newest first.
+        for address in [address.now, address.before].into_iter().filter(|_| by_address) {
             for by in [BY_SENDER, BY_RECIPIENT] {
                 let found: Vec<Row> = self.reader().fetch_all(by, args![address, LIMIT]).await?;
                 more |= found.len() > MOST_FOUND;
@@ -111,7 +113,7 @@ impl Store {
     async fn journaled_row(
         &self,
         row: &Row,
-        (text, name): (&str, i64),
+        (text, name): (&str, Numbers),
         reading: &mut Reading<'_>,
     ) -> Result<Option<Beside>, StoreError> {
         let (id, mail): (i64, i64) = (row.get("id")?, row.get("mail")?);
@@ -127,7 +129,8 @@ impl Store {
         };
         let sealed = sealed.as_ref().ok_or_else(|| StoreError::row("a mail of the journal"))?;
         let recipient = usize::try_from(id - mail).unwrap_or(usize::MAX);
-        let same_hash = sealed.entry.private && row.get::<Option<i64>>("message_id")? == Some(name);
+        let is_its = |known: i64| known == name.now || known == name.before;
+        let same_hash = sealed.entry.private && row.get::<Option<i64>>("message_id")?.is_some_and(is_its);
         if same_hash || is_named(sealed, recipient, text) {
             self.journaled_copy(row, sealed, recipient, &mut reading.words).await.map(Some)
         } else {
@@ -279,4 +282,96 @@ fn is_named(Sealed { entry, copies, .. }: &Sealed, recipient: usize, text: &str)
         || (!entry.reverse_path.is_empty() && address(&entry.reverse_path))
         || entry.recipients.get(recipient).is_some_and(|known| address(known))
         || (CopyId::new(&entry.mail, recipient) == *text && held())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::store::entry::{Entry, EntryCopy};
+    use crate::store::{AuditFilter, Retention, StoreSettings};
+
+    statements! {
+        AS_BEFORE = "UPDATE journaled_mail SET mail = $1, queue_id = $2, message_id = $3, sender = $4";
+        COPY_AS_BEFORE = "UPDATE journaled_copy SET recipient = $1, retry = $2";
+        OBJECT = "UPDATE audit SET object = $1 WHERE seq = $2";
+    }
+
+    async fn open(folder: &std::path::Path) -> Store {
+        let [database, blobs, key_file] = ["db", "blobs", "key"].map(|name| folder.join(name));
+        let (node, quota, retention) = (None, None, Retention::default());
+        let settings = StoreSettings { database, blobs, key_file, node, shared: false, quota, keep_free: 0, retention };
+        Store::open(settings, Timestamp::UNIX_EPOCH).await.unwrap()
+    }
+
+    fn put_off(mail: &str) -> Entry {
+        Entry {
+            mail: crate::mail::MailId::parse(mail).unwrap(),
+            time: Timestamp::UNIX_EPOCH,
+            client: None,
+            queue_id: Some("4FQ".into()),
+            message_id: Some("<m@town.example>".into()),
+            reverse_path: "clerk@town.example".into(),
+            recipients: vec!["b@home.example".into()],
+            private: false,
+            size: 1,
+            reply: "451 4.3.0 later".into(),
+            maybe_duplicate: false,
+            client_tls: None,
+            next_hop_tls: None,
+            judged: None,
+            copies: vec![EntryCopy {
+                recipient: 0,
+                class: None,
+                disposition: Disposition::Defer,
+                verdict: None,
+                observed: None,
+                rules: Vec::new(),
+                held: false,
+                reply: None,
+                facts: Vec::new(),
+                cause: Some("store".into()),
+                put_off: Some([7; 32]),
+            }],
+        }
+    }
+
+    /// Rows and entries of when one key hashed names, addresses and retry keys, and what the audit says of addresses.
+    #[tokio::test]
+    async fn what_the_one_key_of_before_hashed_is_still_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        assert_eq!(STATEMENTS.len(), 3);
+        let journal = store.journal();
+        journal.record(put_off("M1"));
+        journal.flush().await.unwrap();
+        let keys = store.inner.journal_keys.clone();
+        let key = crate::store::rows::retry_key("put off", "clerk@town.example", "b@home.example", &[7; 32], 0);
+        let write = move |mut tx: crate::store::tx::Tx| async move {
+            let name = |name: &str| keys.names(name).before;
+            let sender = keys.addresses("clerk@town.example").before;
+            tx.execute(AS_BEFORE, args![name("M1"), name("4FQ"), name("m@town.example"), sender]).await?;
+            let recipient = keys.addresses("b@home.example").before;
+            tx.execute(COPY_AS_BEFORE, args![recipient, keys.retries(&key).before]).await
+        };
+        store.write(write).await.unwrap();
+        journal.record(put_off("M2"));
+        journal.flush().await.unwrap();
+        for query in ["M1", "4FQ", "<m@town.example>", "Clerk@town.example", "b@home.example"] {
+            let rows = store.find(query).await.unwrap().rows;
+            let [row] = &rows[..] else { panic!("{query}: {rows:?}") };
+            assert_eq!((row.mail.as_str(), row.times), ("M1", 2), "{query}");
+        }
+        for (seq, hash) in (1..).zip([store.hash_before("b@home.example"), store.address_hash("B@home.example")]) {
+            let copy = CopyId::parse("M1-1").unwrap();
+            store.note(Timestamp::UNIX_EPOCH, &crate::access::Entry::expired(&copy)).await.unwrap();
+            let write = move |mut tx: crate::store::tx::Tx| async move { tx.execute(OBJECT, args![&hash, seq]).await };
+            assert_eq!(store.write(write).await.unwrap(), 1);
+        }
+        let about = AuditFilter { object: Some("b@home.example".into()), ..AuditFilter::default() };
+        assert_eq!(store.audit_list(&about).await.unwrap().len(), 2);
+        let journaled = format!("{:012x}", store.inner.journal_keys.address("b@home.example") << 1);
+        assert!(!store.address_hash("b@home.example").starts_with(&journaled[..8]), "the audit leads to no row");
+    }
 }

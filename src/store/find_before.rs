@@ -27,7 +27,7 @@ impl Store {
         limit: i64,
         damage: &mut Damage,
     ) -> Result<Vec<Beside>, StoreError> {
-        let hash = self.inner.journal_keys.hash(text);
+        let hash = self.inner.journal_keys.hash_before(text).to_vec();
         let rows: Vec<Row> = self.reader().fetch_all(BEFORE, args![text, &hash, limit]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -134,7 +134,7 @@ mod tests {
             let (sender, recipient) = ("a@town.example", "b@home.example");
             let write = move |mut tx: super::super::tx::Tx| async move {
                 let sealed = keys.seal_addresses(mail, sender, recipient);
-                let (from, to) = (keys.hash(sender), keys.hash(recipient));
+                let [from, to] = [sender, recipient].map(|address| keys.hash_before(address).to_vec());
                 let values = args![mail, &from, &to, &sealed, facts];
                 tx.execute(ROW_OF_BEFORE, values).await
             };

@@ -6,45 +6,65 @@ use zeroize::Zeroizing;
 use super::key::{self, KeyFile};
 use crate::mail::address_key;
 
-/// The keys of the journal, derived from the key-encryption key.
+type Key = Zeroizing<[u8; 32]>;
+
+/// The keys of the journal, derived from the key-encryption key: one for each purpose, so that no number of one kind of
+/// name is that of another.
 #[derive(Clone)]
 pub(super) struct Keys {
-    hash: Zeroizing<[u8; 32]>,
-    seal: Zeroizing<[u8; 32]>,
+    name: Key,
+    address: Key,
+    retry: Key,
+    seal: Key,
+    /// Hashed everything before, what the audit says of addresses too. Rows of then are still found.
+    before: Key,
+}
+
+/// The numbers under which something is found: those of rows of now, and those of rows of before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub now: i64,
+    pub before: i64,
 }
 
 impl Keys {
     pub fn derive(key: &KeyFile) -> Keys {
         Keys {
-            hash: key.derive("octroi 2026 journal address hash"),
+            name: key.derive("octroi 2026 journal name"),
+            address: key.derive("octroi 2026 journal address"),
+            retry: key.derive("octroi 2026 journal retry"),
             seal: key.derive("octroi 2026 journal address seal"),
+            before: key.derive("octroi 2026 journal address hash"),
         }
     }
 
-    /// 47 bits under which a name is found again.
+    /// 47 bits under which an id or a Message-ID is found again.
     pub fn name(&self, name: &str) -> i64 {
-        let [a, b, c, d, e, f] = self.bytes(name.as_bytes());
-        (i64::from_be_bytes([0, 0, a, b, c, d, e, f])) >> 1
+        of_47_bits(&self.name, name)
+    }
+
+    pub fn names(&self, name: &str) -> Numbers {
+        Numbers { now: self.name(name), before: of_47_bits(&self.before, name) }
     }
 
     pub fn address(&self, address: &str) -> i64 {
-        self.name(&address_key(address))
+        of_47_bits(&self.address, &address_key(address))
     }
 
-    /// A number for a retry key, which few rows have.
-    pub fn retry(&self, key: &[u8; 32]) -> i64 {
-        i64::from_be_bytes(self.bytes(key)) >> 1
+    pub fn addresses(&self, address: &str) -> Numbers {
+        Numbers { now: self.address(address), before: of_47_bits(&self.before, &address_key(address)) }
     }
 
-    /// 16 bytes under which an address of a row of before is found again.
-    pub fn hash(&self, address: &str) -> Vec<u8> {
-        self.bytes::<16>(address_key(address).as_bytes()).to_vec()
+    /// Numbers for a retry key, which few rows have.
+    pub fn retries(&self, key: &[u8; 32]) -> Numbers {
+        let number = |by: &Key| i64::from_be_bytes(bytes(by, key)) >> 1;
+        Numbers { now: number(&self.retry), before: number(&self.before) }
     }
 
-    fn bytes<const N: usize>(&self, name: &[u8]) -> [u8; N] {
-        let mut hash = [0; N];
-        blake3::Hasher::new_keyed(&self.hash).update(name).finalize_xof().fill(&mut hash);
-        hash
+    /// 16 bytes under which an address of a row of before facts were kept, or of an entry of the audit of then, is found
+    /// again.
+    pub fn hash_before(&self, address: &str) -> [u8; 16] {
+        bytes(&self.before, address_key(address).as_bytes())
     }
 
     /// Seals bytes for the row of this id.
@@ -76,5 +96,40 @@ impl Keys {
         let plain = key::open_with_random_nonce(&self.seal, mail.as_bytes(), sealed)?;
         let (sender, recipient) = std::str::from_utf8(&plain).ok()?.split_once('\0')?;
         Some((sender.to_owned(), recipient.to_owned()))
+    }
+}
+
+fn of_47_bits(key: &Key, name: &str) -> i64 {
+    let [a, b, c, d, e, f] = bytes(key, name.as_bytes());
+    (i64::from_be_bytes([0, 0, a, b, c, d, e, f])) >> 1
+}
+
+fn bytes<const N: usize>(key: &Key, name: &[u8]) -> [u8; N] {
+    let mut hash = [0; N];
+    blake3::Hasher::new_keyed(key).update(name).finalize_xof().fill(&mut hash);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// An address, a Message-ID and a retry key that are the same bytes have nothing in common in the rows.
+    #[test]
+    fn each_purpose_has_a_key_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::derive(&KeyFile::create_or_load(&folder.path().join("key")).unwrap());
+        let text = "abcdefgh@town.example.12345.678.";
+        let bytes = text.as_bytes().try_into().unwrap();
+        let (names, addresses, retries) = (keys.names(text), keys.addresses(text), keys.retries(bytes));
+        let now = [names.now, addresses.now, retries.now >> 16];
+        assert_eq!(now.iter().collect::<HashSet<_>>().len(), now.len());
+        let address = keys.names(&address_key(text));
+        let before = (retries.before >> 16, addresses.before);
+        assert_eq!(before, (names.before, address.before), "as rows of before have it");
+        let all = [&keys.name, &keys.address, &keys.retry, &keys.seal, &keys.before].map(|key| **key);
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     }
 }

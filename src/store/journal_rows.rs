@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::entry::{Entry, EntryCopy};
-use super::journal_keys::Keys;
+use super::journal_keys::{Keys, Numbers};
 use super::journal_words::Words;
 use super::keeping::{bare_message_id, json};
 use super::packed::{Context, code_of, pack};
@@ -21,8 +21,8 @@ statements! {
         sources, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     COPY_JOURNALED = "INSERT INTO journaled_copy (id, recipient, class, disposition, observed, rules, cause, times, \
         retry) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    PUT_OFF_AGAIN = "UPDATE journaled_copy SET times = times + 1, last = $2, cause = $3 WHERE retry = $1 AND id >= $4 \
-        RETURNING id";
+    PUT_OFF_AGAIN = "UPDATE journaled_copy SET times = times + 1, last = $3, cause = $4 WHERE retry IN ($1, $2) \
+        AND id >= $5 RETURNING id";
     SAID_AGAIN = "UPDATE journaled_copy SET reply = $2 WHERE id = $1";
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn insert(
     for mut entry in entries {
         let retries = retry_keys(&entry, keys);
         // What this batch brings must stand there before it can be changed.
-        if retries.iter().flatten().any(|key| rows.retries.contains(key)) {
+        if retries.iter().flatten().any(|key| rows.retries.contains(&key.now)) {
             std::mem::take(&mut rows).write(tx).await?;
         }
         let since = id_at(earlier(entry.time, retry));
@@ -88,8 +88,8 @@ pub(super) async fn insert(
         if !entry.copies.is_empty() {
             rows.mails.push(mail_row(tx, id, slots(&entry), &entry, keys, &mut words).await?);
             for (copy, retry) in entry.copies.iter().zip(retries) {
-                rows.copies.push(copy_row(tx, id, copy, retry, &entry, keys, &mut words).await?);
-                rows.retries.extend(retry);
+                rows.copies.push(copy_row(tx, id, copy, retry.map(|retry| retry.now), &entry, keys, &mut words).await?);
+                rows.retries.extend(retry.map(|retry| retry.now));
             }
         }
         id += slots(&entry);
@@ -147,10 +147,10 @@ impl CopyRow {
 }
 
 /// What each copy that is put off is known by when it comes again (decision D11).
-fn retry_keys(entry: &Entry, keys: &Keys) -> Vec<Option<i64>> {
+fn retry_keys(entry: &Entry, keys: &Keys) -> Vec<Option<Numbers>> {
     let key = |copy: &EntryCopy| {
         let recipient = entry.recipients.get(copy.recipient).map(String::as_str).unwrap_or_default();
-        Some(keys.retry(&retry_key("put off", &entry.reverse_path, recipient, &copy.put_off?, 0)))
+        Some(keys.retries(&retry_key("put off", &entry.reverse_path, recipient, &copy.put_off?, 0)))
     };
     entry.copies.iter().map(key).collect()
 }
@@ -159,11 +159,11 @@ fn retry_keys(entry: &Entry, keys: &Keys) -> Vec<Option<i64>> {
 async fn again(
     tx: &mut Tx,
     entry: &mut Entry,
-    retries: Vec<Option<i64>>,
+    retries: Vec<Option<Numbers>>,
     since: i64,
     keys: &Keys,
     words: &mut Words,
-) -> Result<Vec<Option<i64>>, StoreError> {
+) -> Result<Vec<Option<Numbers>>, StoreError> {
     if retries.iter().all(Option::is_none) {
         return Ok(retries);
     }
@@ -171,7 +171,9 @@ async fn again(
     for (copy, retry) in std::mem::take(&mut entry.copies).into_iter().zip(retries) {
         let cause = words.optional(tx, copy.cause.as_deref()).await?;
         let changed: Option<(i64,)> = match retry {
-            Some(key) => tx.fetch_optional(PUT_OFF_AGAIN, args![key, micros(entry.time), cause, since]).await?,
+            Some(key) => {
+                tx.fetch_optional(PUT_OFF_AGAIN, args![key.now, key.before, micros(entry.time), cause, since]).await?
+            }
             None => None,
         };
         let Some((row,)) = changed else {

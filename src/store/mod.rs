@@ -172,6 +172,7 @@ struct Inner {
     outbox: Notify,
     audit_key: Zeroizing<[u8; 32]>,
     audit_note_key: Zeroizing<[u8; 32]>,
+    audit_address_key: Zeroizing<[u8; 32]>,
     journal_keys: journal_keys::Keys,
     journal_dropped: Arc<AtomicU64>,
     /// Rows of the journal that could not be read, each time that they were wanted.

@@ -94,6 +94,7 @@ async fn open(claim: Claim, now: Timestamp) -> Result<Store, StoreError> {
             places,
             audit_key: key.derive("octroi 2026 audit chain"),
             audit_note_key: key.derive("octroi 2026 audit note"),
+            audit_address_key: key.derive("octroi 2026 audit address"),
             journal_keys: journal_keys::Keys::derive(&key),
             blobs,
             writer,
