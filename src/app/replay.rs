@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::mail::{ForwardPath, MailId, Mailbox};
 use crate::policy::verdict::{Disposition, Reasons};
 use crate::policy::{KeptAddresses, KeptMail, Policy, Replay, Replayed, Sources, Unknown};
-use crate::store::{Entry, EntryCopy, JournalPage, JournalPlace, Store, StoreError};
+use crate::store::{Entry, EntryCopy, JournalPage, Store, StoreError};
 
 /// Mails read at once.
 const PAGE: u32 = 500;
@@ -67,10 +67,10 @@ pub async fn replay(
     let replay = Replay::new(policy);
     let mut sum = ReplaySum { left_out: store.kept_without_facts(since).await?, ..ReplaySum::default() };
     let mut known: HashMap<Arc<str>, Option<Arc<Sources>>> = HashMap::new();
-    let mut place = JournalPlace::before(since);
+    let mut place = store.journal_since(since).await?;
     while let Some(JournalPage { entries, damaged, end }) = store.kept_after(place, PAGE).await? {
         sum.damaged += damaged;
-        for entry in entries {
+        for entry in entries.into_iter().filter(|entry| entry.time >= since) {
             let Some(mail) = kept_mail(&entry, &mut known) else {
                 sum.left_out += entry.copies.len() as u64;
                 continue;

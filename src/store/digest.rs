@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
-use super::journal_rows::id_at;
+use super::journal_hours::Hours;
 use super::rows::insert_blob;
 use super::settle::NewItem;
 use super::tx::{args, statements};
@@ -97,7 +97,8 @@ impl Store {
     async fn observed(&self, since: Timestamp, now: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
         let (since, now) = (micros(since), micros(now));
         let mut rows: Vec<(String, i64)> = self.reader().fetch_all(OBSERVED, args![since, now, MOST_GROUPS]).await?;
-        let (first, end) = (id_at(since), id_at(now));
+        let hours = Hours::read(self.reader()).await?;
+        let (first, end) = (hours.written_since(since, now), hours.written_since(now, now));
         rows.extend(self.reader().fetch_all::<(String, i64)>(OBSERVED_COPIES, args![first, end, MOST_GROUPS]).await?);
         let mut observed = BTreeMap::new();
         for (rules, copies) in rows {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::entry::{Entry, EntryCopy};
+use super::journal_hours::{Hours, millis_of, take_ids};
 use super::journal_keys::{Keys, Numbers};
 use super::journal_words::Words;
 use super::keeping::{bare_message_id, json};
@@ -15,8 +16,6 @@ use super::{StoreError, earlier, micros};
 use crate::policy::verdict::Disposition;
 
 statements! {
-    IDS_TAKEN = "UPDATE journaled_next SET next = CASE WHEN next < $1 THEN $1 ELSE next END + $2 WHERE name = 1 \
-        RETURNING next";
     MAIL_JOURNALED = "INSERT INTO journaled_mail (id, copies, mail, queue_id, message_id, sender, private, unit, \
         sources, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     COPY_JOURNALED = "INSERT INTO journaled_copy (id, recipient, class, disposition, observed, rules, cause, times, \
@@ -24,19 +23,6 @@ statements! {
     PUT_OFF_AGAIN = "UPDATE journaled_copy SET times = times + 1, last = $3, cause = $4 WHERE retry IN ($1, $2) \
         AND id >= $5 RETURNING id";
     SAID_AGAIN = "UPDATE journaled_copy SET reply = $2 WHERE id = $1";
-}
-
-/// Ids count on from the milliseconds since this instant, 64 for each: 47 bits last until 2089.
-const FIRST: i64 = 1_577_836_800_000; // 2020-01-01T00:00:00Z
-const EACH: i64 = 64;
-/// The least id that a row written at this instant may have.
-pub(super) fn id_at(micros: i64) -> i64 {
-    (micros / 1000 - FIRST).max(0) * EACH
-}
-
-/// The milliseconds that an id counts on from.
-pub(super) fn millis_of(id: i64) -> i64 {
-    id / EACH + FIRST
 }
 
 struct MailRow {
@@ -74,8 +60,10 @@ pub(super) async fn insert(
     let newest = entries.iter().map(|entry| micros(entry.time)).max().unwrap_or(0);
     let slots = |entry: &Entry| entry.recipients.len().max(1) as i64;
     let wanted: i64 = entries.iter().map(slots).sum();
-    let (next,): (i64,) = tx.fetch_one(IDS_TAKEN, args![id_at(newest), wanted]).await?;
-    let mut id = next - wanted;
+    let mut id = take_ids(tx, newest, wanted).await?;
+    // When rows were written is asked of what was put off before.
+    let is_put_off = entries.iter().flat_map(|entry| &entry.copies).any(|copy| copy.put_off.is_some());
+    let hours = if is_put_off { Hours::read_within(tx).await? } else { Hours::default() };
     let mut rows = Rows::default();
     for mut entry in entries {
         let retries = retry_keys(&entry, keys);
@@ -83,7 +71,7 @@ pub(super) async fn insert(
         if retries.iter().flatten().any(|key| rows.retries.contains(&key.now)) {
             std::mem::take(&mut rows).write(tx).await?;
         }
-        let since = id_at(earlier(entry.time, retry));
+        let since = hours.written_since(earlier(entry.time, retry), newest);
         let retries = again(tx, &mut entry, retries, since, keys, &mut words).await?;
         if !entry.copies.is_empty() {
             rows.mails.push(mail_row(tx, id, slots(&entry), &entry, keys, &mut words).await?);

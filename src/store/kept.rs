@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::engine::Row;
 use super::entry::{Entry, EntryCopy, EntryFacts};
 use super::find::Damage;
-use super::journal_rows::{disposition_of, id_at};
+use super::journal_hours::Hours;
+use super::journal_rows::disposition_of;
 use super::journal_words::Spelled;
 use super::packed::{Sealed, SealedCopy};
 use super::tx::{args, statements};
@@ -27,13 +28,6 @@ const MOST_COPIES: i64 = 65_536;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalPlace(i64);
 
-impl JournalPlace {
-    /// Before everything written since this instant.
-    pub fn before(instant: Timestamp) -> JournalPlace {
-        JournalPlace(id_at(micros(instant)) - 1)
-    }
-}
-
 /// Mails of the journal, with their copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalPage {
@@ -45,6 +39,12 @@ pub struct JournalPage {
 }
 
 impl Store {
+    /// A place before everything written since an instant; what was written up to an hour before may lie behind it.
+    pub async fn journal_since(&self, instant: Timestamp) -> Result<JournalPlace, StoreError> {
+        let hours = Hours::read(self.reader()).await?;
+        Ok(JournalPlace(hours.written_since(micros(instant), i64::MAX) - 1))
+    }
+
     /// At most so many mails behind a place; `None` where there are no more.
     pub async fn kept_after(&self, place: JournalPlace, most: u32) -> Result<Option<JournalPage>, StoreError> {
         let rows: Vec<Row> = self.reader().fetch_all(MAILS_AFTER, args![place.0, i64::from(most)]).await?;

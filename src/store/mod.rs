@@ -28,6 +28,7 @@ mod find_before;
 mod found;
 mod health;
 mod journal;
+mod journal_hours;
 mod journal_keys;
 mod journal_rows;
 mod journal_words;
@@ -281,6 +282,7 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         found::STATEMENTS,
         followup::STATEMENTS,
         health::STATEMENTS,
+        journal_hours::STATEMENTS,
         journal_rows::STATEMENTS,
         journal_words::STATEMENTS,
         kept::STATEMENTS,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::copy::{Change, CopyState};
 use super::decide::Decide;
 use super::expiry::{Stale, clear_pending};
-use super::journal_rows::id_at;
+use super::journal_hours::Hours;
 use super::tx::{Statement, args, statements};
 use super::{Store, StoreError, earlier, later, micros};
 use crate::access::Entry;
@@ -40,6 +40,7 @@ statements! {
     TOLD_OVER = "DELETE FROM told WHERE (tell, event) IN (SELECT tell, event FROM told WHERE at <= $1 LIMIT $2)";
     JOURNAL_OVER = "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < $1 LIMIT $2)";
     JOURNALED_COPIES_OVER = "DELETE FROM journaled_copy WHERE id IN (SELECT id FROM journaled_copy WHERE id < $1 LIMIT $2)";
+    JOURNALED_HOURS_OVER = "DELETE FROM journaled_hour WHERE first IN (SELECT first FROM journaled_hour WHERE first < $1 LIMIT $2)";
     JOURNALED_MAILS_OVER = "DELETE FROM journaled_mail WHERE id IN (SELECT id FROM journaled_mail WHERE id < $1 LIMIT $2)";
     WARNED = "UPDATE held SET warned = TRUE, \
         untold = (SELECT CASE WHEN mail.tell IS NULL THEN NULL ELSE 'expiring' END FROM mail WHERE mail.id = held.mail) \
@@ -85,8 +86,9 @@ impl Store {
         // Decided copies and ended items are remembered as long as the journal remembers the mail.
         let forgotten = earlier(now, retention.journal);
         swept.journal_deleted = self.delete_over(&[JOURNAL_OVER], forgotten).await?;
-        swept.journal_deleted += self.delete_over(&[JOURNALED_COPIES_OVER], id_at(forgotten)).await?;
-        self.delete_over(&[JOURNALED_MAILS_OVER], id_at(forgotten)).await?;
+        let over = Hours::read(self.reader()).await?.written_since(forgotten, micros(now));
+        swept.journal_deleted += self.delete_over(&[JOURNALED_COPIES_OVER], over).await?;
+        self.delete_over(&[JOURNALED_MAILS_OVER, JOURNALED_HOURS_OVER], over).await?;
         self.delete_over(&[RULES_OVER, DECIDED_COPIES_OVER], forgotten).await?;
         self.delete_over(&[MAILS_OVER], forgotten).await?;
         self.delete_over(&[RECIPIENTS_OVER, ITEMS_OVER], forgotten).await?;

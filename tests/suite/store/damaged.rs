@@ -2,7 +2,7 @@
 //! Rows of the journal that cannot be read any more hide no others, and nothing is invented in their place.
 
 use octroi::policy::verdict::Disposition;
-use octroi::store::{EntryCopy, JournalPage, JournalPlace};
+use octroi::store::{EntryCopy, JournalPage};
 
 use super::find::{copy, entry};
 use super::*;
@@ -43,7 +43,7 @@ async fn four() -> (TempDir, Store) {
 }
 
 async fn page(store: &Store) -> JournalPage {
-    store.kept_after(JournalPlace::before(noon()), 10).await.unwrap().unwrap()
+    store.kept_after(store.journal_since(noon()).await.unwrap(), 10).await.unwrap().unwrap()
 }
 
 #[tokio::test]

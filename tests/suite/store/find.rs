@@ -227,7 +227,7 @@ async fn what_is_kept_is_read_again_with_its_columns() {
     }
     all.iter().cloned().for_each(|entry| journal.record(entry));
     journal.flush().await.unwrap();
-    let mut place = octroi::store::JournalPlace::before(noon());
+    let mut place = store.journal_since(noon()).await.unwrap();
     let mut read = Vec::new();
     while let Some(page) = store.kept_after(place, 2).await.unwrap() {
         assert_eq!(page.damaged, 0);
@@ -261,4 +261,50 @@ async fn the_journal_expires() {
     assert_eq!(store.sweep(noon() + days(182)).await.unwrap().journal_deleted, 0);
     assert_eq!(store.sweep(noon() + days(184)).await.unwrap().journal_deleted, 1);
     assert!(store.find("M1").await.unwrap().rows.is_empty());
+}
+
+/// The clock jumps by years, either way and back: nothing collides or is lost, and each row goes when it is old.
+#[tokio::test]
+async fn a_wrong_clock_spoils_no_row() {
+    let (folder, store) = house().await;
+    let journal = store.journal();
+    let clocks = ["2026-11-25", "2026-11-26", "2066-01-01", "2026-11-27", "1970-01-01", "9999-12-01", "2026-11-28"];
+    let mut all = Vec::new();
+    for (n, day) in clocks.iter().enumerate() {
+        for mail in 0..3 {
+            let time: Timestamp = format!("{day}T12:00:0{mail}Z").parse().unwrap();
+            let recipients = vec!["x@home.example".to_owned(); mail + 1];
+            let copies = (0..=mail).map(copy).collect();
+            all.push(Entry { time, recipients, copies, ..entry(&format!("M{n}{mail}"), "") });
+            journal.record(all[all.len() - 1].clone());
+        }
+        journal.flush().await.unwrap();
+    }
+    assert_eq!(journal.dropped(), 0);
+    let mut place = store.journal_since(Timestamp::UNIX_EPOCH).await.unwrap();
+    let mut read = Vec::new();
+    while let Some(page) = store.kept_after(place, 4).await.unwrap() {
+        read.extend(page.entries);
+        place = page.end;
+    }
+    assert_eq!(read, all, "in the order in which they were written");
+    for entry in &all {
+        assert_eq!(store.find(entry.mail.as_str()).await.unwrap().rows.len(), entry.copies.len(), "{}", entry.mail);
+    }
+    let mut database = connect(folder.path()).await;
+    let (largest,): (i64,) =
+        sqlx::query_as("SELECT MAX(id) FROM journaled_copy").fetch_one(&mut database).await.unwrap();
+    assert!(largest < 1 << 47, "ids follow no clock that jumps by years: {largest}");
+    // Half a year later, a day at a time: what the wrong clocks wrote goes with what was written beside it.
+    let mut left = Vec::new();
+    for day in 182..187 {
+        store.sweep(noon() + days(day)).await.unwrap();
+        let (count,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM journaled_mail").fetch_one(&mut database).await.unwrap();
+        left.push(count);
+    }
+    assert_eq!(left, [21, 18, 12, 6, 0]);
+    let (hours,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM journaled_hour").fetch_one(&mut database).await.unwrap();
+    assert_eq!(hours, 0);
 }

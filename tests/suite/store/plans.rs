@@ -13,6 +13,8 @@ const WHOLE_TABLES: &[(&str, &str)] = &[
     ("courier::ALL_LISTED", "in the order of its index, as far as its limit"),
     ("quarantine::COUNTED", "a count of every copy, out of an index, for who may see no more"),
     ("audit::NEWEST", "in the order of its index, as far as its limit"),
+    ("journal_hours::HOURS", "a row an hour of the journal"),
+    ("journal_hours::LAST_HOUR", "the last of its key, as far as its limit"),
     ("schema::BYTES_STORED", "a sum, at the start and at each sweep"),
 ];
 
