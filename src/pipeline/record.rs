@@ -57,13 +57,13 @@ impl Pipeline {
             sources: policy.sources_text.clone(),
             bytes: judged.kept.mail_bytes(),
         };
-        let put_off = outcome.put_off(mail);
+        let is_repeat = outcome.copies.iter().any(|copy| copy.repeat);
+        let known_by = (is_repeat || outcome.reply.is_transient()).then(|| retry_digest(&mail.content));
         let mut copies = Vec::with_capacity(judged.kept.copies.len());
         for (index, (kept, judgement)) in judged.kept.copies.iter().zip(&judged.verdicts.0).enumerate() {
             let copy = outcome.copies.get(index);
-            if copy.is_some_and(|copy| copy.repeat) {
-                continue; // its first attempt is in the journal (decision D11)
-            }
+            // Its first attempt is in the journal (decision D11), and may stand there as put off.
+            let kept_as = copy.filter(|copy| copy.repeat).and_then(|copy| copy.held.clone());
             let (because, reply) = (judgement.verdict.because(), outcome.reply_of(index));
             let rules = because.into_iter().chain(&judgement.observed).flat_map(|reasons| reasons.rules());
             let limit = outcome.limit.as_ref().map(|limit| format!("limit:{limit}"));
@@ -78,7 +78,8 @@ impl Pipeline {
                 reply: copy.and_then(|copy| copy.reply.as_ref()).map(Reply::to_string),
                 facts: kept.bytes(),
                 cause: reply.is_transient().then(|| outcome.cause().to_owned()),
-                put_off: put_off.filter(|_| reply.is_transient()),
+                put_off: known_by.filter(|_| reply.is_transient() || kept_as.is_some()),
+                kept_as,
             });
         }
         let message_id = judged.message.header("message-id").map(str::to_owned);
@@ -125,6 +126,7 @@ fn unjudged(recipient: usize, disposition: Disposition, cause: Option<&str>, put
         facts: Vec::new(),
         cause: cause.map(str::to_owned),
         put_off,
+        kept_as: None,
     }
 }
 

@@ -136,7 +136,9 @@ impl<'p> Replay<'p> {
         addresses: &KeptAddresses,
         sender: SenderFacts,
     ) -> Result<Facts, Unknown> {
-        if self.policy.sources.found_by != mail.sources.found_by {
+        // Of a copy that was judged later by itself the other recipients are not known.
+        let are_all = clamp(addresses.recipients.len() as u64) == mail.message.recipients;
+        if !are_all || self.policy.sources.found_by != mail.sources.found_by {
             return Err(Unknown::Lists);
         }
         let (mut outside, mut same_outside, mut recipients) = (0, true, Vec::with_capacity(mail.copies.len()));

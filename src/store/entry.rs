@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::CopyState;
+use super::{CopyState, StoreError};
 use crate::directory::Class;
 use crate::mail::{CopyId, MailId};
 use crate::policy::verdict::Disposition;
@@ -74,6 +74,9 @@ pub struct EntryCopy {
     pub cause: Option<String>,
     /// Recognises a put-off copy when it comes again: [`retry_digest`](super::retry_digest) of the content.
     pub put_off: Option<[u8; 32]>,
+    /// The held copy that an earlier attempt led to (decision D11). Of it no row is added: where that attempt was put off,
+    /// since it was held too late for the reply, its row changes.
+    pub kept_as: Option<CopyId>,
 }
 
 /// What is known about what was looked for, newest first.
@@ -117,4 +120,15 @@ pub struct FindRow {
     /// How both sides of us were protected; `None` in clear, or where the journal does not know.
     pub client_tls: Option<String>,
     pub next_hop_tls: Option<String>,
+}
+
+/// The number of a disposition in the journal: its place in the contract's order, which never changes.
+pub(super) fn number_of(disposition: Disposition) -> i64 {
+    disposition as i64
+}
+
+/// The disposition of a number; never invented where the number is none.
+pub(super) fn disposition_of(number: i64) -> Result<Disposition, StoreError> {
+    let known = Disposition::ALL.into_iter().find(|disposition| number_of(*disposition) == number);
+    known.ok_or_else(|| StoreError::row("what became of a copy in the journal"))
 }

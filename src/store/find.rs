@@ -6,13 +6,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use super::engine::Row;
-use super::entry::{FindRow, FindRows};
+use super::entry::{FindRow, FindRows, disposition_of};
 use super::found::Beside;
 use super::journal_hours::millis_of;
 use super::journal_keys::Numbers;
-use super::journal_rows::disposition_of;
 use super::journal_words::Spelled;
 use super::keeping::bare_message_id;
+use super::later::{Later, unpack_later};
 use super::packed::{Sealed, unpack};
 use super::tx::{args, statements};
 use super::{CopyState, Store, StoreError, instant};
@@ -26,16 +26,16 @@ const LIMIT: i64 = MOST_FOUND as i64 + 1;
 
 statements! {
     // Each name by its own index, the newest only. The order of the tables is meant: what the index gives comes first.
-    BY_MAIL = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, \
+    BY_MAIL = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, c.later, \
         m.id AS mail, m.message_id, m.private, m.unit, m.sealed FROM journaled_mail m CROSS JOIN journaled_copy c \
         WHERE m.id IN (SELECT id FROM journaled_mail WHERE mail IN ($1, $2, $3, $4) \
             UNION SELECT id FROM journaled_mail WHERE queue_id IN ($1, $2) \
             UNION SELECT id FROM journaled_mail WHERE message_id IN ($1, $2)) \
         AND c.id >= m.id AND c.id < m.id + m.copies ORDER BY c.id DESC LIMIT $5";
-    BY_SENDER = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, \
+    BY_SENDER = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, c.later, \
         m.id AS mail, m.message_id, m.private, m.unit, m.sealed FROM journaled_mail m CROSS JOIN journaled_copy c \
         WHERE m.sender = $1 AND c.id >= m.id AND c.id < m.id + m.copies ORDER BY m.id DESC LIMIT $2";
-    BY_RECIPIENT = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, \
+    BY_RECIPIENT = "SELECT c.id, c.disposition, c.observed, c.rules, c.cause, c.times, c.last, c.reply, c.later, \
         m.id AS mail, m.message_id, m.private, m.unit, m.sealed FROM journaled_copy c CROSS JOIN journaled_mail m \
         WHERE c.recipient = $1 AND m.id = (SELECT MAX(x.id) FROM journaled_mail x WHERE x.id <= c.id) \
         ORDER BY c.id DESC LIMIT $2";
@@ -132,11 +132,25 @@ impl Store {
         let recipient = usize::try_from(id - mail).unwrap_or(usize::MAX);
         let is_its = |known: i64| known == name.now || known == name.before;
         let same_hash = sealed.entry.private && row.get::<Option<i64>>("message_id")?.is_some_and(is_its);
-        if same_hash || is_named(sealed, recipient, text) {
-            self.journaled_copy(row, sealed, recipient, &mut reading.words).await.map(Some)
+        let later = self.later_opened(row, &mut reading.words).await?;
+        let is_named_later = later.as_ref().is_some_and(|later| {
+            is_named(&later.sealed, 0, text) || later.kept_as.as_ref().is_some_and(|id| *id == *text)
+        });
+        if same_hash || is_named_later || is_named(sealed, recipient, text) {
+            self.journaled_copy(row, sealed, recipient, later, &mut reading.words).await.map(Some)
         } else {
             Ok(None)
         }
+    }
+
+    /// What was judged later of a copy that had been put off.
+    pub(super) async fn later_opened(&self, row: &Row, words: &mut Spelled<'_>) -> Result<Option<Later>, StoreError> {
+        let Some(bytes) = row.get::<Option<Vec<u8>>>("later")? else { return Ok(None) };
+        let opened = self.inner.journal_keys.open_later(row.get("id")?, &bytes);
+        let later = opened.and_then(|plain| unpack_later(&plain));
+        let mut later = later.ok_or_else(|| StoreError::row("what was judged later of a copy of the journal"))?;
+        with_tls(&mut later.sealed, words).await?;
+        Ok(Some(later))
     }
 
     /// What a mail's row holds, with its words.
@@ -145,40 +159,42 @@ impl Store {
         let opened = self.inner.journal_keys.open(id, &bytes);
         let read = opened.and_then(|plain| unpack(&plain, millis_of(id), row.get("private").ok()?));
         let mut sealed = read.ok_or_else(|| StoreError::row("a mail of the journal"))?;
-        let [client, next_hop] = sealed.tls;
-        sealed.entry.client_tls = words.text(Some(client)).await?;
-        sealed.entry.next_hop_tls = words.text(Some(next_hop)).await?;
+        with_tls(&mut sealed, words).await?;
         Ok(sealed)
     }
 
     async fn journaled_copy(
         &self,
         row: &Row,
-        Sealed { entry, copies, .. }: &Sealed,
+        first: &Sealed,
         recipient: usize,
+        later: Option<Later>,
         words: &mut Spelled<'_>,
     ) -> Result<Beside, StoreError> {
-        let said = copies.iter().find(|copy| copy.recipient == recipient);
+        let id = CopyId::new(&first.entry.mail, recipient);
+        // What was judged later counts, under the id and the date of the first attempt.
+        let (sealed, at) = later.as_ref().map_or((first, recipient), |later| (&later.sealed, 0));
+        let (entry, said) = (&sealed.entry, sealed.copies.iter().find(|copy| copy.recipient == at));
         let said = said.ok_or_else(|| StoreError::row("a copy of the journal"))?;
-        let id = CopyId::new(&entry.mail, recipient);
-        let address = entry.recipients.get(recipient).cloned();
+        let address = entry.recipients.get(at).cloned();
         let disposition = disposition_of(row.get("disposition")?)?;
         let observed = row.get::<Option<i64>>("observed")?.map(disposition_of).transpose()?;
-        let again: Option<Vec<u8>> = row.get("reply")?;
-        let again = match again {
-            Some(sealed) => Some(
-                self.inner
-                    .journal_keys
-                    .open_reply(row.get("id")?, &sealed)
-                    .ok_or_else(|| StoreError::row("a reply of the journal"))?,
-            ),
+        let again = match row.get::<Option<Vec<u8>>>("reply")? {
+            Some(sealed) => {
+                let opened = self.inner.journal_keys.open_reply(row.get("id")?, &sealed);
+                Some(opened.ok_or_else(|| StoreError::row("a reply of the journal"))?)
+            }
             None => None,
         };
         let reply = again.or_else(|| said.reply.clone()).unwrap_or_else(|| entry.reply.clone());
         let may_be = (!said.held && disposition == Disposition::Defer).then(|| id.clone());
+        let unit = match &later {
+            Some(later) => later.unit,
+            None => row.get("unit")?,
+        };
         let row = FindRow {
-            time: entry.time,
-            queue_id: entry.queue_id.clone(),
+            time: first.entry.time,
+            queue_id: first.entry.queue_id.clone(),
             message_id: entry.message_id.as_deref().map(bare_message_id),
             sender: (!entry.private).then(|| entry.reverse_path.clone()),
             disposition: disposition.as_str().to_owned(),
@@ -193,10 +209,10 @@ impl Store {
             maybe_duplicate: entry.maybe_duplicate,
             client_tls: entry.client_tls.clone(),
             next_hop_tls: entry.next_hop_tls.clone(),
-            copy: said.held.then_some(id),
+            copy: later.as_ref().and_then(|later| later.kept_as.clone()).or_else(|| said.held.then_some(id)),
             recipient: address.clone(),
-            unit: words.text(row.get("unit")?).await?,
-            mail: entry.mail.clone(),
+            unit: words.text(unit).await?,
+            mail: first.entry.mail.clone(),
         };
         Ok(Beside { row, address: address.unwrap_or_default(), private: entry.private, may_be })
     }
@@ -238,6 +254,13 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+async fn with_tls(sealed: &mut Sealed, words: &mut Spelled<'_>) -> Result<(), StoreError> {
+    let [client, next_hop] = sealed.tls;
+    sealed.entry.client_tls = words.text(Some(client)).await?;
+    sealed.entry.next_hop_tls = words.text(Some(next_hop)).await?;
+    Ok(())
 }
 
 /// What is read for one answer.
@@ -334,6 +357,7 @@ mod tests {
                 facts: Vec::new(),
                 cause: Some("store".into()),
                 put_off: Some([7; 32]),
+                kept_as: None,
             }],
         }
     }

@@ -85,6 +85,15 @@ impl Keys {
         Some(std::str::from_utf8(&self.open(-id, sealed)?).ok()?.to_owned())
     }
 
+    /// Seals what was judged later of the copy of this row.
+    pub fn seal_later(&self, id: i64, plain: &[u8]) -> Vec<u8> {
+        key::seal_with_random_nonce(&self.seal, &later(id), plain)
+    }
+
+    pub fn open_later(&self, id: i64, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        key::open_with_random_nonce(&self.seal, &later(id), sealed)
+    }
+
     /// As rows of before hold their addresses.
     #[cfg(test)]
     pub fn seal_addresses(&self, mail: &str, sender: &str, recipient: &str) -> Vec<u8> {
@@ -97,6 +106,10 @@ impl Keys {
         let (sender, recipient) = std::str::from_utf8(&plain).ok()?.split_once('\0')?;
         Some((sender.to_owned(), recipient.to_owned()))
     }
+}
+
+fn later(id: i64) -> Vec<u8> {
+    [b"later ", &id.to_be_bytes()[..]].concat()
 }
 
 fn of_47_bits(key: &Key, name: &str) -> i64 {

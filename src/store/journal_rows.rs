@@ -1,28 +1,24 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Entries become the journal's rows: one for the mail, one for each recipient. What is put off again changes its row.
+//! Entries become the journal's rows: one for the mail, one for each recipient.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::entry::{Entry, EntryCopy};
+use super::entry::{Entry, EntryCopy, number_of};
+use super::journal_again::{again, retry_keys};
 use super::journal_hours::{Hours, millis_of, take_ids};
-use super::journal_keys::{Keys, Numbers};
+use super::journal_keys::Keys;
 use super::journal_words::Words;
 use super::keeping::{bare_message_id, json};
-use super::packed::{Context, code_of, pack};
-use super::rows::retry_key;
-use super::tx::{Tx, Value, args, statements};
+use super::packed::{Context, pack};
+use super::tx::{Tx, Value, statements};
 use super::{StoreError, earlier, micros};
-use crate::policy::verdict::Disposition;
 
 statements! {
     MAIL_JOURNALED = "INSERT INTO journaled_mail (id, copies, mail, queue_id, message_id, sender, private, unit, \
         sources, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     COPY_JOURNALED = "INSERT INTO journaled_copy (id, recipient, class, disposition, observed, rules, cause, times, \
         retry) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    PUT_OFF_AGAIN = "UPDATE journaled_copy SET times = times + 1, last = $3, cause = $4 WHERE retry IN ($1, $2) \
-        AND id >= $5 RETURNING id";
-    SAID_AGAIN = "UPDATE journaled_copy SET reply = $2 WHERE id = $1";
 }
 
 struct MailRow {
@@ -134,48 +130,6 @@ impl CopyRow {
     }
 }
 
-/// What each copy that is put off is known by when it comes again (decision D11).
-fn retry_keys(entry: &Entry, keys: &Keys) -> Vec<Option<Numbers>> {
-    let key = |copy: &EntryCopy| {
-        let recipient = entry.recipients.get(copy.recipient).map(String::as_str).unwrap_or_default();
-        Some(keys.retries(&retry_key("put off", &entry.reverse_path, recipient, &copy.put_off?, 0)))
-    };
-    entry.copies.iter().map(key).collect()
-}
-
-/// Changes the rows of copies that were put off before (decision D39); leaves the other copies, and gives their keys.
-async fn again(
-    tx: &mut Tx,
-    entry: &mut Entry,
-    retries: Vec<Option<Numbers>>,
-    since: i64,
-    keys: &Keys,
-    words: &mut Words,
-) -> Result<Vec<Option<Numbers>>, StoreError> {
-    if retries.iter().all(Option::is_none) {
-        return Ok(retries);
-    }
-    let mut left = Vec::with_capacity(retries.len());
-    for (copy, retry) in std::mem::take(&mut entry.copies).into_iter().zip(retries) {
-        let cause = words.optional(tx, copy.cause.as_deref()).await?;
-        let changed: Option<(i64,)> = match retry {
-            Some(key) => {
-                tx.fetch_optional(PUT_OFF_AGAIN, args![key.now, key.before, micros(entry.time), cause, since]).await?
-            }
-            None => None,
-        };
-        let Some((row,)) = changed else {
-            entry.copies.push(copy);
-            left.push(retry);
-            continue;
-        };
-        let said = copy.reply.as_deref().unwrap_or(&entry.reply);
-        let said = if entry.private { code_of(said) } else { said };
-        tx.execute(SAID_AGAIN, args![row, &keys.seal_reply(row, said)]).await?;
-    }
-    Ok(left)
-}
-
 async fn mail_row(
     tx: &mut Tx,
     id: i64,
@@ -184,10 +138,7 @@ async fn mail_row(
     keys: &Keys,
     words: &mut Words,
 ) -> Result<MailRow, StoreError> {
-    let mut tls = [0; 2];
-    for (number, word) in tls.iter_mut().zip([&entry.client_tls, &entry.next_hop_tls]) {
-        *number = words.optional(tx, word.as_deref()).await?.unwrap_or(0);
-    }
+    let tls = words.tls(tx, entry).await?;
     let judged = entry.judged.as_ref();
     Ok(MailRow {
         id,
@@ -224,15 +175,4 @@ async fn copy_row(
         cause: words.optional(tx, copy.cause.as_deref()).await?,
         retry,
     })
-}
-
-/// The number of a disposition in the journal: its place in the contract's order, which never changes.
-fn number_of(disposition: Disposition) -> i64 {
-    disposition as i64
-}
-
-/// The disposition of a number; never invented where the number is none.
-pub(super) fn disposition_of(number: i64) -> Result<Disposition, StoreError> {
-    let known = Disposition::ALL.into_iter().find(|disposition| number_of(*disposition) == number);
-    known.ok_or_else(|| StoreError::row("what became of a copy in the journal"))
 }

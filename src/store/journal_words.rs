@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::StoreError;
+use super::entry::Entry;
 use super::tx::{Reader, Tx, args, statements};
 
 statements! {
@@ -41,6 +42,13 @@ impl Words {
             Some(word) => self.number(tx, word).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The numbers of how both sides of a mail were protected; 0 for in clear.
+    pub async fn tls(&mut self, tx: &mut Tx, entry: &Entry) -> Result<[i64; 2], StoreError> {
+        let client = self.optional(tx, entry.client_tls.as_deref()).await?;
+        let next_hop = self.optional(tx, entry.next_hop_tls.as_deref()).await?;
+        Ok([client, next_hop].map(|number| number.unwrap_or(0)))
     }
 }
 

@@ -4,20 +4,21 @@
 use jiff::Timestamp;
 
 use super::engine::Row;
-use super::entry::{Entry, EntryCopy, EntryFacts};
+use super::entry::{Entry, EntryCopy, EntryFacts, disposition_of};
 use super::find::Damage;
 use super::journal_hours::Hours;
-use super::journal_rows::disposition_of;
 use super::journal_words::Spelled;
+use super::later::Later;
 use super::packed::{Sealed, SealedCopy};
 use super::tx::{args, statements};
 use super::{Store, StoreError, micros};
 use crate::directory::Class;
+use crate::mail::MailId;
 
 statements! {
     MAILS_AFTER = "SELECT id AS mail, copies, private, unit, sources, sealed FROM journaled_mail \
         WHERE id > $1 ORDER BY id LIMIT $2";
-    COPIES_BETWEEN = "SELECT id, class, disposition, observed, rules, cause FROM journaled_copy \
+    COPIES_BETWEEN = "SELECT id, class, disposition, observed, rules, cause, later FROM journaled_copy \
         WHERE id >= $1 AND id < $2 ORDER BY id";
 }
 
@@ -70,12 +71,18 @@ impl Store {
                     own.iter().find(|row| row.get::<i64>("id").is_ok_and(|id| id - mail == copy.recipient as i64));
                 // A copy whose row is gone has expired, or is lost: nobody knows what became of it.
                 let read = match its {
-                    Some(row) => copy_kept(copy, row, &mut words).await,
+                    Some(row) => self.copy_kept(copy, row, &entry.mail, &mut words).await,
                     None => Err(StoreError::row("a copy of the journal")),
                 };
-                entry.copies.extend(damage.without(read)?);
+                match damage.without(read)? {
+                    Some(Kept::Copy(copy)) => entry.copies.push(copy),
+                    Some(Kept::Later(later)) => entries.push(*later),
+                    None => {}
+                }
             }
-            entries.push(entry);
+            if !entry.copies.is_empty() {
+                entries.push(entry);
+            }
         }
         self.note_damage(damage.0);
         Ok(Some(JournalPage { entries, damaged: damage.0, end: JournalPlace(end) }))
@@ -92,6 +99,28 @@ impl Store {
         Ok(sealed)
     }
 
+    async fn copy_kept(
+        &self,
+        copy: SealedCopy,
+        row: &Row,
+        mail: &MailId,
+        words: &mut Spelled<'_>,
+    ) -> Result<Kept, StoreError> {
+        let Some(Later { sealed, unit, sources, kept_as }) = self.later_opened(row, words).await? else {
+            return with_columns(copy, row, words).await.map(Kept::Copy);
+        };
+        let mut entry = Entry { mail: mail.clone(), ..sealed.entry };
+        if let Some(facts) = entry.judged.take() {
+            let unit = words.text(unit).await?.unwrap_or_default();
+            let sources = words.text(sources).await?.unwrap_or_default().into();
+            entry.judged = Some(EntryFacts { unit, sources, ..facts });
+        }
+        for copy in sealed.copies {
+            entry.copies.push(EntryCopy { kept_as: kept_as.clone(), ..with_columns(copy, row, words).await? });
+        }
+        Ok(Kept::Later(Box::new(entry)))
+    }
+
     /// How many rows since an instant stand from before facts were kept: they cannot be judged again.
     pub async fn kept_without_facts(&self, since: Timestamp) -> Result<u64, StoreError> {
         self.rows_before(micros(since)).await
@@ -103,8 +132,14 @@ fn copies_of(row: &Row) -> i64 {
     row.get::<i64>("copies").unwrap_or(1).clamp(1, MOST_COPIES)
 }
 
+/// A copy as its mail's row has it, or by itself as it was judged later.
+enum Kept {
+    Copy(EntryCopy),
+    Later(Box<Entry>),
+}
+
 /// A copy with what its own row says. Nothing is invented: what the row does not say is damage.
-async fn copy_kept(copy: SealedCopy, row: &Row, words: &mut Spelled<'_>) -> Result<EntryCopy, StoreError> {
+async fn with_columns(copy: SealedCopy, row: &Row, words: &mut Spelled<'_>) -> Result<EntryCopy, StoreError> {
     let class = |number: i64| {
         let known = u8::try_from(number).ok().and_then(Class::of_number);
         known.ok_or_else(|| StoreError::row("the class of a copy of the journal"))
@@ -121,5 +156,6 @@ async fn copy_kept(copy: SealedCopy, row: &Row, words: &mut Spelled<'_>) -> Resu
         facts: copy.facts,
         cause: words.text(row.get("cause")?).await?,
         put_off: None,
+        kept_as: None,
     })
 }

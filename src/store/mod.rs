@@ -28,6 +28,7 @@ mod find_before;
 mod found;
 mod health;
 mod journal;
+mod journal_again;
 mod journal_hours;
 mod journal_keys;
 mod journal_rows;
@@ -36,6 +37,7 @@ mod kept;
 mod keep;
 mod keeping;
 mod key;
+mod later;
 mod members;
 mod outbox;
 mod packed;
@@ -282,6 +284,7 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         found::STATEMENTS,
         followup::STATEMENTS,
         health::STATEMENTS,
+        journal_again::STATEMENTS,
         journal_hours::STATEMENTS,
         journal_rows::STATEMENTS,
         journal_words::STATEMENTS,

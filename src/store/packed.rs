@@ -325,6 +325,7 @@ mod tests {
             facts: vec![0, 4, 9],
             cause: None,
             put_off: None,
+            kept_as: None,
         };
         Entry {
             mail: MailId::parse("1M8P0ZBWBY1V0E3XXM").unwrap(),

@@ -112,6 +112,7 @@ fn entry(policy: &Policy, dice: &mut Dice, n: u64, mails: u64, recipients: usize
         facts: kept.bytes(),
         cause: None,
         put_off: None,
+        kept_as: None,
     };
     Entry {
         time: instant,

@@ -8,7 +8,7 @@ use super::find::{copy, entry};
 use super::*;
 
 /// What is done to the oldest mail, and how many rows of an answer, and of a page for those who judge again, that costs.
-const DAMAGE: [(&str, u64, u64); 13] = [
+const DAMAGE: [(&str, u64, u64); 14] = [
     ("UPDATE journaled_mail SET sealed = x'00' WHERE id = (SELECT MIN(id) FROM journaled_mail)", 1, 1),
     ("UPDATE journaled_mail SET sealed = 'text' WHERE id = (SELECT MIN(id) FROM journaled_mail)", 1, 1),
     ("UPDATE journaled_mail SET private = 'x' WHERE id = (SELECT MIN(id) FROM journaled_mail)", 1, 1),
@@ -21,6 +21,7 @@ const DAMAGE: [(&str, u64, u64); 13] = [
     ("UPDATE journaled_copy SET cause = 4711 WHERE id = (SELECT MIN(id) FROM journaled_copy)", 1, 1),
     ("UPDATE journaled_copy SET class = 77 WHERE id = (SELECT MIN(id) FROM journaled_copy)", 0, 1),
     ("UPDATE journaled_copy SET reply = x'0102' WHERE id = (SELECT MIN(id) FROM journaled_copy)", 1, 0),
+    ("UPDATE journaled_copy SET later = x'0102' WHERE id = (SELECT MIN(id) FROM journaled_copy)", 1, 1),
     // Of a copy without a row nobody knows what became of it.
     ("DELETE FROM journaled_copy WHERE id = (SELECT MIN(id) FROM journaled_copy)", 0, 1),
 ];

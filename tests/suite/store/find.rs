@@ -46,6 +46,7 @@ pub fn copy(recipient: usize) -> EntryCopy {
         facts: vec![0, 2, 2],
         cause: None,
         put_off: None,
+        kept_as: None,
     }
 }
 
@@ -204,6 +205,119 @@ async fn what_is_put_off_again_changes_its_row() {
     assert_eq!(store.find("a@home.example").await.unwrap().rows.len(), 3);
 }
 
+/// Nobody judged it: it may be private.
+fn unjudged(mail: &str) -> Entry {
+    let off = put_off(mail, "a@home.example", 7);
+    let copy = EntryCopy { class: None, verdict: None, facts: Vec::new(), ..off.copies[0].clone() };
+    Entry { private: true, judged: None, copies: vec![copy], ..off }
+}
+
+/// The same judged, and put off by the next hop.
+fn judged_later(mail: &str) -> Entry {
+    let off = put_off(mail, "a@home.example", 7);
+    let copy = EntryCopy {
+        verdict: Some(Disposition::Notify),
+        observed: Some(Disposition::Quarantine),
+        rules: vec!["a-rule".into()],
+        cause: Some("next-hop".into()),
+        facts: vec![2, 2, 6],
+        ..off.copies[0].clone()
+    };
+    Entry { time: noon() + days(1), reply: "450 4.2.0 later".into(), copies: vec![copy], ..off }
+}
+
+#[tokio::test]
+async fn what_is_judged_later_has_class_and_facts_in_the_row_of_then() {
+    let (_folder, store) = house().await;
+    let journal = store.journal();
+    journal.record(unjudged("M1"));
+    journal.flush().await.unwrap();
+    assert!(store.find("a@home.example").await.unwrap().rows.is_empty());
+    journal.record(judged_later("M2"));
+    // A fault of ours once more: what is known stays.
+    journal.record(Entry { time: noon() + days(2), ..unjudged("M3") });
+    journal.flush().await.unwrap();
+    for query in ["M1", "QM1", "<M1@town.example>", "a@home.example", "agent@town.example"] {
+        let rows = store.find(query).await.unwrap().rows;
+        let [row] = &rows[..] else { panic!("{query}: {rows:?}") };
+        assert_eq!((row.mail.as_str(), row.times, row.time), ("M1", 3, noon()), "{query}");
+        assert_eq!((row.last, row.cause.as_deref()), (Some(noon() + days(2)), Some("store")));
+        assert_eq!((row.disposition.as_str(), row.observed.as_deref()), ("defer", Some("quarantine")));
+        assert_eq!((row.rules.as_slice(), row.unit.as_deref()), (&["a-rule".to_owned()][..], Some("sg/achats")));
+        assert_eq!(row.recipient.as_deref(), Some("a@home.example"));
+    }
+    let page = store.kept_after(store.journal_since(noon()).await.unwrap(), 10).await.unwrap().unwrap();
+    let [kept] = &page.entries[..] else { panic!("{page:?}") };
+    let expected = judged_later("M1");
+    // Why it was put off last stands in its row; the Message-ID and the queue id are those of the attempt judged.
+    let [copy] = &kept.copies[..] else { panic!("{kept:?}") };
+    assert_eq!(copy, &EntryCopy { cause: Some("store".into()), put_off: None, ..expected.copies[0].clone() });
+    assert_eq!((&kept.mail, kept.time, &kept.judged), (&expected.mail, noon() + days(1), &expected.judged));
+    assert_eq!((kept.private, &kept.recipients), (false, &expected.recipients));
+}
+
+/// What is held too late for the reply is found by the client's next attempt; then its row says so too.
+#[tokio::test]
+async fn what_was_put_off_and_is_held_says_so() {
+    let (_folder, store) = house().await;
+    let journal = store.journal();
+    journal.record(put_off("M1", "a@home.example", 7));
+    journal.flush().await.unwrap();
+    store.keep(&all_held(&mail("M1", &["a@home.example"]))).await.unwrap();
+    // Before the client has come again.
+    let rows = store.find("M1").await.unwrap().rows;
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.disposition.as_str(), row.copy.as_ref().map(|copy| copy.as_str())), ("defer", Some("M1-1")));
+    assert_eq!(row.state, Some(CopyState::Held));
+    let held = |mail: &str, content, kept_as: &str| {
+        let held = EntryCopy {
+            disposition: Disposition::Quarantine,
+            verdict: Some(Disposition::Quarantine),
+            held: true,
+            put_off: Some([content; 32]),
+            kept_as: Some(octroi::mail::CopyId::parse(kept_as).unwrap()),
+            ..copy(0)
+        };
+        Entry { copies: vec![held], ..entry(mail, "a@home.example") }
+    };
+    journal.record(held("M2", 7, "M1-1"));
+    // Of a repeat of what was never put off nothing is written.
+    journal.record(held("M3", 8, "M0-1"));
+    journal.flush().await.unwrap();
+    for query in ["M1", "M1-1", "a@home.example"] {
+        let rows = store.find(query).await.unwrap().rows;
+        let [row] = &rows[..] else { panic!("{query}: {rows:?}") };
+        assert_eq!(
+            (row.disposition.as_str(), row.copy.as_ref().map(|copy| copy.as_str()), row.times),
+            ("quarantine", Some("M1-1"), 1)
+        );
+        assert_eq!((row.state, row.cause.as_deref()), (Some(CopyState::Held), Some("store")));
+    }
+    assert_eq!(journal.dropped(), 0);
+}
+
+#[tokio::test]
+async fn a_recipient_who_is_named_twice_has_two_rows_that_each_change() {
+    let (_folder, store) = house().await;
+    let journal = store.journal();
+    let twice = |mail: &str| {
+        let off = put_off(mail, "a@home.example", 7);
+        let copies = vec![off.copies[0].clone(), EntryCopy { recipient: 1, ..off.copies[0].clone() }];
+        Entry { recipients: vec!["a@home.example".into(), "A@HOME.example".into()], copies, ..off }
+    };
+    journal.record(twice("M1"));
+    journal.record(twice("M2"));
+    journal.flush().await.unwrap();
+    journal.record(twice("M3"));
+    // Now he is named once.
+    journal.record(put_off("M4", "a@home.example", 7));
+    journal.flush().await.unwrap();
+    let rows = store.find("a@home.example").await.unwrap().rows;
+    let mut times: Vec<_> = rows.iter().map(|row| (row.mail.as_str(), row.times)).collect();
+    times.sort_unstable();
+    assert_eq!(times, [("M1", 3), ("M1", 4)]);
+}
+
 #[tokio::test]
 async fn what_is_kept_is_read_again_with_its_columns() {
     let (_folder, store) = house().await;
@@ -297,13 +411,13 @@ async fn a_wrong_clock_spoils_no_row() {
     assert!(largest < 1 << 47, "ids follow no clock that jumps by years: {largest}");
     // Half a year later, a day at a time: what the wrong clocks wrote goes with what was written beside it.
     let mut left = Vec::new();
-    for day in 182..187 {
+    for day in 183..188 {
         store.sweep(noon() + days(day)).await.unwrap();
         let (count,): (i64,) =
             sqlx::query_as("SELECT COUNT(*) FROM journaled_mail").fetch_one(&mut database).await.unwrap();
         left.push(count);
     }
-    assert_eq!(left, [21, 18, 12, 6, 0]);
+    assert_eq!(left, [21, 18, 15, 6, 0]);
     let (hours,): (i64,) =
         sqlx::query_as("SELECT COUNT(*) FROM journaled_hour").fetch_one(&mut database).await.unwrap();
     assert_eq!(hours, 0);
