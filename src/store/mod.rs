@@ -31,6 +31,7 @@ mod journal;
 mod journal_again;
 mod journal_hours;
 mod journal_keys;
+mod journal_private;
 mod journal_rows;
 mod journal_words;
 mod kept;
@@ -286,6 +287,7 @@ pub fn statements() -> impl Iterator<Item = Statement> {
         health::STATEMENTS,
         journal_again::STATEMENTS,
         journal_hours::STATEMENTS,
+        journal_private::STATEMENTS,
         journal_rows::STATEMENTS,
         journal_words::STATEMENTS,
         kept::STATEMENTS,

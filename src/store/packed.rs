@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::entry::{Entry, EntryFacts};
+use super::entry::{Entry, EntryCopy, EntryFacts};
 use super::instant;
 use crate::mail::MailId;
 use crate::policy::bytes::{read_byte, read_number, read_slice, read_text, write_number, write_text};
@@ -33,25 +33,44 @@ pub(super) struct Context {
 }
 
 pub(super) fn pack(entry: &Entry, context: &Context) -> Vec<u8> {
+    let view = |copy: &EntryCopy| SealedCopy {
+        recipient: copy.recipient,
+        verdict: copy.verdict,
+        held: copy.held,
+        reply: copy.reply.clone(),
+        facts: copy.facts.clone(),
+    };
+    pack_with(entry, entry.copies.iter().map(view), context)
+}
+
+/// The same for what was read before.
+pub(super) fn pack_again(sealed: Sealed, began: i64) -> Vec<u8> {
+    let Sealed { entry, copies, tls } = sealed;
+    pack_with(&entry, copies.into_iter(), &Context { began, tls })
+}
+
+fn pack_with(entry: &Entry, copies: impl ExactSizeIterator<Item = SealedCopy>, context: &Context) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let mut domains = Domains::default();
     let judged = entry.judged.as_ref();
     let sender = judged.and_then(|judged| judged.sender.as_deref());
     let (reply, our_id) = without_id(&entry.reply, &entry.mail);
+    let is_named = judged.is_some() && !entry.private;
     let mut flags = 0;
     for (flag, set) in [
         (DUPLICATE, entry.maybe_duplicate),
         (OUR_ID, our_id),
         (JUDGED, judged.is_some()),
-        (OTHER_SENDER, judged.is_some() && sender != Some(entry.reverse_path.as_str())),
-        (NO_SENDER, judged.is_some() && sender.is_none()),
+        (OTHER_SENDER, is_named && sender != Some(entry.reverse_path.as_str())),
+        (NO_SENDER, is_named && sender.is_none()),
     ] {
         flags |= if set { flag } else { 0 };
     }
     out.extend([FORM, flags]);
     write_signed(entry.time.as_microsecond() - context.began * 1000, &mut out);
     write_id(&entry.mail, entry.time.as_millisecond(), &mut out);
-    write_client(entry.client, &mut out);
+    // Whose machine it was says who sent it.
+    write_client(entry.client.filter(|_| !entry.private), &mut out);
     context.tls.iter().for_each(|word| write_number(word.cast_unsigned(), &mut out));
     write_optional(entry.queue_id.as_deref(), &mut out);
     write_reply(reply, entry.private, &mut out);
@@ -69,8 +88,8 @@ pub(super) fn pack(entry: &Entry, context: &Context) -> Vec<u8> {
     if let Some(judged) = judged {
         write_bytes(&judged.bytes, &mut out);
     }
-    write_number(entry.copies.len() as u64, &mut out);
-    for copy in &entry.copies {
+    write_number(copies.len() as u64, &mut out);
+    for copy in copies {
         write_number(copy.recipient as u64, &mut out);
         let own = copy.reply.as_deref();
         let verdict = copy.verdict.map_or(0, |verdict| (verdict as u8 + 1) << VERDICT);
@@ -310,7 +329,6 @@ fn read_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::entry::EntryCopy;
 
     fn entry() -> Entry {
         let copy = |recipient, held, reply: Option<&str>| EntryCopy {
@@ -405,6 +423,7 @@ mod tests {
         assert!(!text.contains("town") && !text.contains("gmail") && !text.contains("clerk"), "{text}");
         let Sealed { entry: again, copies, .. } = again(&private);
         assert_eq!(copies.len(), 2);
+        assert_eq!(again.client, None, "nor whose machine it was");
         assert_eq!((again.size, again.reply.as_str(), again.recipients.len()), (0, "250", 0));
         assert_eq!((again.message_id, again.judged.unwrap().sender), (None, None));
     }

@@ -89,6 +89,7 @@ impl Store {
         let over = Hours::read(self.reader()).await?.written_since(forgotten, micros(now));
         swept.journal_deleted += self.delete_over(&[JOURNALED_COPIES_OVER], over).await?;
         self.delete_over(&[JOURNALED_MAILS_OVER, JOURNALED_HOURS_OVER], over).await?;
+        self.seal_private_again().await?;
         self.delete_over(&[RULES_OVER, DECIDED_COPIES_OVER], forgotten).await?;
         self.delete_over(&[MAILS_OVER], forgotten).await?;
         self.delete_over(&[RECIPIENTS_OVER, ITEMS_OVER], forgotten).await?;
