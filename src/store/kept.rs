@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Reads what the journal keeps, oldest first, for those who judge it again (decision D23).
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::engine::Row;
@@ -56,21 +58,19 @@ impl Store {
         let mut copies = copies.iter().peekable();
         let mut words = Spelled::by(self.reader());
         let (mut damage, mut entries) = (Damage::default(), Vec::with_capacity(rows.len()));
-        for row in &rows {
+        for (n, row) in rows.iter().enumerate() {
             let mail: i64 = row.get("mail")?;
-            let behind = mail.saturating_add(copies_of(row));
-            let mut own = Vec::new();
+            let behind = rows.get(n + 1).map_or(Ok(behind), |next| next.get("mail"))?;
+            let mut own = HashMap::new();
             // An id stands in every row: it is the key.
             while let Some(copy) = copies.next_if(|copy| copy.get::<i64>("id").is_ok_and(|id| id < behind)) {
-                own.push(copy);
+                own.insert(copy.get::<i64>("id")? - mail, copy);
             }
             let opened = self.mail_kept(row, &mut words).await;
             let Some(Sealed { mut entry, copies: sealed, .. }) = damage.without(opened)? else { continue };
             for copy in sealed {
-                let its =
-                    own.iter().find(|row| row.get::<i64>("id").is_ok_and(|id| id - mail == copy.recipient as i64));
                 // A copy whose row is gone has expired, or is lost: nobody knows what became of it.
-                let read = match its {
+                let read = match own.get(&(copy.recipient as i64)) {
                     Some(row) => self.copy_kept(copy, row, &entry.mail, &mut words).await,
                     None => Err(StoreError::row("a copy of the journal")),
                 };
