@@ -27,6 +27,15 @@ pub enum User {
     Name(String),
 }
 
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            User::Id(id) => id.fmt(f),
+            User::Name(name) => name.fmt(f),
+        }
+    }
+}
+
 /// The accounts of the settings, user by user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts(Vec<(User, Account)>);
@@ -55,7 +64,8 @@ impl Accounts {
                 if id(user).is_some() && id(user) == id(other_user) {
                     conflicts.push(format!("\"{}\" and \"{}\" belong to the same user", other.name, account.name));
                 } else if named && account != other {
-                    conflicts.push(format!("\"{}\" and \"{}\" have one name and differ", other.name, account.name));
+                    let differ = "with different roles, units or mailboxes";
+                    conflicts.push(format!("{other_user} and {user} both name \"{}\", {differ}", account.name));
                 } else if !named && mail.is_some() && mail == other.mail.as_ref().map(Mailbox::key) {
                     conflicts.push(format!("\"{}\" and \"{}\" have the same mailbox", other.name, account.name));
                 }
