@@ -70,6 +70,7 @@ async fn what_was_rejected_or_has_expired_is_one_mail_with_words_and_report() {
         let store = town.pipeline().store.clone();
         let now = Timestamp::now() + days(40);
         town.due(now).await;
+        let before: Vec<_> = store.outbox_list(true, 100).await.unwrap().into_iter().map(|row| row.id).collect();
         match rejected {
             true => {
                 for copy in &held {
@@ -79,15 +80,29 @@ async fn what_was_rejected_or_has_expired_is_one_mail_with_words_and_report() {
             false => drop(store.sweep(now).await.unwrap()),
         }
         town.pipeline().send_followups(now).await.unwrap();
-        let items: Vec<_> = store.outbox_list(false, 100).await.unwrap().into_iter().map(|row| row.kind).collect();
-        assert_eq!(items, [OutboxKind::Notice], "{status}");
-        let [(to, content)] = &town.due(now).await[..] else { panic!("one mail") };
-        let message = read(content);
-        let kind = message.header("content-type").unwrap();
-        assert!(kind.starts_with("multipart/report; report-type=delivery-status"), "{kind}");
-        assert_eq!(to, &format!("<{SENDER}>"));
-        assert!(flat(&texts(&message).0).contains("Ce courrier avait été retenu"), "{content}");
-        let machine = content.split("Content-Type: message/delivery-status\r\n").nth(1).expect("it has that part");
+        // The gateway's own rounds may fall between two rejections, and its outbox may be faster: then each recipient is
+        // told of in a mail of its own, or at the next hop.
+        let mut mails = town.due(now).await;
+        let machine = loop {
+            let parts =
+                mails.iter().filter_map(|(_, mail)| mail.split("Content-Type: message/delivery-status\r\n").nth(1));
+            let machine: String = parts.collect();
+            if [OUTSIDE, OTHER].iter().all(|to| machine.contains(&format!("Final-Recipient: rfc822;{to}\r\n"))) {
+                break machine;
+            }
+            let sent = town.hop.next().await;
+            mails.push((sent.to.join(" "), sent.content));
+        };
+        let items = store.outbox_list(true, 100).await.unwrap().into_iter().filter(|row| !before.contains(&row.id));
+        let kinds: Vec<_> = items.map(|row| row.kind).collect();
+        assert!(kinds.iter().all(|kind| *kind == OutboxKind::Notice), "{status}: {kinds:?}");
+        for (to, content) in &mails {
+            let message = read(content);
+            let kind = message.header("content-type").unwrap();
+            assert!(kind.starts_with("multipart/report; report-type=delivery-status"), "{kind}");
+            assert_eq!(to, &format!("<{SENDER}>"));
+            assert!(flat(&texts(&message).0).contains("Ce courrier avait été retenu"), "{content}");
+        }
         for recipient in [OUTSIDE, OTHER] {
             assert!(
                 machine.contains(&format!("Final-Recipient: rfc822;{recipient}\r\nAction: failed\r\nStatus: {status}")),
