@@ -58,7 +58,7 @@ mod text;
 mod tnef;
 mod unread;
 mod xlsb;
-mod xml;
+pub(crate) mod xml;
 mod zip;
 
 pub use budget::Budget;

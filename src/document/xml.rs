@@ -104,7 +104,7 @@ pub(super) fn walk(xml: &str, visit: &mut dyn FnMut(Node<'_>)) -> Result<(), Doc
 }
 
 /// The predefined entities and character references; `None` for others.
-fn entity(name: &str) -> Option<char> {
+pub fn entity(name: &str) -> Option<char> {
     if let Some(number) = name.strip_prefix('#') {
         let code = match number.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16).ok()?,

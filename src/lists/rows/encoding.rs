@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! In what letters a file is written, told from its first bytes.
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use crate::mime::charset;
 
 /// The letters of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +19,7 @@ impl Letters {
         if let Some((encoding, _)) = Encoding::for_bom(head) {
             return Letters { encoding, mark: true };
         }
-        Letters { encoding: wide(head).unwrap_or_else(|| narrow(head)), mark: false }
+        Letters { encoding: charset::encoding_of(head), mark: false }
     }
 
     pub fn is_wide(self) -> bool {
@@ -26,7 +28,7 @@ impl Letters {
 
     /// What bytes are that are not UTF-8.
     pub fn legacy(self) -> &'static Encoding {
-        if self.encoding == WINDOWS_1256 { WINDOWS_1256 } else { WINDOWS_1252 }
+        if self.encoding == UTF_8 || self.is_wide() { WINDOWS_1252 } else { self.encoding }
     }
 
     pub fn name(self) -> &'static str {
@@ -39,37 +41,10 @@ impl Letters {
     }
 }
 
-/// Letters of two bytes without a mark: in western text every second byte is zero.
-fn wide(head: &[u8]) -> Option<&'static Encoding> {
-    let pairs = head.len() / 2;
-    if pairs < 2 {
-        return None;
-    }
-    let zeros = |from: usize| head[from..].iter().step_by(2).filter(|b| **b == 0).count();
-    let (even, odd) = (zeros(0), zeros(1));
-    match () {
-        () if odd * 10 > pairs * 4 && even * 10 < pairs => Some(UTF_16LE),
-        () if even * 10 > pairs * 4 && odd * 10 < pairs => Some(UTF_16BE),
-        () => None,
-    }
-}
-
-fn narrow(head: &[u8]) -> &'static Encoding {
-    match std::str::from_utf8(head) {
-        Ok(_) => return UTF_8,
-        Err(error) if error.error_len().is_none() => return UTF_8,
-        Err(_) => {}
-    }
-    // Arabic comes in whole words of high bytes, western letters stand alone among ASCII.
-    let high = head.iter().filter(|b| **b >= 0x80).count();
-    let in_words: usize = head.split(|b| *b < 0x80).filter(|run| run.len() >= 3).map(<[u8]>::len).sum();
-    let arabic = WINDOWS_1256.decode_without_bom_handling(head).0;
-    let arabic = arabic.chars().filter(|c| ('\u{620}'..='\u{652}').contains(c)).count();
-    if in_words * 2 > high && arabic * 10 > high * 7 { WINDOWS_1256 } else { WINDOWS_1252 }
-}
-
 #[cfg(test)]
 mod tests {
+    use encoding_rs::WINDOWS_1256;
+
     use super::*;
 
     #[test]

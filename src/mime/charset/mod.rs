@@ -46,6 +46,15 @@ pub fn decode_markup(bytes: &[u8], declared: Option<&str>) -> String {
     decode(bytes, own.as_deref().or(declared))
 }
 
+/// In what letters a text is written, told from its first bytes, for who reads the rest piece by piece. What encoding_rs
+/// does not know is taken for the most frequent one.
+pub fn encoding_of(head: &[u8]) -> &'static Encoding {
+    match choose(head, None) {
+        Charset::Known(encoding) => encoding,
+        _ => WINDOWS_1252,
+    }
+}
+
 /// Whether letters take more than one octet each by their mark or pattern.
 pub fn is_wide(bytes: &[u8]) -> bool {
     wide(bytes).is_some()

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use crate::document::xml::entity;
 use crate::lists::rows::{Feed, RowsError};
 
 /// Bytes of one tag or text; a cell holds 32,767 letters at most.
@@ -156,24 +157,6 @@ pub fn unescape(raw: &[u8]) -> Cow<'_, str> {
     }
     plain.push_str(rest);
     Cow::Owned(plain)
-}
-
-fn entity(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return char::from_u32(code);
-    }
-    Some(match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => return None,
-    })
 }
 
 /// Text as XML writes it.
