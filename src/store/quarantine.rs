@@ -222,6 +222,10 @@ impl Store {
             return Err(StoreError::Private { id: id.to_string() });
         }
         self.note(now, permit.entry()).await?;
+        // A decided copy is closed, also while the content waits for other copies or for the outbox.
+        if held_row(&row)?.state != CopyState::Held {
+            return Err(StoreError::Gone { id: id.to_string() });
+        }
         let blob: String = row.get("blob")?;
         let content = self.blob_content(&blob).await.map_err(|e| match e {
             StoreError::Gone { .. } => StoreError::Gone { id: id.to_string() },

@@ -235,3 +235,21 @@ async fn a_closed_store_refuses() {
     let mail = mail("M1", &["a@home.example"]);
     assert!(other.keep(&all_held(&mail)).await.is_err());
 }
+
+/// The content of the mail stays for the other copy, and the decided one is closed all the same.
+#[tokio::test]
+async fn a_decided_copy_is_closed_while_another_is_held() {
+    for release in [false, true] {
+        let (_folder, store) = house().await;
+        store.keep(&all_held(&mail("M1", &["a@home.example", "b@home.example"]))).await.unwrap();
+        match release {
+            true => store.release("M1-1", &reviewer(), noon()).await.unwrap(),
+            false => store.reject("M1-1", &reviewer(), noon()).await.unwrap(),
+        };
+        let opened = store.open("M1-1", &reviewer(), "to see", noon()).await;
+        assert!(matches!(opened, Err(StoreError::Gone { .. })), "{opened:?}");
+        let taken = store.take_out("M1-1", &reviewer(), "to see", noon()).await;
+        assert!(matches!(taken, Err(StoreError::Gone { .. })), "released: {release}");
+        assert!(store.open("M1-2", &reviewer(), "to see", noon()).await.is_ok());
+    }
+}
