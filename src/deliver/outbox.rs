@@ -19,11 +19,11 @@ use crate::mail::{CopyId, MailId};
 use crate::notice::dsn;
 use crate::store::{DueItem, ItemState, OutboxKind, RecipientOutcome, Store, StoreError, Work};
 use plan::Transaction;
-use talk::{Talk, talk};
+use transfer::{Transfer, transfer};
 
 mod in_step;
 mod plan;
-mod talk;
+mod transfer;
 
 /// Transactions under way at once.
 const AT_ONCE: usize = 12;
@@ -147,13 +147,13 @@ impl Outbox {
 
     async fn deliver(self, item: DueItem) {
         let deadline = Deadline::after(ITEM);
-        let Talk { outcomes, goodbye } = match deadline.wait(self.content(&item)).await {
-            Ok(Ok(content)) => talk(&self.route, &self.faults, &Transaction::of(&item, &content), deadline).await,
+        let Transfer { outcomes, goodbye } = match deadline.wait(self.content(&item)).await {
+            Ok(Ok(content)) => transfer(&self.route, &self.faults, &Transaction::of(&item, &content), deadline).await,
             Ok(Err(error)) => {
                 tracing::error!(item = %item.id, %error, "an outbox item cannot be read");
-                Talk::none(&item.recipients, "451 4.3.0 octroi cannot read the content from its store")
+                Transfer::none(&item.recipients, "451 4.3.0 octroi cannot read the content from its store")
             }
-            Err(_) => Talk::none(&item.recipients, "451 4.3.0 octroi waits for the content from its store"),
+            Err(_) => Transfer::none(&item.recipients, "451 4.3.0 octroi waits for the content from its store"),
         };
         let now = (self.clock)();
         let reply = last_word(&outcomes);

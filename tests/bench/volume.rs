@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use client::Client;
-use gateway::{House, tally};
+use gateway::{Setup, tally};
 use hop::{Act, Hop, Step};
 use postfix::{Postfix, without_trace};
 
@@ -153,8 +153,8 @@ fn main() {
     let hop = Hop::scripted(script);
     hop.forget_contents();
     let behind = has("behind").then(|| Postfix::relaying_to(hop.address, BEHIND).expect("a Postfix"));
-    let house = House::new(behind.as_ref().map_or(hop.address, |behind| behind.address));
-    let mut gateway = house.serve();
+    let setup = Setup::new(behind.as_ref().map_or(hop.address, |behind| behind.address));
+    let mut gateway = setup.serve();
     let front = has("front").then(|| Postfix::relaying_to(gateway.address, "").expect("a Postfix"));
     let address = Mutex::new(front.as_ref().map_or(gateway.address, |front| front.address));
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -167,9 +167,9 @@ fn main() {
             }
             gateway.kill();
             if front.is_some() {
-                gateway = house.serve_at(gateway.address); // that is where the Postfix in front sends to
+                gateway = setup.serve_at(gateway.address); // that is where the Postfix in front sends to
             } else {
-                gateway = house.serve();
+                gateway = setup.serve();
                 *address.lock().unwrap() = gateway.address;
             }
         }
@@ -185,11 +185,11 @@ fn main() {
         count as f64 / took.as_secs_f64()
     );
     let queues: Vec<&Postfix> = front.iter().chain(&behind).collect();
-    settle(count, &hop, &house, refused, retries, &queues);
+    settle(count, &hop, &setup, refused, retries, &queues);
 }
 
 /// Compares what became of each copy with the plan.
-fn settle(count: usize, hop: &Hop, house: &House, refused: Vec<String>, retries: usize, queues: &[&Postfix]) {
+fn settle(count: usize, hop: &Hop, setup: &Setup, refused: Vec<String>, retries: usize, queues: &[&Postfix]) {
     let plan: BTreeMap<String, Way> = (0..count).flat_map(plan).collect();
     let sums = tally(plan.values().copied());
     let end = Instant::now() + Duration::from_secs(900);
@@ -202,7 +202,7 @@ fn settle(count: usize, hop: &Hop, house: &House, refused: Vec<String>, retries:
             .map(|to| to.trim_start_matches('<').split('>').next().unwrap_or_default().to_owned())
             .collect();
         let duplicates = delivered.len() - delivered.iter().collect::<BTreeSet<_>>().len();
-        let held: Vec<String> = house.copies().into_iter().map(|copy| copy.recipient).collect();
+        let held: Vec<String> = setup.copies().into_iter().map(|copy| copy.recipient).collect();
         let held_twice = held.len() - held.iter().collect::<BTreeSet<_>>().len();
         found.extend(delivered.into_iter().map(|r| (r, Way::Delivered)));
         found.extend(held.into_iter().map(|r| (r, Way::Held)));

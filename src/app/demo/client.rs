@@ -17,33 +17,34 @@ use crate::smtp::client::{self, ReplyReader};
 /// # Errors
 /// A connection that fails, or a gateway that does not speak SMTP.
 pub async fn send(door: SocketAddr, sample: &Sample) -> io::Result<usize> {
-    let mut talk = Talk { stream: TcpStream::connect(door).await?, replies: ReplyReader::new(), input: Vec::new() };
-    talk.reply().await?;
-    talk.ask("EHLO poste.justice.gouv.example\r\n").await?;
-    talk.ask(&format!("MAIL FROM:<{}> BODY=8BITMIME\r\n", sample.from)).await?;
+    let mut connection =
+        Connection { stream: TcpStream::connect(door).await?, replies: ReplyReader::new(), input: Vec::new() };
+    connection.reply().await?;
+    connection.ask("EHLO poste.justice.gouv.example\r\n").await?;
+    connection.ask(&format!("MAIL FROM:<{}> BODY=8BITMIME\r\n", sample.from)).await?;
     let mut accepted = 0;
     for to in sample.to {
-        accepted += usize::from(talk.ask(&format!("RCPT TO:<{to}>\r\n")).await?.is_positive());
+        accepted += usize::from(connection.ask(&format!("RCPT TO:<{to}>\r\n")).await?.is_positive());
     }
-    if accepted > 0 && talk.ask("DATA\r\n").await?.code == 354 {
+    if accepted > 0 && connection.ask("DATA\r\n").await?.code == 354 {
         let mut content = format!("Date: {}\r\n", Zoned::now().strftime("%a, %d %b %Y %H:%M:%S %z")).into_bytes();
         content.extend_from_slice(sample.content);
         let mut out = Vec::new();
         client::stuff(&content, &mut out);
-        talk.stream.write_all(&out).await?;
-        talk.reply().await?;
+        connection.stream.write_all(&out).await?;
+        connection.reply().await?;
     }
-    talk.ask("QUIT\r\n").await?;
+    connection.ask("QUIT\r\n").await?;
     Ok(accepted)
 }
 
-struct Talk {
+struct Connection {
     stream: TcpStream,
     replies: ReplyReader,
     input: Vec<u8>,
 }
 
-impl Talk {
+impl Connection {
     async fn ask(&mut self, command: &str) -> io::Result<Reply> {
         self.stream.write_all(command.as_bytes()).await?;
         self.reply().await

@@ -39,18 +39,18 @@ pub fn start(listener: TcpListener, folder: PathBuf) -> io::Result<(UnboundedRec
     let (told, taken) = unbounded_channel();
     let shelf = Arc::new(Shelf { folder, count: AtomicUsize::new(0), told });
     let task = tokio::spawn(async move {
-        let mut talks = JoinSet::new();
+        let mut conversations = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
             let shelf = shelf.clone();
             // A conversation that breaks off concerns the gateway, which tries again.
-            talks.spawn(async move { talk(stream, &shelf).await });
-            while talks.try_join_next().is_some() {}
+            conversations.spawn(async move { converse(stream, &shelf).await });
+            while conversations.try_join_next().is_some() {}
         }
     });
     Ok((taken, task))
 }
 
-async fn talk(stream: TcpStream, shelf: &Shelf) -> io::Result<()> {
+async fn converse(stream: TcpStream, shelf: &Shelf) -> io::Result<()> {
     let mut stream = BufStream::new(stream);
     let mut recipients = Vec::new();
     let mut line = Vec::new();

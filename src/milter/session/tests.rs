@@ -23,7 +23,7 @@ fn modern() -> Vec<u8> {
 }
 
 /// Everything that happens to one session.
-struct Talk {
+struct MailServer {
     session: Session,
     finished: Vec<Finished>,
     /// The rest of the events, in short.
@@ -37,14 +37,14 @@ fn code(text: &[u8]) -> u16 {
     std::str::from_utf8(&text[..3]).unwrap().parse().unwrap()
 }
 
-impl Talk {
-    fn new(answers_sender: bool) -> Talk {
+impl MailServer {
+    fn new(answers_sender: bool) -> MailServer {
         let session = Session::new(Arc::new(settings()), answers_sender, Client::default());
-        Talk { session, finished: Vec::new(), events: Vec::new(), ending: None }
+        MailServer { session, finished: Vec::new(), events: Vec::new(), ending: None }
     }
 
     /// Says something; senders and recipients are taken unless they are at `refused.example`.
-    fn say(&mut self, octets: &[u8]) -> &mut Talk {
+    fn say(&mut self, octets: &[u8]) -> &mut MailServer {
         self.session.receive(octets);
         while let Some(event) = self.session.next_event() {
             match event {
@@ -118,43 +118,43 @@ fn mail(to: &[&str]) -> Vec<u8> {
 fn a_mail_is_what_the_mta_showed_whatever_the_cuts() {
     let stream = [modern(), mail(&["a@b.example", "c@d.example"])].concat();
     for size in [1, 2, 3, 5, 7, 64, stream.len()] {
-        let mut talk = Talk::new(false);
+        let mut server = MailServer::new(false);
         for piece in stream.chunks(size) {
-            talk.say(piece);
+            server.say(piece);
         }
-        let [finished] = &talk.finished[..] else { panic!("{:?}", talk.events) };
+        let [finished] = &server.finished[..] else { panic!("{:?}", server.events) };
         assert_eq!(&finished.content[..], b"Subject: Hello\r\n\tthere\r\nTo: you\r\n\r\none\r\ntwo\r\n");
         assert_eq!(finished.envelope.verbatim, "<claire@own.example> SIZE=100");
         assert_eq!(finished.envelope.recipients.len(), 2);
         assert_eq!(finished.client.address, Some([192, 0, 2, 7].into()));
         assert_eq!(finished.client.login.as_deref(), Some("claire@own.example"));
         assert_eq!(finished.client.queue_id.as_deref(), Some("QUEUE1"));
-        assert_eq!(talk.heard(), "Occ", "a turn for each recipient, and the last");
-        assert!(!talk.session.is_idle());
+        assert_eq!(server.heard(), "Occ", "a turn for each recipient, and the last");
+        assert!(!server.session.is_idle());
     }
 }
 
 #[test]
 fn an_old_mta_is_answered_every_time() {
-    let mut talk = Talk::new(true);
-    talk.say(&offer(2, 0x3f, 0x7f)).say(&mail(&["a@b.example"]));
+    let mut server = MailServer::new(true);
+    server.say(&offer(2, 0x3f, 0x7f)).say(&mail(&["a@b.example"]));
     // Version 2 takes the space behind the colon away.
-    assert!(talk.finished[0].content.starts_with(b"Subject:  Hello\r\n\tthere\r\n"));
-    assert_eq!(talk.heard(), "Occcccccc");
-    assert_eq!(talk.answer(Ending::Kept), [(b'd', vec![])]);
+    assert!(server.finished[0].content.starts_with(b"Subject:  Hello\r\n\tthere\r\n"));
+    assert_eq!(server.heard(), "Occcccccc");
+    assert_eq!(server.answer(Ending::Kept), [(b'd', vec![])]);
 }
 
 #[test]
 fn each_ending_has_its_packets() {
     let endings = |ending: Ending| {
-        let mut talk = Talk::new(false);
-        talk.say(&modern()).say(&mail(&["a@b.example", "c@d.example", "a@b.example"]));
-        talk.packets();
-        talk.session.progress();
-        assert_eq!(talk.heard(), "p");
-        let packets = talk.answer(ending);
-        talk.session.progress();
-        assert!(talk.session.is_idle() && talk.heard().is_empty());
+        let mut server = MailServer::new(false);
+        server.say(&modern()).say(&mail(&["a@b.example", "c@d.example", "a@b.example"]));
+        server.packets();
+        server.session.progress();
+        assert_eq!(server.heard(), "p");
+        let packets = server.answer(ending);
+        server.session.progress();
+        assert!(server.session.is_idle() && server.heard().is_empty());
         packets
     };
     let passed = |copies: &[usize]| Ending::Passed { copies: copies.to_vec(), content: None };
@@ -179,34 +179,34 @@ fn each_ending_has_its_packets() {
 
 #[test]
 fn a_refused_recipient_is_no_recipient() {
-    let mut talk = Talk::new(true);
-    talk.say(&modern()).say(&mail(&["a@b.example", "no@refused.example"]));
-    assert_eq!(talk.finished[0].envelope.recipients.len(), 1);
-    assert_eq!(talk.heard(), "Occy");
-    let mut talk = Talk::new(true);
-    talk.say(&modern()).say(&say(b'M', b"<x@refused.example>\0"));
-    assert_eq!(talk.packets()[1], (b'y', b"450 4.7.1 too much mail for now\0".to_vec()));
-    assert!(talk.session.is_idle());
+    let mut server = MailServer::new(true);
+    server.say(&modern()).say(&mail(&["a@b.example", "no@refused.example"]));
+    assert_eq!(server.finished[0].envelope.recipients.len(), 1);
+    assert_eq!(server.heard(), "Occy");
+    let mut server = MailServer::new(true);
+    server.say(&modern()).say(&say(b'M', b"<x@refused.example>\0"));
+    assert_eq!(server.packets()[1], (b'y', b"450 4.7.1 too much mail for now\0".to_vec()));
+    assert!(server.session.is_idle());
     // Where the MTA takes no answer to a sender, all of the mail is refused at its end.
-    let mut talk = Talk::new(false);
-    talk.say(&modern()).say(&say(b'M', b"<x@refused.example>\0")).say(&say(b'R', b"<a@b.example>\0"));
-    talk.say(&say(b'E', b"x\r\n"));
-    assert!(talk.finished.is_empty() && talk.session.is_idle());
-    assert_eq!(talk.packets().pop().unwrap().1, b"450 4.7.1 too much mail for now\0");
+    let mut server = MailServer::new(false);
+    server.say(&modern()).say(&say(b'M', b"<x@refused.example>\0")).say(&say(b'R', b"<a@b.example>\0"));
+    server.say(&say(b'E', b"x\r\n"));
+    assert!(server.finished.is_empty() && server.session.is_idle());
+    assert_eq!(server.packets().pop().unwrap().1, b"450 4.7.1 too much mail for now\0");
     // Nobody can be the recipient of `odd`.
-    let mut talk = Talk::new(true);
-    talk.say(&modern()).say(&mail(&["odd"]));
-    assert_eq!(talk.heard(), "Ocyy", "the recipient and, without any, the mail");
+    let mut server = MailServer::new(true);
+    server.say(&modern()).say(&mail(&["odd"]));
+    assert_eq!(server.heard(), "Ocyy", "the recipient and, without any, the mail");
 }
 
 /// Decision D30: one recipient is refused, and the rest of the mail goes on.
 #[test]
 fn a_route_in_a_local_part_is_refused_and_the_mail_goes_on() {
     for answers_sender in [true, false] {
-        let mut talk = Talk::new(answers_sender);
-        talk.say(&modern()).say(&mail(&["a@b.example", "me%b.example@own.example", "\"me@b.example\"@own.example"]));
-        assert_eq!(talk.finished[0].envelope.recipients.len(), 1);
-        let replies = talk.packets();
+        let mut server = MailServer::new(answers_sender);
+        server.say(&modern()).say(&mail(&["a@b.example", "me%b.example@own.example", "\"me@b.example\"@own.example"]));
+        assert_eq!(server.finished[0].envelope.recipients.len(), 1);
+        let replies = server.packets();
         let refused = b"553 5.1.3 no @, %% or ! in a local part here\0";
         assert_eq!(
             replies.iter().filter(|(letter, data)| *letter == b'y' && data == refused).count(),
@@ -219,38 +219,38 @@ fn a_route_in_a_local_part_is_refused_and_the_mail_goes_on() {
 /// What the MTA said of one recipient says nothing of the next.
 #[test]
 fn a_resolved_address_belongs_to_one_recipient() {
-    let mut talk = Talk::new(true);
-    talk.say(&modern()).say(&say(b'M', b"<a@own.example>\0"));
-    talk.say(&say(b'D', b"R{rcpt_addr}\0me@webmail.example\0")).say(&say(b'R', b"<me@alias.example>\0"));
-    talk.say(&say(b'R', b"<you@b.example>\0")).say(&say(b'E', b"x\r\n"));
-    let paths: Vec<_> = talk.finished[0].envelope.recipients.iter().map(|one| one.path.to_string()).collect();
+    let mut server = MailServer::new(true);
+    server.say(&modern()).say(&say(b'M', b"<a@own.example>\0"));
+    server.say(&say(b'D', b"R{rcpt_addr}\0me@webmail.example\0")).say(&say(b'R', b"<me@alias.example>\0"));
+    server.say(&say(b'R', b"<you@b.example>\0")).say(&say(b'E', b"x\r\n"));
+    let paths: Vec<_> = server.finished[0].envelope.recipients.iter().map(|one| one.path.to_string()).collect();
     assert_eq!(paths, ["me@webmail.example", "you@b.example"]);
 }
 
 /// As Sendmail does it once every recipient was refused.
 #[test]
 fn a_new_sender_ends_an_envelope_without_an_abort() {
-    let mut talk = Talk::new(true);
-    talk.say(&modern()).say(&say(b'M', b"<a@own.example>\0")).say(&say(b'R', b"<me%b@own.example>\0"));
-    talk.say(&say(b'M', b"<b@own.example>\0")).say(&say(b'R', b"<c@d.example>\0")).say(&say(b'E', b"x\r\n"));
-    let envelope = &talk.finished[0].envelope;
+    let mut server = MailServer::new(true);
+    server.say(&modern()).say(&say(b'M', b"<a@own.example>\0")).say(&say(b'R', b"<me%b@own.example>\0"));
+    server.say(&say(b'M', b"<b@own.example>\0")).say(&say(b'R', b"<c@d.example>\0")).say(&say(b'E', b"x\r\n"));
+    let envelope = &server.finished[0].envelope;
     assert_eq!((envelope.verbatim.as_str(), envelope.recipients.len()), ("<b@own.example>", 1));
-    assert_eq!(talk.heard(), "Ocycc");
+    assert_eq!(server.heard(), "Ocycc");
 }
 
 #[test]
 fn an_abort_ends_the_mail_and_not_the_session() {
-    let mut talk = Talk::new(false);
-    talk.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'A', b""));
-    assert_eq!(talk.events, ["reset"]);
-    talk.say(&mail(&["a@b.example"]));
-    assert_eq!(talk.finished.len(), 1);
-    talk.answer(Ending::Kept);
-    talk.say(&say(b'K', b"")).say(&mail(&["a@b.example"]));
-    assert_eq!(talk.finished.len(), 2);
-    talk.answer(Ending::Kept);
-    talk.say(&say(b'Q', b""));
-    assert_eq!(talk.events, ["reset", "quit"]);
+    let mut server = MailServer::new(false);
+    server.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'A', b""));
+    assert_eq!(server.events, ["reset"]);
+    server.say(&mail(&["a@b.example"]));
+    assert_eq!(server.finished.len(), 1);
+    server.answer(Ending::Kept);
+    server.say(&say(b'K', b"")).say(&mail(&["a@b.example"]));
+    assert_eq!(server.finished.len(), 2);
+    server.answer(Ending::Kept);
+    server.say(&say(b'Q', b""));
+    assert_eq!(server.events, ["reset", "quit"]);
 }
 
 #[test]
@@ -277,50 +277,50 @@ fn nonsense_closes_and_says_why() {
         (offer(6, 0x01, 0x7f), "SMFIF_DELRCPT"),
         (say(b'O', b"short"), "'O' with data"),
     ] {
-        let mut talk = Talk::new(false);
-        talk.say(&octets);
-        assert!(talk.events.last().is_some_and(|event| event.contains(told)), "{told}: {:?}", talk.events);
-        assert!(!talk.session.wants_input() && talk.session.next_event().is_none());
-        talk.say(&modern());
-        assert_eq!(talk.session.buffered(), 0, "{told}");
+        let mut server = MailServer::new(false);
+        server.say(&octets);
+        assert!(server.events.last().is_some_and(|event| event.contains(told)), "{told}: {:?}", server.events);
+        assert!(!server.session.wants_input() && server.session.next_event().is_none());
+        server.say(&modern());
+        assert_eq!(server.session.buffered(), 0, "{told}");
     }
 }
 
 #[test]
 fn a_large_mail_is_forgotten_and_refused() {
-    let mut talk = Talk::new(false);
-    talk.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
+    let mut server = MailServer::new(false);
+    server.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
     for _ in 0..10 {
-        talk.say(&say(b'B', &[b'x'; 60_000]));
-        assert!(talk.session.buffered() < 200_000);
+        server.say(&say(b'B', &[b'x'; 60_000]));
+        assert!(server.session.buffered() < 200_000);
     }
     // But for its beginning.
-    assert!(talk.session.buffered() < 20_000);
-    talk.say(&say(b'E', b""));
-    assert_eq!(talk.packets().pop().unwrap().1, b"552 5.3.4 message too big\0");
+    assert!(server.session.buffered() < 20_000);
+    server.say(&say(b'E', b""));
+    assert_eq!(server.packets().pop().unwrap().1, b"552 5.3.4 message too big\0");
     // The next mail of the same connection is another.
-    talk.say(&mail(&["a@b.example"]));
-    assert_eq!(talk.finished.len(), 1);
+    server.say(&mail(&["a@b.example"]));
+    assert_eq!(server.finished.len(), 1);
 }
 
 #[test]
 fn ten_thousand_headers_and_a_flood_of_macros_are_bounded() {
-    let mut talk = Talk::new(false);
-    talk.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
+    let mut server = MailServer::new(false);
+    server.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
     for n in 0..10_000 {
-        talk.say(&say(b'D', b"L{x}\0y\0")).say(&say(b'L', format!("X{n}\0 \0").as_bytes()));
+        server.say(&say(b'D', b"L{x}\0y\0")).say(&say(b'L', format!("X{n}\0 \0").as_bytes()));
     }
-    assert!(talk.session.buffered() < 300_000);
-    talk.say(&say(b'E', b"\r\n"));
-    assert_eq!(talk.finished[0].content.iter().filter(|octet| **octet == b'\n').count(), 10_002);
-    talk.answer(Ending::Kept);
+    assert!(server.session.buffered() < 300_000);
+    server.say(&say(b'E', b"\r\n"));
+    assert_eq!(server.finished[0].content.iter().filter(|octet| **octet == b'\n').count(), 10_002);
+    server.answer(Ending::Kept);
     // A loop has fewer.
-    talk.say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
+    server.say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
     for _ in 0..51 {
-        talk.say(&say(b'L', b"RECEIVED\0 x\0"));
+        server.say(&say(b'L', b"RECEIVED\0 x\0"));
     }
-    talk.say(&say(b'E', b""));
-    assert!(talk.packets().pop().unwrap().1.starts_with(b"554 5.4.6"));
+    server.say(&say(b'E', b""));
+    assert!(server.packets().pop().unwrap().1.starts_with(b"554 5.4.6"));
 }
 
 #[test]
@@ -334,10 +334,10 @@ fn a_bare_line_end_and_a_nul_are_seen_as_they_are() {
         (b"X\0 a\0", b"x\r\n.\0\r\n", true),
         (b"X\0 a\0", b"\0.\r\n", true),
     ] {
-        let mut talk = Talk::new(false);
-        talk.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
-        talk.say(&say(b'L', header)).say(&say(b'E', body));
-        assert_eq!(talk.finished.is_empty(), refused, "{header:?} {body:?}");
+        let mut server = MailServer::new(false);
+        server.say(&modern()).say(&say(b'M', b"<a@b.example>\0")).say(&say(b'R', b"<c@d.example>\0"));
+        server.say(&say(b'L', header)).say(&say(b'E', body));
+        assert_eq!(server.finished.is_empty(), refused, "{header:?} {body:?}");
     }
 }
 
@@ -353,8 +353,8 @@ fn random_packets_neither_panic_nor_grow() {
     };
     let letters = b"ODCHMRTLNBEAUKQ\0z";
     for _ in 0..2_000 {
-        let mut talk = Talk::new(random() % 2 == 0);
-        talk.say(&modern());
+        let mut server = MailServer::new(random() % 2 == 0);
+        server.say(&modern());
         let mut sent = 0;
         for _ in 0..random() % 40 {
             let letter = letters[random() as usize % letters.len()];
@@ -368,10 +368,10 @@ fn random_packets_neither_panic_nor_grow() {
                 .collect();
             let octets = say(letter, &data);
             sent += octets.len();
-            talk.say(&octets);
-            assert!(talk.session.buffered() <= 4 * sent + 4096);
-            if !talk.finished.is_empty() && !talk.session.is_idle() && random() % 2 == 0 {
-                talk.answer(Ending::Kept);
+            server.say(&octets);
+            assert!(server.session.buffered() <= 4 * sent + 4096);
+            if !server.finished.is_empty() && !server.session.is_idle() && random() % 2 == 0 {
+                server.answer(Ending::Kept);
             }
         }
     }

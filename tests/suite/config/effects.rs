@@ -32,7 +32,7 @@ const ROWS: &[Row] = &[
     ("smtp.hostname", r#""gate.example.org""#, "", CONNECTIONS, "a_next_hop_with_our_own_name_is_a_loop"),
     ("smtp.relay_for", r#"["agency.example"]"#, "", "tests/suite/path/who_may_speak.rs", "domains_named_in_relay_for_may_send"),
     ("smtp.max_size", r#""1 MiB""#, "", "tests/suite/path/chunking.rs", "a_chunk_beyond_the_limit_is_read_and_thrown_away"),
-    ("smtp.max_recipients", "200", "", "tests/suite/path/live_talk.rs", "every_talk_goes_as_written_over_a_socket"),
+    ("smtp.max_recipients", "200", "", "tests/suite/path/live_transcripts.rs", "every_transcript_goes_as_written_over_a_socket"),
     ("smtp.max_connections", "300", "", CONNECTIONS, "idle_clients_disturb_nobody_and_one_address_has_only_so_many"),
     ("smtp.max_connections_per_client", "20", "", CONNECTIONS, "idle_clients_disturb_nobody_and_one_address_has_only_so_many"),
     ("smtp.bare_newline", r#""pass""#, "", "tests/suite/path/chunking.rs", "a_lone_newline_goes_by_bdat_or_not_at_all"),

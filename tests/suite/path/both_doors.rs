@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::client::Client;
-use super::gateway::{Gateway, House};
+use super::gateway::{Gateway, Setup};
 use super::hop::{Hop, PATIENCE, Received};
 use super::postfix::{Postfix, without_trace};
 use super::sendmail::Sendmail;
@@ -143,18 +143,18 @@ struct Outcome {
     journal: Vec<(&'static str, Vec<(String, String)>)>,
 }
 
-fn house(hop: &Hop) -> House {
-    let house = House::new(hop.address);
-    house.policy(
+fn house(hop: &Hop) -> Setup {
+    let setup = Setup::new(hop.address);
+    setup.policy(
         "rules/strip.cedar",
         "@id(\"strip\") @disposition(\"strip\") @reason(\"stripped for a test.\")\n\
          forbid (principal, action, resource) when { resource.domain == \"stripped.example\" };\n",
     );
-    house
+    setup
 }
 
 /// Sends all scenarios to `to` and waits until nothing is under way: `queued` says how much still is.
-fn play(hop: &Hop, house: &House, gateway: &Gateway, to: SocketAddr, queued: &dyn Fn() -> usize) -> Outcome {
+fn play(hop: &Hop, setup: &Setup, gateway: &Gateway, to: SocketAddr, queued: &dyn Fn() -> usize) -> Outcome {
     let mut client = Client::greet(to);
     let replies: Vec<_> = SCENARIOS
         .iter()
@@ -194,9 +194,9 @@ fn play(hop: &Hop, house: &House, gateway: &Gateway, to: SocketAddr, queued: &dy
     }
     let journal = SCENARIOS
         .iter()
-        .map(|s| (s.name, house.journal(&format!("<{}@justice.gouv.example>", s.name), s.journal.len())))
+        .map(|s| (s.name, setup.journal(&format!("<{}@justice.gouv.example>", s.name), s.journal.len())))
         .collect();
-    let held = house.copies().into_iter().map(|copy| (copy.recipient, copy.state)).collect();
+    let held = setup.copies().into_iter().map(|copy| (copy.recipient, copy.state)).collect();
     Outcome { replies, onward, reported, held, journal }
 }
 
@@ -206,9 +206,9 @@ fn is_report(mail: &Received) -> bool {
 
 fn by_smtp() -> Outcome {
     let hop = Hop::friendly();
-    let house = house(&hop);
-    let gateway = house.serve();
-    play(&hop, &house, &gateway, gateway.address, &|| 0)
+    let setup = house(&hop);
+    let gateway = setup.serve();
+    play(&hop, &setup, &gateway, gateway.address, &|| 0)
 }
 
 /// What each scenario says must be so.
@@ -261,13 +261,13 @@ fn the_smtp_door_is_the_measure() {
 
 fn by_postfix(version: u32) -> Option<Outcome> {
     let hop = Hop::friendly();
-    let mut house = house(&hop);
-    let milter = house.with_milter();
-    let gateway = house.serve();
+    let mut setup = house(&hop);
+    let milter = setup.with_milter();
+    let gateway = setup.serve();
     let lines = postfix_milter(milter).replace("milter_protocol = 6", &format!("milter_protocol = {version}"));
     let more = lines + "disable_mime_output_conversion = yes\n";
     let postfix = Postfix::relaying_to(hop.address, &more)?;
-    Some(play(&hop, &house, &gateway, postfix.address, &|| postfix.queued()))
+    Some(play(&hop, &setup, &gateway, postfix.address, &|| postfix.queued()))
 }
 
 #[test]
@@ -287,11 +287,11 @@ fn postfix_with_the_milter_does_the_same() {
 #[test]
 fn sendmail_with_the_milter_does_the_same() {
     let hop = Hop::friendly();
-    let mut house = house(&hop);
-    let milter = house.with_milter();
-    let gateway = house.serve();
+    let mut setup = house(&hop);
+    let milter = setup.with_milter();
+    let gateway = setup.serve();
     let Some(sendmail) = Sendmail::relaying_to(hop.address, milter, "", "") else { return };
-    let mut outcome = play(&hop, &house, &gateway, sendmail.address, &|| sendmail.queued());
+    let mut outcome = play(&hop, &setup, &gateway, sendmail.address, &|| sendmail.queued());
     // The one difference: Sendmail itself adds a Date to a mail without one, behind its filters.
     let dateless = |text: &str| {
         let (header, body) = text.split_once("\r\n\r\n").expect("a header and a body");
@@ -309,33 +309,33 @@ const ODD: &[u8] = b"Message-ID: <odd@justice.gouv.example>\r\nX-None:nothing be
     Date: Mon, 02 Mar 2026 12:00:00 +0000\r\nSubject: caf\xc3\xa9 100 %s\r\n\r\n.\r\n..dots\r\n \t \r\n\xff\xfe\r\n\r\n\r\n";
 
 /// What is kept of [`ODD`] for a held copy.
-fn held_octets(house: &House, mta: SocketAddr) -> Vec<u8> {
+fn held_octets(setup: &Setup, mta: SocketAddr) -> Vec<u8> {
     let reply = Client::greet(mta).mail(CLERK, &["me@held.example"], ODD);
     assert!(reply.starts_with("250 "), "{reply}");
-    let held = house.copies();
+    let held = setup.copies();
     assert_eq!(held.len(), 1);
-    house.run(&["quarantine", "export", &held[0].id, "--reason", "the test looks at every octet"]).stdout
+    setup.run(&["quarantine", "export", &held[0].id, "--reason", "the test looks at every octet"]).stdout
 }
 
 #[test]
 fn postfix_shows_every_octet() {
     let hop = Hop::friendly();
-    let mut house = house(&hop);
-    let milter = house.with_milter();
-    let _gateway = house.serve();
+    let mut setup = house(&hop);
+    let milter = setup.with_milter();
+    let _gateway = setup.serve();
     let Some(postfix) = Postfix::relaying_to(hop.address, &postfix_milter(milter)) else { return };
-    let held = held_octets(&house, postfix.address);
+    let held = held_octets(&setup, postfix.address);
     assert!(held == ODD, "{}", String::from_utf8_lossy(&held));
 }
 
 #[test]
 fn sendmail_shows_every_octet() {
     let hop = Hop::friendly();
-    let mut house = house(&hop);
-    let milter = house.with_milter();
-    let _gateway = house.serve();
+    let mut setup = house(&hop);
+    let milter = setup.with_milter();
+    let _gateway = setup.serve();
     let Some(sendmail) = Sendmail::relaying_to(hop.address, milter, "", "") else { return };
-    let held = held_octets(&house, sendmail.address);
+    let held = held_octets(&setup, sendmail.address);
     assert!(held == ODD, "{}", String::from_utf8_lossy(&held));
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::client::{Client, stuffed};
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Act, Hop, OFFERS};
 use super::tls::Certified;
 use super::{CLERK, message};
@@ -15,18 +15,18 @@ const TLS: &str = "[smtp.tls]\nmode = \"opportunistic\"\ncertificate = \"cert.pe
 #[test]
 fn a_certificate_lets_a_stranger_in_and_names_the_sender() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let (ours, theirs) = (Certified::new("octroi.example"), Certified::new("claire.vasseur@justice.gouv.example"));
-    ours.write(house.folder.path());
-    std::fs::write(house.folder.path().join("clients.pem"), &theirs.authority).unwrap();
-    house.policy(
+    ours.write(setup.folder.path());
+    std::fs::write(setup.folder.path().join("clients.pem"), &theirs.authority).unwrap();
+    setup.policy(
         "rules/proof.cedar",
         "@id(\"proven\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { principal.proof == \"login\" };\n",
     );
-    house.smtp = "clients = [\"192.0.2.0/24\"]\nclient_certs = \"clients.pem\"\n".into();
+    setup.smtp = "clients = [\"192.0.2.0/24\"]\nclient_certs = \"clients.pem\"\n".into();
     let at_once = super::port::free();
-    house.more = format!("{TLS}listen = [\"{at_once}\"]\n");
-    let gateway = house.serve();
+    setup.more = format!("{TLS}listen = [\"{at_once}\"]\n");
+    let gateway = setup.serve();
     for address in [gateway.address, at_once] {
         let open = |config: Arc<rustls::ClientConfig>| {
             let mut client = Client::connect(address);
@@ -58,11 +58,11 @@ fn a_certificate_lets_a_stranger_in_and_names_the_sender() {
 #[test]
 fn a_new_certificate_is_shown_after_a_reload_and_open_sessions_stay() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let (old, new) = (Certified::new("octroi.example"), Certified::new("octroi.example"));
-    old.write(house.folder.path());
-    house.more = TLS.into();
-    let gateway = house.serve();
+    old.write(setup.folder.path());
+    setup.more = TLS.into();
+    let gateway = setup.serve();
     let open = |certified: &Certified| {
         let mut client = Client::greet(gateway.address);
         client.ask("STARTTLS");
@@ -72,7 +72,7 @@ fn a_new_certificate_is_shown_after_a_reload_and_open_sessions_stay() {
         Some(client)
     };
     let mut before = open(&old).unwrap();
-    new.write(house.folder.path());
+    new.write(setup.folder.path());
     gateway.signal("HUP");
     gateway.wait_for_line("reloaded");
     assert!(open(&old).is_none() && open(&new).is_some());
@@ -90,19 +90,19 @@ fn verified_hop(house_folder: &std::path::Path, name: &str) -> (Hop, Certified) 
 
 #[test]
 fn requiretls_is_kept_through_hold_and_release_and_never_weakened() {
-    let mut house = House::new(super::port::free());
-    let (hop, _certified) = verified_hop(house.folder.path(), "hop.example");
+    let mut setup = Setup::new(super::port::free());
+    let (hop, _certified) = verified_hop(setup.folder.path(), "hop.example");
     let ours = Certified::new("octroi.example");
-    ours.write(house.folder.path());
-    house.hop = hop.address.to_string();
+    ours.write(setup.folder.path());
+    setup.hop = hop.address.to_string();
     let upstream = |mode: &str| match mode {
         "verified" => {
             "[smtp.upstream_tls]\nmode = \"verified\"\nname = \"hop.example\"\nca = \"hop-ca.pem\"\n".to_owned()
         }
         mode => format!("[smtp.upstream_tls]\nmode = \"{mode}\"\n"),
     };
-    house.more = format!("{TLS}{}", upstream("verified"));
-    let gateway = house.serve();
+    setup.more = format!("{TLS}{}", upstream("verified"));
+    let gateway = setup.serve();
     let open = |address| {
         let mut client = Client::greet(address);
         client.ask("STARTTLS");
@@ -120,28 +120,28 @@ fn requiretls_is_kept_through_hold_and_release_and_never_weakened() {
     assert_eq!(hop.mails()[0].from, format!("<{CLERK}> REQUIRETLS"));
     let line = gateway.wait_for_line("to=<one@pass.example>");
     assert!(line.contains(" tls-out=TLSv1.3/") && line.contains("/verified reply="), "{line}");
-    house.journal("<requiretls@justice.gouv.example>", 2);
-    let found = house.run(&["find", "<requiretls@justice.gouv.example>", "--json"]);
+    setup.journal("<requiretls@justice.gouv.example>", 2);
+    let found = setup.run(&["find", "<requiretls@justice.gouv.example>", "--json"]);
     let found = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(found.contains("\"client_tls\":\"TLSv1.3/") && found.contains("\"next_hop_tls\":\"TLSv1.3/"), "{found}");
     drop(gateway);
-    house.more = format!("{TLS}{}", upstream("required"));
-    let gateway = house.serve();
+    setup.more = format!("{TLS}{}", upstream("required"));
+    let gateway = setup.serve();
     // Under a TLS that is not verified it is not offered, and a release that was promised it is not sent.
     let (mut client, offered) = open(gateway.address);
     assert!(!offered.contains("REQUIRETLS"), "{offered}");
     assert!(client.ask(&mail).starts_with("555"));
-    let id = house.copies()[0].id.clone();
-    assert!(house.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
+    let id = setup.copies()[0].id.clone();
+    assert!(setup.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
     gateway.wait_for_line("state=put off");
     assert_eq!(hop.mails().len(), 1);
     drop(gateway);
     // With a verified next hop it leaves, and says so.
-    house.more = format!("{TLS}{}", upstream("verified"));
-    let gateway = house.serve();
-    let listed = String::from_utf8(house.run(&["outbox", "list", "--json"]).stdout).unwrap();
+    setup.more = format!("{TLS}{}", upstream("verified"));
+    let gateway = setup.serve();
+    let listed = String::from_utf8(setup.run(&["outbox", "list", "--json"]).stdout).unwrap();
     let item = listed.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
-    house.run(&["outbox", "retry", &item]);
+    setup.run(&["outbox", "retry", &item]);
     let released = &hop.wait_for_mails(2)[1];
     assert!(released.from.contains(" REQUIRETLS"), "{}", released.from);
     drop(gateway);

@@ -2,7 +2,7 @@
 //! BDAT inward and outward (RFC 3030; decision D5): the same octets whichever way they take.
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Act, Hop, OFFERS, Step};
 use super::{CLERK, message};
 
@@ -21,8 +21,8 @@ fn envelope(client: &mut Client, to: &[&str]) {
 #[test]
 fn chunks_become_data_with_its_dots_doubled_and_its_end_added() {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let mut content = message("chunks-to-data");
     content.truncate(content.len() - 4); // no final CR LF
@@ -47,8 +47,8 @@ fn chunks_become_data_with_its_dots_doubled_and_its_end_added() {
 #[test]
 fn chunks_and_data_leave_by_bdat_octet_for_octet() {
     let hop = chunking_hop(|_| Act::Usual);
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let content = message("data-to-bdat");
     assert!(client.mail(CLERK, &["one@pass.example"], &content).starts_with("250 2.0.0 hop ok"));
@@ -61,17 +61,17 @@ fn chunks_and_data_leave_by_bdat_octet_for_octet() {
     // Held and released, it is the same octets once more.
     envelope(&mut client, &["me@held.example"]);
     assert!(client.chunk(&odd).starts_with("250 2.0.0 accepted as"));
-    let id = house.copies()[0].id.clone();
-    assert!(house.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
+    let id = setup.copies()[0].id.clone();
+    assert!(setup.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
     assert!(hop.wait_for_mails(3)[2].content.ends_with(&odd));
 }
 
 #[test]
 fn a_lone_newline_goes_by_bdat_or_not_at_all() {
     let with = chunking_hop(|_| Act::Usual);
-    let mut house = House::new(with.address);
-    house.smtp = "bare_newline = \"pass\"\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(with.address);
+    setup.smtp = "bare_newline = \"pass\"\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let content = [&message("lone")[..], b"a\nb\r\n"].concat();
     assert!(client.mail(CLERK, &["one@pass.example"], &content).starts_with("250 2.0.0 hop ok"));
@@ -79,12 +79,12 @@ fn a_lone_newline_goes_by_bdat_or_not_at_all() {
     // The next hop loses BDAT: nothing is sent, and nothing kept.
     drop(gateway);
     let without = Hop::friendly();
-    house.hop = without.address.to_string();
-    let gateway = house.serve();
+    setup.hop = without.address.to_string();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let reply = client.mail(CLERK, &["one@pass.example", "me@held.example"], &content);
     assert!(reply.starts_with("550 5.6.11"), "{reply}");
-    assert!(without.mails().is_empty() && house.copies().is_empty());
+    assert!(without.mails().is_empty() && setup.copies().is_empty());
 }
 
 #[test]
@@ -94,12 +94,12 @@ fn a_chunk_the_hop_refuses_is_refused_and_the_connection_is_reset() {
             if step.line == "." && step.nth == 1 { Act::Say("554 5.6.0 not this") } else { Act::Usual }
         },
     );
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let reply = client.mail(CLERK, &["one@pass.example", "me@held.example"], &message("refused-chunk"));
     assert_eq!(reply, "554 5.6.0 not this");
-    assert!(house.copies().is_empty());
+    assert!(setup.copies().is_empty());
     assert_eq!(hop.lines().last().unwrap(), "RSET");
     assert!(client.mail(CLERK, &["one@pass.example"], &message("next")).starts_with("250 2.0.0 hop ok"));
 }
@@ -111,8 +111,8 @@ fn a_hop_that_left_before_bdat_is_found_again_once() {
         ("RCPT TO:<one@pass.example>", 1) => Act::SayAndHangup("250 2.1.5 ok"),
         _ => Act::Usual,
     });
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let content = message("left-before-bdat");
     let replies = client.try_mail(CLERK, &["one@pass.example"], &content).unwrap();
@@ -124,10 +124,10 @@ fn a_hop_that_left_before_bdat_is_found_again_once() {
 #[test]
 fn a_chunk_beyond_the_limit_is_read_and_thrown_away() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "max_size = \"100 KiB\"\n".into();
-    house.more = "[limits]\nmemory = \"100 KiB\"\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "max_size = \"100 KiB\"\n".into();
+    setup.more = "[limits]\nmemory = \"100 KiB\"\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     envelope(&mut client, &["one@pass.example"]);
     let reply = client.chunk(&vec![b'x'; 5_000_000]);

@@ -5,16 +5,16 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use super::client::Client;
-use super::gateway::{House, get};
+use super::gateway::{Setup, get};
 use super::hop::{Act, Hop, PATIENCE, Step};
 use super::{CLERK, message};
 
 #[test]
 fn idle_clients_disturb_nobody_and_one_address_has_only_so_many() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "max_connections = 600\nmax_connections_per_client = 500\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "max_connections = 600\nmax_connections_per_client = 500\n".into();
+    let gateway = setup.serve();
     let mut idle: Vec<Client> = (0..499).map(|_| Client::greet(gateway.address)).collect();
     let mut client = Client::greet(gateway.address);
     assert!(client.mail(CLERK, &["one@pass.example"], &message("among-many")).starts_with("250 "));
@@ -33,10 +33,10 @@ fn idle_clients_disturb_nobody_and_one_address_has_only_so_many() {
 #[test]
 fn half_requests_at_the_health_page_are_few_and_end_and_mail_flows() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let pages = super::port::free();
-    house.more = format!("[web]\nlisten = \"{pages}\"\n");
-    let gateway = house.serve();
+    setup.more = format!("[web]\nlisten = \"{pages}\"\n");
+    let gateway = setup.serve();
     let half = || {
         let mut stream = TcpStream::connect(pages).unwrap();
         // Where it was closed already, that shows below.
@@ -62,10 +62,10 @@ fn half_requests_at_the_health_page_are_few_and_end_and_mail_flows() {
 #[test]
 fn a_request_is_bounded() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let pages = super::port::free();
-    house.more = format!("[web]\nlisten = \"{pages}\"\n");
-    let _gateway = house.serve();
+    setup.more = format!("[web]\nlisten = \"{pages}\"\n");
+    let _gateway = setup.serve();
     let answer = |head: String, body: &[u8]| {
         let mut stream = TcpStream::connect(pages).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -86,9 +86,9 @@ fn a_request_is_bounded() {
 #[test]
 fn a_line_drawn_out_octet_by_octet_has_only_the_time_of_one_line() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "timeouts = { command = \"1s\" }\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "timeouts = { command = \"1s\" }\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     // Each octet comes well within the second that an idle client has, for as long as the server takes them.
     while client.try_send(b"N").is_some() {
@@ -106,8 +106,8 @@ fn a_next_hop_with_our_own_name_is_a_loop() {
         true => Act::Say("250-octroi.example\r\n250 PIPELINING"),
         false => Act::Usual,
     });
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     gateway.wait_for_line("same name as octroi");
     let mut client = Client::greet(gateway.address);
     let reply = client.ask(&format!("MAIL FROM:<{CLERK}>"));

@@ -6,23 +6,23 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use super::client::Client;
-use super::gateway::{House, tally};
+use super::gateway::{Setup, tally};
 use super::hop::Hop;
 use super::{CLERK, message};
 
 /// Dies at `point` and is started again; how often the passing copy arrived.
 fn dies_at(point: &str, to: &[&str]) -> usize {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
+    let setup = Setup::new(hop.address);
     let content = message(point);
-    let mut gateway = house.serve_with(&[("OCTROI_CRASH_AT", point)]);
+    let mut gateway = setup.serve_with(&[("OCTROI_CRASH_AT", point)]);
     let heard = Client::greet(gateway.address).try_mail(CLERK, to, &content);
     assert_eq!(heard, None, "{point}: it did not die before the answer");
     gateway.ended();
-    let gateway = house.serve();
+    let gateway = setup.serve();
     let reply = Client::greet(gateway.address).mail(CLERK, to, &content);
     assert!(reply.starts_with("250 "), "{point}: {reply}");
-    let held = house.copies();
+    let held = setup.copies();
     assert_eq!(held.len(), 1, "{point}: {held:?}");
     assert_eq!((held[0].recipient.as_str(), held[0].state.as_str()), ("me@held.example", "held"), "{point}");
     assert!(hop.mails().iter().all(|mail| mail.content == content && mail.to == ["<one@pass.example>"]), "{point}");
@@ -45,8 +45,8 @@ const DEATHS: usize = 6;
 #[test]
 fn deaths_at_random_moments_lose_nothing() {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
-    let first = house.serve();
+    let setup = Setup::new(hop.address);
+    let first = setup.serve();
     let address = Mutex::new(first.address);
     let next = Mutex::new(0);
     let retries = std::thread::scope(|scope| {
@@ -56,11 +56,11 @@ fn deaths_at_random_moments_lose_nothing() {
             // After so many messages at the hop, wherever everything else stands just then.
             hop.wait("progress", |heard| heard.mails.len() >= death * COUNT / (DEATHS + 2));
             gateway.kill();
-            gateway = house.serve();
+            gateway = setup.serve();
             *address.lock().unwrap() = gateway.address;
         }
         let retries: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
-        let held = tally(house.copies().into_iter().map(|copy| (copy.recipient, copy.state)));
+        let held = tally(setup.copies().into_iter().map(|copy| (copy.recipient, copy.state)));
         let expected: Vec<_> = (0..COUNT).map(|n| (format!("held{n}@held.example"), "held".to_owned())).collect();
         let mut found: Vec<_> = held.keys().cloned().collect();
         found.sort_by_key(|(recipient, _)| recipient[4..].split('@').next().unwrap().parse::<usize>().unwrap());

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::CLERK;
 use super::client::Client;
-use super::gateway::{House, get};
+use super::gateway::{Setup, get};
 use super::hop::{Hop, PATIENCE};
 use super::nothing_in_silence::with_file;
 
@@ -16,11 +16,11 @@ const RULE: &str = "@id(\"unread\") @disposition(\"quarantine\") @reason(\"it co
 /// What the client hears of a mail on which these steps crash.
 fn crashes_at(steps: &str, lines: &[&str]) -> String {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.policy("rules/crashed.cedar", RULE);
+    let mut setup = Setup::new(hop.address);
+    setup.policy("rules/crashed.cedar", RULE);
     let page = super::port::free();
-    house.more = format!("[web]\nlisten = \"{page}\"\n");
-    let gateway = house.serve_with(&[("OCTROI_PANIC_AT", steps)]);
+    setup.more = format!("[web]\nlisten = \"{page}\"\n");
+    let gateway = setup.serve_with(&[("OCTROI_PANIC_AT", steps)]);
     let mut client = Client::greet(gateway.address);
     let document = crate::document::make::docx();
     let reply = client.mail(CLERK, &["one@pass.example"], &with_file(&document, 1));
@@ -29,7 +29,7 @@ fn crashes_at(steps: &str, lines: &[&str]) -> String {
     assert_eq!(reply[..3], again[..3], "{steps}: {again}");
     assert!(client.ask("QUIT").starts_with("221 "), "{steps}");
     assert!(hop.mails().is_empty(), "{steps}: it left");
-    assert_eq!(house.copies().len(), if reply.starts_with("250 ") { 2 } else { 0 }, "{steps}");
+    assert_eq!(setup.copies().len(), if reply.starts_with("250 ") { 2 } else { 0 }, "{steps}");
     for line in lines {
         let line = gateway.wait_for_line(line);
         assert!(line.contains("ERROR") && line.contains("id="), "{steps}: {line}");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::client::{Client, stuffed};
-use super::gateway::{House, get};
+use super::gateway::{Setup, get};
 use super::hop::{Act, Hop, PATIENCE, Step};
 use super::nothing_in_silence::{found, pages, wait_for_rows};
 use super::{CLERK, login, message};
@@ -15,9 +15,9 @@ use super::{CLERK, login, message};
 #[test]
 fn a_mail_refused_for_its_size_or_form_names_nobody_and_is_found() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "max_size = \"1 MiB\"\ntrusted_peers = { xforward = [\"127.0.0.1\"] }\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "max_size = \"1 MiB\"\ntrusted_peers = { xforward = [\"127.0.0.1\"] }\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let with = |name: &str, more: &[u8]| [&message(name)[..], more].concat();
     let large = [b"x".repeat(998), b"\r\n".to_vec()].concat().repeat(1100);
@@ -38,7 +38,7 @@ fn a_mail_refused_for_its_size_or_form_names_nobody_and_is_found() {
         };
         assert!(reply.starts_with(code), "{name}: {reply}");
         for what in [format!("<{name}@justice.gouv.example>"), queue.clone()] {
-            let rows = wait_for_rows(&house, &what, 1);
+            let rows = wait_for_rows(&setup, &what, 1);
             let row = &rows[0];
             assert_eq!((rows.len(), &row["sender"], &row["recipient"]), (1, &Value::Null, &Value::Null), "{row}");
             assert!(row["reply"].as_str().unwrap().starts_with(&code[..3]), "{row}");
@@ -46,7 +46,7 @@ fn a_mail_refused_for_its_size_or_form_names_nobody_and_is_found() {
         gateway.wait_for_line(&format!(" queue={queue} at="));
     }
     for address in [CLERK, "one@pass.example"] {
-        assert!(found(&house, address).is_empty(), "{address}: {:?}", found(&house, address));
+        assert!(found(&setup, address).is_empty(), "{address}: {:?}", found(&setup, address));
     }
 }
 
@@ -58,8 +58,8 @@ fn what_is_put_off_again_before_its_content_has_one_row() {
         line if line.contains("MAIL FROM:<nobody@") => Act::Say("452 4.3.1 full, says the hop"),
         _ => Act::Usual,
     });
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     for _ in 0..3 {
         let mut client = Client::greet(gateway.address);
         assert!(client.ask("MAIL FROM:<nobody@justice.gouv.example>").starts_with("452 "));
@@ -71,7 +71,7 @@ fn what_is_put_off_again_before_its_content_has_one_row() {
     for (who, times) in [("nobody@justice.gouv.example", 3), ("later@pass.example", 6)] {
         let end = Instant::now() + PATIENCE;
         loop {
-            let rows = found(&house, who);
+            let rows = found(&setup, who);
             if rows.len() == 1 && rows[0]["times"] == times {
                 assert_eq!((&rows[0]["cause"], &rows[0]["disposition"]), (&"next-hop".into(), &"defer".into()));
                 break;
@@ -107,10 +107,10 @@ fn each_fault_is_one_line_one_count_and_one_row() {
     }
     for (name, script, said, kind, has_line) in faults {
         let hop = Hop::scripted(script);
-        let mut house = House::new(hop.address);
+        let mut setup = Setup::new(hop.address);
         let page = pages();
-        house.more = format!("[web]\nlisten = \"{page}\"\n[limits]\nnext_hop = \"1s\"\n");
-        let gateway = house.serve();
+        setup.more = format!("[web]\nlisten = \"{page}\"\n[limits]\nnext_hop = \"1s\"\n");
+        let gateway = setup.serve();
         let before = gateway.log().lines().count();
         let mut client = Client::greet(gateway.address);
         let mut heard = vec![client.ask(&format!("MAIL FROM:<{CLERK}>"))];
@@ -123,7 +123,7 @@ fn each_fault_is_one_line_one_count_and_one_row() {
             heard.push(client.reply());
         }
         assert!(heard.last().unwrap().starts_with(said), "{name}: {heard:?}");
-        let rows = wait_for_rows(&house, CLERK, 1);
+        let rows = wait_for_rows(&setup, CLERK, 1);
         assert_eq!(rows.len(), 1, "{name}: {rows:?}");
         gateway.wait_for_line(said);
         let log = gateway.log();
@@ -147,10 +147,10 @@ fn each_fault_is_one_line_one_count_and_one_row() {
 #[test]
 fn a_next_hop_that_breaks_in_auth_has_its_line_and_its_count() {
     let hop = login::hop(|step| if step.line.starts_with("AUTH") { Act::Hangup } else { Act::Usual });
-    let (mut house, certified) = login::house(&hop);
+    let (mut setup, certified) = login::house(&hop);
     let page = pages();
-    house.more = house.more.replace("trace", "info") + &format!("[web]\nlisten = \"{page}\"\n");
-    let gateway = house.serve();
+    setup.more = setup.more.replace("trace", "info") + &format!("[web]\nlisten = \"{page}\"\n");
+    let gateway = setup.serve();
     let mut client = login::greet(&gateway, &certified);
     assert!(client.ask("AUTH PLAIN AGEAYg==").starts_with("454 4.7.0"));
     gateway.wait_for_line("refused listener=smtp client=127.0.0.1 at=AUTH code=454");

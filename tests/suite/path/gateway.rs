@@ -26,7 +26,7 @@ forbid (principal, action, resource) when { resource.domain == "deferred.example
 "#;
 
 /// What `serve` needs: the folder lives as long as this.
-pub struct House {
+pub struct Setup {
     pub folder: TempDir,
     pub hop: String,
     /// More settings, whole sections; `[smtp]` keys go to `smtp`.
@@ -38,10 +38,10 @@ pub struct House {
     pub roles: String,
 }
 
-impl House {
-    pub fn new(hop: SocketAddr) -> House {
+impl Setup {
+    pub fn new(hop: SocketAddr) -> Setup {
         let folder = tempfile::tempdir().unwrap();
-        let house = House {
+        let setup = Setup {
             folder,
             hop: hop.to_string(),
             more: String::new(),
@@ -49,12 +49,12 @@ impl House {
             store: String::new(),
             roles: "\"reviewer\"".to_owned(),
         };
-        house.policy("domains/own.list", "justice.gouv.example\n");
-        house.policy("domains/partner.list", "partner.example\n");
-        house.policy("domains/private-webmail.list", "webmail.example\n");
-        house.policy("domains/disposable.list", "throwaway.example\n");
-        house.policy("rules/test.cedar", RULES);
-        house
+        setup.policy("domains/own.list", "justice.gouv.example\n");
+        setup.policy("domains/partner.list", "partner.example\n");
+        setup.policy("domains/private-webmail.list", "webmail.example\n");
+        setup.policy("domains/disposable.list", "throwaway.example\n");
+        setup.policy("rules/test.cedar", RULES);
+        setup
     }
 
     pub fn policy(&self, path: &str, text: &str) {

@@ -104,7 +104,7 @@ impl Hop {
         let theirs = inner.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                Talk::begin(theirs.clone(), Stream::Plain(stream));
+                Connection::begin(theirs.clone(), Stream::Plain(stream));
             }
         });
         Hop { address, inner }
@@ -116,7 +116,7 @@ impl Hop {
         let theirs = self.inner.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                Talk::begin(theirs.clone(), Stream::Unix(stream));
+                Connection::begin(theirs.clone(), Stream::Unix(stream));
             }
         });
     }
@@ -174,13 +174,13 @@ impl Hop {
 }
 
 impl Inner {
-    fn hear(&self, talk: usize, line: &str, content: &[u8]) -> Act {
+    fn hear(&self, connection: usize, line: &str, content: &[u8]) -> Act {
         let nth = {
             let mut heard = self.heard.lock().unwrap();
             let word = line.split(' ').next().unwrap_or("");
             if !["EHLO", "LHLO", "HELO", "NOOP", "QUIT", "STARTTLS", "<content>", ""].contains(&word) {
                 heard.lines.push(line.to_owned());
-                heard.conversations[talk].push(line.to_owned());
+                heard.conversations[connection].push(line.to_owned());
             }
             let nth = heard.seen.entry(line.to_owned()).or_default();
             *nth += 1;
@@ -220,7 +220,7 @@ impl Stream {
     }
 }
 
-struct Talk {
+struct Connection {
     inner: Arc<Inner>,
     stream: Stream,
     input: Vec<u8>,
@@ -231,15 +231,15 @@ struct Talk {
     lmtp: bool,
 }
 
-impl Talk {
+impl Connection {
     fn begin(inner: Arc<Inner>, stream: Stream) {
         let id = {
             let conversations = &mut inner.heard.lock().unwrap().conversations;
             conversations.push(Vec::new());
             conversations.len() - 1
         };
-        let talk = Talk { inner, stream, input: Vec::new(), chunks: Vec::new(), id, lmtp: false };
-        std::thread::spawn(move || talk.run());
+        let connection = Connection { inner, stream, input: Vec::new(), chunks: Vec::new(), id, lmtp: false };
+        std::thread::spawn(move || connection.run());
     }
 
     fn run(mut self) {

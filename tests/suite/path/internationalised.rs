@@ -2,17 +2,17 @@
 //! SMTPUTF8 and 8BITMIME from end to end, and a next hop that loses them (RFC 6531, RFC 6152; decision D5).
 
 use super::client::{Client, stuffed};
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Act, Hop, OFFERS, Step};
 use super::message;
 
 const FROM: &str = "MAIL FROM:<hélène.élu@préfecture.example> BODY=8BITMIME SMTPUTF8 RET=HDRS";
 
 /// A house of that domain, written once in each of its two forms.
-fn house(hop: &Hop) -> House {
-    let house = House::new(hop.address);
-    house.policy("domains/own.list", "préfecture.example\njustice.gouv.example\n");
-    house
+fn house(hop: &Hop) -> Setup {
+    let setup = Setup::new(hop.address);
+    setup.policy("domains/own.list", "préfecture.example\njustice.gouv.example\n");
+    setup
 }
 
 fn without(lost: &str) -> Vec<&'static str> {
@@ -27,9 +27,9 @@ fn content(name: &str) -> Vec<u8> {
 #[test]
 fn addresses_beyond_ascii_pass_as_written_and_are_judged_by_their_domain() {
     let hop = Hop::friendly();
-    let house = house(&hop);
-    house.policy("rules/utf8.cedar", "@id(\"keep-utf8\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { resource.domain == \"xn--hld-6la.example\" };\n");
-    let gateway = house.serve();
+    let setup = house(&hop);
+    setup.policy("rules/utf8.cedar", "@id(\"keep-utf8\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { resource.domain == \"xn--hld-6la.example\" };\n");
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let lines = [
         FROM,
@@ -48,17 +48,17 @@ fn addresses_beyond_ascii_pass_as_written_and_are_judged_by_their_domain() {
     assert_eq!(format!("MAIL FROM:{}", sent.from), FROM);
     assert_eq!(sent.to.iter().map(|to| format!("RCPT TO:{to}")).collect::<Vec<_>>(), lines[1..3]);
     assert!(sent.content == content);
-    let held = house.copies();
+    let held = setup.copies();
     assert_eq!(held.len(), 1, "{held:?}");
     // Released, the copy still says what its sender asked for.
-    assert!(house.run(&["quarantine", "release", &held[0].id, "--reason", "asked"]).status.success());
+    assert!(setup.run(&["quarantine", "release", &held[0].id, "--reason", "asked"]).status.success());
     let released = &hop.wait_for_mails(2)[1];
     assert!(released.from.starts_with("<hélène.élu@préfecture.example>"), "{}", released.from);
     assert!(released.from.contains(" SMTPUTF8") && released.from.contains(" RET=HDRS"), "{}", released.from);
     assert_eq!(released.to, ["<moi@hèld.example> NOTIFY=FAILURE,DELAY ORCPT=utf-8;moi@hèld.example"]);
     assert!(released.content.ends_with(&content));
     // It is found by either form of its address.
-    assert!(house.run(&["find", "moi@xn--hld-6la.example"]).status.success());
+    assert!(setup.run(&["find", "moi@xn--hld-6la.example"]).status.success());
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn what_the_hop_loses_in_mid_life_is_451_and_then_refused_for_good() {
             ("RCPT TO:<one@pass.example>", 1) => Act::Hangup,
             _ => Act::Usual,
         });
-        let house = house(&hop);
-        let gateway = house.serve();
+        let setup = house(&hop);
+        let gateway = setup.serve();
         let mut client = Client::greet(gateway.address);
         hop.offer(&without(lost));
         client.send(format!("{mail}\r\nRCPT TO:<one@pass.example>\r\n").as_bytes());
@@ -95,23 +95,23 @@ fn what_the_hop_loses_in_mid_life_is_451_and_then_refused_for_good() {
 #[test]
 fn a_release_that_the_hop_can_no_longer_take_is_told_to_its_sender() {
     let hop = Hop::friendly();
-    let house = house(&hop);
-    let gateway = house.serve();
+    let setup = house(&hop);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     client.ask_all(&["MAIL FROM:<claire@justice.gouv.example> SMTPUTF8", "RCPT TO:<méi@held.example>", "DATA"]);
     client.send(&stuffed(&content("lost-after-hold")));
     assert!(client.reply().starts_with("250 2.0.0 accepted as"));
     hop.offer(&without("SMTPUTF8"));
-    let id = house.copies()[0].id.clone();
-    assert!(house.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
+    let id = setup.copies()[0].id.clone();
+    assert!(setup.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
     gateway.wait_for_line("state=put off");
     // Never a silent downgrade: nothing came, until the item is tried again and refused.
     assert!(hop.mails().is_empty());
-    let listed = house.run(&["outbox", "list", "--json"]);
+    let listed = setup.run(&["outbox", "list", "--json"]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(listed.contains("554 5.6.7"), "{listed}");
     let item = listed.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
-    assert!(house.run(&["outbox", "retry", &item]).status.success());
+    assert!(setup.run(&["outbox", "retry", &item]).status.success());
     let report = &hop.wait_for_mails(1)[0];
     assert_eq!((report.from.split(' ').next(), report.to[0].as_str()), (Some("<>"), "<claire@justice.gouv.example>"));
     let text = String::from_utf8_lossy(&report.content);

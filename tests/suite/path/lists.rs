@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::CLERK;
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::Hop;
 
 const ENTRY: &str = r#"title = "Agents"
@@ -28,16 +28,16 @@ forbid (principal, action, resource) when { !context.list_rows.isEmpty() && reso
 unless { resource.may_have_rows };
 "#;
 
-fn house(hop: &Hop, roles: &str) -> House {
-    let mut house = House::new(hop.address);
-    house.roles = roles.to_owned();
-    house.policy("lists/agents.toml", ENTRY);
-    house.policy("rules/rows.cedar", RULE);
-    house
+fn house(hop: &Hop, roles: &str) -> Setup {
+    let mut setup = Setup::new(hop.address);
+    setup.roles = roles.to_owned();
+    setup.policy("lists/agents.toml", ENTRY);
+    setup.policy("rules/rows.cedar", RULE);
+    setup
 }
 
-fn write(house: &House, name: &str, content: &[u8]) -> PathBuf {
-    let path = house.folder.path().join(name);
+fn write(setup: &Setup, name: &str, content: &[u8]) -> PathBuf {
+    let path = setup.folder.path().join(name);
     std::fs::write(&path, content).unwrap();
     path
 }
@@ -47,27 +47,27 @@ fn person(n: u32) -> String {
 }
 
 /// The owner's file: in windows-1252, with a title above, a row without and one with half an address, and one person twice.
-fn file(house: &House) -> PathBuf {
+fn file(setup: &Setup) -> PathBuf {
     let mut text = String::from("Liste des agents d\u{e9}l\u{e9}gu\u{e9}s;;\nPr\u{e9}nom;Matricule;Courriel\n");
     for n in 0..40 {
         text.push_str(&format!("Prenom{n};{};{}\n", 47000 + n, person(n)));
     }
     text.push_str("Zo\u{e9};;\nLuc;47100;luc@\nAnne;47101;PRENOM3.nom+paie@boite0.example\n");
-    write(house, "agents.csv", &encoding_rs::WINDOWS_1252.encode(&text).0)
+    write(setup, "agents.csv", &encoding_rs::WINDOWS_1252.encode(&text).0)
 }
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn ok(house: &House, arguments: &[&str]) -> Vec<Value> {
-    let output = house.run(arguments);
+fn ok(setup: &Setup, arguments: &[&str]) -> Vec<Value> {
+    let output = setup.run(arguments);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn audit(house: &House) -> Vec<(String, String)> {
-    let mut entries: Vec<_> = ok(house, &["audit", "list", "--json"])
+fn audit(setup: &Setup) -> Vec<(String, String)> {
+    let mut entries: Vec<_> = ok(setup, &["audit", "list", "--json"])
         .iter()
         .map(|entry| (entry["action"].as_str().unwrap().to_owned(), entry["object"].as_str().unwrap().to_owned()))
         .collect();
@@ -88,16 +88,16 @@ fn rows(from: u32, to: u32, id: &str) -> Vec<u8> {
 #[test]
 fn what_is_imported_counts_at_once_and_after_a_restart() {
     let hop = Hop::friendly();
-    let house = house(&hop, r#"["policy-admin", "data-protection-officer"]"#);
-    let gateway = house.serve();
-    let file = file(&house);
+    let setup = house(&hop, r#"["policy-admin", "data-protection-officer"]"#);
+    let gateway = setup.serve();
+    let file = file(&setup);
     let mut client = Client::greet(gateway.address);
     // Nobody is on the list yet.
     client.mail(CLERK, &["x@partner.example"], &rows(0, 14, "before"));
-    assert!(house.copies().is_empty());
+    assert!(setup.copies().is_empty());
 
     let imported =
-        &ok(&house, &["lists", "import", "agents", file.to_str().unwrap(), "--date", "2026-11-30", "--json"])[0];
+        &ok(&setup, &["lists", "import", "agents", file.to_str().unwrap(), "--date", "2026-11-30", "--json"])[0];
     let expected =
         [("rows", 43), ("members", 40), ("duplicates", 1), ("without_address", 1), ("invalid", 1), ("canaries", 0)];
     for (key, number) in expected {
@@ -114,21 +114,21 @@ fn what_is_imported_counts_at_once_and_after_a_restart() {
     let everyone = ["x@partner.example", "y@paie.example", "z@justice.gouv.example"];
     client.mail(CLERK, &everyone, &rows(0, 14, "after"));
     client.mail(CLERK, &["x@partner.example"], &rows(0, 10, "ten"));
-    let held: Vec<String> = house.copies().into_iter().map(|copy| copy.recipient).collect();
+    let held: Vec<String> = setup.copies().into_iter().map(|copy| copy.recipient).collect();
     assert_eq!(held, ["x@partner.example"]);
 
     // Another export stands beside; a label is taken by its next import.
     let old = write(
-        &house,
+        &setup,
         "old.ldif",
         format!("dn: cn=a\nmail: {}\n\ndn: cn=b\nmail: {}\n", person(3), person(99)).as_bytes(),
     );
     for _ in 0..2 {
-        ok(&house, &["lists", "import", "agents", old.to_str().unwrap(), "--export", "paie 2025", "--json"]);
+        ok(&setup, &["lists", "import", "agents", old.to_str().unwrap(), "--export", "paie 2025", "--json"]);
     }
-    let shown = || ok(&house, &["lists", "show", "agents", "--json"]).remove(0);
+    let shown = || ok(&setup, &["lists", "show", "agents", "--json"]).remove(0);
     let standings = || {
-        let matched = ok(&house, &["lists", "match", "Prenom3.NOM@boite0.example", "--reason", "plainte 7", "--json"]);
+        let matched = ok(&setup, &["lists", "match", "Prenom3.NOM@boite0.example", "--reason", "plainte 7", "--json"]);
         matched[0]["lists"].clone()
     };
     let both = serde_json::json!([
@@ -142,16 +142,16 @@ fn what_is_imported_counts_at_once_and_after_a_restart() {
         (&40.into(), &"décret 1".into(), &"budget".into())
     );
     assert_eq!(before["exports"].as_array().unwrap().len(), 2, "{before}");
-    let nobody = house.run(&["lists", "match", "nobody@boite0.example", "--reason", "plainte 7"]);
+    let nobody = setup.run(&["lists", "match", "nobody@boite0.example", "--reason", "plainte 7"]);
     assert_eq!(nobody.status.code(), Some(1));
 
     drop(gateway);
-    let gateway = house.serve();
+    let gateway = setup.serve();
     assert_eq!((shown(), standings()), (before, both));
     Client::greet(gateway.address).mail(CLERK, &["x@partner.example"], &rows(2, 20, "again"));
-    assert_eq!(house.copies().len(), 2);
+    assert_eq!(setup.copies().len(), 2);
 
-    let audit = audit(&house);
+    let audit = audit(&setup);
     let imports: Vec<_> = audit.iter().filter(|(action, _)| action == "list-import").collect();
     assert!(imports.len() == 3 && imports.iter().all(|(_, object)| object == "agents"), "{audit:?}");
     assert!(
@@ -159,11 +159,11 @@ fn what_is_imported_counts_at_once_and_after_a_restart() {
         "{audit:?}"
     );
     // The members are hashes, and the key is apart.
-    for entry in std::fs::read_dir(house.folder.path().join("var/lists")).unwrap() {
+    for entry in std::fs::read_dir(setup.folder.path().join("var/lists")).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(6).any(|window| window.eq_ignore_ascii_case(b"prenom")));
     }
-    assert!(house.folder.path().join("var/lists.key").exists());
+    assert!(setup.folder.path().join("var/lists.key").exists());
 }
 
 const STOCK: [&str; 8] = [
@@ -180,17 +180,17 @@ const STOCK: [&str; 8] = [
 #[test]
 fn an_export_has_canaries_that_only_the_officer_sees() {
     let hop = Hop::friendly();
-    let house = house(&hop, r#"["policy-admin", "data-protection-officer"]"#);
-    std::fs::create_dir_all(house.folder.path().join("var")).unwrap();
-    write(&house, "var/canaries.txt", STOCK.join("\n").as_bytes());
-    let gateway = house.serve();
-    let file = file(&house);
-    let (file, out) = (file.to_str().unwrap(), house.folder.path().join("out.csv"));
+    let setup = house(&hop, r#"["policy-admin", "data-protection-officer"]"#);
+    std::fs::create_dir_all(setup.folder.path().join("var")).unwrap();
+    write(&setup, "var/canaries.txt", STOCK.join("\n").as_bytes());
+    let gateway = setup.serve();
+    let file = file(&setup);
+    let (file, out) = (file.to_str().unwrap(), setup.folder.path().join("out.csv"));
     let export = |out: &Path, more: &[&str]| {
         let mut arguments =
             vec!["lists", "export", "agents", file, "--for", "paie, marché 12", "-o", out.to_str().unwrap(), "--json"];
         arguments.extend(more);
-        house.run(&arguments)
+        setup.run(&arguments)
     };
     let first = export(&out, &["--canaries", "3"]);
     assert_eq!(first.status.code(), Some(0), "{}", said(&first));
@@ -202,42 +202,42 @@ fn an_export_has_canaries_that_only_the_officer_sees() {
     let text = encoding_rs::WINDOWS_1252.decode(&written).0.into_owned();
     let planted: Vec<&str> = STOCK.into_iter().filter(|canary| text.contains(canary)).collect();
     assert_eq!(planted.len(), 3, "{text}");
-    assert!(std::fs::read_dir(house.folder.path()).unwrap().all(|e| !e.unwrap().path().ends_with("out.csv.part")));
+    assert!(std::fs::read_dir(setup.folder.path()).unwrap().all(|e| !e.unwrap().path().ends_with("out.csv.part")));
 
     // How many, and with a reason which.
-    let counts = ok(&house, &["lists", "canaries", "agents", "--json"]);
+    let counts = ok(&setup, &["lists", "canaries", "agents", "--json"]);
     assert_eq!(
         (&counts[0]["canaries"], &counts[0]["addresses"], &counts[0]["for"]),
         (&3.into(), &Value::Null, &"paie, marché 12".into())
     );
-    let revealed = ok(&house, &["lists", "canaries", "agents", "--reason", "dossier 12", "--json"]);
+    let revealed = ok(&setup, &["lists", "canaries", "agents", "--reason", "dossier 12", "--json"]);
     let addresses: Vec<&str> =
         revealed[0]["addresses"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
     assert_eq!(addresses, planted);
     // Who asks by chance learns no canary; a member is found on the export.
-    let matched = house.run(&["lists", "match", planted[0], "--reason", "x7"]);
+    let matched = setup.run(&["lists", "match", planted[0], "--reason", "x7"]);
     assert_eq!(matched.status.code(), Some(1), "{matched:?}");
-    assert!(house.run(&["lists", "match", &person(5), "--reason", "x7"]).status.success());
+    assert!(setup.run(&["lists", "match", &person(5), "--reason", "x7"]).status.success());
 
     // The label is the export's; another export has other canaries; no more than the stock has.
-    let again = house.run(&["lists", "import", "agents", file, "--export", label]);
+    let again = setup.run(&["lists", "import", "agents", file, "--export", label]);
     assert!(again.status.code() == Some(1) && said(&again).contains("canaries"), "{}", said(&again));
     assert!(said(&export(&out, &[])).contains("exists"));
-    let second = house.folder.path().join("second.csv");
+    let second = setup.folder.path().join("second.csv");
     assert!(export(&second, &["--canaries", "5"]).status.success());
     let text = std::fs::read_to_string(&second)
         .unwrap_or_else(|_| encoding_rs::WINDOWS_1252.decode(&std::fs::read(&second).unwrap()).0.into_owned());
     assert!(planted.iter().all(|canary| !text.contains(canary)));
-    let third = export(&house.folder.path().join("third.csv"), &["--canaries", "1"]);
+    let third = export(&setup.folder.path().join("third.csv"), &["--canaries", "1"]);
     assert!(third.status.code() == Some(1) && said(&third).contains("0 mailboxes left"), "{}", said(&third));
-    assert!(!house.folder.path().join("third.csv").exists() && !house.folder.path().join("third.csv.part").exists());
+    assert!(!setup.folder.path().join("third.csv").exists() && !setup.folder.path().join("third.csv.part").exists());
 
     // Nothing of them in log and audit; a leak is a fault that names none.
-    let audit = audit(&house);
+    let audit = audit(&setup);
     assert_eq!(audit.iter().filter(|(action, _)| action == "list-export").count(), 2, "{audit:?}");
     assert!(audit.contains(&("look".to_owned(), "agents".to_owned())), "{audit:?}");
-    house.policy("units/people.csv", &format!("mail,given,surname\n{},Zo,Ro\n", planted[0]));
-    let checked = house.run(&["check"]);
+    setup.policy("units/people.csv", &format!("mail,given,surname\n{},Zo,Ro\n", planted[0]));
+    let checked = setup.run(&["check"]);
     assert_eq!(checked.status.code(), Some(1), "{}", said(&checked));
     assert!(
         said(&checked).contains("units/people.csv") && said(&checked).contains("a canary of the list `agents`"),

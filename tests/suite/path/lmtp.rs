@@ -2,7 +2,7 @@
 //! LMTP as the next hop: an answer for each recipient (RFC 2033; decisions D1 and D2).
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Act, Hop, Step};
 use super::{CLERK, message};
 
@@ -18,10 +18,10 @@ fn hop() -> Hop {
     })
 }
 
-fn house(hop: &Hop) -> House {
-    let mut house = House::new(hop.address);
-    house.hop = format!("lmtp:{}", hop.address);
-    house
+fn house(hop: &Hop) -> Setup {
+    let mut setup = Setup::new(hop.address);
+    setup.hop = format!("lmtp:{}", hop.address);
+    setup
 }
 
 #[test]
@@ -39,13 +39,13 @@ fn every_mixture_of_answers_has_its_reply() {
         ("only-held", &["me@held.example"], "250 2.0.0 accepted as", 1, false),
     ] {
         let hop = hop();
-        let house = house(&hop);
-        let gateway = house.serve();
+        let setup = house(&hop);
+        let gateway = setup.serve();
         let mut client = Client::greet(gateway.address);
         let content = message(name);
         let heard = client.mail(CLERK, to, &content);
         assert!(heard.starts_with(reply), "{name}: {heard}");
-        assert_eq!(house.copies().len(), held, "{name}");
+        assert_eq!(setup.copies().len(), held, "{name}");
         if told {
             let report = &hop.wait_for_mails(2)[1];
             assert_eq!(report.to, [format!("<{CLERK}>")], "{name}");
@@ -59,7 +59,7 @@ fn every_mixture_of_answers_has_its_reply() {
             assert!(rest.content == content, "{name}");
             assert_eq!(hop.mails().len(), 2, "{name}");
         }
-        let journal = house.journal(&format!("<{name}@justice.gouv.example>"), to.len());
+        let journal = setup.journal(&format!("<{name}@justice.gouv.example>"), to.len());
         let word = |to: &str| journal.iter().find(|(known, _)| known == to).map(|(_, word)| word.as_str());
         match name {
             "some-later" => assert_eq!(word("later1@pass.example"), Some("defer")),
@@ -73,17 +73,17 @@ fn every_mixture_of_answers_has_its_reply() {
 #[test]
 fn a_unix_socket_is_as_good_as_a_port() {
     let hop = hop();
-    let mut house = house(&hop);
-    let socket = house.folder.path().join("lmtp.sock");
+    let mut setup = house(&hop);
+    let socket = setup.folder.path().join("lmtp.sock");
     hop.at_socket(&socket);
-    house.hop = format!("lmtp:{}", socket.display());
-    let gateway = house.serve();
+    setup.hop = format!("lmtp:{}", socket.display());
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let content = message("by-socket");
     let to = ["one@pass.example", "me@held.example"];
     assert!(client.mail(CLERK, &to, &content).starts_with("250 2.0.0 hop ok"));
     assert!(hop.mails()[0].content == content);
-    let id = house.copies()[0].id.clone();
-    assert!(house.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
+    let id = setup.copies()[0].id.clone();
+    assert!(setup.run(&["quarantine", "release", &id, "--reason", "asked"]).status.success());
     assert!(hop.wait_for_mails(2)[1].content.ends_with(&content));
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::client::Client;
-use super::gateway::{Gateway, House};
+use super::gateway::{Gateway, Setup};
 use super::hop::{Act, Hop, OFFERS, Step};
 use super::tls::Certified;
 use super::{CLERK, message};
@@ -23,15 +23,15 @@ pub fn hop(script: impl Fn(&Step) -> Act + Send + Sync + 'static) -> Hop {
 }
 
 /// A house where strangers may come in by their login alone.
-pub fn house(hop: &Hop) -> (House, Certified) {
-    let mut house = House::new(hop.address);
+pub fn house(hop: &Hop) -> (Setup, Certified) {
+    let mut setup = Setup::new(hop.address);
     let certified = Certified::new("octroi.example");
-    certified.write(house.folder.path());
-    house.smtp = "auth = \"pass\"\nclients = [\"192.0.2.0/24\"]\n".into();
-    house.more = "[smtp.tls]\nmode = \"required\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
+    certified.write(setup.folder.path());
+    setup.smtp = "auth = \"pass\"\nclients = [\"192.0.2.0/24\"]\n".into();
+    setup.more = "[smtp.tls]\nmode = \"required\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
                   [log]\nlevel = \"trace\"\n"
         .into();
-    (house, certified)
+    (setup, certified)
 }
 
 pub fn greet(gateway: &Gateway, certified: &Certified) -> Client {
@@ -56,12 +56,12 @@ fn files(folder: &Path, found: &mut Vec<u8>) {
 #[test]
 fn who_logged_in_at_the_hop_is_the_sender_and_nothing_of_it_stays() {
     let hop = hop(|_| Act::Usual);
-    let (house, certified) = house(&hop);
-    house.policy(
+    let (setup, certified) = house(&hop);
+    setup.policy(
         "rules/login.cedar",
         "@id(\"proven\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { resource.domain == \"proven.example\" && principal.proof == \"login\" };\n",
     );
-    let gateway = house.serve();
+    let gateway = setup.serve();
     let mut client = greet(&gateway, &certified);
     assert!(client.ask(&format!("MAIL FROM:<{CLERK}>")).starts_with("530 5.7.0"));
     assert!(client.ask("AUTH PLAIN AGEAYg==").starts_with("535"));
@@ -70,7 +70,7 @@ fn who_logged_in_at_the_hop_is_the_sender_and_nothing_of_it_stays() {
         let reply = client.mail(CLERK, &["one@pass.example", "me@proven.example"], &message(name));
         assert!(reply.starts_with("250 2.0.0 hop ok"), "{reply}");
     }
-    assert_eq!(house.copies().len(), 2);
+    assert_eq!(setup.copies().len(), 2);
     // Another client gets nothing of that connection.
     let mut other = greet(&gateway, &certified);
     assert!(other.ask(&format!("MAIL FROM:<{CLERK}>")).starts_with("530 5.7.0"));
@@ -84,7 +84,7 @@ fn who_logged_in_at_the_hop_is_the_sender_and_nothing_of_it_stays() {
     gateway.ended();
     let mut kept = gateway.log().into_bytes();
     assert!(kept.len() > 1000, "the log is at its loudest");
-    files(house.folder.path(), &mut kept);
+    files(setup.folder.path(), &mut kept);
     for secret in SECRETS {
         assert!(memchr::memmem::find(&kept, secret.as_bytes()).is_none(), "{secret} was kept");
     }
@@ -96,8 +96,8 @@ fn a_login_lost_with_its_connection_is_for_the_client_to_renew() {
         ("RCPT TO:<one@pass.example>", 2) => Act::Hangup,
         _ => Act::Usual,
     });
-    let (house, certified) = house(&hop);
-    let gateway = house.serve();
+    let (setup, certified) = house(&hop);
+    let gateway = setup.serve();
     let mut client = greet(&gateway, &certified);
     assert!(client.ask(RIGHT).starts_with("235"));
     assert!(client.mail(CLERK, &["one@pass.example"], &message("first")).starts_with("250 2.0.0 hop ok"));
@@ -110,8 +110,8 @@ fn a_login_lost_with_its_connection_is_for_the_client_to_renew() {
 #[test]
 fn a_hop_without_auth_is_no_proof() {
     let hop = hop(|_| Act::Usual);
-    let (house, certified) = house(&hop);
-    let gateway = house.serve();
+    let (setup, certified) = house(&hop);
+    let gateway = setup.serve();
     let mut client = greet(&gateway, &certified);
     hop.offer(&OFFERS);
     let reply = client.ask(RIGHT);
@@ -123,9 +123,9 @@ fn a_hop_without_auth_is_no_proof() {
 #[test]
 fn a_failed_login_keeps_no_connection() {
     let hop = hop(|_| Act::Usual);
-    let (mut house, certified) = house(&hop);
-    house.more.push_str("[smtp.pool]\nsize = 1\n");
-    let gateway = house.serve();
+    let (mut setup, certified) = house(&hop);
+    setup.more.push_str("[smtp.pool]\nsize = 1\n");
+    let gateway = setup.serve();
     let mut wrong = greet(&gateway, &certified);
     assert!(wrong.ask("AUTH PLAIN AGEAYg==").starts_with("535"));
     let mut right = greet(&gateway, &certified);

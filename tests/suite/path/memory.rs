@@ -8,7 +8,7 @@ use octroi::deliver::deadline::Deadline;
 use octroi::listen::log;
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::Hop;
 use super::{CLERK, message};
 use crate::document::make;
@@ -16,8 +16,8 @@ use crate::document::make;
 #[test]
 fn a_mail_without_room_is_deferred_and_the_next_finds_it() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.more = "[limits]\nreading = \"384 KiB\"\ninspection = \"1s\"\n".into();
+    let mut setup = Setup::new(hop.address);
+    setup.more = "[limits]\nreading = \"384 KiB\"\ninspection = \"1s\"\n".into();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let settings = log::LogSettings {
         format: log::Format::Human,
@@ -25,7 +25,7 @@ fn a_mail_without_room_is_deferred_and_the_next_finds_it() {
         target: log::Target::Stderr,
     };
     let (writer, _guard) = log::start(&settings, Box::new(std::io::sink())).unwrap();
-    let gateway = runtime.block_on(Gateway::start(&house.loaded(), writer)).unwrap();
+    let gateway = runtime.block_on(Gateway::start(&setup.loaded(), writer)).unwrap();
     // Another mail has all there is for the large.
     let memory = &gateway.pipeline.inspector.memory;
     let taken = runtime.block_on(memory.take(1 << 20, Deadline::after(std::time::Duration::ZERO)));
@@ -41,8 +41,8 @@ fn a_mail_without_room_is_deferred_and_the_next_finds_it() {
     let reply = client.mail(CLERK, &["two@pass.example"], &message("small"));
     assert!(reply.starts_with("250 "), "small mail does not wait for large: {reply}");
     // Nobody looked whether it is somebody's own affair: its row names nobody, and no address leads to it.
-    house.journal("<much@justice.gouv.example>", 1);
-    let rows = house.json(&["find", "<much@justice.gouv.example>", "--json"]);
+    setup.journal("<much@justice.gouv.example>", 1);
+    let rows = setup.json(&["find", "<much@justice.gouv.example>", "--json"]);
     assert_eq!((rows[0]["cause"].as_str(), rows[0]["disposition"].as_str()), (Some("memory"), Some("defer")));
     assert!(rows[0]["sender"].is_null() && rows[0]["recipient"].is_null(), "{rows:?}");
     drop(taken);
@@ -69,13 +69,13 @@ fn with_zip(name: &str, text: &str) -> Vec<u8> {
 #[test]
 fn small_archives_of_much_text_each_come_to_a_verdict() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let shipped = include_str!("../../../policies/rules/unreadable.cedar").lines();
     let rules: Vec<&str> = shipped.filter(|line| !line.starts_with("@notice")).collect();
-    house.policy("rules/unreadable.cedar", &rules.join("\n"));
+    setup.policy("rules/unreadable.cedar", &rules.join("\n"));
     // Texts of a mail may be a quarter: 2 MiB, in two forms half of it.
-    house.more = "[limits]\nreading = \"8 MiB\"\n".into();
-    let gateway = house.serve();
+    setup.more = "[limits]\nreading = \"8 MiB\"\n".into();
+    let gateway = setup.serve();
     let address = gateway.address;
     let text = |name: &str, bytes: usize| format!("{name} says words of a long letter\r\n").repeat(bytes / 33);
     // What a quick look tells; more than that and less than fits; more than fits.
@@ -90,5 +90,5 @@ fn small_archives_of_much_text_each_come_to_a_verdict() {
         let reply = mail.join().unwrap();
         assert!(reply.starts_with("250 "), "{reply}");
     }
-    assert_eq!((hop.mails().len(), house.copies().len()), (4, 2));
+    assert_eq!((hop.mails().len(), setup.copies().len()), (4, 2));
 }

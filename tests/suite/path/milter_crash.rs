@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::both_doors::postfix_milter;
 use super::crash::send_all;
-use super::gateway::{House, tally};
+use super::gateway::{Setup, tally};
 use super::hop::Hop;
 use super::mta::{Mta, Packet, mail};
 use super::postfix::Postfix;
@@ -15,19 +15,19 @@ use super::{CLERK, message};
 /// Dies at `point`, without an answer to the MTA, and is started again; what the MTA is told the second time.
 fn dies_at(point: &str, to: &[&str]) -> Vec<Packet> {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
     let sent = mail("Q", "", CLERK, to, &message(point));
-    let mut gateway = house.serve_with(&[("OCTROI_CRASH_AT", point)]);
+    let mut gateway = setup.serve_with(&[("OCTROI_CRASH_AT", point)]);
     let mut mta = Mta::agreed(milter);
     mta.send(&sent);
     assert_eq!(mta.after_recipients(), None, "{point}: it did not die before the answer");
     gateway.ended();
-    let _gateway = house.serve();
+    let _gateway = setup.serve();
     let mut mta = Mta::agreed(milter);
     mta.send(&sent);
     let told = mta.ending();
-    let held = house.copies();
+    let held = setup.copies();
     assert_eq!(held.len(), 1, "{point}: {held:?}");
     assert_eq!((held[0].recipient.as_str(), held[0].state.as_str()), ("me@held.example", "held"), "{point}");
     told
@@ -54,9 +54,9 @@ fn deaths_at_random_moments_lose_nothing_and_let_nothing_by() {
     let count = count();
     let hop = Hop::friendly();
     hop.forget_contents();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    let first = house.serve();
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
+    let first = setup.serve();
     let Some(postfix) = Postfix::relaying_to(hop.address, &postfix_milter(milter)) else { return };
     let (address, next) = (Mutex::new(postfix.address), Mutex::new(0));
     let retries = std::thread::scope(|scope| {
@@ -69,10 +69,10 @@ fn deaths_at_random_moments_lose_nothing_and_let_nothing_by() {
             hop.wait("the queue to run dry or a mail more", |heard| {
                 heard.mails.len() > death * count / (DEATHS + 2) || postfix.queued() == 0
             });
-            gateway = house.serve();
+            gateway = setup.serve();
         }
         let retries: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
-        let held = tally(house.copies().into_iter().map(|copy| (copy.recipient, copy.state)));
+        let held = tally(setup.copies().into_iter().map(|copy| (copy.recipient, copy.state)));
         let mut expected: Vec<_> = (0..count).map(|n| (format!("held{n}@held.example"), "held".to_owned())).collect();
         expected.sort();
         assert_eq!(held.keys().cloned().collect::<Vec<_>>(), expected, "each is held");

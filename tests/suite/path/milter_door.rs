@@ -6,22 +6,22 @@ use std::process::Command;
 
 use super::both_doors::postfix_milter;
 use super::client::Client;
-use super::gateway::{Gateway, House};
+use super::gateway::{Gateway, Setup};
 use super::hop::{Hop, PATIENCE};
 use super::mta::{Mta, mail, packet};
 use super::postfix::Postfix;
 use super::{CLERK, message};
 
-fn house() -> (Hop, House, SocketAddr) {
+fn house() -> (Hop, Setup, SocketAddr) {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    house.policy(
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
+    setup.policy(
         "rules/strip.cedar",
         "@id(\"strip\") @disposition(\"strip\") @reason(\"stripped for a test.\")\n\
          forbid (principal, action, resource) when { resource.domain == \"stripped.example\" };\n",
     );
-    (hop, house, milter)
+    (hop, setup, milter)
 }
 
 /// Runs a script of `tests/milter`; false, with a word on standard error, where miltertest is not installed.
@@ -39,20 +39,20 @@ fn miltertest(script: &str, milter: SocketAddr, gateway: &Gateway) -> bool {
 
 #[test]
 fn miltertest_hears_each_answer() {
-    let (_hop, house, milter) = house();
-    let gateway = house.serve();
+    let (_hop, setup, milter) = house();
+    let gateway = setup.serve();
     if !miltertest("replies.lua", milter, &gateway) {
         return;
     }
-    assert_eq!(house.copies().len(), 3);
+    assert_eq!(setup.copies().len(), 3);
     let line = gateway.wait_for_line("<mt-after@justice.gouv.example>");
     assert!(line.contains("MTmt-after"), "the MTA's queue id stands in the log: {line}");
 }
 
 #[test]
 fn miltertest_agrees_in_every_version() {
-    let (_hop, house, milter) = house();
-    let gateway = house.serve();
+    let (_hop, setup, milter) = house();
+    let gateway = setup.serve();
     if miltertest("negotiation.lua", milter, &gateway) {
         gateway.wait_for_line("does not allow this milter to delete recipients (SMFIF_DELRCPT)");
         gateway.wait_for_line("the MTA speaks milter version 1; octroi needs version 2 or later");
@@ -61,8 +61,8 @@ fn miltertest_agrees_in_every_version() {
 
 #[test]
 fn nonsense_ends_its_own_connection_and_nothing_else() {
-    let (_hop, house, milter) = house();
-    let gateway = house.serve();
+    let (_hop, setup, milter) = house();
+    let gateway = setup.serve();
     let mut quiet = Mta::agreed(milter);
     let before = memory(&gateway);
     let sender = packet('M', b"<a@justice.gouv.example>\0");
@@ -113,7 +113,7 @@ fn nonsense_ends_its_own_connection_and_nothing_else() {
         mta.send(&mail("Q", "", CLERK, &["one@pass.example"], &message("after-nonsense")));
         assert_eq!(mta.ending().pop(), Some(('c', Vec::new())), "{}", gateway.log());
     }
-    assert!(house.copies().is_empty());
+    assert!(setup.copies().is_empty());
 }
 
 /// Bytes of memory in use (`VmRSS` of proc(5)).
@@ -125,10 +125,10 @@ fn memory(gateway: &Gateway) -> u64 {
 
 #[test]
 fn memory_is_bounded_over_all_connections() {
-    let (_hop, mut house, milter) = house();
-    house.more.push_str("[limits]\nmemory = \"4 MiB\"\n");
-    house.smtp.push_str("max_size = \"3 MiB\"\n");
-    let gateway = house.serve();
+    let (_hop, mut setup, milter) = house();
+    setup.more.push_str("[limits]\nmemory = \"4 MiB\"\n");
+    setup.smtp.push_str("max_size = \"3 MiB\"\n");
+    let gateway = setup.serve();
     let begin = |name: &str| {
         let mut mta = Mta::agreed(milter);
         mta.send(&[packet('M', format!("<{CLERK}>\0").as_bytes()), packet('R', b"<one@pass.example>\0")].concat());
@@ -176,8 +176,8 @@ fn memory_is_bounded_over_all_connections() {
 
 #[test]
 fn a_reload_keeps_every_connection_and_a_stop_finishes_what_is_open() {
-    let (_hop, house, milter) = house();
-    let mut gateway = house.serve();
+    let (_hop, setup, milter) = house();
+    let mut gateway = setup.serve();
     let mut first = Mta::agreed(milter);
     let mut idle = Mta::agreed(milter);
     first.send(&mail("Q1", "", CLERK, &["one@pass.example"], &message("before")));
@@ -186,7 +186,7 @@ fn a_reload_keeps_every_connection_and_a_stop_finishes_what_is_open() {
     let whole = mail("Q2", "", CLERK, &["one@pass.example"], &message("between"));
     first.send(&whole[..120]);
     let rule = "@id(\"x\") @disposition(\"reject\") @reason(\"no.\")\nforbid (principal, action, resource);\n";
-    house.policy("rules/more.cedar", rule);
+    setup.policy("rules/more.cedar", rule);
     gateway.signal("HUP");
     gateway.wait_for_line("reloaded");
     first.send(&whole[120..]);
@@ -194,7 +194,7 @@ fn a_reload_keeps_every_connection_and_a_stop_finishes_what_is_open() {
     let whole = mail("Q3", "", CLERK, &["one@pass.example"], &message("last"));
     first.send(&whole[..120]);
     // What was sent is read before the signal: it is answered in the order of the packets.
-    std::fs::remove_file(house.folder.path().join("policies/rules/more.cedar")).unwrap();
+    std::fs::remove_file(setup.folder.path().join("policies/rules/more.cedar")).unwrap();
     gateway.signal("HUP");
     gateway.wait_for_lines("reloaded", 2);
     gateway.signal("TERM");
@@ -210,19 +210,19 @@ fn a_reload_keeps_every_connection_and_a_stop_finishes_what_is_open() {
 fn a_unix_socket_serves_whoever_its_permissions_let_in() {
     use std::os::unix::fs::PermissionsExt;
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.more.push_str("[milter]\nlisten = [\"unix:run/milter.sock\"]\n");
-    let path = house.folder.path().join("run/milter.sock");
-    let mut gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.more.push_str("[milter]\nlisten = [\"unix:run/milter.sock\"]\n");
+    let path = setup.folder.path().join("run/milter.sock");
+    let mut gateway = setup.serve();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     let mut mta = Mta::connect_unix(&path);
     mta.agree();
     mta.send(&mail("Q", "", CLERK, &["one@pass.example", "me@held.example"], &message("by-path")));
     assert_eq!(mta.ending(), [('-', b"<me@held.example>\0".to_vec()), ('c', Vec::new())]);
-    assert_eq!(house.copies().len(), 1);
+    assert_eq!(setup.copies().len(), 1);
     gateway.kill();
     // What a dead gateway left behind is no hindrance, and a living one takes its socket away.
-    let mut gateway = house.serve();
+    let mut gateway = setup.serve();
     let mut mta = Mta::connect_unix(&path);
     mta.agree();
     drop(mta);
@@ -235,11 +235,11 @@ fn a_unix_socket_serves_whoever_its_permissions_let_in() {
 fn postfix_reaches_the_socket_by_its_group() {
     use std::os::unix::fs::PermissionsExt;
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.more.push_str("[milter]\nlisten = [\"unix:run/milter.sock\"]\n");
-    let gateway = house.serve();
-    let path = house.folder.path().join("run/milter.sock");
-    for folder in [house.folder.path(), path.parent().unwrap()] {
+    let mut setup = Setup::new(hop.address);
+    setup.more.push_str("[milter]\nlisten = [\"unix:run/milter.sock\"]\n");
+    let gateway = setup.serve();
+    let path = setup.folder.path().join("run/milter.sock");
+    for folder in [setup.folder.path(), path.parent().unwrap()] {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711)).unwrap();
     }
     let lines =
@@ -253,18 +253,18 @@ fn postfix_reaches_the_socket_by_its_group() {
     let reply = Client::greet(postfix.address).mail(CLERK, &to, &message("open"));
     assert!(reply.starts_with("250 "), "{reply}\n{}\n{}", gateway.log(), postfix.log());
     assert_eq!(hop.wait_for_mails(1)[0].to.len(), 1);
-    assert_eq!(house.copies().len(), 1);
+    assert_eq!(setup.copies().len(), 1);
 }
 
 #[test]
 fn the_login_that_the_mta_has_seen_is_the_sender() {
-    let (_hop, house, milter) = house();
-    house.policy(
+    let (_hop, setup, milter) = house();
+    setup.policy(
         "rules/login.cedar",
         "@id(\"claimed\") @disposition(\"quarantine\") @reason(\"nobody has proven to be that.\")\n\
          forbid (principal, action, resource) when { principal.proof != \"login\" };\n",
     );
-    let gateway = house.serve();
+    let gateway = setup.serve();
     let mut mta = Mta::agreed(milter);
     mta.send(&mail("Q1", CLERK, CLERK, &["one@pass.example"], &message("proven")));
     assert_eq!(mta.ending(), [('c', Vec::new())], "{}", gateway.log());
@@ -277,13 +277,13 @@ fn the_login_that_the_mta_has_seen_is_the_sender() {
 
 #[test]
 fn limits_are_asked_while_the_envelope_comes() {
-    let (_hop, house, milter) = house();
-    house.policy(
+    let (_hop, setup, milter) = house();
+    setup.policy(
         "limits.toml",
         "[[limit]]\nid = \"m\"\nper = \"sender\"\nmessages = 2\nevery = \"1h\"\nreason = \"r\"\n\
          [[limit]]\nid = \"r\"\nper = \"sender\"\nrecipients = 3\nevery = \"1h\"\nreason = \"r\"\n",
     );
-    let gateway = house.serve();
+    let gateway = setup.serve();
     let mut mta = Mta::agreed(milter);
     let to = ["a@pass.example", "b@pass.example"];
     let mut send = |name: &str| {
@@ -300,11 +300,11 @@ fn limits_are_asked_while_the_envelope_comes() {
     let (letter, data) = mta.packet().unwrap();
     assert!(letter == 'y' && data.starts_with(b"450 4.7.1 "), "{}", String::from_utf8_lossy(&data));
     // Limits that come with a reload are kept on connections that have agreed without them.
-    std::fs::remove_file(house.folder.path().join("policies/limits.toml")).unwrap();
+    std::fs::remove_file(setup.folder.path().join("policies/limits.toml")).unwrap();
     gateway.signal("HUP");
     gateway.wait_for_lines("reloaded", 1);
     let mut mta = Mta::agreed(milter);
-    house.policy(
+    setup.policy(
         "limits.toml",
         "[[limit]]\nid = \"n\"\nper = \"sender\"\nrecipients = 1\nevery = \"1h\"\nreason = \"r\"\n",
     );
@@ -319,8 +319,8 @@ fn limits_are_asked_while_the_envelope_comes() {
 
 #[test]
 fn the_same_mail_again_is_the_same_copy() {
-    let (_hop, house, milter) = house();
-    let _gateway = house.serve();
+    let (_hop, setup, milter) = house();
+    let _gateway = setup.serve();
     // The MTA did not hear our answer and its client sends again; another trace field in front changes nothing.
     let content = message("again");
     for queue_id in ["Q1", "Q2"] {
@@ -332,5 +332,5 @@ fn the_same_mail_again_is_the_same_copy() {
     let mut mta = Mta::agreed(milter);
     mta.send(&mail("Q3", "", CLERK, &["me@held.example"], &traced));
     assert_eq!(mta.ending(), [('d', Vec::new())]);
-    assert_eq!(house.copies().len(), 1);
+    assert_eq!(setup.copies().len(), 1);
 }

@@ -18,7 +18,7 @@ mod deadline;
 mod faults_told;
 mod late;
 mod lists;
-mod live_talk;
+mod live_transcripts;
 mod memory;
 mod milter_crash;
 mod milter_door;

@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::client::Client;
-use super::gateway::{Gateway, House, get};
+use super::gateway::{Gateway, Setup, get};
 use super::hop::{Act, Hop, PATIENCE, Step};
 use super::{CLERK, message};
 use crate::skip::skip;
@@ -72,16 +72,16 @@ fn every_metric_moves() {
         line if line.starts_with("MAIL FROM:<>") => Act::Say("451 4.3.0 not now, says the hop"),
         _ => Act::Usual,
     });
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let page = pages();
-    house.smtp = "max_size = \"1 MiB\"\n".into();
-    house.more = format!("[web]\nlisten = \"{page}\"\n[limits]\nmemory = \"1 MiB\"\n");
+    setup.smtp = "max_size = \"1 MiB\"\n".into();
+    setup.more = format!("[web]\nlisten = \"{page}\"\n[limits]\nmemory = \"1 MiB\"\n");
     let limit = "[[limit]]\nid = \"few\"\nper = \"sender\"\nrecipients = 3\nevery = \"1h\"\nreason = \"few\"\n";
-    house.policy("limits.toml", limit);
+    setup.policy("limits.toml", limit);
     let rule = "@id(\"seen\") @disposition(\"quarantine\") @mode(\"observe\") @reason(\"seen in a test.\")\n\
                 forbid (principal, action, resource) when { resource.domain == \"seen.example\" };\n";
-    house.policy("rules/seen.cedar", rule);
-    let gateway = house.serve();
+    setup.policy("rules/seen.cedar", rule);
+    let gateway = setup.serve();
     let mut moved = BTreeSet::new();
     let mut moves = |names: &[&'static str]| {
         for name in names {
@@ -123,7 +123,7 @@ fn every_metric_moves() {
     moves(&["octroi_memory_refusals_total"]);
     gateway.signal("HUP");
     moves(&["octroi_reloads_total"]);
-    house.policy("rules/more.cedar", "forbid (principal, action, resource)");
+    setup.policy("rules/more.cedar", "forbid (principal, action, resource)");
     gateway.signal("HUP");
     moves(&["octroi_reloads_refused_total"]);
     let document = crate::document::make::docx();
@@ -132,8 +132,8 @@ fn every_metric_moves() {
     client.mail("h@justice.gouv.example", &["one@pass.example"], &with_file(&document, 2));
     moves(&["octroi_worker_kills_total"]);
     drop(gateway);
-    std::fs::remove_file(house.folder.path().join("policies/rules/more.cedar")).unwrap();
-    let _gateway = house.serve_with(&[("OCTROI_POLICIES__MODE", "observe"), ("OCTROI_POLICIES__UNTIL", "2999-12-31")]);
+    std::fs::remove_file(setup.folder.path().join("policies/rules/more.cedar")).unwrap();
+    let _gateway = setup.serve_with(&[("OCTROI_POLICIES__MODE", "observe"), ("OCTROI_POLICIES__UNTIL", "2999-12-31")]);
     moves(&["octroi_observing"]);
     let known: BTreeSet<String> = families(&octroi::listen::metrics::Metrics::default().render()).into_keys().collect();
     let named = ELSEWHERE.iter().map(|(metric, ..)| *metric);
@@ -183,16 +183,16 @@ pub fn assert_test(file: &str, name: &str) {
 }
 
 /// The rows `find` gives about a name.
-pub fn found(house: &House, what: &str) -> Vec<Value> {
-    let output = house.run(&["find", what, "--json"]);
+pub fn found(setup: &Setup, what: &str) -> Vec<Value> {
+    let output = setup.run(&["find", what, "--json"]);
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Waits until `find` knows so many rows.
-pub fn wait_for_rows(house: &House, what: &str, count: usize) -> Vec<Value> {
+pub fn wait_for_rows(setup: &Setup, what: &str, count: usize) -> Vec<Value> {
     let end = Instant::now() + PATIENCE;
     loop {
-        let rows = found(house, what);
+        let rows = found(setup, what);
         if rows.len() >= count {
             return rows;
         }
@@ -208,11 +208,11 @@ fn every_reply_that_refuses_has_its_line_and_its_count() {
         line if line.contains("MAIL FROM:<nobody@") => Act::Say("452 4.3.1 full, says the hop"),
         _ => Act::Usual,
     });
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let page = pages();
-    house.smtp = "max_size = \"1 MiB\"\nmax_recipients = 100\n".into();
-    house.more = format!("[web]\nlisten = \"{page}\"\n");
-    let gateway = house.serve();
+    setup.smtp = "max_size = \"1 MiB\"\nmax_recipients = 100\n".into();
+    setup.more = format!("[web]\nlisten = \"{page}\"\n");
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let mut heard: Vec<String> = Vec::new();
     for line in [
@@ -266,7 +266,7 @@ fn every_reply_that_refuses_has_its_line_and_its_count() {
     }
     // From MAIL on it is found again.
     let by_sender = |sender: &str, code: &str| {
-        let rows = wait_for_rows(&house, sender, 1);
+        let rows = wait_for_rows(&setup, sender, 1);
         assert!(rows.iter().any(|row| row["reply"].as_str().unwrap().starts_with(code)), "{rows:?}");
     };
     by_sender("boss@elsewhere.example", "550 5.7.1");
@@ -280,10 +280,10 @@ fn every_reply_that_refuses_has_its_line_and_its_count() {
 #[test]
 fn a_next_hop_that_is_away_is_told_everywhere() {
     let nobody = super::port::free();
-    let mut house = House::new(nobody);
+    let mut setup = Setup::new(nobody);
     let page = pages();
-    house.more = format!("[web]\nlisten = \"{page}\"\n");
-    let gateway = house.serve();
+    setup.more = format!("[web]\nlisten = \"{page}\"\n");
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let reply = client.ask(&format!("MAIL FROM:<{CLERK}>"));
     assert!(reply.starts_with("421 4.4.1"), "{reply}");
@@ -295,16 +295,16 @@ fn a_next_hop_that_is_away_is_told_everywhere() {
     let metrics = get(page, "/metrics").1;
     assert!(metrics.contains("octroi_refusals_total{listener=\"smtp\",code=\"421\"} 1\n"), "{metrics}");
     assert!(!metrics.contains("octroi_next_hop_errors_total{kind=\"connect\"} 0\n"), "{metrics}");
-    let rows = wait_for_rows(&house, CLERK, 1);
+    let rows = wait_for_rows(&setup, CLERK, 1);
     assert_eq!((rows[0]["disposition"].as_str(), rows[0]["sender"].as_str()), (Some("defer"), Some(CLERK)));
 }
 
 #[test]
 fn a_stranger_is_turned_away_with_a_line() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "clients = [\"127.0.0.9\"]\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "clients = [\"127.0.0.9\"]\n".into();
+    let gateway = setup.serve();
     let reply = Client::connect(gateway.address).reply();
     assert!(reply.starts_with("554 5.7.1"), "{reply}");
     let line = gateway.wait_for_line("refused listener=smtp");
@@ -314,10 +314,10 @@ fn a_stranger_is_turned_away_with_a_line() {
 #[test]
 fn metrics_have_an_address_of_their_own_where_it_is_set() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let (health, figures) = (pages(), pages());
-    house.more = format!("[web]\nlisten = \"{health}\"\n[metrics]\nlisten = \"{figures}\"\n");
-    let _gateway = house.serve();
+    setup.more = format!("[web]\nlisten = \"{health}\"\n[metrics]\nlisten = \"{figures}\"\n");
+    let _gateway = setup.serve();
     assert_eq!([get(health, "/healthz").0, get(health, "/metrics").0], [200, 404]);
     assert_eq!([get(figures, "/healthz").0, get(figures, "/metrics").0], [404, 200]);
 }
@@ -326,21 +326,21 @@ fn metrics_have_an_address_of_their_own_where_it_is_set() {
 #[test]
 fn a_kernel_that_refuses_the_sandbox_is_told() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let page = pages();
-    house.more = format!("[web]\nlisten = \"{page}\"\n");
+    setup.more = format!("[web]\nlisten = \"{page}\"\n");
     // Once as usual: its settings are written then.
-    let address = house.serve().address;
+    let address = setup.serve().address;
     let refused = |command: &str| {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-o", "/dev/null", "-e", "trace=seccomp", "-e", "inject=seccomp:error=EINVAL"]);
-        strace.arg(env!("CARGO_BIN_EXE_octroi")).arg(command).arg("--config").arg(house.config());
+        strace.arg(env!("CARGO_BIN_EXE_octroi")).arg(command).arg("--config").arg(setup.config());
         strace
     };
     let Ok(check) = refused("check").output() else { return skip("strace is not installed") };
     let said = String::from_utf8_lossy(&check.stderr).into_owned();
     assert!(said.contains("weaker sandbox") && said.contains("seccomp"), "{said}");
-    let log = house.folder.path().join("log");
+    let log = setup.folder.path().join("log");
     let mut serving = refused("serve").stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
     let end = Instant::now() + PATIENCE;
     let mut client = loop {

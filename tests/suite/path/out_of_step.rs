@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Act, Hop, Step};
 use super::{CLERK, message};
 
@@ -53,9 +53,9 @@ fn armed(offers: &[&str]) -> (Hop, Arc<Mutex<&'static str>>) {
 
 fn nobody_is_told_what_is_not_so(offers: &[&str], protocol: &str) {
     let (hop, armed) = armed(offers);
-    let mut house = House::new(hop.address);
-    house.hop = format!("{protocol}{}", hop.address);
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.hop = format!("{protocol}{}", hop.address);
+    let gateway = setup.serve();
     for (n, fault) in FAULTS.into_iter().enumerate() {
         if protocol == "lmtp:" && fault.ends_with("late") {
             continue; // a recipient without an answer has none to the content either
@@ -81,7 +81,7 @@ fn nobody_is_told_what_is_not_so(offers: &[&str], protocol: &str) {
             assert!(last.starts_with(['4', '5']), "{told}: {replies:?}\n{}", gateway.log());
             let envelope = &replies[..replies.len().min(1 + to.len())];
             assert!(envelope.iter().all(|reply| !reply.starts_with('3')), "{told}: {replies:?}");
-            assert!(house.copies().is_empty(), "{told}: {:?}", house.copies());
+            assert!(setup.copies().is_empty(), "{told}: {:?}", setup.copies());
             let mut client = Client::greet(gateway.address);
             let said = client.mail(CLERK, &["one@pass.example"], &message("after"));
             assert!(said.starts_with("250 2.0.0 hop ok"), "{told}: {said}");
@@ -129,8 +129,8 @@ fn one_that_leaves_behind_its_answer_has_given_it() {
             "." => Act::SayAndHangup("250 2.0.0 taken"),
             _ => Act::Usual,
         });
-        let house = House::new(hop.address);
-        let gateway = house.serve();
+        let setup = Setup::new(hop.address);
+        let gateway = setup.serve();
         for name in ["first", "second"] {
             let said = Client::greet(gateway.address).mail(CLERK, &["one@pass.example"], b"Subject: x\r\n\r\nx\r\n");
             assert!(said.starts_with("250 2.0.0 taken"), "{name}: {said}");

@@ -2,7 +2,7 @@
 //! `[smtp.pool] size` bounds what stands open towards the next hop (decision D3).
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::Hop;
 use super::{CLERK, message};
 
@@ -10,9 +10,9 @@ use super::{CLERK, message};
 #[test]
 fn a_transaction_waits_for_a_connection_that_another_has() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.more.push_str("[smtp.pool]\nsize = 2\n");
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.more.push_str("[smtp.pool]\nsize = 2\n");
+    let gateway = setup.serve();
     let begin = format!("MAIL FROM:<{CLERK}>");
     let mut first = Client::greet(gateway.address);
     let mut second = Client::greet(gateway.address);

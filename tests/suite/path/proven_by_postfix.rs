@@ -11,31 +11,31 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::both_doors::postfix_milter;
 use super::client::Client;
-use super::gateway::{Gateway, House};
+use super::gateway::{Gateway, Setup};
 use super::hop::Hop;
 use super::postfix::Postfix;
 use super::tls::Certified;
 use super::{CLERK, message};
 
 /// Holds whatever is not proven; `more` goes to `main.cf`.
-fn strict(more: &str) -> Option<(Hop, House, Gateway, Postfix)> {
+fn strict(more: &str) -> Option<(Hop, Setup, Gateway, Postfix)> {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    house.policy(
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
+    setup.policy(
         "rules/login.cedar",
         "@id(\"claimed\") @disposition(\"quarantine\") @reason(\"nobody has proven to be that.\")\n\
          forbid (principal, action, resource) when { principal.proof != \"login\" };\n",
     );
-    let gateway = house.serve();
+    let gateway = setup.serve();
     let postfix = Postfix::relaying_to(hop.address, &(postfix_milter(milter) + more))?;
-    Some((hop, house, gateway, postfix))
+    Some((hop, setup, gateway, postfix))
 }
 
 /// One mail before anything is proven and one after.
 fn only_the_second_arrives(
     hop: &Hop,
-    house: &House,
+    setup: &Setup,
     gateway: &Gateway,
     client: &mut Client,
     prove: impl FnOnce(&mut Client),
@@ -46,16 +46,16 @@ fn only_the_second_arrives(
     assert!(client.mail(CLERK, &["one@pass.example"], &message("proven")).starts_with("250 "));
     let mails = hop.wait_for_mails(1);
     assert!(String::from_utf8_lossy(&mails[0].content).contains("<proven@"), "{}", gateway.log());
-    assert_eq!(house.copies().len(), 1, "{}", gateway.log());
+    assert_eq!(setup.copies().len(), 1, "{}", gateway.log());
 }
 
 #[test]
 fn a_login() {
     // XCLIENT says what AUTH would have proven; Postfix passes either on in the same macro.
     let more = "smtpd_sasl_auth_enable = yes\nsmtpd_authorized_xclient_hosts = 127.0.0.0/8\n";
-    let Some((hop, house, gateway, postfix)) = strict(more) else { return };
+    let Some((hop, setup, gateway, postfix)) = strict(more) else { return };
     let mut client = Client::greet(postfix.address);
-    only_the_second_arrives(&hop, &house, &gateway, &mut client, |client| {
+    only_the_second_arrives(&hop, &setup, &gateway, &mut client, |client| {
         let greeting = client.ask(&format!("XCLIENT LOGIN={CLERK}"));
         assert!(greeting.starts_with("220 "), "{greeting}");
     });
@@ -73,9 +73,9 @@ fn a_client_certificate() {
          smtpd_tls_ask_ccert = yes\n",
         p = folder.path().display()
     );
-    let Some((hop, house, gateway, postfix)) = strict(&more) else { return };
+    let Some((hop, setup, gateway, postfix)) = strict(&more) else { return };
     let mut client = Client::greet(postfix.address);
-    only_the_second_arrives(&hop, &house, &gateway, &mut client, |client| {
+    only_the_second_arrives(&hop, &setup, &gateway, &mut client, |client| {
         let ready = client.ask("STARTTLS");
         assert!(ready.starts_with("220 "), "{ready}");
         client.start_tls(config, "localhost");

@@ -2,15 +2,15 @@
 //! The same mail again: the same id and no second copy (decision D11).
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::Hop;
 use super::{CLERK, message};
 
 #[test]
 fn a_repeat_has_the_id_of_the_first_and_no_second_copy() {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let content = message("repeat");
     let first = client.mail(CLERK, &["me@held.example"], &content);
@@ -19,21 +19,21 @@ fn a_repeat_has_the_id_of_the_first_and_no_second_copy() {
     // Another trace in front is the same mail.
     let again = [&b"Received: from elsewhere by here; Mon, 2 Mar 2026 12:00:00 +0000\r\n"[..], &content].concat();
     assert_eq!(Client::greet(gateway.address).mail(CLERK, &["me@held.example"], &again), first);
-    let held = house.copies();
+    let held = setup.copies();
     assert_eq!(held.len(), 1, "{held:?}");
     assert!(held[0].id.starts_with(first.rsplit(' ').next().unwrap()));
     // Other content is another mail.
     let other = client.mail(CLERK, &["me@held.example"], &message("another"));
     assert_ne!(other, first);
-    assert_eq!(house.copies().len(), 2);
+    assert_eq!(setup.copies().len(), 2);
     assert!(hop.mails().is_empty());
 }
 
 #[test]
 fn two_at_once_are_one_copy() {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     let content = message("at-once");
     let replies: Vec<String> = std::thread::scope(|scope| {
         let send = || Client::greet(gateway.address).mail(CLERK, &["me@held.example"], &content);
@@ -42,5 +42,5 @@ fn two_at_once_are_one_copy() {
     });
     assert!(replies.iter().all(|reply| reply.starts_with("250 ") || reply.starts_with("451 ")), "{replies:?}");
     assert!(replies.iter().any(|reply| reply.starts_with("250 ")));
-    assert_eq!(house.copies().len(), 1);
+    assert_eq!(setup.copies().len(), 1);
 }

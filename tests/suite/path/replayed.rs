@@ -12,7 +12,7 @@ use octroi::policy::{Policy, Unknown};
 use octroi::store::{Retention, Store, StoreSettings};
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Hop, PATIENCE};
 use super::{CLERK, message};
 
@@ -20,12 +20,12 @@ use super::{CLERK, message};
 fn every_mail_of_the_shipped_cases_is_judged_again_out_of_the_journal() {
     let shipped = read_policies(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).unwrap();
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
-    std::fs::remove_file(house.folder.path().join("policies/rules/test.cedar")).unwrap();
+    let setup = Setup::new(hop.address);
+    std::fs::remove_file(setup.folder.path().join("policies/rules/test.cedar")).unwrap();
     for (path, bytes) in shipped.iter().filter(|(path, _)| !path.starts_with("tests/") && *path != "limits.toml") {
-        house.policy(path, std::str::from_utf8(bytes).unwrap());
+        setup.policy(path, std::str::from_utf8(bytes).unwrap());
     }
-    let mut gateway = house.serve();
+    let mut gateway = setup.serve();
     let own = Policy::load(&shipped).unwrap();
     let (mut client, mut copies) = (Client::greet(gateway.address), 0);
     let is_case =
@@ -50,11 +50,11 @@ fn every_mail_of_the_shipped_cases_is_judged_again_out_of_the_journal() {
     gateway.signal("TERM");
     assert_eq!(gateway.ended(), Some(0));
 
-    let files = read_policies(&house.folder.path().join("policies")).unwrap();
+    let files = read_policies(&setup.folder.path().join("policies")).unwrap();
     let (same, other) = (Policy::load(&files).unwrap(), Policy::load(&without_rules(files)).unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store = open(house.folder.path()).await;
+        let store = open(setup.folder.path()).await;
         let mut different = Vec::new();
         let tell = |again: octroi::app::replay::Again| {
             // Of private mail some facts that rules ask for are not kept, nor any address (decision D20).
@@ -99,9 +99,9 @@ async fn open(folder: &Path) -> Store {
 #[test]
 fn mail_put_off_by_a_fault_of_ours_has_one_row_that_says_how_often_and_why() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.store.push_str("quota = \"1 KiB\"");
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.store.push_str("quota = \"1 KiB\"");
+    let gateway = setup.serve();
     let content = message("put-off");
     for _ in 0..3 {
         let reply = Client::greet(gateway.address).mail(CLERK, &["me@held.example"], &content);
@@ -110,7 +110,7 @@ fn mail_put_off_by_a_fault_of_ours_has_one_row_that_says_how_often_and_why() {
     let end = Instant::now() + PATIENCE;
     let row = loop {
         assert!(Instant::now() < end, "no row that was changed twice");
-        let rows = house.json(&["find", "<put-off@justice.gouv.example>", "--json"]);
+        let rows = setup.json(&["find", "<put-off@justice.gouv.example>", "--json"]);
         assert!(rows.len() <= 1, "{rows:?}");
         // The journal is written in batches, behind the replies.
         match rows.into_iter().next() {

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::both_doors::postfix_milter;
 use super::client::Client;
-use super::gateway::{Gateway, House};
+use super::gateway::{Gateway, Setup};
 use super::hop::{Hop, PATIENCE};
 use super::postfix::Postfix;
 use super::sendmail::Sendmail;
@@ -95,8 +95,8 @@ fn all_refused(replies: &[(String, String)]) {
 fn the_smtp_listener_before_a_final_postfix() {
     let hop = Hop::friendly();
     let Some(postfix) = Postfix::relaying_to(hop.address, FINAL) else { return };
-    let house = House::new(postfix.address);
-    let gateway = house.serve();
+    let setup = Setup::new(postfix.address);
+    let gateway = setup.serve();
     let replies = hand_in(gateway.address);
     all_refused(&replies);
     // At a foreign domain a local part is the host's affair (RFC 5321 §2.3.11).
@@ -112,9 +112,9 @@ fn the_smtp_listener_before_a_final_postfix() {
 #[test]
 fn the_milter_of_a_final_postfix() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
+    let gateway = setup.serve();
     let Some(postfix) = Postfix::relaying_to(hop.address, &(postfix_milter(milter) + FINAL)) else { return };
     let replies = hand_in(postfix.address);
     // Postfix may refuse one itself before it asks.
@@ -136,8 +136,8 @@ fn the_milter_of_a_final_postfix() {
         let said = client.mail(CLERK, &[road], &message(&format!("unlisted-{n}")));
         assert!(said.starts_with("250 "), "{said}");
     }
-    assert!(house.copies().iter().all(|copy| copy.recipient == "me@held.example"), "{:?}", house.copies());
-    assert_eq!(house.copies().len(), 3);
+    assert!(setup.copies().iter().all(|copy| copy.recipient == "me@held.example"), "{:?}", setup.copies());
+    assert_eq!(setup.copies().len(), 3);
     assert!(hop.wait_for_mails(1)[0].to[0].starts_with("<one@pass.example>"));
     nobody_got_it(&hop, &postfix, &gateway);
 }
@@ -148,8 +148,8 @@ fn the_filters_of_a_final_postfix() {
     for is_before in [true, false] {
         let hop = Hop::friendly();
         let back = super::port::free();
-        let house = House::new(back);
-        let gateway = house.serve();
+        let setup = Setup::new(back);
+        let gateway = setup.serve();
         let services =
             format!("127.0.0.1:{} inet n - n - - smtpd\n  -o content_filter=\n  -o smtpd_proxy_filter=\n", back.port());
         let (options, filter) = match is_before {
@@ -169,9 +169,9 @@ fn the_filters_of_a_final_postfix() {
 #[test]
 fn the_milter_of_a_final_sendmail() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
+    let gateway = setup.serve();
     let local =
         "LOCAL_DOMAIN(`justice.gouv.example')\nLOCAL_DOMAIN(`partner.example')\nLOCAL_DOMAIN(`unlisted.example')\n";
     let Some(sendmail) = Sendmail::relaying_to(hop.address, milter, local, "") else { return };
@@ -184,8 +184,8 @@ fn the_milter_of_a_final_sendmail() {
         let said = client.mail(CLERK, &[road], &message(&format!("unlisted-{n}")));
         assert!(said.starts_with("250 "), "{said}\n{}", sendmail.log());
     }
-    assert!(house.copies().iter().all(|copy| copy.recipient == "me@held.example"), "{:?}", house.copies());
-    assert_eq!(house.copies().len(), 2);
+    assert!(setup.copies().iter().all(|copy| copy.recipient == "me@held.example"), "{:?}", setup.copies());
+    assert_eq!(setup.copies().len(), 2);
     let end = Instant::now() + PATIENCE;
     while sendmail.queued() > 0 {
         assert!(Instant::now() < end, "something stays in the queue");

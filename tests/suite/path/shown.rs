@@ -16,7 +16,7 @@ use octroi::deliver::outbox::HopAddress;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Act, Hop, PATIENCE, Step};
 use super::nothing_in_silence::{children, with_file};
 use super::{CLERK, message, port};
@@ -24,11 +24,11 @@ use super::{CLERK, message, port};
 #[test]
 fn what_is_put_off_where_nobody_sends_again_is_warned_of() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
+    let mut setup = Setup::new(hop.address);
     let mut said = |client: &str| {
-        house.smtp = format!("client = \"{client}\"\n");
-        drop(house.serve());
-        String::from_utf8(house.run(&["check"]).stderr).unwrap()
+        setup.smtp = format!("client = \"{client}\"\n");
+        drop(setup.serve());
+        String::from_utf8(setup.run(&["check"]).stderr).unwrap()
     };
     let warned = said("submission");
     assert!(warned.contains("smtp.client") && warned.contains("later"), "{warned}");
@@ -39,14 +39,14 @@ fn what_is_put_off_where_nobody_sends_again_is_warned_of() {
 fn a_connection_that_was_idle_too_long_is_not_used_again() {
     for (idle, connections) in [("1ms", 2), ("1h", 1)] {
         let hop = Hop::friendly();
-        let mut house = House::new(hop.address);
-        house.more = format!("[smtp.pool]\nidle = \"{idle}\"\n");
-        let gateway = house.serve();
+        let mut setup = Setup::new(hop.address);
+        setup.more = format!("[smtp.pool]\nidle = \"{idle}\"\n");
+        let gateway = setup.serve();
         let mut client = Client::greet(gateway.address);
         for name in ["first", "second"] {
             assert!(client.mail(CLERK, &["one@pass.example"], &message(name)).starts_with("250 "));
             // A command that starts a program and asks the gateway takes longer than a millisecond.
-            house.run(&["find", name]);
+            setup.run(&["find", name]);
         }
         assert_eq!(hop.conversations().len(), connections, "{idle}: {:?}", hop.conversations());
     }
@@ -55,9 +55,9 @@ fn a_connection_that_was_idle_too_long_is_not_used_again() {
 #[test]
 fn a_content_that_stops_coming_is_given_up() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "timeouts = { data = \"1s\" }\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "timeouts = { data = \"1s\" }\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     client.ask_all(&[&format!("MAIL FROM:<{CLERK}>"), "RCPT TO:<one@pass.example>", "DATA"]);
     client.send(b"Subject: and then nothing\r\n");
@@ -85,9 +85,9 @@ fn name_server() -> (SocketAddr, Arc<AtomicUsize>) {
 #[test]
 fn the_name_server_that_is_set_is_asked() {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
+    let setup = Setup::new(hop.address);
     let (server, asked) = name_server();
-    let gateway = house.serve_with(&[("OCTROI_DNS__SERVER", &server.to_string())]);
+    let gateway = setup.serve_with(&[("OCTROI_DNS__SERVER", &server.to_string())]);
     let mut client = Client::greet(gateway.address);
     assert!(client.mail(CLERK, &["one@unheard-of.example"], &message("asked")).starts_with("250 "));
     assert!(asked.load(Ordering::SeqCst) > 0);
@@ -96,11 +96,11 @@ fn the_name_server_that_is_set_is_asked() {
 #[test]
 fn the_log_goes_where_it_is_set() {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
+    let setup = Setup::new(hop.address);
     // Once as usual: its settings are written then.
-    drop(house.serve());
+    drop(setup.serve());
     let mut serve = Command::new(env!("CARGO_BIN_EXE_octroi"));
-    serve.arg("serve").arg("--config").arg(house.config()).env("OCTROI_LOG__TARGET", "stdout");
+    serve.arg("serve").arg("--config").arg(setup.config()).env("OCTROI_LOG__TARGET", "stdout");
     let mut serving = serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(serving.stdout.take().unwrap()).lines();
     // It ends with the process, which would be ready with nothing said here.
@@ -127,9 +127,9 @@ fn nowhere() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
 #[tokio::test(start_paused = true)]
 async fn a_next_hop_that_never_takes_the_connection_is_left_in_time() {
     let (address, _listener, _waiting) = nowhere();
-    let mut house = House::new(address);
-    house.more = "[limits]\nconnect = \"7s\"\n".into();
-    let settings = house.loaded().settings.next_hop;
+    let mut setup = Setup::new(address);
+    setup.more = "[limits]\nconnect = \"7s\"\n".into();
+    let settings = setup.loaded().settings.next_hop;
     let hop = NextHop::new(NextHopSettings {
         address: HopAddress::Tcp(address.to_string()),
         lmtp: false,
@@ -151,9 +151,9 @@ async fn a_next_hop_that_never_takes_the_connection_is_left_in_time() {
 #[test]
 fn no_more_workers_than_are_set() {
     let hop = Hop::scripted(|_: &Step| Act::Usual);
-    let mut house = House::new(hop.address);
-    house.more = "[limits]\nworkers = 1\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.more = "[limits]\nworkers = 1\n".into();
+    let gateway = setup.serve();
     let document = crate::document::make::docx();
     std::thread::scope(|scope| {
         for client in 0..8 {

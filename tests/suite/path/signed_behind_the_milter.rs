@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::both_doors::postfix_milter;
 use super::client::Client;
-use super::gateway::{Gateway, House};
+use super::gateway::{Gateway, Setup};
 use super::hop::{Hop, PATIENCE, Received};
 use super::postfix::Postfix;
 use super::sendmail::Sendmail;
@@ -104,7 +104,7 @@ fn assert_signed(signer: &Signer, mail: &Received) {
 }
 
 /// One copy passes and one is held; the held one is released. `mta` is where clients send.
-fn pass_hold_and_release(signer: &Signer, world: &Hop, house: &House, gateway: &Gateway, mta: SocketAddr) {
+fn pass_hold_and_release(signer: &Signer, world: &Hop, setup: &Setup, gateway: &Gateway, mta: SocketAddr) {
     let mut content = message("signed");
     content.splice(..0, *b"Date: Mon, 02 Mar 2026 12:00:00 +0000\r\n");
     let reply = Client::greet(mta).mail(CLERK, &["one@pass.example", "me@held.example"], &content);
@@ -113,33 +113,33 @@ fn pass_hold_and_release(signer: &Signer, world: &Hop, house: &House, gateway: &
     assert!(mails[0].to.len() == 1 && mails[0].to[0].starts_with("<one@pass.example>"), "{:?}", mails[0].to);
     assert_signed(signer, &mails[0]);
 
-    let held = house.copies();
+    let held = setup.copies();
     assert_eq!((held.len(), held[0].recipient.as_str()), (1, "me@held.example"));
-    let released = house.run(&["quarantine", "release", &held[0].id, "--reason", "asked by phone"]);
+    let released = setup.run(&["quarantine", "release", &held[0].id, "--reason", "asked by phone"]);
     assert!(released.status.success(), "{released:?}\n{}", gateway.log());
     let mails = world.wait_for_mails(2);
     assert!(mails[1].to.len() == 1 && mails[1].to[0].starts_with("<me@held.example>"), "no alias: {:?}", mails[1].to);
     assert!(mails[1].content.ends_with(&content[content.len() - 2100..]));
     assert_signed(signer, &mails[1]);
-    let held = house.copies();
+    let held = setup.copies();
     assert_eq!((held.len(), held[0].state.as_str()), (1, "released"), "{held:?}");
 }
 
 /// A house whose released mail goes to a port of the MTA that does not ask octroi.
-fn house_releasing_to(world: &Hop) -> (House, SocketAddr, SocketAddr) {
+fn house_releasing_to(world: &Hop) -> (Setup, SocketAddr, SocketAddr) {
     let back = super::port::free();
-    let mut house = House::new(world.address);
-    let milter = house.with_milter();
-    house.more.push_str(&format!("[release]\nvia = \"{back}\"\n"));
-    (house, milter, back)
+    let mut setup = Setup::new(world.address);
+    let milter = setup.with_milter();
+    setup.more.push_str(&format!("[release]\nvia = \"{back}\"\n"));
+    (setup, milter, back)
 }
 
 #[test]
 fn through_postfix_all_leaves_signed_and_is_held_once() {
     let Some(signer) = Signer::start() else { return };
     let world = Hop::friendly();
-    let (house, milter, back) = house_releasing_to(&world);
-    let gateway = house.serve();
+    let (setup, milter, back) = house_releasing_to(&world);
+    let gateway = setup.serve();
     // As deploy/postfix has it: octroi, then the signer; and a port with the signer alone that expands no alias.
     let both = format!("smtpd_milters = inet:{milter}, inet:{}", signer.address);
     let more = postfix_milter(milter).replace(&format!("smtpd_milters = inet:{milter}\nnon"), &format!("{both}\nnon"))
@@ -151,15 +151,15 @@ fn through_postfix_all_leaves_signed_and_is_held_once() {
         signer.address
     );
     let Some(postfix) = Postfix::with_services(world.address, &more, "", &services) else { return };
-    pass_hold_and_release(&signer, &world, &house, &gateway, postfix.address);
+    pass_hold_and_release(&signer, &world, &setup, &gateway, postfix.address);
 }
 
 #[test]
 fn through_sendmail_all_leaves_signed_and_is_held_once() {
     let Some(signer) = Signer::start() else { return };
     let world = Hop::friendly();
-    let (house, milter, back) = house_releasing_to(&world);
-    let gateway = house.serve();
+    let (setup, milter, back) = house_releasing_to(&world);
+    let gateway = setup.serve();
     // As deploy/sendmail has it.
     let more = format!(
         "INPUT_MAIL_FILTER(`opendkim', `S=inet:{}@127.0.0.1, F=T')\n\
@@ -168,5 +168,5 @@ fn through_sendmail_all_leaves_signed_and_is_held_once() {
         back.port()
     );
     let Some(sendmail) = Sendmail::relaying_to(world.address, milter, &more, "") else { return };
-    pass_hold_and_release(&signer, &world, &house, &gateway, sendmail.address);
+    pass_hold_and_release(&signer, &world, &setup, &gateway, sendmail.address);
 }

@@ -4,7 +4,7 @@
 
 use super::CLERK;
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::Hop;
 use super::postfix::Postfix;
 
@@ -38,8 +38,8 @@ fn one_message_or_none_never_two() {
     // As lenient as Postfix was before it learned of smuggling.
     let lenient = "smtpd_forbid_bare_newline = no\nsmtpd_forbid_unauth_pipelining = no\n";
     let Some(behind) = Postfix::relaying_to(sink.address, lenient) else { return };
-    let house = House::new(behind.address);
-    let gateway = house.serve();
+    let setup = Setup::new(behind.address);
+    let gateway = setup.serve();
     let mut expected = 0;
     for (index, (sequence, taken)) in SEQUENCES.iter().enumerate() {
         let smuggled =

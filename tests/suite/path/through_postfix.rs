@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::client::Client;
-use super::gateway::{House, tally};
+use super::gateway::{Setup, tally};
 use super::hop::{Act, Hop, PATIENCE, Step};
 use super::postfix::{Postfix, without_trace};
 use super::{CLERK, message};
@@ -43,15 +43,15 @@ fn from_postfix(killed: bool) {
     let sink = Hop::scripted(|step: &Step| {
         if step.line.starts_with("RCPT TO:<refused") { Act::Say("550 5.1.1 no such user") } else { Act::Usual }
     });
-    let house = House::new(sink.address);
-    let mut gateway = house.serve();
+    let setup = Setup::new(sink.address);
+    let mut gateway = setup.serve();
     let Some(front) = Postfix::relaying_to(gateway.address, "") else { return };
     let mut client = Client::greet(front.address);
     let mut expected: BTreeMap<String, &str> = BTreeMap::new();
     for n in 0..COUNT {
         if killed && n == COUNT / 2 {
             gateway.kill();
-            gateway = house.serve_at(gateway.address);
+            gateway = setup.serve_at(gateway.address);
         }
         let to = recipients(n);
         let lines: Vec<&str> = to.iter().map(String::as_str).collect();
@@ -105,7 +105,7 @@ fn from_postfix(killed: bool) {
             found.push((path.to_owned(), "delivered"));
         }
     }
-    found.extend(house.copies().into_iter().map(|copy| (copy.recipient, "held")));
+    found.extend(setup.copies().into_iter().map(|copy| (copy.recipient, "held")));
     found.sort();
     if killed {
         // What the next hop had taken when the answer was lost goes there again: SMTP has no other way.
@@ -120,8 +120,8 @@ fn postfix_behind_gets_the_same_octets_and_its_answers_come_back() {
     let sink = Hop::friendly();
     let more = "smtpd_recipient_restrictions = check_recipient_access inline:{nobody@pass.example=reject}, permit_mynetworks, reject";
     let Some(behind) = Postfix::relaying_to(sink.address, more) else { return };
-    let house = House::new(behind.address);
-    let gateway = house.serve();
+    let setup = Setup::new(behind.address);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let content = message("behind");
     let to = ["one@pass.example", "nobody@pass.example", "me@held.example"];
@@ -137,5 +137,5 @@ fn postfix_behind_gets_the_same_octets_and_its_answers_come_back() {
     let mails = sink.wait_for_mails(1);
     assert!(mails[0].to[0].starts_with("<one@pass.example>") && mails[0].to.len() == 1, "{:?}", mails[0].to);
     assert!(without_trace(&mails[0].content) == content);
-    assert_eq!(house.copies().len(), 1);
+    assert_eq!(setup.copies().len(), 1);
 }

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Act, Hop, OFFERS};
 use super::{CLERK, message};
 
@@ -79,10 +79,10 @@ impl Certified {
 fn a_client_speaks_tls_and_must_where_it_is_required() {
     let hop = Hop::friendly();
     let certified = Certified::new("octroi.example");
-    let mut house = House::new(hop.address);
-    certified.write(house.folder.path());
-    house.more = "[smtp.tls]\nmode = \"required\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    certified.write(setup.folder.path());
+    setup.more = "[smtp.tls]\nmode = \"required\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let reply = client.ask(&format!("MAIL FROM:<{CLERK}>"));
     assert!(reply.starts_with("530 5.7.0"), "{reply}");
@@ -101,10 +101,10 @@ fn outward(name: &str, offers: &[&str], message_name: &str) -> (String, usize) {
     let certified = Certified::new(name);
     let offers = offers.iter().map(|o| o.to_string()).collect();
     let hop = Hop::at("127.0.0.1:0".parse().unwrap(), offers, Some(certified.serving()), |_| Act::Usual);
-    let mut house = House::new(hop.address);
-    certified.write(house.folder.path());
-    house.more = "[smtp.upstream_tls]\nmode = \"verified\"\nname = \"hop.example\"\nca = \"ca.pem\"\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    certified.write(setup.folder.path());
+    setup.more = "[smtp.upstream_tls]\nmode = \"verified\"\nname = \"hop.example\"\nca = \"ca.pem\"\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let replies = client.try_mail(CLERK, &["one@pass.example"], &message(message_name)).unwrap_or_default();
     // A refusal by 421 ends the session, so there may be fewer replies than commands.

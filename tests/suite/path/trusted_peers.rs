@@ -2,7 +2,7 @@
 //! XCLIENT, XFORWARD and the PROXY protocol, each from its own list (decision D6).
 
 use super::client::Client;
-use super::gateway::{Gateway, House};
+use super::gateway::{Gateway, Setup};
 use super::hop::{Act, Hop, OFFERS};
 use super::{CLERK, message};
 
@@ -14,9 +14,9 @@ fn hop_offering(more: &str) -> Hop {
     })
 }
 
-fn serve(house: &mut House, smtp: &str) -> Gateway {
-    house.smtp = smtp.into();
-    house.serve()
+fn serve(setup: &mut Setup, smtp: &str) -> Gateway {
+    setup.smtp = smtp.into();
+    setup.serve()
 }
 
 const XCLIENT: &str = "trusted_peers = { xclient = [\"127.0.0.1\"] }\n";
@@ -25,12 +25,12 @@ const PROXY: &str = "trusted_peers = { proxy = [\"127.0.0.1\"] }\n";
 #[test]
 fn the_login_of_xclient_is_the_sender() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.policy(
+    let mut setup = Setup::new(hop.address);
+    setup.policy(
         "rules/login.cedar",
         "@id(\"boss\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { principal.address == \"boss@justice.gouv.example\" && principal.proof == \"login\" };\n",
     );
-    let gateway = serve(&mut house, XCLIENT);
+    let gateway = serve(&mut setup, XCLIENT);
     let mut client = Client::greet(gateway.address);
     assert!(client.ask("XCLIENT ADDR=192.0.2.7 LOGIN=boss@justice.gouv.example").starts_with("220 "));
     client.ask("EHLO boss.example");
@@ -46,8 +46,8 @@ fn the_login_of_xclient_is_the_sender() {
 #[test]
 fn a_bare_login_is_completed_or_compared() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.policy(
+    let mut setup = Setup::new(hop.address);
+    setup.policy(
         "rules/login.cedar",
         "@id(\"proven\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { principal.address == \"boss@justice.gouv.example\" && principal.proof == \"login\" };\n\
          @id(\"belied\") @disposition(\"reject\") @reason(\"a test.\")\nforbid (principal, action, resource) when { context.sender_mismatch };\n",
@@ -58,11 +58,11 @@ fn a_bare_login_is_completed_or_compared() {
         client.ask("EHLO pc.example");
         client.mail("boss@justice.gouv.example", &["one@pass.example"], &letter(name))
     };
-    let gateway = serve(&mut house, &format!("login_domain = \"justice.gouv.example\"\n{XCLIENT}"));
+    let gateway = serve(&mut setup, &format!("login_domain = \"justice.gouv.example\"\n{XCLIENT}"));
     assert!(said(&gateway, "boss", "completed").starts_with("250 2.0.0 accepted as"), "{}", gateway.log());
     assert!(said(&gateway, "anna", "other").starts_with("550 5.7.1"), "{}", gateway.log());
     drop(gateway);
-    let gateway = serve(&mut house, XCLIENT);
+    let gateway = serve(&mut setup, XCLIENT);
     assert!(said(&gateway, "boss", "compared").starts_with("250 2.0.0 hop ok"), "{}", gateway.log());
     assert!(said(&gateway, "JUSTICE+5CBoss", "windows").starts_with("250 2.0.0 hop ok"), "{}", gateway.log());
     assert!(said(&gateway, "anna", "belied").starts_with("550 5.7.1"), "{}", gateway.log());
@@ -78,22 +78,22 @@ fn letter(name: &str) -> Vec<u8> {
 #[test]
 fn the_authenticated_sender_of_a_trusted_received_field_is_the_sender() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.policy(
+    let mut setup = Setup::new(hop.address);
+    setup.policy(
         "rules/login.cedar",
         "@id(\"anna\") @disposition(\"quarantine\") @reason(\"a test.\")\nforbid (principal, action, resource) when { principal.address == \"anna@justice.gouv.example\" && principal.proof == \"login\" };\n",
     );
     let stamp = "Received: from pc (unknown [192.0.2.7])\r\n\t(Authenticated sender: anna@justice.gouv.example)\r\n\tby \
         mx.example (Postfix) with ESMTPSA id 4F; Mon, 30 Nov 2026 12:00:00 +0000\r\n";
     let stamped = |name: &str| [stamp.as_bytes(), &message(name)].concat();
-    let gateway = serve(&mut house, "trusted_peers = { received = [\"127.0.0.1\"] }\n");
+    let gateway = serve(&mut setup, "trusted_peers = { received = [\"127.0.0.1\"] }\n");
     let mut client = Client::greet(gateway.address);
     assert!(client.mail(CLERK, &["one@pass.example"], &stamped("named")).starts_with("250 2.0.0 accepted as"));
     // It is the word on one mail, and not on the next.
     assert!(client.mail(CLERK, &["one@pass.example"], &message("unnamed")).starts_with("250 2.0.0 hop ok"));
     assert!(client.chunk_mail(CLERK, "one@pass.example", &stamped("chunk")).starts_with("250 2.0.0 accepted as"));
     drop(gateway);
-    let gateway = serve(&mut house, "trusted_peers = { xforward = [\"127.0.0.1\"], xclient = [\"127.0.0.1\"] }\n");
+    let gateway = serve(&mut setup, "trusted_peers = { xforward = [\"127.0.0.1\"], xclient = [\"127.0.0.1\"] }\n");
     let mut client = Client::greet(gateway.address);
     assert!(client.mail(CLERK, &["one@pass.example"], &stamped("stranger")).starts_with("250 2.0.0 hop ok"));
 }
@@ -101,8 +101,8 @@ fn the_authenticated_sender_of_a_trusted_received_field_is_the_sender() {
 #[test]
 fn xclient_goes_on_over_a_connection_of_its_own() {
     let hop = hop_offering("XCLIENT NAME ADDR LOGIN");
-    let mut house = House::new(hop.address);
-    let gateway = serve(&mut house, XCLIENT);
+    let mut setup = Setup::new(hop.address);
+    let gateway = serve(&mut setup, XCLIENT);
     let mut told = Client::greet(gateway.address);
     told.ask("XCLIENT ADDR=192.0.2.7 HELO=pc LOGIN=claire");
     told.ask("EHLO mta.example");
@@ -127,8 +127,8 @@ fn xclient_goes_on_over_a_connection_of_its_own() {
 #[test]
 fn a_connection_that_bears_a_clients_name_stays_its_own_when_the_offer_changes() {
     let hop = hop_offering("XCLIENT NAME ADDR LOGIN");
-    let mut house = House::new(hop.address);
-    let gateway = serve(&mut house, XCLIENT);
+    let mut setup = Setup::new(hop.address);
+    let gateway = serve(&mut setup, XCLIENT);
     let mut told = Client::greet(gateway.address);
     told.ask("XCLIENT ADDR=192.0.2.7 HELO=pc LOGIN=claire");
     told.ask("EHLO mta.example");
@@ -150,8 +150,8 @@ fn a_connection_that_bears_a_clients_name_stays_its_own_when_the_offer_changes()
 #[test]
 fn xforward_goes_on_before_every_mail() {
     let hop = hop_offering("XFORWARD NAME ADDR PROTO HELO IDENT");
-    let mut house = House::new(hop.address);
-    let gateway = serve(&mut house, "trusted_peers = { xforward = [\"127.0.0.1\"] }\n");
+    let mut setup = Setup::new(hop.address);
+    let gateway = serve(&mut setup, "trusted_peers = { xforward = [\"127.0.0.1\"] }\n");
     let mut client = Client::greet(gateway.address);
     for ident in ["4F1", "4F2"] {
         assert!(client.ask(&format!("XFORWARD ADDR=192.0.2.7 IDENT={ident} SOURCE=LOCAL")).starts_with("250"));
@@ -168,8 +168,8 @@ fn xforward_goes_on_before_every_mail() {
 #[test]
 fn whom_the_balancer_names_is_the_client() {
     let hop = hop_offering("XFORWARD ADDR");
-    let mut house = House::new(hop.address);
-    let gateway = serve(&mut house, &format!("clients = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n{PROXY}"));
+    let mut setup = Setup::new(hop.address);
+    let gateway = serve(&mut setup, &format!("clients = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n{PROXY}"));
     let v2 = |family: u8, addresses: &[u8]| {
         let length = (addresses.len() as u16).to_be_bytes();
         [b"\r\n\r\n\0\r\nQUIT\n\x21", &[family][..], &length, addresses].concat()
@@ -199,8 +199,8 @@ fn whom_the_balancer_names_is_the_client() {
 #[test]
 fn without_its_header_a_balancer_hears_nothing() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let gateway = serve(&mut house, PROXY);
+    let mut setup = Setup::new(hop.address);
+    let gateway = serve(&mut setup, PROXY);
     for wrong in ["EHLO client.example\r\n", "PROXY TCP4 192.0.2.7\r\nEHLO c\r\n", "PROXY TCP4 x y 1 2\r\n"] {
         let mut client = Client::connect(gateway.address);
         client.send(wrong.as_bytes());
@@ -208,7 +208,7 @@ fn without_its_header_a_balancer_hears_nothing() {
     }
     // And who is no balancer must not play one.
     drop(gateway);
-    let gateway = serve(&mut house, "");
+    let gateway = serve(&mut setup, "");
     let mut client = Client::connect(gateway.address);
     client.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 25\r\nEHLO c\r\n");
     assert!(client.reply().starts_with("220 ") && client.reply().starts_with("502 "));

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::both_doors::postfix_milter;
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::{Hop, PATIENCE};
 use super::postfix::Postfix;
 use super::sendmail::Sendmail;
@@ -21,12 +21,12 @@ fn alias() -> String {
 }
 
 /// Whether a mail to the alias is held, or arrives; `by` hands it in.
-fn is_seen(name: &str, hop: &Hop, house: &House, by: impl FnOnce(&[u8])) -> bool {
+fn is_seen(name: &str, hop: &Hop, setup: &Setup, by: impl FnOnce(&[u8])) -> bool {
     by(&message(name));
     let end = std::time::Instant::now() + PATIENCE;
     loop {
         let arrived = hop.mails().iter().any(|mail| mail.to.iter().any(|to| to.starts_with(&format!("<{AWAY}>"))));
-        let held = house.copies().iter().any(|copy| copy.recipient == AWAY);
+        let held = setup.copies().iter().any(|copy| copy.recipient == AWAY);
         if arrived || held {
             assert!(arrived != held, "{name}: both");
             return held;
@@ -46,10 +46,10 @@ fn by_smtp(to: SocketAddr) -> impl FnOnce(&[u8]) {
 fn relayhost() -> Option<(bool, bool)> {
     let look = |local: bool| {
         let hop = Hop::friendly();
-        let house = House::new(hop.address);
-        let gateway = house.serve();
+        let setup = Setup::new(hop.address);
+        let gateway = setup.serve();
         let postfix = Postfix::relaying_to(gateway.address, &alias())?;
-        Some(is_seen("relayhost", &hop, &house, |content| match local {
+        Some(is_seen("relayhost", &hop, &setup, |content| match local {
             true => postfix.submit(CLERK, &[OWN], content),
             false => by_smtp(postfix.address)(content),
         }))
@@ -66,8 +66,8 @@ fn within_one_postfix(
     let look = |local: bool| {
         let hop = Hop::friendly();
         let back = super::port::free();
-        let house = House::new(back);
-        let gateway = house.serve();
+        let setup = Setup::new(back);
+        let gateway = setup.serve();
         // Behind a filter of the queue aliases are expanded already; behind a proxy before it they are not yet.
         let expanded = if pickup { "  -o receive_override_options=no_address_mappings\n" } else { "" };
         let services = format!(
@@ -80,7 +80,7 @@ fn within_one_postfix(
             String::new()
         };
         let postfix = Postfix::with_services(hop.address, &(alias() + &filter), &options(gateway.address), &services)?;
-        Some(is_seen(name, &hop, &house, |content| match local {
+        Some(is_seen(name, &hop, &setup, |content| match local {
             true => postfix.submit(CLERK, &[OWN], content),
             false => by_smtp(postfix.address)(content),
         }))
@@ -91,11 +91,11 @@ fn within_one_postfix(
 fn milter_of_postfix() -> Option<(bool, bool)> {
     let look = |local: bool| {
         let hop = Hop::friendly();
-        let mut house = House::new(hop.address);
-        let milter = house.with_milter();
-        let _gateway = house.serve();
+        let mut setup = Setup::new(hop.address);
+        let milter = setup.with_milter();
+        let _gateway = setup.serve();
         let postfix = Postfix::relaying_to(hop.address, &(alias() + &postfix_milter(milter)))?;
-        Some(is_seen("milter", &hop, &house, |content| match local {
+        Some(is_seen("milter", &hop, &setup, |content| match local {
             true => postfix.submit(CLERK, &[OWN], content),
             false => by_smtp(postfix.address)(content),
         }))
@@ -105,12 +105,12 @@ fn milter_of_postfix() -> Option<(bool, bool)> {
 
 fn milter_of_sendmail() -> Option<bool> {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    let _gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
+    let _gateway = setup.serve();
     let local = "LOCAL_DOMAIN(`justice.gouv.example')\n";
     let sendmail = Sendmail::relaying_to(hop.address, milter, local, &format!("paul.mesnard: {AWAY}\n"))?;
-    Some(is_seen("sendmail", &hop, &house, by_smtp(sendmail.address)))
+    Some(is_seen("sendmail", &hop, &setup, by_smtp(sendmail.address)))
 }
 
 #[test]
@@ -141,16 +141,16 @@ fn an_alias_to_a_private_mailbox_is_seen_behind_the_aliases_only() {
 #[test]
 fn mail_made_on_the_machine_meets_the_milter_too() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    let milter = house.with_milter();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    let milter = setup.with_milter();
+    let gateway = setup.serve();
     let Some(postfix) = Postfix::relaying_to(hop.address, &postfix_milter(milter)) else { return };
     postfix.submit(CLERK, &["one@pass.example", "me@held.example"], &message("on-the-machine"));
     let mails = hop.wait_for_mails(1);
     assert!(mails[0].to.len() == 1 && mails[0].to[0].starts_with("<one@pass.example>"), "{:?}", mails[0].to);
-    assert_eq!(house.copies().len(), 1);
+    assert_eq!(setup.copies().len(), 1);
     // Deferred, it waits where it was dropped.
     postfix.submit(CLERK, &["one@pass.example", "later@deferred.example"], &message("deferred-there"));
     gateway.wait_for_line("<deferred-there@justice.gouv.example>");
-    assert_eq!((postfix.queued(), hop.mails().len(), house.copies().len()), (1, 1, 1), "{}", postfix.log());
+    assert_eq!((postfix.queued(), hop.mails().len(), setup.copies().len()), (1, 1, 1), "{}", postfix.log());
 }

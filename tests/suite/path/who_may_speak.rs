@@ -2,15 +2,15 @@
 //! Who may send, and in whose name (decision D6).
 
 use super::client::Client;
-use super::gateway::House;
+use super::gateway::Setup;
 use super::hop::Hop;
 use super::{CLERK, message};
 
 #[test]
 fn a_sender_of_another_domain_is_refused() {
     let hop = Hop::friendly();
-    let house = House::new(hop.address);
-    let gateway = house.serve();
+    let setup = Setup::new(hop.address);
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     let replies = client.try_mail("somebody@elsewhere.example", &["one@pass.example"], &message("foreign")).unwrap();
     assert!(replies[0].starts_with("550 5.7.1"), "{replies:?}");
@@ -23,9 +23,9 @@ fn a_sender_of_another_domain_is_refused() {
 #[test]
 fn domains_named_in_relay_for_may_send() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "relay_for = [\"elsewhere.example\"]\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "relay_for = [\"elsewhere.example\"]\n".into();
+    let gateway = setup.serve();
     let mut client = Client::greet(gateway.address);
     assert!(client.mail("a@elsewhere.example", &["one@pass.example"], &message("x")).starts_with("250 "));
 }
@@ -33,9 +33,9 @@ fn domains_named_in_relay_for_may_send() {
 #[test]
 fn a_client_outside_the_networks_is_turned_away() {
     let hop = Hop::friendly();
-    let mut house = House::new(hop.address);
-    house.smtp = "clients = [\"192.0.2.0/24\"]\n".into();
-    let gateway = house.serve();
+    let mut setup = Setup::new(hop.address);
+    setup.smtp = "clients = [\"192.0.2.0/24\"]\n".into();
+    let gateway = setup.serve();
     let mut client = Client::connect(gateway.address);
     let reply = client.reply();
     assert!(reply.starts_with("554 5.7.1"), "{reply}");

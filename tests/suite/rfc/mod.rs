@@ -52,8 +52,8 @@ fn every_test_that_is_named_exists() {
     tests(&root.join("tests/suite"), &mut known);
     for line in lines() {
         for name in line.shown_by {
-            let exists = match name.ends_with(".talk") {
-                true => root.join("tests/talk").join(name).is_file(),
+            let exists = match name.ends_with(".transcript") {
+                true => root.join("tests/transcripts").join(name).is_file(),
                 false => known.contains(name),
             };
             assert!(exists, "{} §{}: there is no {name}", line.document, line.section);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The SMTP sessions: transcripts, the table of RFC 5321, smuggling, and nonsense that must not panic.
 
-pub mod talk;
+pub mod transcript;
 mod nonsense;
 pub mod rfc5321;
 mod smuggling;

@@ -5,7 +5,7 @@ use octroi::mail::Reply;
 use octroi::smtp::client::ReplyReader;
 use octroi::smtp::server::Event;
 
-use super::talk::{parse, tls};
+use super::transcript::{parse, tls};
 
 /// xorshift64: the same nonsense in every run.
 struct Chance(u64);
@@ -61,7 +61,7 @@ const WORDS: &[&[u8]] = &[
 
 #[test]
 fn no_session_panics() {
-    let talk = parse(
+    let transcript = parse(
         "hop: SIZE 1000, PIPELINING, 8BITMIME, DSN, SMTPUTF8, AUTH PLAIN LOGIN, REQUIRETLS, MT-PRIORITY, LIMITS RCPTMAX=5\n\
          starttls\nauth\nxforward\nxclient\nmax_errors: 50",
     );
@@ -69,7 +69,7 @@ fn no_session_panics() {
     let mut chance = Chance(0x6F63_7472_6F69);
     let mut mails = 0;
     for _ in 0..50_000 {
-        let mut session = talk.session();
+        let mut session = transcript.session();
         let mut input: Vec<u8> = if chance.next(2) == 0 { WORDS[..7].concat() } else { Vec::new() };
         for _ in 0..chance.next(12) {
             let word = WORDS[chance.next(WORDS.len())];

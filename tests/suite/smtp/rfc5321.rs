@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! RFC 5321, section by section: what the client says and the code of the last reply it gets.
 
-use super::talk::{Exchange, parse, pure};
+use super::transcript::{Exchange, parse, pure};
 
 const HELLO: &str = "EHLO c.example\r\n";
 const MAIL: &str = "EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n";
@@ -119,9 +119,9 @@ pub fn sections() -> impl Iterator<Item = &'static str> {
 }
 
 fn last_code(before: &str, line: &[u8]) -> u16 {
-    let talk = parse("hop: SIZE 10000, PIPELINING, 8BITMIME, DSN");
+    let transcript = parse("hop: SIZE 10000, PIPELINING, 8BITMIME, DSN");
     let client = [before.as_bytes(), line].concat();
-    let heard = pure(&talk, &[Exchange { client, ..Exchange::default() }], usize::MAX);
+    let heard = pure(&transcript, &[Exchange { client, ..Exchange::default() }], usize::MAX);
     let last = heard.server.iter().rfind(|line| *line != "<closed>").unwrap();
     last[..3].parse().unwrap()
 }

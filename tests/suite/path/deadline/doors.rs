@@ -13,28 +13,28 @@ use tokio::time::Instant;
 use super::hop::{Hop, Slow};
 use super::{LATE, TICK, on_a_standing_clock};
 use crate::path::client::Client;
-use crate::path::gateway::House;
+use crate::path::gateway::Setup;
 use crate::path::mta::{Mta, mail};
 use crate::path::{CLERK, message};
 
 /// A gateway in this process, which lives on the test's clock.
-async fn serve(house: &House) -> (Gateway, log::Guard) {
+async fn serve(setup: &Setup) -> (Gateway, log::Guard) {
     let settings = log::LogSettings {
         format: log::Format::Human,
         level: log::Level::parse("info").unwrap(),
         target: log::Target::Stderr,
     };
     let (writer, guard) = log::start(&settings, Box::new(std::io::sink())).unwrap();
-    (Gateway::start(&house.loaded(), writer).await.unwrap(), guard)
+    (Gateway::start(&setup.loaded(), writer).await.unwrap(), guard)
 }
 
 #[test]
 fn a_hop_that_takes_two_seconds_eight_times_is_left_after_six() {
     on_a_standing_clock(async {
         let hop = Hop::start(Slow::Each(Duration::from_secs(2)));
-        let mut house = House::new(hop.address);
-        house.more = "[limits]\nnext_hop = \"6s\"\n[smtp.upstream_tls]\nmode = \"off\"\n".into();
-        let (gateway, _guard) = serve(&house).await;
+        let mut setup = Setup::new(hop.address);
+        setup.more = "[limits]\nnext_hop = \"6s\"\n[smtp.upstream_tls]\nmode = \"off\"\n".into();
+        let (gateway, _guard) = serve(&setup).await;
         let (address, began) = (gateway.addresses[0], Instant::now());
         let client = tokio::task::spawn_blocking(move || {
             let to =
@@ -52,8 +52,8 @@ fn a_hop_that_takes_two_seconds_eight_times_is_left_after_six() {
 struct Locked(Child);
 
 impl Locked {
-    fn lock(house: &House) -> Locked {
-        let database = house.folder.path().join("var/octroi.db");
+    fn lock(setup: &Setup) -> Locked {
+        let database = setup.folder.path().join("var/octroi.db");
         let command = Command::new("sqlite3").arg(database).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut process = command.expect("sqlite3 is installed");
         let input = process.stdin.as_mut().unwrap();
@@ -78,8 +78,8 @@ async fn held(gateway: &Gateway) -> u64 {
 
 /// The store does not answer: the client hears so in time, and of its next attempt one copy is held, whether the first
 /// was still written or not (decision D11).
-async fn store_away(house: &House, gateway: &Gateway, send: impl Fn() -> String + Clone + Send + 'static) {
-    let locked = Locked::lock(house);
+async fn store_away(setup: &Setup, gateway: &Gateway, send: impl Fn() -> String + Clone + Send + 'static) {
+    let locked = Locked::lock(setup);
     let refused = tokio::task::spawn_blocking(send.clone());
     while gateway.pipeline.under_way.is_empty() {
         tokio::task::yield_now().await;
@@ -103,11 +103,11 @@ async fn store_away(house: &House, gateway: &Gateway, send: impl Fn() -> String 
 fn a_store_that_does_not_answer_is_waited_for_until_the_deadline() {
     on_a_standing_clock(async {
         let hop = Hop::start(Slow::At("never"));
-        let house = House::new(hop.address);
-        let (gateway, _guard) = serve(&house).await;
+        let setup = Setup::new(hop.address);
+        let (gateway, _guard) = serve(&setup).await;
         let address = gateway.addresses[0];
         let content = message("store-away");
-        store_away(&house, &gateway, move || Client::greet(address).mail(CLERK, &["me@held.example"], &content)).await;
+        store_away(&setup, &gateway, move || Client::greet(address).mail(CLERK, &["me@held.example"], &content)).await;
     });
 }
 
@@ -115,11 +115,11 @@ fn a_store_that_does_not_answer_is_waited_for_until_the_deadline() {
 fn through_the_milter_listener_too() {
     on_a_standing_clock(async {
         let hop = Hop::start(Slow::At("never"));
-        let mut house = House::new(hop.address);
-        let door = house.with_milter();
-        let (gateway, _guard) = serve(&house).await;
+        let mut setup = Setup::new(hop.address);
+        let door = setup.with_milter();
+        let (gateway, _guard) = serve(&setup).await;
         let content = message("store-away");
-        store_away(&house, &gateway, move || {
+        store_away(&setup, &gateway, move || {
             let mut mta = Mta::agreed(door);
             mta.send(&mail("Q1", "", CLERK, &["me@held.example"], &content));
             let (ending, _) = mta.ending().pop().unwrap();
@@ -145,9 +145,9 @@ async fn pause(time: Duration) {
 fn a_pause_behind_a_content_is_none_within_it() {
     on_a_standing_clock(async {
         let hop = Hop::start(Slow::At("never"));
-        let mut house = House::new(hop.address);
-        let door = house.with_milter();
-        let (gateway, _guard) = serve(&house).await;
+        let mut setup = Setup::new(hop.address);
+        let door = setup.with_milter();
+        let (gateway, _guard) = serve(&setup).await;
         let address = gateway.addresses[0];
         let content = [message("pause"), "words of a letter\r\n".repeat(20_000).into_bytes()].concat();
         let (paused, pauses) = tokio::sync::oneshot::channel();

@@ -51,10 +51,10 @@ impl Hop {
         tokio::spawn(async move {
             let mut open = Vec::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let talk = Talk { hop: theirs.clone(), stream, input: Vec::new() };
+                let connection = Connection { hop: theirs.clone(), stream, input: Vec::new() };
                 // Whoever waited in vain has come again.
                 theirs.stuck.store(false, Ordering::SeqCst);
-                open.push(tokio::spawn(talk.run()));
+                open.push(tokio::spawn(connection.run()));
                 if theirs.is("connect") {
                     break;
                 }
@@ -75,13 +75,13 @@ impl Hop {
     }
 }
 
-struct Talk {
+struct Connection {
     hop: Hop,
     stream: TcpStream,
     input: Vec<u8>,
 }
 
-impl Talk {
+impl Connection {
     async fn run(mut self) -> Option<()> {
         self.say("greeting", "220 hop.example ESMTP").await?;
         let mut recipients = 0;

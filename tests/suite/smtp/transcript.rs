@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Transcripts in `tests/talk/*.talk`: what the client says (`C:`), what it must hear (`S:`), and what the next hop
+//! Transcripts in `tests/transcripts/*.transcript`: what the client says (`C:`), what it must hear (`S:`), and what the next hop
 //! must learn (`N:`). The same files run against the pure session and, with another driver, over a socket.
 //!
 //! Before the first `C:` or `S:` stand settings, `name: value`: `hop` (what it offers, comma between), `max_size`,
@@ -18,7 +18,7 @@ use octroi::smtp::server::{BareNewline, Event, Peer, Session, SessionSettings, T
 
 /// One file.
 #[derive(Debug, Default)]
-pub struct Talk {
+pub struct Transcript {
     pub hop: Vec<String>,
     pub settings: Vec<(String, String)>,
     pub answers: Vec<(String, Reply)>,
@@ -43,12 +43,12 @@ pub struct Heard {
     pub next_hop: Vec<String>,
 }
 
-pub fn parse(text: &str) -> Talk {
-    let mut talk = Talk { exchanges: vec![Exchange::default()], ..Talk::default() };
+pub fn parse(text: &str) -> Transcript {
+    let mut transcript = Transcript { exchanges: vec![Exchange::default()], ..Transcript::default() };
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (head, tail) = line.split_at_checked(2).unwrap_or((line, ""));
         let tail = tail.strip_prefix(' ').unwrap_or(tail);
-        let exchange = talk.exchanges.last_mut().unwrap();
+        let exchange = transcript.exchanges.last_mut().unwrap();
         match head {
             "C:" | "C|" => {
                 let mut octets = unescape(tail);
@@ -58,29 +58,29 @@ pub fn parse(text: &str) -> Talk {
                 if exchange.server.is_empty() && !exchange.tls {
                     exchange.client.extend(octets);
                 } else {
-                    talk.exchanges.push(Exchange { client: octets, ..Exchange::default() });
+                    transcript.exchanges.push(Exchange { client: octets, ..Exchange::default() });
                 }
             }
             "S:" => exchange.server.push(tail.to_owned()),
-            "N:" => talk.next_hop.push(tail.to_owned()),
+            "N:" => transcript.next_hop.push(tail.to_owned()),
             _ if line == "tls:" => exchange.tls = true,
             _ => {
                 let (name, value) = line.split_once(':').unwrap_or((line, ""));
                 match (name, value.trim()) {
-                    ("hop", value) => talk.hop = value.split(',').map(|word| word.trim().to_owned()).collect(),
+                    ("hop", value) => transcript.hop = value.split(',').map(|word| word.trim().to_owned()).collect(),
                     ("answer", value) => {
                         let (line, reply) = value.split_once(" => ").expect("an answer has =>");
-                        talk.answers.push((line.to_owned(), reply_of(reply)));
+                        transcript.answers.push((line.to_owned(), reply_of(reply)));
                     }
-                    (name, value) => talk.settings.push((name.to_owned(), value.to_owned())),
+                    (name, value) => transcript.settings.push((name.to_owned(), value.to_owned())),
                 }
             }
         }
     }
-    talk
+    transcript
 }
 
-impl Talk {
+impl Transcript {
     fn setting(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -151,8 +151,8 @@ pub fn unescape(text: &str) -> Vec<u8> {
 }
 
 /// Drives the pure session, the client's octets cut into pieces by `cut`.
-pub fn pure(talk: &Talk, exchanges: &[Exchange], cut: usize) -> Heard {
-    let (mut session, mut heard, mut output) = (talk.session(), Heard::default(), Vec::new());
+pub fn pure(transcript: &Transcript, exchanges: &[Exchange], cut: usize) -> Heard {
+    let (mut session, mut heard, mut output) = (transcript.session(), Heard::default(), Vec::new());
     let mut noted = Vec::new();
     let (mut is_closed, mut starts_tls) = (false, false);
     for exchange in exchanges {
@@ -165,16 +165,17 @@ pub fn pure(talk: &Talk, exchanges: &[Exchange], cut: usize) -> Heard {
                 starts_tls |= matches!(event, Event::StartTls);
                 noted.extend(session.refused().into_iter().map(|refused| refused.reply.code));
                 // Of a mail that was received whole the driver itself takes note.
-                noted
-                    .extend(matches!(event, Event::Mail(_)).then(|| talk.answer(".").code).filter(|code| *code >= 400));
-                is_closed |= answer(talk, &mut session, event, &mut heard.next_hop);
+                noted.extend(
+                    matches!(event, Event::Mail(_)).then(|| transcript.answer(".").code).filter(|code| *code >= 400),
+                );
+                is_closed |= answer(transcript, &mut session, event, &mut heard.next_hop);
                 output.append(session.output());
             }
             noted.extend(session.refused().into_iter().map(|refused| refused.reply.code));
             output.append(session.output());
         }
         if exchange.tls {
-            session.tls_started(tls(), talk.setting("certificate").map(str::to_owned));
+            session.tls_started(tls(), transcript.setting("certificate").map(str::to_owned));
             starts_tls = false;
         }
     }
@@ -195,8 +196,8 @@ fn refusals(lines: &[String]) -> Vec<u16> {
     codes.filter(|code| *code >= 400).collect()
 }
 
-/// Does what an event asks, as the talk says; true for the close.
-fn answer(talk: &Talk, session: &mut Session, event: Event, next_hop: &mut Vec<String>) -> bool {
+/// Does what an event asks, as the transcript says; true for the close.
+fn answer(transcript: &Transcript, session: &mut Session, event: Event, next_hop: &mut Vec<String>) -> bool {
     match event {
         Event::Offer(offer) => {
             assert!(offer.mail.is_some() || !offer.recipients.is_empty(), "an offer of nothing");
@@ -207,7 +208,7 @@ fn answer(talk: &Talk, session: &mut Session, event: Event, next_hop: &mut Vec<S
                 next_hop.push(format!("XCLIENT {}", words.join(" ")));
             }
             let lines: Vec<String> = mail.chain(recipients).collect();
-            let replies: Vec<Reply> = lines.iter().map(|line| talk.answer(line)).collect();
+            let replies: Vec<Reply> = lines.iter().map(|line| transcript.answer(line)).collect();
             // After a refused MAIL the cut decides whether RCPT lines come along, so they are not compared.
             let refused = offer.mail.is_some() && !replies[0].is_positive();
             next_hop.extend(lines.into_iter().take(if refused { 1 } else { usize::MAX }));
@@ -225,11 +226,11 @@ fn answer(talk: &Talk, session: &mut Session, event: Event, next_hop: &mut Vec<S
             }
             let bare = if mail.bare_newline { "bare " } else { "" };
             next_hop.push(format!("{bare}\"{}\"", mail.content.escape_ascii()));
-            session.answer_mail(talk.answer("."));
+            session.answer_mail(transcript.answer("."));
         }
         Event::Login(line) => {
             let line = String::from_utf8(line.expose().to_vec()).unwrap();
-            session.answer_login(talk.answer(&line));
+            session.answer_login(transcript.answer(&line));
             next_hop.push(line);
         }
         Event::Reset => next_hop.push("RSET".to_owned()),
@@ -239,45 +240,45 @@ fn answer(talk: &Talk, session: &mut Session, event: Event, next_hop: &mut Vec<S
     false
 }
 
-/// Every talk through `driver`, which gets its name and the talk.
-pub fn each(mut driver: impl FnMut(&str, &Talk)) {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/talk");
+/// Every transcript through `driver`, which gets its name and the transcript.
+pub fn each(mut driver: impl FnMut(&str, &Transcript)) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|e| e == "talk") {
+        if path.extension().is_some_and(|e| e == "transcript") {
             driver(&path.file_name().unwrap().to_string_lossy(), &parse(&std::fs::read_to_string(&path).unwrap()));
             count += 1;
         }
     }
-    assert!(count >= 10, "only {count} talks found");
+    assert!(count >= 10, "only {count} transcripts found");
 }
 
 #[test]
-fn every_talk_goes_as_written() {
-    each(|name, talk| {
-        for (n, exchange) in talk.exchanges.iter().enumerate() {
-            let so_far = pure(talk, &talk.exchanges[..=n], usize::MAX).server;
-            let expected: Vec<_> = talk.exchanges[..=n].iter().flat_map(|e| e.server.clone()).collect();
+fn every_transcript_goes_as_written() {
+    each(|name, transcript| {
+        for (n, exchange) in transcript.exchanges.iter().enumerate() {
+            let so_far = pure(transcript, &transcript.exchanges[..=n], usize::MAX).server;
+            let expected: Vec<_> = transcript.exchanges[..=n].iter().flat_map(|e| e.server.clone()).collect();
             assert_eq!(so_far, expected, "{name}, up to {:?}", exchange.client.escape_ascii().to_string());
         }
-        let next_hop = pure(talk, &talk.exchanges, usize::MAX).next_hop;
-        assert_eq!(next_hop, talk.next_hop, "{name}, at the next hop");
+        let next_hop = pure(transcript, &transcript.exchanges, usize::MAX).next_hop;
+        assert_eq!(next_hop, transcript.next_hop, "{name}, at the next hop");
     });
 }
 
 #[test]
 fn one_byte_at_a_time_is_all_at_once() {
-    each(|name, talk| {
-        let whole = pure(talk, &talk.exchanges, usize::MAX);
+    each(|name, transcript| {
+        let whole = pure(transcript, &transcript.exchanges, usize::MAX);
         for cut in [1, 2, 3, 7, 64] {
-            assert_eq!(pure(talk, &talk.exchanges, cut), whole, "{name}, in pieces of {cut}");
+            assert_eq!(pure(transcript, &transcript.exchanges, cut), whole, "{name}, in pieces of {cut}");
         }
-        if talk.exchanges.iter().any(|exchange| exchange.tls) {
+        if transcript.exchanges.iter().any(|exchange| exchange.tls) {
             return;
         }
-        let all = talk.exchanges.iter().flat_map(|exchange| exchange.client.clone()).collect();
+        let all = transcript.exchanges.iter().flat_map(|exchange| exchange.client.clone()).collect();
         let all = [Exchange { client: all, ..Exchange::default() }];
-        assert_eq!(pure(talk, &all, usize::MAX), whole, "{name}, all at once");
+        assert_eq!(pure(transcript, &all, usize::MAX), whole, "{name}, all at once");
     });
 }

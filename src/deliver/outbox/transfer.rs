@@ -25,7 +25,7 @@ const PARTING: Duration = Duration::from_secs(5);
 type Client = SmtpClient<InStep>;
 
 /// How a conversation ended.
-pub(super) struct Talk {
+pub(super) struct Transfer {
     /// One for each recipient.
     pub outcomes: Vec<RecipientOutcome>,
     pub goodbye: Option<Goodbye>,
@@ -41,21 +41,21 @@ impl Goodbye {
     }
 }
 
-impl Talk {
+impl Transfer {
     /// There was none, and everybody is put off.
-    pub fn none(recipients: &[(i64, String)], reply: &str) -> Talk {
+    pub fn none(recipients: &[(i64, String)], reply: &str) -> Transfer {
         let outcomes = recipients.iter().map(|(n, _)| outcome(*n, Attempt::PutOff, reply.to_owned())).collect();
-        Talk { outcomes, goodbye: None }
+        Transfer { outcomes, goodbye: None }
     }
 }
 
 /// Opens the route and makes one transaction. What breaks on the way puts off every recipient of whom nothing was said.
-pub(super) async fn talk(
+pub(super) async fn transfer(
     route: &ReleaseRoute,
     faults: &HopFaults,
     transaction: &Transaction<'_>,
     deadline: Deadline,
-) -> Talk {
+) -> Transfer {
     let mut outcomes = Vec::with_capacity(transaction.recipients.len());
     let mut goodbye = None;
     let reply = match deadline.wait(converse(route, transaction, &mut outcomes)).await {
@@ -90,7 +90,7 @@ pub(super) async fn talk(
         }
     }
     everybody(transaction, &mut outcomes, Attempt::PutOff, &reply);
-    Talk { outcomes, goodbye }
+    Transfer { outcomes, goodbye }
 }
 
 /// Up to the last word about a recipient; gives the connection back where it can say goodbye.
@@ -376,18 +376,18 @@ mod tests {
         address
     }
 
-    async fn talk_to(answers: Answers, lmtp: bool, content: &[u8], faults: &HopFaults) -> Talk {
+    async fn transfer_to(answers: Answers, lmtp: bool, content: &[u8], faults: &HopFaults) -> Transfer {
         let to = HopAddress::Tcp(hop(answers).await);
         let route = ReleaseRoute { to, tls: RouteTls::Off, tls_name: None, lmtp, host: "gate.example".into() };
         let recipients = [(1, "<a@x.example>".to_owned()), (2, "<b@x.example>".to_owned())];
         let transaction =
             Transaction { reverse_path: "<c@y.example>", recipients: &recipients, content, is_repeated: false };
-        talk(&route, faults, &transaction, Deadline::after(Duration::from_secs(300))).await
+        transfer(&route, faults, &transaction, Deadline::after(Duration::from_secs(300))).await
     }
 
     /// What became of the two recipients: s, p or f.
-    fn became(talk: &Talk) -> String {
-        let mut outcomes: Vec<_> = talk.outcomes.iter().collect();
+    fn became(transfer: &Transfer) -> String {
+        let mut outcomes: Vec<_> = transfer.outcomes.iter().collect();
         outcomes.sort_by_key(|outcome| place(outcome));
         let letter = |outcome: &&RecipientOutcome| match outcome {
             RecipientOutcome::Sent { .. } => 's',
@@ -412,9 +412,9 @@ mod tests {
             (&[(".", 9999, "")], false, CONTENT, "pp"),
         ];
         for (answers, lmtp, content, wanted) in rows {
-            let talk = talk_to(answers, *lmtp, content, &HopFaults::default()).await;
-            assert_eq!(became(&talk), *wanted, "{answers:?}: {:?}", talk.outcomes);
-            if let Some(goodbye) = talk.goodbye {
+            let transfer = transfer_to(answers, *lmtp, content, &HopFaults::default()).await;
+            assert_eq!(became(&transfer), *wanted, "{answers:?}: {:?}", transfer.outcomes);
+            if let Some(goodbye) = transfer.goodbye {
                 goodbye.say().await;
             }
         }
@@ -443,8 +443,8 @@ mod tests {
                     continue;
                 }
                 let faults = HopFaults::default();
-                let talk = talk_to(answers, false, content, &faults).await;
-                assert!(!became(&talk).contains('s'), "{answers:?}: {:?}", talk.outcomes);
+                let transfer = transfer_to(answers, false, content, &faults).await;
+                assert!(!became(&transfer).contains('s'), "{answers:?}: {:?}", transfer.outcomes);
                 assert_ne!(HopFault::ALL.map(|fault| faults.get(fault)), [0; 6], "{answers:?}");
             }
         }
