@@ -76,12 +76,12 @@ impl Postfix {
              minimal_backoff_time = 1s\nmaximal_backoff_time = 2s\nqueue_run_delay = 1s\n\
              smtp_destination_concurrency_failed_cohort_limit = 0\nmessage_size_limit = 60000000\n\
              transport_retry_time = 1s\nsmtpd_peername_lookup = no\nsmtpd_error_sleep_time = 0\nsmtp_host_lookup = native\n\
-             smtp_line_length_limit = 0\nlocal_header_rewrite_clients =\n{more}\n",
+             smtp_line_length_limit = 0\nlocal_header_rewrite_clients =\n",
             p = path.display(),
             daemons = daemons.trim(),
             port = relayhost.port(),
         );
-        fs::write(path.join("etc/main.cf"), main).unwrap();
+        fs::write(path.join("etc/main.cf"), overridden(&main, more)).unwrap();
         let listen = format!("127.0.0.1:{} inet n - n - - smtpd {options}\n", address.port());
         fs::write(path.join("etc/master.cf"), listen + services + SERVICES).unwrap();
         let postfix = Postfix { address, folder };
@@ -144,6 +144,32 @@ impl Postfix {
             .map(|q| files(&self.folder.path().join("queue").join(q)))
             .sum()
     }
+}
+
+/// `settings` with `more`, whose entries take the place of those of the same name.
+///
+/// Of an entry that stands twice every daemon warns as it starts. postlogd does so before it reads its socket, into
+/// that same socket, which holds ten lines (`net.unix.max_dgram_qlen`): where the other daemons have filled it, it
+/// waits for itself, and all of Postfix for it.
+fn overridden(settings: &str, more: &str) -> String {
+    let name = |line: &str| line.split_once('=').map(|(name, _)| name.trim().to_owned());
+    let lines: Vec<&str> = settings.lines().chain(more.lines()).collect();
+    let names: Vec<_> = lines.iter().map(|line| name(line)).collect();
+    let is_last = |n: usize| names[n].is_none() || !names[n + 1..].contains(&names[n]);
+    lines.iter().enumerate().filter(|(n, _)| is_last(*n)).map(|(_, line)| format!("{line}\n")).collect()
+}
+
+#[test]
+fn no_entry_of_a_postfix_stands_twice() {
+    let text =
+        overridden("append_dot_mydomain = no\nmydestination =\n", "mydestination = a.example\nbiff = yes\nbiff = no\n");
+    assert_eq!(
+        text,
+        "append_dot_mydomain = no
+mydestination = a.example
+biff = no
+"
+    );
 }
 
 fn files(folder: &Path) -> usize {
