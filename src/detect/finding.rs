@@ -93,6 +93,9 @@ pub struct Finding {
     /// The one recipient it is about, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipient: Option<Mailbox>,
+    /// The one recipient it is not about: outside, he wrote it himself, and it is quoted back to him (decision D35).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<Mailbox>,
 }
 
 impl Finding {
@@ -106,6 +109,7 @@ impl Finding {
             place: place.into(),
             excerpt: None,
             recipient: None,
+            author: None,
         }
     }
 
@@ -138,5 +142,11 @@ impl Finding {
     pub fn recipient(mut self, recipient: &Mailbox) -> Finding {
         self.recipient = Some(recipient.clone());
         self
+    }
+
+    /// Whether it says something about the copy for this recipient.
+    pub fn concerns(&self, recipient: Option<&Mailbox>) -> bool {
+        (self.recipient.is_none() || self.recipient.as_ref() == recipient)
+            && (self.author.is_none() || self.author.as_ref() != recipient)
     }
 }

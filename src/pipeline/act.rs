@@ -286,11 +286,8 @@ fn unit_of(judged: &Judged) -> Option<String> {
 fn held_copy(judged: &Judged, index: usize) -> HeldCopy {
     let verdict = judged.verdicts.0.get(index).map(|j| &j.verdict);
     let because = verdict.and_then(Verdict::because);
-    let concerns = |f: &&crate::detect::Finding| {
-        let recipient = judged.recipients.get(index).and_then(|r| r.mailbox.as_ref());
-        f.recipient.is_none() || f.recipient.as_ref() == recipient
-    };
-    let findings: Vec<_> = judged.findings.iter().filter(concerns).collect();
+    let recipient = judged.recipients.get(index).and_then(|r| r.mailbox.as_ref());
+    let findings: Vec<_> = judged.findings.iter().filter(|finding| finding.concerns(recipient)).collect();
     let mut kinds: Vec<String> = findings.iter().map(|f| f.kind.as_str().to_owned()).collect();
     kinds.sort();
     kinds.dedup();

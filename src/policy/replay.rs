@@ -150,7 +150,7 @@ impl<'p> Replay<'p> {
             same_outside &= is_outside(recipient.class) == is_outside(listed_class(&copy.facts));
             recipients.push(self.recipient_facts(mail, &copy.facts, &recipient, &sender));
         }
-        // Quoted words are no finding where they go back to the only one outside who wrote them.
+        // Quoted words are no finding for whom outside they go back to.
         if mail.quotes && !same_outside {
             return Err(Unknown::Lists);
         }
@@ -208,6 +208,7 @@ impl<'p> Replay<'p> {
                 lookalike: then.lookalike,
                 forwarded: then.forwarded,
             },
+            rank: then.rank,
             list_rows: &mail.message.list_rows,
             policy: self.policy,
             instant: mail.instant,

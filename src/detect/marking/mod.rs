@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Detects markings of classification and protection, at places where markings stand.
 
+mod author;
 mod claim;
 mod lines;
 mod returned;
@@ -16,7 +17,7 @@ use crate::detect::reading::stance::{self, Line, LinePlacement, Mark};
 use crate::detect::reading::text::Text;
 use crate::directory::fold::fold;
 use claim::Claims;
-use returned::Returned;
+use returned::{Author, Returned};
 use surroundings::Found;
 
 /// Header fields in which people or programs write a marking as free text.
@@ -28,42 +29,48 @@ const WITNESS: usize = 20_000;
 /// The marks of one place, and the text that says whose they are.
 struct Place<'t> {
     text: Cow<'t, Text>,
+    /// The recipient outside who wrote them himself.
+    author: Author<'t>,
     found: Vec<Found>,
 }
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     let returned = Returned::new(inspection);
     let mut places: Vec<Place<'_>> = Vec::new();
-    let mut push = |text, found: Vec<Found>| {
+    let mut push = |text, author, found: Vec<Found>| {
         if !found.is_empty() {
-            places.push(Place { text, found });
+            places.push(Place { text, author, found });
         }
     };
     for (index, text) in inspection.texts().enumerate() {
-        let found = if text.place == "subject" {
+        if text.place == "subject" {
             let bare = inspection.split_subject(&text.normal).bare;
             let original = inspection.split_subject(&text.original).bare;
-            one_line(inspection, bare, original, LinePlacement::Subject)
-        } else {
-            let found = lines::in_text(inspection, index, text);
-            let his = if found.is_empty() { 0 } else { returned.lines(index) };
-            found.into_iter().filter(|found| found.nth >= his).collect()
-        };
-        push(Cow::Borrowed(text), found);
+            push(Cow::Borrowed(text), None, one_line(inspection, bare, original, LinePlacement::Subject));
+            continue;
+        }
+        let found = lines::in_text(inspection, index, text);
+        let authors = if found.is_empty() { Vec::new() } else { returned.authors(index) };
+        for (author, found) in by_author(found, &authors) {
+            // What came from the only one outside cannot leak at all.
+            if author.is_none() || author != returned.only() {
+                push(Cow::Borrowed(text), author, found);
+            }
+        }
     }
     for (place, name) in names(inspection) {
         // An extension is not a word of the name; underscores and dots part words.
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).replace('_', " ");
         let normal = fold(&stem);
         let found = one_line(inspection, &normal, &stem, LinePlacement::Margin);
-        push(Cow::Owned(Text { place: format!("{place}#name"), original: name, normal }), found);
+        push(Cow::Owned(Text { place: format!("{place}#name"), original: name, normal }), None, found);
     }
     for name in HEADERS {
         for value in inspection.headers(name) {
             let normal = fold(value);
             let found = one_line(inspection, &normal, value, LinePlacement::Margin);
             let text = Text { place: format!("header:{name}"), original: value.to_owned(), normal };
-            push(Cow::Owned(text), found);
+            push(Cow::Owned(text), None, found);
         }
     }
     without_unconfirmed(inspection, &mut places);
@@ -71,6 +78,20 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
     for place in &places {
         report(&claims, inspection, place, &lapsed, findings);
     }
+}
+
+/// Marks of one text, those of each author apart.
+fn by_author<'a>(found: Vec<Found>, authors: &[(usize, Author<'a>)]) -> Vec<(Author<'a>, Vec<Found>)> {
+    let mut parted: Vec<(Author<'a>, Vec<Found>)> = Vec::new();
+    for found in found {
+        let run = authors.partition_point(|(first, _)| *first <= found.nth);
+        let author = run.checked_sub(1).and_then(|run| authors[run].1);
+        match parted.iter_mut().find(|(known, _)| *known == author) {
+            Some((_, same)) => same.push(found),
+            None => parted.push((author, vec![found])),
+        }
+    }
+    parted
 }
 
 /// The marks of a subject, a name or a field.
@@ -168,15 +189,13 @@ fn report(
             finding.kind == FindingKind::Marking
                 && finding.value.as_deref() == Some(&level.value)
                 && finding.place == place.text.place
+                && (finding.author.is_none() || finding.author.as_ref() == place.author)
         };
         // A file's name is read with the texts, with the parts and with what was opened: that is one place.
         if level.rank > 0 && !findings.iter().any(known) {
-            findings.push(
-                Finding::new(FindingKind::Marking, place.text.place.as_str())
-                    .value(level.value.as_str())
-                    .rank(level.rank)
-                    .excerpt(line),
-            );
+            let finding = Finding::new(FindingKind::Marking, place.text.place.as_str());
+            let finding = finding.value(level.value.as_str()).rank(level.rank).excerpt(line);
+            findings.push(Finding { author: place.author.cloned(), ..finding });
         }
     }
 }

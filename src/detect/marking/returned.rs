@@ -1,92 +1,240 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! Tells whether quoted lines are the recipient's own words: what came from him cannot leak to him (decisions D35, D36).
+//! Tells which recipient outside wrote which quoted lines: what came from him cannot leak to him, and to nobody else does
+//! that make a difference (decisions D35, D36).
+//!
+//! Where he is the only one outside, the line above the quote suffices. Where there are several, the wrong name would
+//! free the wrong copy: the line must be one that mail programs write, name one person, and the mail must be an answer
+//! that nobody else's message can have asked for.
 
 use std::cell::OnceCell;
 
+use super::author::{addresses, comes_from, is_written_by, shown_names};
 use crate::detect::reading::expressions::split;
 use crate::detect::reading::inspection::Inspection;
+use crate::detect::reading::quotations::Quotation;
+use crate::detect::reading::text::Text;
 use crate::directory::Class;
-use crate::mail::Mailbox;
+use crate::mail::{Identity, Mailbox};
 
 /// Bytes of a line that names an author.
 const LONGEST: usize = 400;
-/// Bytes of To and Cc that are looked at for his name.
-const HEADER: usize = 20_000;
 /// First lines of a quote that may name its author.
 const FIRST: usize = 3;
-/// Letters of a word that is part of a name.
-const NAME: usize = 2;
+/// Runs of one text; beyond them nobody is taken for the author.
+const RUNS: usize = 10_000;
+/// Answers written between the lines of one quote that are looked over for its beginning.
+const BETWEEN: usize = 20;
 
-/// The one recipient outside the house, to whom his own words may go back. Where there are several, a fact of the whole
-/// mail cannot tell them apart, and quotes count for all.
+/// Who wrote lines: a recipient outside, or somebody else.
+pub(super) type Author<'a> = Option<&'a Mailbox>;
+
+/// Who wrote the lines of each depth of quoting, the outermost first.
+type Speakers<'a> = Vec<(usize, Author<'a>)>;
+
+/// Where a quote begins.
+struct Begin<'a> {
+    speakers: Speakers<'a>,
+    /// The filled lines from which on heads of other messages, and lines that look like one, end what they say.
+    heads_from: usize,
+    lines_from: usize,
+}
+
+/// The recipients outside the house, to whom their own words may go back.
 pub(super) struct Returned<'a> {
     inspection: &'a Inspection<'a>,
-    recipient: Option<&'a Mailbox>,
-    /// The words of the name that the mail shows for him.
-    name: OnceCell<Vec<String>>,
+    outside: Vec<(Identity, &'a Mailbox)>,
+    /// The names that the mail shows, of everybody.
+    names: OnceCell<Vec<(Identity, Vec<String>)>>,
 }
 
 impl<'a> Returned<'a> {
     pub(super) fn new(inspection: &'a Inspection<'a>) -> Returned<'a> {
         let recipients = inspection.evidence.recipients.iter();
-        let mut outside = recipients.filter(|r| !matches!(r.class, Class::Own | Class::Partner));
-        let only = outside.next().filter(|_| outside.next().is_none());
-        Returned { inspection, recipient: only.and_then(|r| r.mailbox.as_ref()), name: OnceCell::new() }
+        let outside = recipients.filter(|r| !matches!(r.class, Class::Own | Class::Partner));
+        let outside = outside.filter_map(|r| r.mailbox.as_ref()).map(|mailbox| (mailbox.identity(), mailbox));
+        Returned { inspection, outside: outside.collect(), names: OnceCell::new() }
     }
 
-    /// How many filled lines of this text, from the first on, he has written.
-    pub(super) fn lines(&self, index: usize) -> usize {
+    /// The one recipient outside, where there is one.
+    pub(super) fn only(&self) -> Author<'a> {
+        let [(_, only)] = self.outside.as_slice() else { return None };
+        Some(only)
+    }
+
+    /// The authors of a text's filled lines: each run by the number of its first.
+    pub(super) fn authors(&self, index: usize) -> Vec<(usize, Author<'a>)> {
+        let mut runs = Vec::new();
+        if !self.outside.is_empty() && self.quoted(index).is_some() {
+            self.walk(index, BETWEEN, &mut runs);
+        }
+        runs
+    }
+
+    fn quoted(&self, index: usize) -> Option<&'a Text> {
+        self.inspection.evidence.texts.get(index).filter(|text| text.place == "body#quoted")
+    }
+
+    /// Goes over the lines of a quote, and tells who was speaking at its end.
+    fn walk(&self, index: usize, between: usize, runs: &mut Vec<(usize, Author<'a>)>) -> Speakers<'a> {
+        let Some(text) = self.quoted(index) else { return Vec::new() };
+        let heads = self.heads(index);
+        let Begin { mut speakers, heads_from, lines_from } = self.begin(text, index, between, &heads);
+        let mut lines = filled(text).enumerate().peekable();
+        while let Some((nth, (at, line))) = lines.next() {
+            let depth = depth(line);
+            speakers.retain(|(of, _)| *of <= depth);
+            match heads.iter().find(|head| head.lines.contains(&at)) {
+                Some(head) if head.lines.start == at && nth >= heads_from => {
+                    let below = filled(text).find(|(below, _)| *below >= head.lines.end);
+                    let below = below.map_or(depth, |(_, line)| self::depth(line));
+                    let author = self.author(head, speakers.is_empty());
+                    speak(&mut speakers, below.max(depth), author);
+                }
+                None if nth >= lines_from && names_an_author(line) => {
+                    let below = lines.peek().map_or(depth, |(_, (_, line))| self::depth(line));
+                    speak(&mut speakers, below.max(depth), None);
+                }
+                _ => {}
+            }
+            let author = speakers.last().and_then(|(_, author)| *author).filter(|_| runs.len() < RUNS);
+            if runs.last().is_none_or(|(_, last)| *last != author) {
+                runs.push((nth, author));
+            }
+        }
+        speakers
+    }
+
+    /// Who speaks where a quote begins. The line that names the author stands above lines with angles, and is one of the
+    /// first of a quote without.
+    fn begin(&self, text: &Text, index: usize, between: usize, heads: &[&Quotation]) -> Begin<'a> {
         let texts = self.inspection.evidence.texts;
-        let Some(text) = texts.get(index).filter(|text| text.place == "body#quoted") else { return 0 };
-        let Some(recipient) = self.recipient else { return 0 };
-        let mut quoted = text.original.lines().filter(|line| !line.trim().is_empty()).map(bare).enumerate();
-        // The line that names the author stands above lines with angles, and is the first one of a quote without.
-        let above = index.checked_sub(1).and_then(|before| texts.get(before)).filter(|text| text.place == "body");
-        let author = above.and_then(|text| attribution(&text.original)).or_else(|| {
-            let (_, line) = quoted.clone().take(FIRST).find(|(_, line)| line.contains(':'))?;
-            Some(line.to_owned())
-        });
-        let is_his = match author {
-            Some(author) => self.names(recipient, &author),
-            None => self.inspection.header("In-Reply-To").is_some_and(|id| comes_from(id, recipient)),
-        };
-        if !is_his {
-            return 0;
+        let above = index.checked_sub(1).filter(|&above| texts[above].place == "body");
+        let line_above = above.and_then(|above| attribution(&texts[above].original));
+        let first: Vec<(usize, &str)> = filled(text).take(FIRST).collect();
+        let depth = first.first().map_or(0, |(_, line)| depth(line));
+        let spoken_by = |author| Begin { speakers: vec![(depth, author)], heads_from: 0, lines_from: FIRST };
+        let line_inside = first.iter().map(|(_, line)| *line).find(|line| line.contains(':'));
+        if let Some(only) = self.only() {
+            let is_above = line_above.is_some();
+            let is_his = match line_above.as_deref().or(line_inside) {
+                Some(line) => self.is_named(only, line),
+                None => self.asked_by(only),
+            };
+            if is_his {
+                return Begin { heads_from: if is_above { 0 } else { FIRST }, ..spoken_by(Some(only)) };
+            }
         }
-        // Below the next line that names an author somebody else speaks.
-        quoted.by_ref().take(FIRST).for_each(drop);
-        quoted.find(|(_, line)| names_an_author(line)).map_or(usize::MAX, |(nth, _)| nth)
+        if let Some(head) = above.and_then(|above| self.head_at_end(above)) {
+            return spoken_by(self.author(head, true));
+        }
+        let unknown = Begin { speakers: Vec::new(), heads_from: 0, lines_from: 0 };
+        if line_above.is_some() || heads.iter().any(|head| first.iter().any(|(at, _)| *at == head.lines.start)) {
+            return unknown;
+        }
+        // An answer between the lines: the quote goes on where it stopped.
+        if let Some(before) = above.and_then(|above| above.checked_sub(1)).filter(|_| between > 0)
+            && self.quoted(before).is_some()
+        {
+            let mut speakers = self.walk(before, between - 1, &mut Vec::new());
+            speakers.retain(|(of, _)| *of <= depth);
+            return Begin { speakers, ..unknown };
+        }
+        match self.asker().filter(|_| line_inside.is_none()) {
+            Some(asker) => spoken_by(Some(asker)),
+            None => unknown,
+        }
     }
 
-    /// By his address, else by every word of the name that the mail's own To shows for it.
-    fn names(&self, recipient: &Mailbox, line: &str) -> bool {
-        let line = head(line, LONGEST * 2).to_lowercase();
-        let address = recipient.to_string().to_lowercase();
+    /// The heads of quoted messages in this text.
+    fn heads(&self, index: usize) -> Vec<&'a Quotation> {
+        let quotations = self.inspection.quotations().iter();
+        quotations.filter(|quotation| quotation.text == index && !quotation.lines.is_empty()).collect()
+    }
+
+    /// The head with which this text ends.
+    fn head_at_end(&self, index: usize) -> Option<&'a Quotation> {
+        let head = self.heads(index).pop()?;
+        let mut below = self.inspection.evidence.texts[index].original.lines().skip(head.lines.end);
+        below.all(|line| line.trim().is_empty()).then_some(head)
+    }
+
+    /// The recipient outside whom a head names.
+    fn author(&self, head: &Quotation, is_outermost: bool) -> Author<'a> {
+        let found = match head.authors().next() {
+            Some(address) => self.outside(&address.identity()),
+            None if head.author.contains('@') => None,
+            None => self.named(&split(&head.author)),
+        }?;
+        let alone = self.only().is_some();
+        (alone || self.answers() && !(is_outermost && self.asked_by_another(found))).then_some(found)
+    }
+
+    fn outside(&self, identity: &Identity) -> Author<'a> {
+        self.outside.iter().find(|(known, _)| known == identity).map(|(_, mailbox)| *mailbox)
+    }
+
+    /// By every word of the name that the mail's own header shows; of several the one with the most words. Two that are
+    /// alike are none, one of them a colleague or not.
+    fn named(&self, words: &[String]) -> Author<'a> {
+        let names = self.names.get_or_init(|| shown_names(self.inspection));
+        let fitting = || names.iter().filter(|(_, name)| is_written_by(words, name));
+        let most = fitting().map(|(_, name)| name.len()).max()?;
+        let mut best = fitting().filter(|(_, name)| name.len() == most).map(|(identity, _)| identity);
+        let first = best.next()?;
+        best.all(|other| other == first).then(|| self.outside(first)).flatten()
+    }
+
+    /// Whether a line names the only one outside: by his address, else by his name.
+    fn is_named(&self, only: &'a Mailbox, line: &str) -> bool {
+        let line = &line[..line.floor_char_boundary(LONGEST * 2)];
         if line.contains('@') {
-            return line.contains(&address);
+            return addresses(line).any(|address| address.identity() == only.identity());
         }
-        let words = split(&line);
-        let name = self.name.get_or_init(|| {
-            let shown = |value: &str| -> Option<Vec<String>> {
-                let value = head(value, HEADER).to_lowercase();
-                let before = value[..value.find(&address)?].trim_end_matches(['<', ' ']);
-                let name = before.rsplit(['>', ';', '\n']).next().unwrap_or(before);
-                Some(split(name).into_iter().filter(|word| word.chars().count() >= NAME).collect())
-            };
-            ["To", "Cc"]
-                .into_iter()
-                .flat_map(|field| self.inspection.headers(field))
-                .find_map(shown)
-                .unwrap_or_default()
-        });
-        name.len() >= 2 && name.iter().all(|word| words.contains(word))
+        self.named(&split(line)) == Some(only)
+    }
+
+    /// Whether the mail is an answer.
+    fn answers(&self) -> bool {
+        let named = |field| self.inspection.header(field).is_some_and(|ids| !ids.trim().is_empty());
+        named("In-Reply-To") || named("References") || self.inspection.subject().replied
+    }
+
+    fn asked_by(&self, recipient: &Mailbox) -> bool {
+        self.inspection.header("In-Reply-To").is_some_and(|id| comes_from(id, recipient.domain().as_str()))
+    }
+
+    /// Whether what the mail answers was written in the house, or at the provider of another recipient alone.
+    fn asked_by_another(&self, author: &Mailbox) -> bool {
+        let Some(id) = self.inspection.header("In-Reply-To").filter(|_| !self.asked_by(author)) else { return false };
+        let recipients = self.inspection.evidence.recipients.iter().filter_map(|r| r.mailbox.as_ref());
+        let own = self.inspection.tables.own.iter().map(String::as_str);
+        own.chain(recipients.map(|mailbox| mailbox.domain().as_str())).any(|domain| comes_from(id, domain))
+    }
+
+    /// The only recipient at whose provider the message was written that the mail answers, where he is the first of To.
+    fn asker(&self) -> Author<'a> {
+        let first = self.inspection.headers("To").flat_map(addresses).next()?.identity();
+        let recipients = self.inspection.evidence.recipients.iter().filter_map(|r| r.mailbox.as_ref());
+        let mut asking = recipients.filter(|mailbox| self.asked_by(mailbox));
+        let asker = asking.next().filter(|_| asking.next().is_none())?;
+        self.outside(&asker.identity()).filter(|_| asker.identity() == first)
     }
 }
 
-/// At most so many bytes, cut at a character.
-fn head(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    &text[..end]
+/// The lines that hold something, with their numbers.
+fn filled(text: &Text) -> impl Iterator<Item = (usize, &str)> {
+    text.original.lines().enumerate().filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// From here on somebody speaks at this depth.
+fn speak<'a>(speakers: &mut Speakers<'a>, depth: usize, author: Author<'a>) {
+    speakers.retain(|(of, _)| *of < depth);
+    speakers.push((depth, author));
+}
+
+/// How many signs of quoting a line has.
+fn depth(line: &str) -> usize {
+    line.chars().take_while(|c| matches!(c, '>' | ' ' | '|' | '\u{a0}' | '\t')).filter(|c| *c == '>').count()
 }
 
 /// Without the signs of quoting.
@@ -100,13 +248,6 @@ fn attribution(above: &str) -> Option<String> {
     let last = lines.next().filter(|line| line.trim_end().ends_with(':') && line.len() <= LONGEST)?;
     let before = lines.next().filter(|line| line.len() <= LONGEST).unwrap_or("");
     Some(format!("{before} {last}"))
-}
-
-/// Whether a message with this identifier was written at the recipient's provider.
-fn comes_from(id: &str, recipient: &Mailbox) -> bool {
-    let host = id.trim().trim_end_matches('>').rsplit('@').next().unwrap_or("").to_lowercase();
-    let domain = recipient.domain().as_str().to_lowercase();
-    host == domain || host.strip_suffix(&domain).is_some_and(|left| left.ends_with('.'))
 }
 
 /// "Le 3 mai 2026, X a écrit :", "De : X <x@y>", "-----Message d'origine-----".

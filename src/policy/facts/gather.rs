@@ -78,9 +78,17 @@ impl<'a> MailEvidence<'a> {
         self.ranks().max().unwrap_or(0)
     }
 
+    /// Of what concerns one recipient.
+    pub fn rank_for(&self, recipient: Option<&Mailbox>) -> u32 {
+        self.ranked().filter(|finding| finding.concerns(recipient)).map(rank).max().unwrap_or(0)
+    }
+
     fn ranks(&self) -> impl Iterator<Item = u32> {
-        let ranked = self.of(FindingKind::Marking).chain(self.of(FindingKind::SensitivityLabel));
-        ranked.map(|finding| finding.rank.unwrap_or(0).into())
+        self.ranked().map(rank)
+    }
+
+    fn ranked(&self) -> impl Iterator<Item = &'a Finding> {
+        self.of(FindingKind::Marking).chain(self.of(FindingKind::SensitivityLabel))
     }
 
     /// What is official whoever it goes to.
@@ -124,6 +132,8 @@ pub(in crate::policy) struct RecipientEvidence<'a> {
     pub forwarded: bool,
     pub recipient: &'a ClassifiedRecipient,
     pub named: Named,
+    /// The highest marking or label of what concerns him.
+    pub rank: u32,
     /// Lists of which rows are in the mail.
     pub list_rows: &'a Words,
     pub policy: &'a Policy,
@@ -227,6 +237,10 @@ const PHONE: &str = "phone";
 
 fn value(finding: &Finding) -> &str {
     finding.value.as_deref().unwrap_or_default()
+}
+
+fn rank(finding: &Finding) -> u32 {
+    finding.rank.unwrap_or(0).into()
 }
 
 fn count(finding: &Finding) -> u32 {

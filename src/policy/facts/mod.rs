@@ -129,6 +129,8 @@ facts! {
         forwarded (13) [found]: bool = |copy| copy.forwarded || copy.named.forwarded,
         /// the register names this recipient among those that may have rows of every list in `list_rows`
         may_have_rows (14) [value of AddressList]: bool = |copy| copy.may_have_rows(),
+        /// highest marking or label, but for what he wrote himself and the mail quotes back to him
+        rank (15) [found]: u32 = |copy| copy.rank,
     }
 }
 
@@ -210,10 +212,17 @@ impl Policy {
         let of = |recipient: &ClassifiedRecipient| {
             let named = recipient.mailbox.as_ref().and_then(|mailbox| named.get(mailbox)).copied().unwrap_or_default();
             let instant = question.instant;
-            let list_rows = &list_rows;
-            let evidence =
-                RecipientEvidence { sender: &sender, forwarded, recipient, named, list_rows, policy: self, instant };
-            RecipientFacts::gather(&evidence)
+            let rank = mail.rank_for(recipient.mailbox.as_ref());
+            RecipientFacts::gather(&RecipientEvidence {
+                sender: &sender,
+                forwarded,
+                recipient,
+                named,
+                rank,
+                list_rows: &list_rows,
+                policy: self,
+                instant,
+            })
         };
         let recipients = question.recipients.iter().map(of).collect();
         Facts { message: MessageFacts::gather(&mail), recipients, sender }

@@ -6,6 +6,7 @@ mod faults;
 mod lists;
 mod memo;
 mod replay;
+mod returned;
 mod sender;
 mod shipped;
 mod support;

@@ -19,7 +19,7 @@ use octroi::policy::case::Case;
 use octroi::policy::{Asked, CampaignFacts, KeptAddresses, KeptCopy, Mode, Replay, Replayed, Sources, Unknown};
 use octroi::worker::{WorkerSettings, Workers};
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// Recipients beside those of the cases: on no list, some by a name of the sender's; a colleague; a partner.
 const MORE: [&str; 6] = [
@@ -31,11 +31,11 @@ const MORE: [&str; 6] = [
     "greffe@cour-appel.example",
 ];
 
-struct Sent {
-    name: String,
-    envelope: Envelope,
-    content: Vec<u8>,
-    at: Timestamp,
+pub(super) struct Sent {
+    pub name: String,
+    pub envelope: Envelope,
+    pub content: Vec<u8>,
+    pub at: Timestamp,
 }
 
 /// Every mail of `policies/tests`, as its cases send it and to more people.
@@ -69,15 +69,15 @@ fn sent(files: &Files) -> Vec<Sent> {
     all
 }
 
-fn shipped() -> Files {
+pub(super) fn shipped() -> Files {
     read_policies(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).unwrap()
 }
 
-fn load(files: &Files, mode: Mode) -> Ruleset {
+pub(super) fn load(files: &Files, mode: Mode) -> Ruleset {
     ruleset(files, Path::new("policies"), mode).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-fn inspector(ruleset: Ruleset) -> Inspector {
+pub(super) fn inspector(ruleset: Ruleset) -> Inspector {
     Inspector {
         ruleset: ArcSwap::from_pointee(ruleset),
         mx: MxResolver::offline(),
@@ -89,7 +89,7 @@ fn inspector(ruleset: Ruleset) -> Inspector {
     }
 }
 
-async fn judge(inspector: &Inspector, sent: &Sent) -> Judged {
+pub(super) async fn judge(inspector: &Inspector, sent: &Sent) -> Judged {
     let inspected = inspector
         .inspect(&sent.envelope, &Client::default(), &sent.content, sent.at, Deadline::after(PROMISE))
         .await
@@ -97,7 +97,7 @@ async fn judge(inspector: &Inspector, sent: &Sent) -> Judged {
     inspector.judge(inspected, &CampaignFacts::default()).unwrap()
 }
 
-fn addresses(judged: &Judged) -> KeptAddresses {
+pub(super) fn addresses(judged: &Judged) -> KeptAddresses {
     let recipients = judged.recipients.iter().map(|recipient| recipient.mailbox.clone()).collect();
     KeptAddresses { sender: judged.sender.mailbox.clone(), recipients }
 }
@@ -336,6 +336,7 @@ async fn what_another_version_found_is_never_guessed() {
         "resource.namesake",
         "resource.lookalike",
         "resource.forwarded",
+        "resource.rank > 0",
     ] {
         let rule = asking(&format!("when {{ {found} }}"));
         let said = of_another_version(&all, &rule).await;
