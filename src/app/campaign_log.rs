@@ -239,11 +239,7 @@ fn policy(folder: &Path) -> Result<Policy, LogError> {
 /// The unit of each agent, as a number.
 fn units(policy: &Policy, key: &ListKey) -> HashMap<Member, u64> {
     let people = policy.people.by_mail.values().filter(|person| !person.unit.is_empty());
-    let unit = |unit: &str| {
-        let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(unit.as_bytes()).as_bytes();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
-    };
-    let known = people.filter_map(|person| Some((Mailbox::parse(&person.mail).ok()?, unit(&person.unit))));
+    let known = people.filter_map(|person| Some((Mailbox::parse(&person.mail).ok()?, campaign::unit(&person.unit))));
     known.map(|(mailbox, unit)| (key.member(&mailbox.identity()), unit)).collect()
 }
 

@@ -30,6 +30,7 @@ mod order;
 mod pace;
 mod purpose;
 mod register;
+mod repeats;
 mod replay;
 mod replay_register;
 mod saved;
@@ -60,7 +61,7 @@ pub use replay_register::{ListFile, register};
 pub use saved::Saved;
 pub use signature::{Signature, Sketch};
 pub use summary::{FlaggedAt, Summary};
-pub use transaction::{Recipients, Sender, Side, Transaction};
+pub use transaction::{Recipients, Sender, Side, Transaction, unit};
 pub use verdict::{Assessment, Brake, Flagged, Reason, Verdict};
 
 use case::Case;
@@ -70,8 +71,11 @@ use id::Kind as Of;
 use keyed::Tracked;
 use pace::Pace;
 use purpose::Purposes;
+use repeats::Repeats;
 use scope::Scope;
 use weigh::Standing;
+
+use crate::lists::hashed::mix;
 
 const DAY: i64 = 86_400;
 
@@ -91,6 +95,7 @@ pub struct Campaigns {
     paces: Tracked<Pace>,
     cases: Tracked<Case>,
     purposes: Purposes,
+    repeats: Repeats,
     swept: Option<i64>,
     ended: VecDeque<Summary>,
 }
@@ -104,11 +109,14 @@ impl Campaigns {
     pub fn assign(&mut self, tx: &Transaction, register: &Register) -> Assessment {
         let now = tx.at.as_second();
         self.sweep_when_due(now);
-        let admitting = self.purposes.admitting(tx, register);
+        // Whoever is believed frees more: the same mail on a mere claim is another one.
+        let known = mix(tx.digest ^ u64::from(tx.sender.proven));
+        let again = self.repeats.knows(known);
+        let admitting = self.purposes.admitting(tx, register, again);
         let text = self.text(tx, now);
         let campaign = self.scopes.get(text).map_or(CampaignId::new(text, now), |scope| scope.id);
         let standing = self.standing(tx, register, &admitting, text, now);
-        let keys = self.keys(tx, &standing, text, now);
+        let keys = self.keys(tx, &standing, text, now, again);
         let plain: Vec<u64> = keys.iter().map(|(_, key)| *key).collect();
         let answer = |verdict, score_wanted| Assessment { campaign, verdict, score_wanted };
 
@@ -118,7 +126,9 @@ impl Campaigns {
         }
         let mut flagged: Option<Flagged> = None;
         let mut score_wanted = false;
-        for (kind, key) in &keys {
+        // What comes again because somebody behind us put it off has been weighed (D11).
+        let weighed_by = if again { &[][..] } else { &keys };
+        for (kind, key) in weighed_by {
             if *kind != Of::Text && !standing.contains(&Standing::Open) {
                 continue;
             }
@@ -129,6 +139,9 @@ impl Campaigns {
             let canary = (*kind == Of::Text).then(|| canary(tx, register, &admitting, &standing)).flatten();
             let found = self.flag(*key, text, tx, register, weighed.convicted, canary, before, now);
             flagged = flagged.or(found);
+        }
+        if flagged.is_none() {
+            self.repeats.note(known, now);
         }
         let explained =
             standing.iter().all(|standing| *standing == Standing::Explained).then(|| admitting.first()).flatten();
@@ -204,7 +217,7 @@ impl Campaigns {
     }
 
     /// The scopes that this transaction feeds.
-    fn keys(&mut self, tx: &Transaction, standing: &[Standing], text: u64, now: i64) -> Vec<(Of, u64)> {
+    fn keys(&mut self, tx: &Transaction, standing: &[Standing], text: u64, now: i64, again: bool) -> Vec<(Of, u64)> {
         let open = standing.iter().filter(|standing| **standing == Standing::Open).count();
         let outside = |(recipient, standing): &(transaction::Recipient, &Standing)| {
             **standing == Standing::Open && recipient.is_outside()
@@ -213,7 +226,8 @@ impl Campaigns {
         let mut keys = vec![(Of::Text, text)];
         let sender = tx.sender.member.0;
         // The pace is counted of whoever writes outside, else a desk's first busy hour would go unseen.
-        let paced = outside > 0 && self.paces.entry(sender, Pace::default).count(outside as u32, now);
+        let counted = if again { 0 } else { outside };
+        let paced = outside > 0 && self.paces.entry(sender, Pace::default).count(counted as u32, now);
         let key = Of::Sender.key(sender);
         if outside >= 5 || open >= 20 || paced || self.scopes.get(key).is_some_and(|scope| !scope.flags.is_empty()) {
             keys.push((Of::Sender, key));

@@ -64,18 +64,19 @@ pub(super) struct Merge {
 
 impl Purposes {
     /// The list that admits this transaction, if one does. A universal list comes last: what it admits is explained whole.
-    pub fn admitting<'a>(&mut self, tx: &Transaction, register: &'a Register) -> Vec<&'a Source> {
+    /// What is seen `again` is not remembered twice.
+    pub fn admitting<'a>(&mut self, tx: &Transaction, register: &'a Register, again: bool) -> Vec<&'a Source> {
         let mut admitting: Vec<&Source> = Vec::new();
         for source in register.sources() {
             let known = admitting.iter().any(|other| other.list == source.list);
-            if !known && self.admits(tx, source) {
+            if !known && self.admits(tx, source, again) {
                 admitting.push(source);
             }
         }
         admitting
     }
 
-    fn admits(&mut self, tx: &Transaction, source: &Source) -> bool {
+    fn admits(&mut self, tx: &Transaction, source: &Source, again: bool) -> bool {
         source.purposes.iter().filter(|purpose| purpose.in_force(tx.at)).any(|purpose| {
             if !purpose.allows_sender(tx) {
                 return false;
@@ -105,7 +106,10 @@ impl Purposes {
             if residue.foreign.len() > 10.max(residue.of / 5) {
                 return false;
             }
-            self.merges.entry(key, Merge::default).admits(residue.foreign)
+            match self.merges.get(key).filter(|_| again) {
+                Some(merge) => merge.recur(&residue.foreign) <= SLIPS,
+                None => self.merges.entry(key, Merge::default).admits(residue.foreign),
+            }
         })
     }
 
@@ -185,9 +189,14 @@ impl Merge {
                 }
             }
         }
+        self.recur(&foreign) <= SLIPS
+    }
+
+    /// How many of these recur.
+    fn recur(&self, foreign: &[u64]) -> usize {
         let least = (self.copies.len() / 4).max(5);
         let recurs = |shingle: &&u64| self.counts.get(shingle).is_some_and(|count| usize::from(*count) >= least);
-        foreign.iter().filter(recurs).count() <= SLIPS
+        foreign.iter().filter(recurs).count()
     }
 }
 

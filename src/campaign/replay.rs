@@ -14,6 +14,7 @@ use super::signature::Signature;
 use super::summary::Summary;
 use super::transaction::{Recipients, Sender, Side, Transaction};
 use super::verdict::{Assessment, Verdict};
+use crate::lists::hashed::mix;
 use crate::lists::{ListKey, Member};
 use crate::mail::{Domain, Mailbox};
 
@@ -102,7 +103,7 @@ impl Reading<'_> {
             let member = self.key.member(&identity);
             let side = if (self.own)(mailbox) {
                 let unit = self.units.get(&member).copied();
-                Side::Own(unit.unwrap_or_else(|| word(identity.domain().as_str())))
+                Side::Own(unit.unwrap_or_else(|| super::transaction::unit(identity.domain().as_str())))
             } else {
                 Side::Outside
             };
@@ -113,7 +114,11 @@ impl Reading<'_> {
         let text = line.text.as_deref().or(by_id).unwrap_or_default();
         Prepared {
             id: line.tx.clone().into_owned(),
-            digest: word(&line.tx),
+            // A name alone may come again in another file.
+            digest: line
+                .rcpt_to
+                .iter()
+                .fold(word(&line.tx) ^ word(&line.mail_from), |digest, to| mix(digest ^ word(&to.0))),
             at: line.time,
             sender: Sender {
                 member: sender.as_ref().map_or(Member(0), |sender| self.key.member(sender)),
@@ -137,7 +142,7 @@ fn nowhere() -> Domain {
 }
 
 fn word(text: &str) -> u64 {
-    text.bytes().fold(0, |hash, byte| crate::lists::hashed::mix(hash ^ u64::from(byte)))
+    text.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
 }
 
 /// A replay under way.

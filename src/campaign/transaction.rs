@@ -42,8 +42,14 @@ pub struct Sender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Outside,
-    /// At one of our own domains: a key of his unit, else of the domain.
+    /// At one of our own domains: [`unit`] of his unit, else of the domain.
     Own(u64),
+}
+
+/// The number of a unit or domain.
+pub fn unit(name: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(name.as_bytes()).as_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The recipients of a transaction with what the register knows of each, looked up before any lock is taken.

@@ -4,6 +4,7 @@
 mod bounds;
 mod brake;
 mod purpose;
+mod repeats;
 mod restart;
 mod scopes;
 
@@ -109,7 +110,8 @@ pub struct Mail {
 
 pub fn mail(from: u64, at: Timestamp, text: &str, to: impl IntoIterator<Item = Member>) -> Mail {
     let to: Vec<Member> = to.into_iter().collect();
-    let digest = to.iter().fold(mix(from ^ at.as_second() as u64), |digest, member| mix(digest ^ member.0));
+    let said = text.bytes().fold(mix(from ^ at.as_second() as u64), |digest, byte| mix(digest ^ u64::from(byte)));
+    let digest = to.iter().fold(said, |digest, member| mix(digest ^ member.0));
     Mail { from, proven: true, at, text: text.into(), to, digest }
 }
 
