@@ -16,6 +16,12 @@ pub(super) struct Tracked<V> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changes<V>(pub Vec<(u64, Option<V>)>);
 
+impl<V> Default for Changes<V> {
+    fn default() -> Self {
+        Changes(Vec::new())
+    }
+}
+
 impl<V> Default for Tracked<V> {
     fn default() -> Self {
         Tracked { map: Map::default(), changed: Set::default() }

@@ -58,7 +58,7 @@ pub use purpose::Fit;
 pub use register::{Allowed, Entry, ListId, Purpose, Register, Source};
 pub use replay::{IsOwn, LogLine, Prepared, Reading, Replay, Report, own_domains};
 pub use replay_register::{ListFile, register};
-pub use saved::Saved;
+pub use saved::{Saved, SavedRow};
 pub use signature::{Signature, Sketch};
 pub use summary::{FlaggedAt, Summary};
 pub use transaction::{Recipients, Sender, Side, Transaction, unit};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! What is written down, so that a restart loses at most the recipients since: values for a store, changed ones only.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Campaigns;
@@ -14,7 +15,7 @@ use super::scope::Scope;
 use crate::lists::template::Template;
 
 /// What changed since the last time. Opaque: a store keeps each entry under its kind and key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
     scopes: Changes<Scope>,
     circles: Changes<Circle>,
@@ -80,4 +81,70 @@ impl Campaigns {
         campaigns.clusters = clusters;
         campaigns
     }
+}
+
+/// One thing that is written down, as a store keeps it: `None` where it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedRow {
+    pub kind: u8,
+    pub key: u64,
+    pub value: Option<Vec<u8>>,
+}
+
+// The kinds stand in stores: they are added, never changed.
+const COUNTERS: u8 = 0;
+const SCOPE: u8 = 1;
+const CIRCLE: u8 = 2;
+const PACE: u8 = 3;
+const CASE: u8 = 4;
+const MERGE: u8 = 5;
+const PROVISIONAL: u8 = 6;
+
+impl Saved {
+    /// Each thing by itself.
+    pub fn rows(&self) -> Vec<SavedRow> {
+        let mut rows = vec![SavedRow { kind: COUNTERS, key: 0, value: Some(json(&(self.sketches, self.swept))) }];
+        add(SCOPE, &self.scopes, &mut rows);
+        add(CIRCLE, &self.circles, &mut rows);
+        add(PACE, &self.paces, &mut rows);
+        add(CASE, &self.cases, &mut rows);
+        add(MERGE, &self.merges, &mut rows);
+        add(PROVISIONAL, &self.provisional, &mut rows);
+        rows
+    }
+
+    /// The reverse; beside it, how many rows nobody can read.
+    pub fn of_rows(rows: impl IntoIterator<Item = SavedRow>) -> (Saved, usize) {
+        let (mut saved, mut damaged) = (Saved::default(), 0);
+        for SavedRow { kind, key, value } in rows {
+            let Some(value) = value else { continue };
+            let read = match kind {
+                COUNTERS => {
+                    serde_json::from_slice(&value).map(|counters| (saved.sketches, saved.swept) = counters).is_ok()
+                }
+                SCOPE => take(key, &value, &mut saved.scopes),
+                CIRCLE => take(key, &value, &mut saved.circles),
+                PACE => take(key, &value, &mut saved.paces),
+                CASE => take(key, &value, &mut saved.cases),
+                MERGE => take(key, &value, &mut saved.merges),
+                PROVISIONAL => take(key, &value, &mut saved.provisional),
+                _ => false,
+            };
+            damaged += usize::from(!read);
+        }
+        (saved, damaged)
+    }
+}
+
+fn add<V: Serialize>(kind: u8, changes: &Changes<V>, rows: &mut Vec<SavedRow>) {
+    rows.extend(changes.0.iter().map(|(key, value)| SavedRow { kind, key: *key, value: value.as_ref().map(json) }));
+}
+
+fn take<V: DeserializeOwned>(key: u64, value: &[u8], changes: &mut Changes<V>) -> bool {
+    serde_json::from_slice(value).map(|value| changes.0.push((key, Some(value)))).is_ok()
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Plain data, whose keys are numbers: serialising it cannot fail.
+    serde_json::to_vec(value).unwrap_or_default()
 }
