@@ -9,6 +9,7 @@
 //! Standards: sd_notify(3) and socket activation, as systemd documents them.
 
 pub mod campaign_log;
+mod campaign_register;
 pub mod demo;
 mod descriptors;
 mod members;
@@ -39,6 +40,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::campaign::Campaigns;
 use crate::config::{self, Loaded, PolicyMode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
@@ -52,7 +54,7 @@ use crate::listen::{control, http, milter, smtp};
 
 use crate::mime;
 use crate::pipeline::limits::Counters;
-use crate::pipeline::{Inspector, MemoryBudget, Pipeline};
+use crate::pipeline::{Bulk, Inspector, MemoryBudget, Pipeline};
 use crate::policy;
 use crate::store::{self, MembersError, Store, StoreError};
 use crate::worker::{self, Workers};
@@ -228,6 +230,7 @@ impl Gateway {
             journal: store.journal(),
             store: store.clone(),
             limits: Counters::new(DefaultClock::default()),
+            bulk: Bulk::new(Campaigns::restore(false, [store.campaigns().await?])),
             hostname: settings.smtp.hostname.clone(),
             notices: ArcSwap::from_pointee(notifier(&settings)),
             under_way: TaskTracker::new(),
@@ -371,6 +374,9 @@ impl Gateway {
         self.pipeline.under_way.wait().await;
         if let Err(error) = self.pipeline.journal.flush().await {
             tracing::error!(%error, "the last rows of the journal are lost");
+        }
+        if let Err(error) = self.pipeline.bulk.save(&self.pipeline.store).await {
+            tracing::error!(%error, "what was counted of bulk sends of late is lost");
         }
         self.stop_later.cancel();
         self.tasks.close();

@@ -9,10 +9,12 @@
 //! Standards: RFC 5321 §4.1.1.4 (one reply for all recipients), decisions D1, D2, D4, D11, D12 and D17.
 
 mod act;
+mod bulk;
 mod confirm;
 mod gather;
 mod inspector;
 mod left_over;
+mod lists;
 pub mod limits;
 mod reading;
 mod record;
@@ -23,9 +25,11 @@ pub mod tell;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+pub use bulk::Bulk;
 pub use inspector::{Inspected, Inspector, Judged, Ruleset};
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};
+pub use lists::Lists;
 pub use memory_budget::MemoryBudget;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,8 +38,8 @@ use crate::deliver::Onward;
 use crate::deliver::deadline::{Deadline, Late};
 use crate::directory::ClassifiedRecipient;
 use crate::mail::{Client, CopyId, Mail, Reply, ReversePath, Tls, reply};
+use crate::policy::KeptCopy;
 use crate::policy::limits::{Addressed, Originator};
-use crate::policy::{CampaignFacts, KeptCopy};
 use crate::store::{Journal, Store, StoreError};
 use crate::worker::WorkerError;
 
@@ -45,6 +49,8 @@ pub struct Pipeline {
     pub store: Store,
     pub journal: Journal,
     pub limits: Counters,
+    /// Mails seen beside others.
+    pub bulk: Bulk,
     /// Our name in failure reports and notices.
     pub hostname: String,
     /// Notices to senders.
@@ -200,16 +206,23 @@ impl Pipeline {
     ) -> (Processed, O) {
         let (envelope, client) = (&mail.envelope, &mail.client);
         let inspected = self.inspector.inspect(envelope, client, &mail.content, mail.received, deadline).await;
-        let inspected = match inspected {
+        let mut inspected = match inspected {
             Ok(inspected) => inspected,
             Err(fault) => return self.give_up(fault, mail, onward, deadline).await,
         };
         // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
-        let campaign = CampaignFacts::default();
-        let mut judged = match self.inspector.judge(inspected, &campaign) {
+        let seen = self.bulk.assign(&mail, &mut inspected);
+        // A flag outlives a crash (decision D22). It binds in any case: the mail need not wait for a store that is away.
+        if seen.is_first
+            && let Err(fault) = self.bulk.save(&self.store).await
+        {
+            tracing::error!(%fault, "the flag of a bulk send could not be written down yet");
+        }
+        let mut judged = match self.inspector.judge(inspected, &seen.facts) {
             Ok(judged) => judged,
             Err(fault) => return self.give_up(fault, mail, onward, deadline).await,
         };
+        judged.brake = seen.brake;
         judged.log_crashes(&mail);
         judged.forget_content();
         let (mail, judged, outcome, onward) = self.act_within(reserved, mail, judged, onward, deadline).await;

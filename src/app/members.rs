@@ -39,6 +39,11 @@ impl Registered {
         Ok(Registered { key: Some(store.key()?), files, stock: store.stock()?.0 })
     }
 
+    /// None where nothing was ever registered.
+    pub fn key(&self) -> Option<&ListKey> {
+        self.key.as_ref()
+    }
+
     /// Lists as detectors ask for them. A list without an entry is none.
     pub fn lookup(self, policy: &Policy) -> Lookup {
         let files: Vec<MemberFile> =

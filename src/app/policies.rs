@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::campaign_register;
 use super::members::{self, Registered};
 
 use crate::detect::{Detectors, LinkHosts, LinkKind, Lookalikes, Markings, VocabularyError, Words};
@@ -158,9 +159,10 @@ fn build(
     let services = policy.lists.services();
     let hosts = services.into_iter().filter_map(|(host, list)| Some((host, link_kind(&list)?)));
     let lookalikes = Lookalikes::new(policy.imitable());
+    let bulk = campaign_register::lists(&policy, files, &registered);
     let detectors = Detectors::new(markings, LinkHosts::new(hosts), policy.lists.own_domains(), lookalikes, words)
         .knowing(registered.lookup(&policy), universal(&policy));
-    Ok(Ruleset { policy, notices, detectors })
+    Ok(Ruleset { policy, lists: bulk, notices, detectors })
 }
 
 fn universal(policy: &Policy) -> Vec<String> {

@@ -14,7 +14,7 @@ use super::tasks::loud;
 use super::wiring::{notifier, retention};
 use super::{Gateway, StartError, register, tls};
 use crate::access::Entry;
-use crate::config::{Loaded, Reloaded};
+use crate::config::{Loaded, PolicyMode, Reloaded};
 use crate::deliver::deadline::Deadline;
 use crate::desk::Persons;
 use crate::diagnostic::Diagnostics;
@@ -106,6 +106,7 @@ impl Gateway {
     pub(super) fn put_in_force(&self) {
         let (ruleset, loaded) = (self.pipeline.inspector.ruleset.load(), self.loaded.load());
         self.pipeline.limits.adopt(&ruleset.policy.limits);
+        self.pipeline.bulk.observe(loaded.settings.campaigns == PolicyMode::Observe);
         self.metrics.set_policy_version(&ruleset.policy.version.to_string());
         self.metrics.observing.set(i64::from(ruleset.policy.mode.observes(Timestamp::now())));
         if ruleset.policy.lists.has_no_own() {

@@ -65,6 +65,9 @@ pub(super) async fn watch(watched: Watched) {
         let workers = watched.pipeline.inspector.workers.figures();
         metrics.worker_kills.raise_to(workers.kills);
         metrics.reading_crashes.raise_to(watched.pipeline.inspector.crashes.load(Ordering::Relaxed));
+        let bulk = watched.pipeline.bulk.figures();
+        metrics.campaigns_flagged.raise_to(bulk.flagged.load(Ordering::Relaxed));
+        metrics.campaign_mails.raise_to(bulk.braked.load(Ordering::Relaxed));
         metrics.worker_unprotected.set(workers.refused.iter().count() as i64);
         watched.store.look_at_disks();
         match watched.store.figures().await {
@@ -162,6 +165,9 @@ pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: Cancellat
             }
         }
         pipeline.limits.forget_idle();
+        if let Err(error) = pipeline.bulk.save(&store).await {
+            tracing::error!(%error, "what is counted of bulk sends could not be written down");
+        }
         pipeline.inspector.workers.forget_old();
         let now = Timestamp::now();
         match store.sweep(now).await {

@@ -115,6 +115,7 @@ impl Reader {
             next_hop: self.next_hop(),
             release: self.optional("release.via"),
             lists,
+            campaigns: self.one("campaigns.mode"),
             retention: Retention {
                 quarantine: self.one("retention.quarantine"),
                 warning: self.one("retention.warning"),

@@ -114,6 +114,7 @@ const KEYS: &[Key] = &[
     one("lists.path", &[], r#"path = "lists""#),
     one("lists.key", &[], r#"key = "file:lists.key""#),
     one("lists.canaries", &[], r#"canaries = "/etc/octroi/canaries.txt""#),
+    one("campaigns.mode", &["enforce"], r#"mode = "observe""#),
     one("retention.quarantine", &["30d"], r#"quarantine = "30d""#),
     one("retention.warning", &["5d"], r#"warning = "5d""#),
     one("retention.journal", &["183d"], r#"journal = "183d""#),

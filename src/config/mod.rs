@@ -42,6 +42,8 @@ pub struct Settings {
     pub release: Option<Hop>,
     pub store: Store,
     pub lists: Lists,
+    /// Whether a flagged bulk send is braked, or only told (decision D22).
+    pub campaigns: PolicyMode,
     pub retention: Retention,
     /// Where desk, `/healthz`, `/readyz` (and `/metrics`, unless it has its own address) are served.
     pub web: Option<SocketAddr>,

@@ -75,6 +75,7 @@ pub const ROWS: &[Row] = rows![
     AtStart "lists.path" lists.path,
     AtStart "lists.key" lists.key,
     AtStart "lists.canaries" lists.canaries,
+    AtOnce "campaigns.mode" campaigns,
     AtOnce "retention.quarantine" retention.quarantine,
     AtOnce "retention.warning" retention.warning,
     AtOnce "retention.journal" retention.journal,

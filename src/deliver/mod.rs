@@ -63,6 +63,11 @@ pub trait Onward: Send + 'static {
         Vec::new()
     }
 
+    /// Whether an MTA stands before us, whose queue keeps what is put off for days (decision D22); else mail programs.
+    fn stands_behind_a_queue(&self) -> bool {
+        false
+    }
+
     /// How the way of the last `deliver` was protected.
     fn tls(&self) -> Option<&Tls> {
         None

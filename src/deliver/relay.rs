@@ -50,6 +50,8 @@ pub struct Relay {
     lines: Vec<u8>,
     left_over: Vec<(usize, Reply)>,
     tls: Option<Tls>,
+    /// What hands us the mail keeps what is put off.
+    behind_a_queue: bool,
 }
 
 impl Relay {
@@ -70,7 +72,13 @@ impl Relay {
             lines: Vec::new(),
             left_over: Vec::new(),
             tls: None,
+            behind_a_queue: false,
         }
+    }
+
+    /// Says whether what hands us the present message has a queue (decision D22).
+    pub fn comes_from_a_queue(&mut self, queue: bool) {
+        self.behind_a_queue = queue;
     }
 
     /// Says of the message about to be delivered whether a CR or LF stands alone in it.
@@ -248,6 +256,10 @@ impl Onward for Relay {
 
     fn left_over(&mut self) -> Vec<(usize, Reply)> {
         std::mem::take(&mut self.left_over)
+    }
+
+    fn stands_behind_a_queue(&self) -> bool {
+        self.behind_a_queue
     }
 
     fn tls(&self) -> Option<&Tls> {

@@ -149,6 +149,9 @@ pub struct Metrics {
     pub worker_kills: Counter,
     /// Mails in which a step of reading crashed.
     pub reading_crashes: Counter,
+    /// Bulk sends that were flagged, and mails of flagged ones.
+    pub campaigns_flagged: Counter,
+    pub campaign_mails: Counter,
     /// Parts of a worker's sandbox that this kernel refuses.
     pub worker_unprotected: Gauge,
     pub reloads: Counter,
@@ -239,6 +242,12 @@ impl Metrics {
             ("octroi_log_dropped_total", "Log lines lost because the output was too slow.", &self.log_dropped),
             ("octroi_worker_kills_total", "Workers that crashed or exceeded a limit.", &self.worker_kills),
             ("octroi_reading_crashes_total", "Mails that made a step of reading crash.", &self.reading_crashes),
+            (
+                "octroi_campaigns_flagged_total",
+                "Bulk sends that use a list outside its purposes.",
+                &self.campaigns_flagged,
+            ),
+            ("octroi_campaign_mails_total", "Mails of flagged bulk sends, each attempt.", &self.campaign_mails),
             ("octroi_reloads_total", "Reloads of settings, policies and certificates.", &self.reloads),
             ("octroi_reloads_refused_total", "Reloads refused because of errors.", &self.reloads_refused),
         ] {

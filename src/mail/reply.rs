@@ -162,6 +162,8 @@ pub const NEXT_HOP_OFFERS_LESS: Row =
 pub const NEXT_HOP_CROWDED: Row =
     row(451, "4.4.5", "too many mails on their way to the next server, send it again", "decision D3");
 pub const AUTH_UNAVAILABLE: Row = row(454, "4.7.0", "cannot authenticate now, try again", "RFC 4954 §6");
+pub const CAMPAIGN_WAITS: Row =
+    row(451, "4.7.1", "this bulk mail waits for a decision, keep it and send it again", "decision D22");
 pub const DEFERRED_BY_POLICY: Row = row(451, "4.7.1", "not now, send it again later", "decision D1");
 pub const SENDING_TOO_MUCH: Row = row(450, "4.7.1", "too much mail for now", "§4.2.3");
 pub const TOO_MANY_FOR_NOW: Row = row(452, "4.5.3", "too many recipients for now", "§4.5.3.1.10");
@@ -203,6 +205,7 @@ pub const BARE_NEWLINE: Row =
 pub const NON_ASCII_ADDRESS: Row = row(553, "5.6.7", "an address beyond ASCII needs SMTPUTF8", "RFC 6531 §3.5");
 pub const ROUTE: Row = row(553, "5.1.3", "no @, % or ! in a local part here", "decision D30");
 pub const LOOP: Row = row(554, "5.4.6", "this mail goes round in circles", "§6.3, decision D6");
+pub const CAMPAIGN_STOPPED: Row = row(550, "5.7.1", "this bulk mail was stopped by a decision", "decision D22");
 pub const REFUSED_BY_POLICY: Row =
     row(550, "5.7.1", "not accepted by the sending administration's rules", "decision D1");
 pub const TOO_MANY_AT_ONCE: Row =

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::tell::report;
 use super::{Copy, Judged, Outcome, Pipeline, PipelineError};
+use crate::campaign::Brake;
 use crate::deliver::deadline::{Deadline, FOR_THE_STORE};
 use crate::deliver::{NextHopError, Onward};
 use crate::mail::{Content, Mail, MailId, Reply, ReversePath, reply};
@@ -26,10 +27,12 @@ impl Pipeline {
         deadline: Deadline,
     ) -> (Mail, Judged, Outcome, O) {
         let times = Times::of(deadline, &onward);
-        match settle(&judged.verdicts, bounces_reach(&mail, &judged)) {
+        let brake = judged.brake.filter(|brake| *brake == Brake::Stop || onward.stands_behind_a_queue());
+        match settle(&judged.verdicts, bounces_reach(&mail, &judged), brake) {
             Settlement::Nothing(reply) => {
                 onward.abandon(times.hop).await;
-                let outcome = Outcome { cause: Some("policy"), ..Outcome::nothing(reply, &mail) };
+                let cause = if brake.is_some() { "campaign" } else { "policy" };
+                let outcome = Outcome { cause: Some(cause), ..Outcome::nothing(reply, &mail) };
                 (mail, judged, outcome, onward)
             }
             Settlement::Each(plan) if !plan.keeps() => {

@@ -9,9 +9,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
+use super::lists::Lists;
 use super::memory_budget::{MemoryBudget, Reserved, texts_in};
 use super::reading::{Reading, Step, crashed};
 use super::{PipelineError, sender};
+use crate::campaign::Brake;
 use crate::deliver::deadline::Deadline;
 use crate::deliver::mx::MxResolver;
 use crate::detect::reading::evidence::{Evidence, Sender};
@@ -32,6 +34,8 @@ use crate::worker::{Workers, aside};
 /// at a reload.
 pub struct Ruleset {
     pub policy: Policy,
+    /// Administrative lists with their members, where there are any.
+    pub lists: Option<Arc<Lists>>,
     pub notices: Notices,
     pub detectors: Detectors,
 }
@@ -80,6 +84,8 @@ pub struct Judged {
     /// The facts, and what judging again takes.
     pub kept: KeptMail,
     pub verdicts: Verdicts,
+    /// What the bulk send that it is part of does to it.
+    pub brake: Option<Brake>,
     /// The steps of reading that crashed, if any: the mail is judged as one that cannot be read.
     pub crashed: Vec<Step>,
     /// The memory that all this takes.
@@ -212,9 +218,25 @@ impl Inspector {
             findings,
             kept,
             verdicts,
+            brake: None,
             crashed: reading.crashed,
             reserved: Some(reserved),
         })
+    }
+}
+
+impl Inspected {
+    /// Makes what this mail is likened by, behind the barrier: `None` where that crashed, and the mail then counts as one
+    /// that cannot be read.
+    pub(super) fn liken<T>(&mut self, work: impl FnOnce(&Inspected) -> T) -> Option<T> {
+        let mut reading = std::mem::take(&mut self.reading);
+        let before = reading.crashed.len();
+        let done = reading.step(Step::Liken, || aside(self.size, || work(self)));
+        if before == 0 && done.is_none() {
+            self.findings.push(crashed());
+        }
+        self.reading = reading;
+        done
     }
 }
 

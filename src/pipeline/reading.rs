@@ -14,6 +14,7 @@ pub enum Step {
     Texts,
     Detect,
     Privacy,
+    Liken,
     Judge,
     JudgeAgain,
 }
@@ -26,6 +27,7 @@ impl Step {
             Step::Texts => "texts",
             Step::Detect => "detect",
             Step::Privacy => "privacy",
+            Step::Liken => "liken",
             Step::Judge => "judge",
             Step::JudgeAgain => "judge-again",
         }

@@ -2,6 +2,7 @@
 //! SMTP answers once for all recipients (RFC 5321 §4.1.1.4): only here different verdicts become one reply.
 
 use super::verdict::{Verdict, Verdicts};
+use crate::campaign::Brake;
 use crate::mail::{Reply, reply};
 
 /// What becomes of a transaction as a whole (decision D1).
@@ -46,9 +47,15 @@ impl Plan {
     }
 }
 
-/// Settles the verdicts in the order of decision D1. `bounces_reach_sender` is false where the reverse-path is
+/// Settles the verdicts in the order of decision D1. A bulk send that is braked comes before them all: its transactions
+/// wait whole in the queue that stands behind them, or have been stopped (decision D22). `bounces_reach_sender` is false where the reverse-path is
 /// null or not in our own domains: then no DSN can report a refusal, and the whole mail is refused.
-pub fn settle(verdicts: &Verdicts, bounces_reach_sender: bool) -> Settlement {
+pub fn settle(verdicts: &Verdicts, bounces_reach_sender: bool, brake: Option<Brake>) -> Settlement {
+    match brake {
+        Some(Brake::Defer) => return Settlement::Nothing(reply::CAMPAIGN_WAITS.reply()),
+        Some(Brake::Stop) => return Settlement::Nothing(reply::CAMPAIGN_STOPPED.reply()),
+        None => {}
+    }
     // (a) Any defer: nothing sent, nothing kept.
     for judgement in &verdicts.0 {
         if let Verdict::Defer { reply, .. } = &judgement.verdict {

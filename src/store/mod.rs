@@ -12,6 +12,7 @@
 
 mod audit;
 mod blob;
+mod campaigns;
 mod claim;
 mod copy;
 mod courier;
@@ -274,6 +275,7 @@ impl Store {
 pub fn statements() -> impl Iterator<Item = Statement> {
     [
         audit::STATEMENTS,
+        campaigns::STATEMENTS,
         courier::STATEMENTS,
         debt::STATEMENTS,
         decide::STATEMENTS,

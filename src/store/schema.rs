@@ -28,6 +28,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 8, name: "two persons", sql: include_str!("schema/0008_two_persons.sql") },
     Migration { version: 9, name: "facts", sql: include_str!("schema/0009_facts.sql") },
     Migration { version: 10, name: "journal", sql: include_str!("schema/0010_journal.sql") },
+    Migration { version: 11, name: "campaigns", sql: include_str!("schema/0011_campaigns.sql") },
 ];
 
 statements! {

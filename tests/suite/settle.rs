@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Decision D1: a row for every pair of verdicts.
 
+use octroi::campaign::Brake;
 use octroi::mail::reply::{self, Deferral, Refusal};
 use octroi::policy::settle::{Settlement, settle};
 use octroi::policy::verdict::{Disposition, Judgement, Reason, Reasons, Verdict, Verdicts};
@@ -26,7 +27,7 @@ fn verdict(disposition: Disposition) -> Verdict {
 
 fn settled(of: &[Disposition], bounces_reach_sender: bool) -> String {
     let verdicts = Verdicts(of.iter().map(|d| Judgement { verdict: verdict(*d), observed: None }).collect());
-    match settle(&verdicts, bounces_reach_sender) {
+    match settle(&verdicts, bounces_reach_sender, None) {
         Settlement::Nothing(reply) => reply.code.to_string(),
         Settlement::Each(plan) => {
             let stripped: Vec<usize> = plan.stripped.iter().flat_map(|s| s.copies.clone()).collect();
@@ -88,4 +89,17 @@ fn a_refusal_that_no_dsn_can_tell_refuses_the_whole() {
         assert_eq!(settled(&[other, Reject], false), "550", "{other:?}");
     }
     assert_eq!(settled(&[Pass, Quarantine], false), "on[0] held[1]");
+}
+
+/// Decision D22: what the queue behind us keeps waits whole, whatever the verdicts; what was stopped is refused whole.
+#[test]
+fn a_braked_bulk_send_is_settled_before_every_verdict() {
+    use Disposition::*;
+    for of in [&[Pass][..], &[Pass, Quarantine], &[Quarantine, Quarantine], &[Defer], &[Reject, Pass], &[Strip, Notify]]
+    {
+        let verdicts = Verdicts(of.iter().map(|d| Judgement { verdict: verdict(*d), observed: None }).collect());
+        for (brake, row) in [(Brake::Defer, reply::CAMPAIGN_WAITS), (Brake::Stop, reply::CAMPAIGN_STOPPED)] {
+            assert_eq!(settle(&verdicts, true, Some(brake)), Settlement::Nothing(row.reply()), "{of:?}");
+        }
+    }
 }

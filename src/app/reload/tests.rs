@@ -107,6 +107,7 @@ fn cases() -> Vec<Case> {
         later("lists.path", "members"),
         later("lists.key", "file:other.key"),
         later("lists.canaries", "stock.txt"),
+        now("campaigns.mode", "observe", "false", "true", |g| g.pipeline.bulk.observes().to_string()),
         now("retention.quarantine", "40d", "2592000s", "3456000s", retention!(quarantine)),
         now("retention.warning", "4d", "432000s", "345600s", retention!(warning)),
         now("retention.journal", "10d", "15811200s", "864000s", retention!(journal)),

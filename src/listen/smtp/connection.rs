@@ -20,6 +20,7 @@ use crate::listen::capacity::ContentShare;
 use crate::listen::log_outcome::log_outcome;
 use crate::listen::metrics;
 use crate::listen::refusal::Notes;
+use crate::listen::settings::ClientKind;
 use crate::listen::trickle::Trickle;
 use crate::listen::writing::{WRITING, write};
 use crate::mail::{Content, Mail, Reply, reply};
@@ -197,6 +198,7 @@ impl<'d> Connection<'d> {
         let reserved = std::mem::take(&mut self.reserved);
         let Some(mut relay) = self.relay.take() else { return reply::OUR_FAULT.reply() };
         relay.holds_bare_newline(bare_newline);
+        relay.comes_from_a_queue(self.listener.settings.client_kind == ClientKind::Queue);
         let (processed, relay) = self.listener.pipeline.process(mail, reserved, relay, deadline).await;
         self.relay = Some(relay);
         self.listener.metrics.inspection.observe(began.elapsed());

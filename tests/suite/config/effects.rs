@@ -61,6 +61,7 @@ const ROWS: &[Row] = &[
     ("lists.path", r#""members""#, "", "src/store/members.rs", "exports_stand_side_by_side_and_a_new_one_takes_the_place_of_its_label"),
     ("lists.key", r#""file:other.key""#, "", "src/store/members.rs", "members_of_a_lost_key_and_damaged_ones_are_told"),
     ("lists.canaries", r#""stock.txt""#, "", "tests/suite/path/lists.rs", "an_export_has_canaries_that_only_the_officer_sees"),
+    ("campaigns.mode", r#""observe""#, "", "tests/suite/path/campaigns.rs", "observed_campaigns_are_told_and_pass"),
     ("retention.quarantine", r#""20d""#, "", SWEEP, "what_expires_goes_in_small_writes"),
     ("retention.warning", r#""2d""#, "", "tests/suite/notices/followup.rs", "who_is_warned_hears_five_days_before_and_again_at_the_end"),
     ("retention.journal", r#""90d""#, "", "tests/suite/store/find.rs", "the_journal_expires"),

@@ -22,6 +22,7 @@ mod live_transcripts;
 mod memory;
 mod milter_crash;
 mod milter_door;
+mod campaigns;
 mod certificates;
 mod chunking;
 mod confirming;
