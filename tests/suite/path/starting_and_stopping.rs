@@ -156,3 +156,16 @@ fn the_soft_limit_of_descriptors_is_raised_and_a_low_hard_one_is_told() {
     let log = std::fs::read_to_string(&log).unwrap();
     assert!(log.contains("WARN") && log.contains(warning), "{log}");
 }
+
+#[test]
+fn the_allocator_gives_back_what_was_freed_unless_told_otherwise() {
+    let hop = Hop::friendly();
+    let setup = Setup::new(hop.address);
+    for (environment, wanted) in [(&[][..], "1"), (&[("MIMALLOC_PURGE_DELAY", "500")][..], "500")] {
+        let gateway = setup.serve_with(environment);
+        let has = std::fs::read(format!("/proc/{}/environ", gateway.id())).unwrap();
+        let has = String::from_utf8(has).unwrap();
+        let settings: Vec<_> = has.split('\0').filter(|entry| entry.starts_with("MIMALLOC_PURGE_DELAY=")).collect();
+        assert_eq!(settings, [format!("MIMALLOC_PURGE_DELAY={wanted}")]);
+    }
+}
