@@ -40,7 +40,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::campaign::Campaigns;
 use crate::config::{self, Loaded, PolicyMode, Settings};
 use crate::deliver::mx::MxResolver;
 use crate::deliver::next_hop::{self, NextHop};
@@ -230,7 +229,7 @@ impl Gateway {
             journal: store.journal(),
             store: store.clone(),
             limits: Counters::new(DefaultClock::default()),
-            bulk: Bulk::new(Campaigns::restore(false, [store.campaigns().await?])),
+            bulk: Arc::new(Bulk::restore(&store).await?),
             hostname: settings.smtp.hostname.clone(),
             notices: ArcSwap::from_pointee(notifier(&settings)),
             under_way: TaskTracker::new(),
@@ -259,6 +258,7 @@ impl Gateway {
         let in_force = Arc::new(ArcSwap::from_pointee(loaded.clone()));
         let lists = register::at_the_desk(&settings, in_force.clone(), pipeline.clone(), metrics.clone());
         let desk = Desk::new(store.clone(), accounts, settings.four_eyes, Arc::new(Timestamp::now)).with_lists(lists);
+        let desk = desk.with_bulk_sends(pipeline.bulk.clone());
         let desk = Arc::new(desk);
         let gateway = Gateway {
             addresses: listeners.iter().filter_map(|(l, _)| l.local_addr().ok()).collect(),

@@ -10,6 +10,7 @@
 
 mod act;
 mod bulk;
+mod bulk_decided;
 mod confirm;
 mod gather;
 mod inspector;
@@ -50,7 +51,7 @@ pub struct Pipeline {
     pub journal: Journal,
     pub limits: Counters,
     /// Mails seen beside others.
-    pub bulk: Bulk,
+    pub bulk: Arc<Bulk>,
     /// Our name in failure reports and notices.
     pub hostname: String,
     /// Notices to senders.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! Named accounts, the users of the system they belong to, and what each may (decision D25).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::command::DECIDES;
 use super::{Action, Actor, Command, Denied, Entry, Ground, GroundError, Object, Permit, PermitKind, Role, Scope};
 use crate::mail::{MailOrCopy, Mailbox};
 
@@ -118,11 +119,36 @@ impl Directory {
 
     /// How many accounts could confirm what `proposer` proposed about mail of this unit.
     pub fn approvers(&self, unit: Option<&str>, proposer: &str) -> usize {
-        let can = |account: &&Arc<Account>| {
+        self.names(|account| {
             account.name != proposer && account.roles.contains(&Role::Approver) && account.scope.covers(unit)
-        };
-        let names: std::collections::BTreeSet<&str> = self.0.values().filter(can).map(|a| a.name.as_str()).collect();
+        })
+    }
+}
+
+impl Directory {
+    /// How many accounts could confirm what `proposer` proposed about a bulk send of these units.
+    pub fn approvers_outside(&self, units: &[String], proposer: &str) -> usize {
+        self.names(|account| {
+            account.name != proposer && account.roles.contains(&Role::Approver) && account.is_outside(units)
+        })
+    }
+
+    /// Whether two accounts could decide about a bulk send of these units, both outside their branch.
+    pub fn decides_outside(&self, units: &[String]) -> bool {
+        let decides = |account: &Account| account.roles.iter().any(|role| DECIDES.contains(role));
+        self.approvers_outside(units, "") > 0 && self.names(|account| decides(account) && account.is_outside(units)) > 1
+    }
+
+    fn names(&self, wanted: impl Fn(&Account) -> bool) -> usize {
+        let names: BTreeSet<&str> = self.0.values().filter(|a| wanted(a)).map(|a| a.name.as_str()).collect();
         names.len()
+    }
+}
+
+impl Account {
+    /// Whether no unit of theirs is one of these, or above or below one.
+    fn is_outside(&self, units: &[String]) -> bool {
+        !units.iter().any(|unit| self.scope.shares_a_branch_with(unit))
     }
 }
 
@@ -163,6 +189,11 @@ impl Caller {
     /// The person's own mailbox, where the account names it.
     pub fn mail(&self) -> Option<&Mailbox> {
         self.account.mail.as_ref()
+    }
+
+    /// The unit of these with which they share a branch, if there is one.
+    pub(super) fn branch<'u>(&self, units: &'u [String]) -> Option<&'u str> {
+        units.iter().map(String::as_str).find(|unit| self.account.scope.shares_a_branch_with(unit))
     }
 
     /// What a command opens to this caller.

@@ -24,6 +24,10 @@ pub enum Command {
     ListsCanaries,
     /// The addresses of canaries.
     ListsReveal,
+    CampaignsList,
+    CampaignsShow,
+    CampaignsAllow,
+    CampaignsStop,
 }
 
 /// What an entry of the audit says was done; the contract's words.
@@ -56,10 +60,14 @@ pub enum Action {
     ListExport,
     /// Somebody asked which lists an address is on; the object is the address's keyed hash.
     ListMatch,
+    /// A bulk send may go; the object is its id (decision D22).
+    CampaignAllow,
+    /// It may not.
+    CampaignStop,
 }
 
 impl Action {
-    pub const ALL: [Action; 18] = [
+    pub const ALL: [Action; 20] = [
         Action::Look,
         Action::Open,
         Action::Export,
@@ -78,6 +86,8 @@ impl Action {
         Action::ListImport,
         Action::ListExport,
         Action::ListMatch,
+        Action::CampaignAllow,
+        Action::CampaignStop,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -100,6 +110,8 @@ impl Action {
             Action::ListImport => "list-import",
             Action::ListExport => "list-export",
             Action::ListMatch => "list-match",
+            Action::CampaignAllow => "campaign-allow",
+            Action::CampaignStop => "campaign-stop",
         }
     }
 
@@ -129,10 +141,10 @@ use Role::{Approver, Auditor, DataProtectionOfficer, Operator, PolicyAdmin, Revi
 
 const LOOKS: &[Role] = &[Reviewer, Approver, Auditor, DataProtectionOfficer];
 /// The data protection officer decides nothing about a mail (decision D43).
-const DECIDES: &[Role] = &[Reviewer, Approver];
+pub(super) const DECIDES: &[Role] = &[Reviewer, Approver];
 
 /// Every command, once.
-pub const COMMANDS: [CommandRow; 17] = [
+pub const COMMANDS: [CommandRow; 21] = [
     row(Command::List, "list held copies", LOOKS).or_counts(&[PolicyAdmin, Operator]),
     row(Command::Show, "look at a held copy", LOOKS).audited(Action::Look),
     row(Command::Open, "read a held message", LOOKS).of_content().audited(Action::Open),
@@ -153,6 +165,10 @@ pub const COMMANDS: [CommandRow; 17] = [
     row(Command::ListsExport, "export a list", &[PolicyAdmin]).with_ground().audited(Action::ListExport),
     row(Command::ListsCanaries, "count canaries", &[PolicyAdmin, Auditor, DataProtectionOfficer]),
     row(Command::ListsReveal, "see canaries", &[DataProtectionOfficer]).with_ground().audited(Action::Look),
+    row(Command::CampaignsList, "list bulk sends", LOOKS).or_counts(&[PolicyAdmin, Operator]),
+    row(Command::CampaignsShow, "look at a bulk send", LOOKS).audited(Action::Look),
+    row(Command::CampaignsAllow, "allow a bulk send", DECIDES).with_ground().audited(Action::CampaignAllow),
+    row(Command::CampaignsStop, "stop a bulk send", DECIDES).with_ground().audited(Action::CampaignStop),
 ];
 
 impl Command {
@@ -203,8 +219,9 @@ mod tests {
             assert!(!row.needs_ground || row.action.is_some(), "{:?}: a reason that nobody keeps", row.command);
             assert!(!row.needs_content || row.action.is_some(), "{:?}: content without a trace", row.command);
         }
-        assert!(!Command::Release.row().roles.contains(&DataProtectionOfficer));
-        assert!(!Command::Reject.row().roles.contains(&DataProtectionOfficer));
+        for decides in [Command::Release, Command::Reject, Command::CampaignsAllow, Command::CampaignsStop] {
+            assert!(!decides.row().roles.contains(&DataProtectionOfficer), "{decides:?}");
+        }
     }
 
     #[test]

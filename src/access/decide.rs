@@ -12,7 +12,7 @@ use crate::mail::CopyId;
 /// In mail with more recipients than this, a recipient may confirm too (decision D43).
 pub const MANY_RECIPIENTS: u64 = 30;
 
-/// A proposal about a copy that is still held.
+/// A proposal about a copy that is still held, or about a bulk send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     pub to: Resolution,
@@ -52,10 +52,10 @@ pub enum Step {
     Confirm { proposer: String },
 }
 
-/// A decision that may be carried out, with what the audit says of it. Only [`Case::decide`] makes one.
+/// A decision that may be carried out, with what the audit says of it. Only this room makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    copy: CopyId,
+pub struct Decision<Id = CopyId> {
+    object: Id,
     to: Resolution,
     step: Step,
     actor: Actor,
@@ -63,9 +63,10 @@ pub struct Decision {
     entries: Vec<Entry>,
 }
 
-impl Decision {
-    pub fn copy(&self) -> &CopyId {
-        &self.copy
+impl<Id> Decision<Id> {
+    /// The id of what is decided about.
+    pub fn object(&self) -> &Id {
+        &self.object
     }
 
     pub fn to(&self) -> Resolution {
@@ -94,8 +95,8 @@ impl Decision {
 
 /// The result of a request for a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ruling {
-    Decided(Decision),
+pub enum Ruling<Id = CopyId> {
+    Decided(Decision<Id>),
     /// The same person proposed the same before: it waits for another.
     Waits,
 }
@@ -128,7 +129,7 @@ impl Case {
             return Err(GroundError::Unfit { code: ground.code().as_str().to_owned(), to }.into());
         }
         let step = if four_eyes && self.needs_two {
-            match self.step_of_two(caller, to)? {
+            match self.two().step(caller, to, |proposer| self.excluded(proposer))? {
                 Some(step) => step,
                 None => return Ok(Ruling::Waits),
             }
@@ -137,59 +138,21 @@ impl Case {
         } else {
             Step::Alone
         };
-        // Of several roles the one that counts here: only an approver confirms.
-        let role = if matches!(step, Step::Confirm { .. }) { Role::Approver } else { reach.role };
-        let actor = Actor::of(caller.name(), role);
-        let entries = self.entries(&actor, to, &step, &ground);
-        Ok(Ruling::Decided(Decision { copy: self.copy.clone(), to, step, actor, ground, entries }))
+        Ok(Ruling::Decided(self.two().decision(self.copy.clone(), (caller, reach.role), to, step, ground)))
     }
 
-    /// `None`: the same person has proposed the same.
-    fn step_of_two(&self, caller: &Caller, to: Resolution) -> Result<Option<Step>, Denied> {
-        let Some(proposal) = &self.proposal else { return Ok(Some(Step::Propose { instead_of: None })) };
-        let (id, proposer) = (self.copy.to_string(), proposal.actor.clone());
-        if proposer == caller.name() {
-            return Ok((proposal.to != to).then_some(Step::Propose { instead_of: Some(proposer) }));
-        }
-        if !caller.has(Role::Approver) {
-            return Err(Denied::NeedsApprover { id, proposer, to: proposal.to });
-        }
+    fn two(&self) -> TwoPersons<'_> {
+        TwoPersons { id: self.copy.as_str(), proposal: self.proposal.as_ref() }
+    }
+
+    /// Why this caller may not be the second of two.
+    fn excluded(&self, proposer: &str) -> Option<Denied> {
+        let id = self.copy.to_string();
         if self.is_sender {
-            return Err(Denied::OwnMail { id });
+            return Some(Denied::OwnMail { id });
         }
-        if self.is_recipient && self.recipients <= MANY_RECIPIENTS {
-            return Err(Denied::Recipient { id, proposer });
-        }
-        Ok(Some(if proposal.to == to {
-            Step::Confirm { proposer }
-        } else {
-            Step::Propose { instead_of: Some(proposer) }
-        }))
-    }
-
-    fn entries(&self, actor: &Actor, to: Resolution, step: &Step, ground: &Ground) -> Vec<Entry> {
-        let entry = |action, of, ground: Option<&Ground>| {
-            Entry::new(actor.clone(), action, self.copy.as_str(), of, ground, None)
-        };
-        let proposed = self.proposal.as_ref();
-        match step {
-            Step::Alone => vec![entry(to.action(), None, Some(ground))],
-            Step::Propose { instead_of } => {
-                let ended = if instead_of.as_deref() == Some(actor.name()) { Action::Withdraw } else { Action::Refuse };
-                let ended =
-                    proposed.filter(|_| instead_of.is_some()).map(|p| entry(ended, Some(p.to.action()), Some(ground)));
-                ended.into_iter().chain([entry(Action::Propose, Some(to.action()), Some(ground))]).collect()
-            }
-            Step::Confirm { .. } => {
-                let approval = entry(Action::Approve, Some(to.action()), Some(ground));
-                // Whose decision it was: the proposer's, with the proposer's reason, confirmed by the second.
-                let decision = proposed.map(|p| {
-                    let first = Actor::of(&p.actor, p.role);
-                    Entry::new(first, to.action(), self.copy.as_str(), None, Some(&p.ground), Some(actor.name()))
-                });
-                [approval].into_iter().chain(decision).collect()
-            }
-        }
+        let is_one_of_few = self.is_recipient && self.recipients <= MANY_RECIPIENTS;
+        is_one_of_few.then(|| Denied::Recipient { id, proposer: proposer.to_owned() })
     }
 
     /// Whether whoever confirms may be a recipient without anybody knowing, where that would keep them from it.
@@ -200,5 +163,77 @@ impl Case {
     /// How many accounts could confirm what `proposer` proposed.
     pub fn approvers(&self, directory: &Directory, proposer: &str) -> usize {
         directory.approvers(self.unit.as_deref(), proposer)
+    }
+}
+
+/// What two persons decide about, and what the first of them proposed.
+pub(super) struct TwoPersons<'a> {
+    pub id: &'a str,
+    pub proposal: Option<&'a Proposal>,
+}
+
+impl TwoPersons<'_> {
+    /// How far a decision goes; `None` where the same person has proposed the same. `excluded` says why the caller may not
+    /// be the second one.
+    pub fn step(
+        &self,
+        caller: &Caller,
+        to: Resolution,
+        excluded: impl Fn(&str) -> Option<Denied>,
+    ) -> Result<Option<Step>, Denied> {
+        let Some(proposal) = self.proposal else { return Ok(Some(Step::Propose { instead_of: None })) };
+        let (id, proposer) = (self.id.to_owned(), proposal.actor.clone());
+        if proposer == caller.name() {
+            return Ok((proposal.to != to).then_some(Step::Propose { instead_of: Some(proposer) }));
+        }
+        if !caller.has(Role::Approver) {
+            return Err(Denied::NeedsApprover { id, proposer, to: proposal.to });
+        }
+        if let Some(denied) = excluded(&proposer) {
+            return Err(denied);
+        }
+        Ok(Some(if proposal.to == to {
+            Step::Confirm { proposer }
+        } else {
+            Step::Propose { instead_of: Some(proposer) }
+        }))
+    }
+
+    /// The decision, by this caller in this role.
+    pub fn decision<Id>(
+        &self,
+        object: Id,
+        by: (&Caller, Role),
+        to: Resolution,
+        step: Step,
+        ground: Ground,
+    ) -> Decision<Id> {
+        // Of several roles the one that counts here: only an approver confirms.
+        let role = if matches!(step, Step::Confirm { .. }) { Role::Approver } else { by.1 };
+        let actor = Actor::of(by.0.name(), role);
+        let entries = self.entries(&actor, to, &step, &ground);
+        Decision { object, to, step, actor, ground, entries }
+    }
+
+    fn entries(&self, actor: &Actor, to: Resolution, step: &Step, ground: &Ground) -> Vec<Entry> {
+        let entry = |action, of, ground: Option<&Ground>| Entry::new(actor.clone(), action, self.id, of, ground, None);
+        match step {
+            Step::Alone => vec![entry(to.action(), None, Some(ground))],
+            Step::Propose { instead_of } => {
+                let ended = if instead_of.as_deref() == Some(actor.name()) { Action::Withdraw } else { Action::Refuse };
+                let proposed = self.proposal.filter(|_| instead_of.is_some());
+                let ended = proposed.map(|p| entry(ended, Some(p.to.action()), Some(ground)));
+                ended.into_iter().chain([entry(Action::Propose, Some(to.action()), Some(ground))]).collect()
+            }
+            Step::Confirm { .. } => {
+                let approval = entry(Action::Approve, Some(to.action()), Some(ground));
+                // Whose decision it was: the proposer's, with the proposer's reason, confirmed by the second.
+                let decision = self.proposal.map(|p| {
+                    let first = Actor::of(&p.actor, p.role);
+                    Entry::new(first, to.action(), self.id, None, Some(&p.ground), Some(actor.name()))
+                });
+                [approval].into_iter().chain(decision).collect()
+            }
+        }
     }
 }

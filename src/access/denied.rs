@@ -32,6 +32,9 @@ pub enum Denied {
     #[error("you are the sender of {id}: nobody approves their own mail, a colleague decides")]
     OwnMail { id: String },
     /// Decision D43.
+    #[error("{id} comes from {unit}: who decides about a bulk send is of another branch")]
+    Branch { id: String, unit: String },
+    /// Decision D43.
     #[error("you are a recipient of {id}: a colleague confirms what {proposer} proposed")]
     Recipient { id: String, proposer: String },
     #[error("{proposer} proposed to {} {id}; an approver confirms or decides otherwise", .to.as_str())]

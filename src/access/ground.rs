@@ -64,12 +64,12 @@ impl GroundCode {
         GroundCode::ALL.into_iter().find(|code| code.as_str() == text)
     }
 
-    /// The codes for a release, or for a rejection.
+    /// The codes for letting mail go, or for keeping it back.
     pub fn of(to: Resolution) -> &'static [GroundCode] {
         use GroundCode::*;
         match to {
-            Resolution::Release => &[Legitimate, Lifted, Authorised, Mistaken, Other],
-            Resolution::Reject => &[WrongRecipient, OtherWay, Marked, OthersData, Withdrawn, Other],
+            Resolution::Release | Resolution::Allow => &[Legitimate, Lifted, Authorised, Mistaken, Other],
+            Resolution::Reject | Resolution::Stop => &[WrongRecipient, OtherWay, Marked, OthersData, Withdrawn, Other],
         }
     }
 }

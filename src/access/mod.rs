@@ -10,6 +10,7 @@
 //! Standards: decisions D20, D25, D26, D40, D43; the contract's names of roles, actions and grounds.
 
 mod account;
+mod campaign_case;
 mod command;
 mod decide;
 mod denied;
@@ -20,12 +21,14 @@ mod role;
 mod scope;
 
 pub use account::{Account, Accounts, Caller, Directory, Reach, User};
+pub use campaign_case::CampaignCase;
 pub use command::{Action, COMMANDS, Command, CommandRow};
 pub use decide::{Case, Decision, MANY_RECIPIENTS, Proposal, Ruling, Step};
 pub use denied::Denied;
 pub use ground::{GROUND_LENGTH, Ground, GroundCode, GroundError};
 pub use permit::{
-    Actor, Entry, Export, ListExport, ListImport, ListMatch, Look, Object, Open, Permit, PermitKind, Retry, Reveal,
+    Actor, Entry, Export, ListExport, ListImport, ListMatch, Look, LookAtBulk, Object, Open, Permit, PermitKind, Retry,
+    Reveal,
 };
 pub use resolution::Resolution;
 pub use role::Role;

@@ -131,6 +131,9 @@ pub enum Open {}
 /// Taking its message away.
 #[derive(Debug)]
 pub enum Export {}
+/// Looking at a bulk send.
+#[derive(Debug)]
+pub enum LookAtBulk {}
 /// Trying an item of the outbox now.
 #[derive(Debug)]
 pub enum Retry {}
@@ -150,6 +153,12 @@ pub enum Reveal {}
 impl PermitKind for Look {
     type Id = CopyId;
     const COMMAND: Command = Command::Show;
+    const ACTION: Action = Action::Look;
+}
+
+impl PermitKind for LookAtBulk {
+    type Id = String;
+    const COMMAND: Command = Command::CampaignsShow;
     const ACTION: Action = Action::Look;
 }
 

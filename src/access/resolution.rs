@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! What can be decided about a held copy.
+//! What can be decided about a held copy, and about a bulk send.
 
 use super::{Action, Command};
 
@@ -8,17 +8,34 @@ use super::{Action, Command};
 pub enum Resolution {
     Release,
     Reject,
+    /// A bulk send may go (decision D22).
+    Allow,
+    /// It may not.
+    Stop,
 }
 
 impl Resolution {
+    pub const ALL: [Resolution; 4] = [Resolution::Release, Resolution::Reject, Resolution::Allow, Resolution::Stop];
+
+    pub fn parse(text: &str) -> Option<Resolution> {
+        Resolution::ALL.into_iter().find(|to| to.as_str() == text)
+    }
+
     pub fn as_str(self) -> &'static str {
-        self.action().as_str()
+        match self {
+            Resolution::Release => "release",
+            Resolution::Reject => "reject",
+            Resolution::Allow => "allow",
+            Resolution::Stop => "stop",
+        }
     }
 
     pub fn noun(self) -> &'static str {
         match self {
             Resolution::Release => "release",
             Resolution::Reject => "rejection",
+            Resolution::Allow => "permission",
+            Resolution::Stop => "stop",
         }
     }
 
@@ -26,6 +43,8 @@ impl Resolution {
         match self {
             Resolution::Release => Action::Release,
             Resolution::Reject => Action::Reject,
+            Resolution::Allow => Action::CampaignAllow,
+            Resolution::Stop => Action::CampaignStop,
         }
     }
 
@@ -33,6 +52,8 @@ impl Resolution {
         match self {
             Resolution::Release => Command::Release,
             Resolution::Reject => Command::Reject,
+            Resolution::Allow => Command::CampaignsAllow,
+            Resolution::Stop => Command::CampaignsStop,
         }
     }
 }

@@ -33,6 +33,12 @@ impl Scope {
         }
     }
 
+    /// Whether one of the units is this one, above it or below it. Who is there for all belongs to none.
+    pub fn shares_a_branch_with(&self, unit: &str) -> bool {
+        let above = Scope::of([unit]);
+        self.units().is_some_and(|units| self.covers(Some(unit)) || units.iter().any(|own| above.covers(Some(own))))
+    }
+
     /// The units, where it is not all of them.
     pub fn units(&self) -> Option<&[String]> {
         match self {
@@ -68,5 +74,17 @@ mod tests {
         assert!(Scope::of(["sg", "*"]).covers(None) && Scope::All.covers(Some("anything")));
         assert!(!Scope::of([""]).covers(Some("sg")), "an empty name is no unit above all");
         assert_eq!(sg.to_string(), "sg, dgfip/cadastre");
+    }
+
+    #[test]
+    fn a_branch_is_what_is_above_and_below() {
+        let tax = Scope::of(["dgfip/cadastre"]);
+        for near in ["dgfip", "dgfip/cadastre", "dgfip/cadastre/75"] {
+            assert!(tax.shares_a_branch_with(near), "{near}");
+        }
+        for far in ["sg", "dgfip/cadastral", "dgfip/impots"] {
+            assert!(!tax.shares_a_branch_with(far), "{far}");
+        }
+        assert!(!Scope::All.shares_a_branch_with("dgfip"));
     }
 }

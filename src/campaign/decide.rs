@@ -148,6 +148,24 @@ impl Campaigns {
         true
     }
 
+    /// A decision from before a crash, for a campaign that was flagged before it; nothing where it is known already.
+    pub fn decide_again(&mut self, campaign: CampaignId, allows: bool, at: jiff::Timestamp) {
+        let Some(case) = self.cases.get(campaign.0) else { return };
+        let is_known = match case.state {
+            State::Flagged => false,
+            State::Allowed { .. } => allows,
+            State::Stopped => !allows,
+        };
+        if is_known || at.as_second() < case.flagged_at {
+            return;
+        }
+        if allows {
+            self.allow(campaign, at)
+        } else {
+            self.stop(campaign)
+        };
+    }
+
     /// The state of a flagged campaign.
     pub fn state(&self, campaign: CampaignId) -> Option<State> {
         self.cases.get(campaign.0).map(|case| case.state)

@@ -17,6 +17,14 @@ impl CampaignId {
     }
 }
 
+impl CampaignId {
+    /// Reads what `Display` wrote.
+    pub fn parse(text: &str) -> Option<CampaignId> {
+        let sound = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        sound.then(|| u64::from_str_radix(text, 16).ok().map(CampaignId)).flatten()
+    }
+}
+
 impl fmt::Display for CampaignId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -145,7 +145,7 @@ impl Register {
     }
 
     /// `None` where the list has left the register.
-    pub(super) fn by_id(&self, id: ListId) -> Option<&Source> {
+    pub fn by_id(&self, id: ListId) -> Option<&Source> {
         self.ids.get(&id.0).map(|number| self.source(*number))
     }
 

@@ -8,6 +8,7 @@ use super::Campaigns;
 use super::case::Case;
 use super::circle::Circle;
 use super::clusters::Clusters;
+use super::id::CampaignId;
 use super::keyed::Changes;
 use super::pace::Pace;
 use super::purpose::Merge;
@@ -89,6 +90,13 @@ pub struct SavedRow {
     pub kind: u8,
     pub key: u64,
     pub value: Option<Vec<u8>>,
+}
+
+impl SavedRow {
+    /// The flagged campaign that this is, if it is one.
+    pub fn flagged(&self) -> Option<CampaignId> {
+        (self.kind == CASE).then_some(CampaignId(self.key))
+    }
 }
 
 // The kinds stand in stores: they are added, never changed.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! A campaign as people see it: counts, the list, why.
 
+use std::collections::BTreeSet;
+
 use super::Campaigns;
 use super::case::{Case, State};
 use super::evidence::Bits;
@@ -59,6 +61,11 @@ impl Campaigns {
         let cases = self.cases.keys_where(|_| true).into_iter().filter_map(|key| self.summary_of_case(key));
         let texts = self.scopes.keys_where(|_| true).into_iter().filter_map(|key| self.summary_of_scope(key));
         cases.chain(texts).collect()
+    }
+
+    /// The senders of flagged campaigns.
+    pub fn named(&self) -> BTreeSet<Member> {
+        self.cases.iter().flat_map(|(_, case)| case.senders.iter().map(|sender| Member(*sender))).collect()
     }
 
     /// One open campaign.

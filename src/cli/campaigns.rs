@@ -1,25 +1,76 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! `octroi campaigns`: bulk sends.
+//! `octroi campaigns`: bulk sends, those of the running gateway and those of logs.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::bulk_sends::{decide, list, show};
 use super::print;
 use crate::app::campaign_log::{Logs, replay};
 use crate::campaign::Report;
+use crate::desk::BulkState;
+use crate::listen::control::Request;
 
-/// See bulk sends and the administrative lists that explain their recipients
+/// See bulk sends and the administrative lists that explain their recipients; allow and stop flagged ones
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  octroi campaigns replay traffic.jsonl --lists lists --json")]
+#[command(after_help = "Example:\n  octroi campaigns list --state flagged")]
 pub struct Args {
     #[command(subcommand)]
     command: CampaignsCommand,
 }
 
+#[derive(Debug, clap::Args)]
+struct Deciding {
+    /// Its id, as in `octroi campaigns list`
+    id: String,
+    /// Why you decide so, in your own words: the audit keeps it
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The kind of reason, as of `octroi quarantine release` or `reject` [default: other]
+    #[arg(long, value_name = "CODE")]
+    ground: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum CampaignsCommand {
+    /// List the bulk sends that the running gateway knows, flagged ones first
+    #[command(after_help = "Examples:\n  octroi campaigns list\n  octroi campaigns list --state flagged --json")]
+    List {
+        /// List only those in this state [default: all]
+        #[arg(long, value_parser = ["open", "flagged", "allowed", "stopped", "lapsed", "all"])]
+        state: Option<String>,
+        /// Print one JSON object for each bulk send
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one bulk send: whose it is, which list it uses, why it is flagged
+    #[command(after_help = "Example:\n  octroi campaigns show 9f1c33d06a4be217")]
+    Show {
+        /// Its id, as in `octroi campaigns list`
+        id: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a flagged bulk send go for seven days: its mails pass when they come again
+    ///
+    /// Exit code 4: it waits for a second person, who confirms with the same command.
+    #[command(
+        after_help = "Example:\n  octroi campaigns allow 9f1c33d06a4be217 --reason \"the list's owner agrees, note 2026-41\""
+    )]
+    Allow(Deciding),
+    /// Stop a flagged bulk send: its mails are refused for good when they come again
+    ///
+    /// Exit code 4: it waits for a second person, who confirms with the same command.
+    #[command(
+        after_help = "Example:\n  octroi campaigns stop 9f1c33d06a4be217 --reason \"outside decree 2022-1446, art. 1\""
+    )]
+    Stop(Deciding),
     /// Judge the transactions of traffic logs in their order, as a gateway would have done; sends and keeps nothing
     ///
     /// Prints each campaign of 30 recipients or more, and each that would have been stopped. Domains that send in the logs
@@ -50,12 +101,36 @@ enum CampaignsCommand {
 const UNREADABLE: u8 = 2;
 
 pub fn run(args: &Args, config: Option<&Path>) -> ExitCode {
-    let CampaignsCommand::Replay { logs, texts, lists, policies, json } = &args.command;
+    super::conclude(match &args.command {
+        CampaignsCommand::List { state, json } => list(config, state.as_deref().and_then(BulkState::parse), *json),
+        CampaignsCommand::Show { id, json } => show(config, id, *json),
+        CampaignsCommand::Allow(Deciding { id, reason, ground, json }) => {
+            let (id, reason, ground) = (id.clone(), reason.clone(), ground.clone());
+            decide(config, &Request::CampaignsAllow { id, reason, ground }, BulkState::Allowed, *json)
+        }
+        CampaignsCommand::Stop(Deciding { id, reason, ground, json }) => {
+            let (id, reason, ground) = (id.clone(), reason.clone(), ground.clone());
+            decide(config, &Request::CampaignsStop { id, reason, ground }, BulkState::Stopped, *json)
+        }
+        CampaignsCommand::Replay { logs, texts, lists, policies, json } => {
+            return replayed(logs, texts.as_deref(), lists.as_deref(), policies.as_deref(), *json, config);
+        }
+    })
+}
+
+fn replayed(
+    logs: &[PathBuf],
+    texts: Option<&Path>,
+    lists: Option<&Path>,
+    policies: Option<&Path>,
+    json: bool,
+    config: Option<&Path>,
+) -> ExitCode {
     let Ok(loaded) = super::settings(config) else { return ExitCode::from(UNREADABLE) };
     let of_settings = Some(loaded.settings.policies.path.as_path()).filter(|folder| folder.is_dir());
-    let policies = policies.as_deref().or(of_settings);
-    match replay(&Logs { logs, texts: texts.as_deref(), lists: lists.as_deref(), policies }) {
-        Ok(reports) => super::conclude(show(&reports, *json)),
+    let policies = policies.or(of_settings);
+    match replay(&Logs { logs, texts, lists, policies }) {
+        Ok(reports) => super::conclude(print_reports(&reports, json)),
         Err(error) => {
             print::error(error);
             ExitCode::from(UNREADABLE)
@@ -63,7 +138,7 @@ pub fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     }
 }
 
-fn show(reports: &[Report], json: bool) -> anyhow::Result<ExitCode> {
+fn print_reports(reports: &[Report], json: bool) -> anyhow::Result<ExitCode> {
     if json {
         print::json_lines(reports)?;
     } else if !reports.is_empty() {

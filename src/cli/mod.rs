@@ -10,6 +10,7 @@
 //! Standards: `docs/contract.md` (commands, exit codes); `NO_COLOR` as on no-color.org.
 
 mod audit;
+mod bulk_sends;
 mod campaigns;
 mod check;
 mod completions;

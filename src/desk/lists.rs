@@ -52,7 +52,7 @@ impl Desk {
         Desk { lists: Some(lists), ..self }
     }
 
-    fn register(&self) -> Answered<(&Lists, Arc<Ruleset>)> {
+    pub(super) fn register(&self) -> Answered<(&Lists, Arc<Ruleset>)> {
         let none = || Refusal::Unavailable("this gateway keeps no register of lists".to_owned());
         let lists = self.lists.as_ref().ok_or_else(none)?;
         Ok((lists, (lists.ruleset)()))

@@ -10,6 +10,8 @@
 //! Standards: the contract's JSON of `quarantine`, `find`, `outbox` and `audit`; decisions D20, D25, D40 and D43.
 
 mod answers;
+mod campaign_answers;
+mod campaigns;
 mod convert;
 mod list_answers;
 mod list_files;
@@ -26,6 +28,7 @@ pub use answers::{
     AuditLine, AuditQuery, AuditReport, Counts, Decision, Done, Found, FoundRows, Held, HeldQuery, Listing, OutboxRow,
     Proposed, Queued, Shown, ShownFinding, ShownReason,
 };
+pub use campaign_answers::{BulkSend, BulkSends, BulkState, DecidedBulkSend, FlaggedAt, ShownPurpose};
 pub use list_answers::{Canaries, ExportList, ImportList, Imported, Matched, MatchedList};
 pub use lists::Lists;
 pub use refusal::Refusal;
@@ -34,7 +37,9 @@ use crate::access::{
     Caller, Command, Denied, Directory, Export, Ground, GroundCode, GroundError, Look, Object, Resolution, Retry, Role,
     Ruling, Scope, Step,
 };
+use crate::campaign::CampaignId;
 use crate::mail::{CopyId, ItemId, MailId, MailOrCopy, Mailbox};
+use crate::pipeline::Bulk;
 use crate::store::{
     Anchor, AuditFilter, Change, CopyState, Filter, HeldCase, HeldRow, Store, StoreError, asks_by_address,
 };
@@ -52,6 +57,8 @@ pub struct Desk {
     clock: Clock,
     /// None in a gateway that has no register.
     lists: Option<Lists>,
+    /// None in a gateway that sees none.
+    bulk: Option<Arc<Bulk>>,
 }
 
 /// The accounts, and how many of them a decision takes.
@@ -71,7 +78,7 @@ const PAGE: u32 = 1000;
 impl Desk {
     /// `four_eyes` is whether copies held by a rule with `@eyes("two")` need two persons (decision D43).
     pub fn new(store: Store, directory: Directory, four_eyes: bool, clock: Clock) -> Desk {
-        Desk { store, persons: ArcSwap::from_pointee(Persons { directory, four_eyes }), clock, lists: None }
+        Desk { store, persons: ArcSwap::from_pointee(Persons { directory, four_eyes }), clock, lists: None, bulk: None }
     }
 
     /// Replaces the accounts.
@@ -174,14 +181,7 @@ impl Desk {
         reason: &str,
     ) -> Answered<Vec<Done>> {
         let asked = Asked { caller, scope: caller.reach(to.command())?.scope, id };
-        let unfit = |code: &str| Denied::from(GroundError::Unfit { code: code.to_owned(), to });
-        let code = match ground {
-            None => GroundCode::Other,
-            Some(text) => {
-                GroundCode::parse(text).filter(|code| GroundCode::of(to).contains(code)).ok_or_else(|| unfit(text))?
-            }
-        };
-        let ground = Ground::new(code, reason).map_err(Denied::from)?;
+        let ground = ground_of(to, ground, reason)?;
         let copies = self.copies(asked).await?;
         let mut done = Vec::new();
         for copy in &copies {
@@ -209,8 +209,8 @@ impl Desk {
         ground: &Ground,
     ) -> Result<Done, Undecided> {
         let state = match to {
-            Resolution::Release => CopyState::Released,
-            Resolution::Reject => CopyState::Rejected,
+            Resolution::Release | Resolution::Allow => CopyState::Released,
+            Resolution::Reject | Resolution::Stop => CopyState::Rejected,
         };
         let done = |state, note: Option<String>| Ok(Done { id: copy.clone(), state, note });
         let before = || done(state, Some(format!("was {} before", state.as_str())));
@@ -459,10 +459,23 @@ struct Asked<'a> {
     id: &'a MailOrCopy,
 }
 
-/// What entries of the audit may be about: an id, or an address that was searched for.
+/// The reason of a decision, by its code and in the person's own words.
+fn ground_of(to: Resolution, code: Option<&str>, reason: &str) -> Answered<Ground> {
+    let unfit = |code: &str| Denied::from(GroundError::Unfit { code: code.to_owned(), to });
+    let code = match code {
+        None => GroundCode::Other,
+        Some(text) => {
+            GroundCode::parse(text).filter(|code| GroundCode::of(to).contains(code)).ok_or_else(|| unfit(text))?
+        }
+    };
+    Ok(Ground::new(code, reason).map_err(Denied::from)?)
+}
+
+/// What entries of the audit may be about: an id (of a bulk send too), or an address that was searched for.
 fn audited(of: &str) -> Answered<String> {
     let of = of.trim();
-    if of.contains('@') || MailOrCopy::parse(of).is_ok() || ItemId::parse(of).is_ok() {
+    let is_id = MailOrCopy::parse(of).is_ok() || ItemId::parse(of).is_ok() || CampaignId::parse(of).is_some();
+    if of.contains('@') || is_id {
         return Ok(of.to_owned());
     }
     Err(Refusal::BadRequest(format!("`{}` is neither an id of octroi nor an address", of.escape_debug())))

@@ -13,6 +13,8 @@ use crate::store::StoreError;
 pub enum Refusal {
     #[error("there is no held copy and no outbox item with the id {0}")]
     NotFound(String),
+    #[error("no bulk send is known by the id {0}; `octroi campaigns list` shows those that are")]
+    UnknownCampaign(String),
     #[error("{0}")]
     NotAllowed(String),
     /// The state does not allow it: already released, expired.

@@ -2,22 +2,24 @@
 //! Between inspecting and judging a mail is seen beside others: which bulk send it belongs to, and whether that misuses an
 //! administrative list. Costs nothing where no list has members, nor for mail that stays in the house and with partners.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::inspector::Inspected;
 use super::lists::Lists;
+use crate::access::Resolution;
 use crate::campaign::{
     Brake, Campaigns, Flagged, Recipients, SavedRow, Sender, Side, Signature, Transaction, Verdict, unit,
 };
 use crate::detect::reading::evidence::SenderProof;
 use crate::detect::{Finding, FindingKind};
 use crate::directory::{Class, day};
+use crate::lists::Member;
 use crate::mail::{Mail, Mailbox};
 use crate::mime::{Body, Message, Part, html};
 use crate::policy::CampaignFacts;
-use crate::store::{Store, StoreError, retry_digest};
+use crate::store::{CampaignChanges, Store, StoreError, retry_digest};
 
 /// Bytes of a body by which mails are likened: more than anybody reads.
 const LONGEST: usize = 256 << 10;
@@ -31,11 +33,26 @@ type Rows = BTreeMap<(u8, u64), Option<Vec<u8>>>;
 #[derive(Default)]
 pub struct Bulk {
     campaigns: Mutex<Campaigns>,
+    /// Senders of flagged ones: campaigns keep no address.
+    names: Mutex<Names>,
     /// `[campaigns] mode = "observe"`: found and told, nothing is held or put off.
     observes: AtomicBool,
     figures: Figures,
     /// What is still to be written down, by kind and key. Held while it is: what is older is never written later.
-    unsaved: tokio::sync::Mutex<Rows>,
+    unsaved: tokio::sync::Mutex<Unsaved>,
+}
+
+#[derive(Default)]
+struct Unsaved {
+    rows: Rows,
+    /// Senders of flagged campaigns, and who is one no longer.
+    senders: BTreeMap<Member, Option<String>>,
+}
+
+#[derive(Default)]
+pub(super) struct Names {
+    pub known: BTreeMap<Member, String>,
+    new: Vec<Member>,
 }
 
 /// What is counted of bulk sends.
@@ -58,8 +75,19 @@ pub struct Seen {
 }
 
 impl Bulk {
-    pub fn new(campaigns: Campaigns) -> Bulk {
-        Bulk { campaigns: Mutex::new(campaigns), ..Bulk::default() }
+    /// Bulk sends as they were written down.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn restore(store: &Store) -> Result<Bulk, StoreError> {
+        let campaigns = Campaigns::restore(false, [store.campaigns().await?]);
+        let names = Names { known: store.campaign_senders().await?.into_iter().collect(), new: Vec::new() };
+        let bulk = Bulk { campaigns: Mutex::new(campaigns), names: Mutex::new(names), ..Bulk::default() };
+        for decided in store.campaign_decisions().await? {
+            // It was written down before the campaign itself was: a crash may have come between the two.
+            bulk.campaigns().decide_again(decided.campaign, decided.to == Resolution::Allow, decided.at);
+        }
+        Ok(bulk)
     }
 
     /// From now on flags are only told, or bind again.
@@ -75,9 +103,13 @@ impl Bulk {
         &self.figures
     }
 
-    fn campaigns(&self) -> MutexGuard<'_, Campaigns> {
+    pub(super) fn campaigns(&self) -> MutexGuard<'_, Campaigns> {
         // What a panic left half done is counts.
         self.campaigns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down what changed. What could not be written is written with what changes next.
@@ -86,11 +118,27 @@ impl Bulk {
     /// The store's.
     pub async fn save(&self, store: &Store) -> Result<(), StoreError> {
         let mut unsaved = self.unsaved.lock().await;
-        let changes = self.campaigns().changes();
-        unsaved.extend(changes.rows().into_iter().map(|row| ((row.kind, row.key), row.value)));
-        let rows = unsaved.iter().map(|((kind, key), value)| SavedRow { kind: *kind, key: *key, value: value.clone() });
-        store.keep_campaigns(rows.collect()).await?;
-        unsaved.clear();
+        {
+            // Held first: whoever sends a flagged mail between the two is named after both.
+            let mut names = self.names();
+            let (changes, senders) = {
+                let mut campaigns = self.campaigns();
+                (campaigns.changes(), campaigns.named())
+            };
+            unsaved.rows.extend(changes.rows().into_iter().map(|row| ((row.kind, row.key), row.value)));
+            unsaved.senders.extend(names.changes(&senders));
+        }
+        let mut all = CampaignChanges::default();
+        let rows = unsaved.rows.iter();
+        all.rows = rows.map(|((kind, key), value)| SavedRow { kind: *kind, key: *key, value: value.clone() }).collect();
+        for (member, address) in &unsaved.senders {
+            match address {
+                Some(address) => all.senders.push((*member, address.clone())),
+                None => all.gone.push(*member),
+            }
+        }
+        store.keep_campaigns(all).await?;
+        *unsaved = Unsaved::default();
         Ok(())
     }
 
@@ -122,6 +170,9 @@ impl Bulk {
     }
 
     fn flagged(&self, flagged: &Flagged, mail: &Mail, inspected: &mut Inspected, lists: &Lists) -> Seen {
+        if let Some(from) = &inspected.sender.mailbox {
+            self.names().note(lists.key.member(&from.sender_identity()), from);
+        }
         let source = lists.register.sources().iter().find(|source| source.id == flagged.list);
         let Some(list) = source.map(|source| source.name.as_str()) else { return Seen::default() };
         if flagged.new {
@@ -150,6 +201,27 @@ impl Bulk {
             because = reasons.join("; "),
             "a bulk send uses a list outside its purposes"
         );
+    }
+}
+
+impl Names {
+    fn note(&mut self, member: Member, mailbox: &Mailbox) {
+        if !self.known.contains_key(&member) {
+            self.known.insert(member, mailbox.to_string());
+            self.new.push(member);
+        }
+    }
+
+    /// What changed since this was last asked; who sent no campaign that is still known is forgotten.
+    fn changes(&mut self, senders: &BTreeSet<Member>) -> Vec<(Member, Option<String>)> {
+        let gone: Vec<Member> = self.known.keys().filter(|member| !senders.contains(member)).copied().collect();
+        let mut changes: Vec<(Member, Option<String>)> =
+            self.new.drain(..).map(|member| (member, self.known.get(&member).cloned())).collect();
+        for member in gone {
+            self.known.remove(&member);
+            changes.push((member, None));
+        }
+        changes
     }
 }
 

@@ -9,7 +9,7 @@ use super::key::{open_with_random_nonce, seal_with_random_nonce};
 use super::tx::{FromRow, Tx, args, statements};
 use super::{Store, StoreError, instant, micros};
 use crate::access::Entry;
-use crate::mail::{CopyId, MailOrCopy, address_key};
+use crate::mail::{MailOrCopy, address_key};
 
 statements! {
     CHAINS = "SELECT node FROM audit UNION SELECT node FROM audit_checkpoint ORDER BY node";
@@ -20,7 +20,7 @@ statements! {
         AND (CAST($4 AS TEXT) IS NULL OR action = $4) AND (CAST($5 AS TEXT) IS NULL OR object = $5 OR object = $10 \
             OR substr(object, 1, length($6)) = $6) \
         AND (at, node, seq) < ($7, $8, $9) ORDER BY at DESC, node DESC, seq DESC LIMIT 1000";
-    DECIDED = "SELECT * FROM audit WHERE object = $1 AND action IN ('release', 'reject') \
+    DECIDED = "SELECT * FROM audit WHERE object = $1 AND action IN ('release', 'reject', 'campaign-allow', 'campaign-stop') \
         ORDER BY at DESC, seq DESC LIMIT 1";
     ADDED = "INSERT INTO audit (node, seq, at, actor, role, action, object, about, ground, note, second, \
         form, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 3, $12)";
@@ -260,9 +260,9 @@ impl Store {
         Ok(self.opened(entries))
     }
 
-    /// Who decided about a copy, as the audit knows it.
-    pub async fn decided(&self, copy: &CopyId) -> Result<Option<Decided>, StoreError> {
-        let entry: Option<AuditEntry> = self.reader().fetch_optional(DECIDED, args![copy]).await?;
+    /// Who decided about a copy or a bulk send, as the audit knows it.
+    pub async fn decided(&self, id: impl AsRef<str>) -> Result<Option<Decided>, StoreError> {
+        let entry: Option<AuditEntry> = self.reader().fetch_optional(DECIDED, args![id.as_ref()]).await?;
         let decided = |entry: AuditEntry| {
             let AuditEntry { action, actor, at, ground, note, second, .. } = entry;
             Decided { action, actor, at, ground, note, second }
@@ -455,6 +455,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::CopyId;
     use crate::store::{Retention, StoreSettings};
 
     #[tokio::test]

@@ -78,7 +78,7 @@ impl Store {
             recipients: row.get::<i64>("recipients")?.max(0).cast_unsigned(),
             // Of private mail nobody keeps who else it went to (decision D20).
             recipients_unknown: row.get("private")? && row.get::<i64>("copies")? < row.get::<i64>("recipients")?,
-            proposal: self.proposal(copy).await?,
+            proposal: self.proposal(copy.as_str()).await?,
         };
         Ok(HeldCase { case, state: state_of(&state)?, mail, private: row.get("private")? })
     }
@@ -105,17 +105,14 @@ impl Store {
         Ok(went.rows.iter().any(|row| row.mail == *mail && row.recipient.as_ref().is_some_and(is_own)))
     }
 
-    async fn proposal(&self, copy: &CopyId) -> Result<Option<Proposal>, StoreError> {
-        let row: Option<Row> = self.reader().fetch_optional(PROPOSAL, args![copy]).await?;
+    /// What was proposed about a copy or a bulk send.
+    pub async fn proposal(&self, id: &str) -> Result<Option<Proposal>, StoreError> {
+        let row: Option<Row> = self.reader().fetch_optional(PROPOSAL, args![id]).await?;
         let Some(row) = row else { return Ok(None) };
-        let damaged = || StoreError::Damaged { what: format!("the proposal about {copy}") };
+        let damaged = || StoreError::Damaged { what: format!("the proposal about {id}") };
         let word = |name: &str| row.get::<String>(name);
-        let resolution = match word("resolution")?.as_str() {
-            "release" => Resolution::Release,
-            "reject" => Resolution::Reject,
-            _ => return Err(damaged()),
-        };
-        let words = self.chain().open_words(&format!("proposal {copy}"), &row.get::<Vec<u8>>("note")?);
+        let resolution = Resolution::parse(&word("resolution")?).ok_or_else(damaged)?;
+        let words = self.chain().open_words(&format!("proposal {id}"), &row.get::<Vec<u8>>("note")?);
         let code = GroundCode::parse(&word("ground")?).ok_or_else(damaged)?;
         Ok(Some(Proposal {
             to: resolution,
@@ -134,11 +131,12 @@ impl Store {
     /// [`StoreError::Superseded`] where somebody else proposed or decided between the look and this: look again.
     pub async fn decide(&self, decision: &Decision, now: Timestamp) -> Result<Change, StoreError> {
         let to = match decision.to() {
-            Resolution::Release => CopyState::Released,
-            Resolution::Reject => CopyState::Rejected,
+            // Copies are never allowed or stopped: these two are of a bulk send as a whole.
+            Resolution::Release | Resolution::Allow => CopyState::Released,
+            Resolution::Reject | Resolution::Stop => CopyState::Rejected,
         };
         if to == CopyState::Released {
-            self.is_whole(decision.copy()).await?;
+            self.is_whole(decision.object()).await?;
         }
         let confirms = match decision.step() {
             Step::Propose { instead_of } => return self.propose(decision, instead_of.clone(), to, now).await,
@@ -146,7 +144,7 @@ impl Store {
             Step::Alone => None,
         };
         let decide = Decide {
-            id: decision.copy().clone(),
+            id: decision.object().clone(),
             entries: decision.entries().to_vec(),
             confirms,
             now,
@@ -178,31 +176,56 @@ impl Store {
     ) -> Result<Change, StoreError> {
         let (chain, decision) = (self.chain(), decision.clone());
         self.write(move |mut tx| async move {
-            let id = decision.copy();
+            let id = decision.object();
             if tx.execute(STILL_HELD, args![id]).await? == 0 {
                 return decided_before(&mut tx, id, to).await;
             }
-            let superseded = || StoreError::Superseded { id: id.to_string() };
-            if let Some(earlier) = &instead_of
-                && tx.execute(REPLACED, args![id, earlier, decision.to().as_str()]).await? == 0
-            {
-                return Err(superseded());
-            }
-            let (actor, ground) = (decision.actor(), decision.ground());
-            let note = chain.seal_words(&format!("proposal {id}"), ground.words());
-            let role = actor.role().map_or("", Role::as_str);
-            let values =
-                args![id, decision.to().as_str(), actor.name(), role, micros(now), ground.code().as_str(), &note];
-            if tx.execute(PROPOSED, values).await? == 0 {
-                return Err(superseded());
-            }
-            for entry in decision.entries() {
-                chain.add(&mut tx, now, entry).await?;
-            }
+            leave_proposal(&mut tx, &chain, &decision, instead_of.as_deref(), now).await?;
             Ok(Change::Proposed)
         })
         .await
     }
+}
+
+/// Keeps what the first of two persons proposes, instead of what `instead_of` had proposed.
+pub(super) async fn leave_proposal<Id: AsRef<str>>(
+    tx: &mut Tx,
+    chain: &Chain,
+    decision: &Decision<Id>,
+    instead_of: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let id = decision.object().as_ref();
+    let superseded = || StoreError::Superseded { id: id.to_owned() };
+    if let Some(earlier) = instead_of
+        && tx.execute(REPLACED, args![id, earlier, decision.to().as_str()]).await? == 0
+    {
+        return Err(superseded());
+    }
+    let (actor, ground) = (decision.actor(), decision.ground());
+    let note = chain.seal_words(&format!("proposal {id}"), ground.words());
+    let role = actor.role().map_or("", Role::as_str);
+    let values = args![id, decision.to().as_str(), actor.name(), role, micros(now), ground.code().as_str(), &note];
+    if tx.execute(PROPOSED, values).await? == 0 {
+        return Err(superseded());
+    }
+    for entry in decision.entries() {
+        chain.add(tx, now, entry).await?;
+    }
+    Ok(())
+}
+
+/// Ends what was proposed, if anything was.
+pub(super) async fn end_proposal(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
+    tx.execute(PROPOSAL_ENDED, args![id]).await.map(drop)
+}
+
+/// Ends the proposal that is confirmed.
+pub(super) async fn confirm(tx: &mut Tx, id: &str, proposer: &str, proposed: Resolution) -> Result<(), StoreError> {
+    if tx.execute(CONFIRMED, args![id, proposer, proposed.as_str()]).await? == 0 {
+        return Err(StoreError::Superseded { id: id.to_owned() });
+    }
+    Ok(())
 }
 
 /// What becomes of a copy that is decided already.
@@ -237,10 +260,8 @@ impl Decide {
         if changed == 0 {
             return decided_before(tx, &self.id, self.to).await;
         }
-        if let Some((proposer, proposed)) = &self.confirms
-            && tx.execute(CONFIRMED, args![&self.id, proposer, proposed.as_str()]).await? == 0
-        {
-            return Err(StoreError::Superseded { id: self.id.to_string() });
+        if let Some((proposer, proposed)) = &self.confirms {
+            confirm(tx, self.id.as_str(), proposer, *proposed).await?;
         }
         tx.execute(PROPOSAL_ENDED, args![&self.id]).await?;
         let row: Row = tx.fetch_one(COPY, args![&self.id]).await?;

@@ -66,6 +66,7 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 pub use audit::{Anchor, AuditEntry, AuditFilter, AuditReport, Decided};
+pub use campaigns::{CampaignChanges, DecidedCampaign};
 pub use claim::Claim;
 pub use copy::{Change, CopyState};
 pub use debt::Debt;

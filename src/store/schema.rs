@@ -29,6 +29,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 9, name: "facts", sql: include_str!("schema/0009_facts.sql") },
     Migration { version: 10, name: "journal", sql: include_str!("schema/0010_journal.sql") },
     Migration { version: 11, name: "campaigns", sql: include_str!("schema/0011_campaigns.sql") },
+    Migration { version: 12, name: "campaign decisions", sql: include_str!("schema/0012_campaign_decisions.sql") },
 ];
 
 statements! {

@@ -91,6 +91,33 @@ fn a_stopped_campaign_is_refused() {
 }
 
 #[test]
+fn a_decision_that_outlived_a_crash_counts_and_one_about_an_earlier_flag_does_not() {
+    let (register, mut campaigns) = (register(), Campaigns::new(false));
+    let (id, _) = flag(&mut campaigns, &register);
+    campaigns.decide_again(id, true, day(-1));
+    assert_eq!(campaigns.state(id), Some(State::Flagged), "about an earlier flag");
+    campaigns.decide_again(id, true, day(1));
+    let allowed = campaigns.state(id);
+    assert!(matches!(allowed, Some(State::Allowed { .. })), "{allowed:?}");
+    campaigns.decide_again(id, true, day(3));
+    assert_eq!(campaigns.state(id), allowed, "known already");
+    campaigns.decide_again(id, false, day(3));
+    assert_eq!(campaigns.state(id), Some(State::Stopped));
+    campaigns.decide_again(CampaignId(1), false, day(3));
+    assert_eq!(campaigns.state(CampaignId(1)), None);
+}
+
+#[test]
+fn ids_read_back() {
+    for id in [CampaignId(0), CampaignId(u64::MAX), CampaignId(0x9f1c_33d0_6a4b_e217)] {
+        assert_eq!(CampaignId::parse(&id.to_string()), Some(id));
+    }
+    for other in ["", "9f1c33d06a4be21", "9F1C33D06A4BE217", "+f1c33d06a4be217", "9f1c33d06a4be2177"] {
+        assert_eq!(CampaignId::parse(other), None, "{other}");
+    }
+}
+
+#[test]
 fn another_lists_campaign_is_judged_on_its_own() {
     let (register, mut campaigns) = (register(), Campaigns::new(false));
     flag(&mut campaigns, &register);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-//! The control socket: `octroi quarantine`, `find`, `outbox`, `audit` and `lists` use it to ask the running gateway (decision
+//! The control socket: `octroi quarantine`, `find`, `outbox`, `audit`, `lists` and `campaigns` use it to ask the running gateway (decision
 //! D25).
 //!
 //! One connection carries one request: a JSON line asks, a JSON line answers, and the bytes of an exported message
@@ -18,8 +18,8 @@ pub use server::{bind, serve};
 pub use users::system_users;
 
 use crate::desk::{
-    AuditLine, AuditQuery, AuditReport, Canaries, Counts, Done, ExportList, FoundRows, Held, HeldQuery, ImportList,
-    Imported, Matched, OutboxRow, Refusal, Shown,
+    AuditLine, AuditQuery, AuditReport, BulkSend, BulkSends, BulkState, Canaries, Counts, DecidedBulkSend, Done,
+    ExportList, FoundRows, Held, HeldQuery, ImportList, Imported, Matched, OutboxRow, Refusal, Shown,
 };
 
 /// What can be asked. Ids are texts here, and read where the request is answered: a malformed one is refused in words.
@@ -76,6 +76,25 @@ pub enum Request {
         #[serde(default)]
         reason: Option<String>,
     },
+    CampaignsList {
+        #[serde(default)]
+        state: Option<BulkState>,
+    },
+    CampaignsShow {
+        id: String,
+    },
+    CampaignsAllow {
+        id: String,
+        reason: String,
+        #[serde(default)]
+        ground: Option<String>,
+    },
+    CampaignsStop {
+        id: String,
+        reason: String,
+        #[serde(default)]
+        ground: Option<String>,
+    },
 }
 
 /// What is answered. The bytes of a message follow the line.
@@ -106,5 +125,8 @@ pub enum Answer {
     Matched(Vec<Matched>),
     Imported(Box<Imported>),
     Canaries(Vec<Canaries>),
+    Campaigns(BulkSends),
+    Campaign(Box<BulkSend>),
+    CampaignDecided(DecidedBulkSend),
     Refused(Refusal),
 }

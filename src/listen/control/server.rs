@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Request, files};
-use crate::access::Caller;
+use crate::access::{Caller, Resolution};
 use crate::desk::{Desk, Done, Listing, Queued, Refusal};
 use crate::listen::unix;
 use crate::mail::{ItemId, MailOrCopy};
@@ -164,6 +164,14 @@ async fn answer(asked: &[u8], files: Vec<File>, caller: &Caller, desk: &Desk) ->
         Request::ListsCanaries { name, reason } => {
             Answer::Canaries(desk.lists_canaries(caller, name, reason.as_deref()).await?)
         }
+        Request::CampaignsList { state } => Answer::Campaigns(desk.campaigns_list(caller, *state).await?),
+        Request::CampaignsShow { id } => Answer::Campaign(Box::new(desk.campaigns_show(caller, id).await?)),
+        Request::CampaignsAllow { id, reason, ground } => Answer::CampaignDecided(
+            desk.campaigns_decide(caller, id, Resolution::Allow, ground.as_deref(), reason).await?,
+        ),
+        Request::CampaignsStop { id, reason, ground } => Answer::CampaignDecided(
+            desk.campaigns_decide(caller, id, Resolution::Stop, ground.as_deref(), reason).await?,
+        ),
     };
     Ok((answer, Bytes::new()))
 }

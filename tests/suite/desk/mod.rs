@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! The desk: who may do what, and what becomes of it.
 
+mod bulk_sends;
 mod decisions;
 mod roles;
 mod two_persons;

@@ -10,7 +10,7 @@ use super::{caller, copy, directory};
 
 /// What each role gets: `+` the thing itself, `#` counts or lines without addresses, `-` a refusal.
 /// The columns are reviewer, approver, policy-admin, auditor, data protection officer, operator.
-const TABLE: [(Command, &str); 17] = [
+const TABLE: [(Command, &str); 21] = [
     (Command::List, "++#++#"),
     (Command::Show, "++-++-"),
     (Command::Open, "++-++-"),
@@ -28,6 +28,10 @@ const TABLE: [(Command, &str); 17] = [
     (Command::ListsExport, "--+---"),
     (Command::ListsCanaries, "--+++-"),
     (Command::ListsReveal, "----+-"),
+    (Command::CampaignsList, "++#++#"),
+    (Command::CampaignsShow, "++-++-"),
+    (Command::CampaignsAllow, "++----"),
+    (Command::CampaignsStop, "++----"),
 ];
 
 fn answer(roles: &[Role], command: Command) -> char {

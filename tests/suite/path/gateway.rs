@@ -36,6 +36,8 @@ pub struct Setup {
     pub store: String,
     /// What the user who runs the tests is at the desk, as the settings write it.
     pub roles: String,
+    /// By which name.
+    pub account: String,
 }
 
 impl Setup {
@@ -48,6 +50,7 @@ impl Setup {
             smtp: String::new(),
             store: String::new(),
             roles: "\"reviewer\"".to_owned(),
+            account: "a.martin".to_owned(),
         };
         setup.policy("domains/own.list", "justice.gouv.example\n");
         setup.policy("domains/partner.list", "partner.example\n");
@@ -97,8 +100,8 @@ impl Setup {
             "[smtp]\nlisten = [\"{listen}\"]\nupstream = \"{}\"\nhostname = \"octroi.example\"\n{clients}{}\n\
              [store]\nurl = \"sqlite:var/octroi.db\"\n{}\n[policies]\npath = \"policies\"\n{web}\
              [dns]\nserver = \"127.0.0.1:9\"\nstatic = \"mx.json\"\n\
-             [cli.accounts]\n{uid} = {{ account = \"a.martin\", role = {} }}\n{more}\n",
-            self.hop, self.smtp, self.store, self.roles,
+             [cli.accounts]\n{uid} = {{ account = \"{}\", role = {} }}\n{more}\n",
+            self.hop, self.smtp, self.store, self.account, self.roles,
         );
         std::fs::write(self.config(), text).unwrap();
     }

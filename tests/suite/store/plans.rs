@@ -13,6 +13,8 @@ const WHOLE_TABLES: &[(&str, &str)] = &[
     ("courier::ALL_LISTED", "in the order of its index, as far as its limit"),
     ("quarantine::COUNTED", "a count of every copy, out of an index, for who may see no more"),
     ("campaigns::CAMPAIGNS", "what is known of bulk sends, once at the start"),
+    ("campaigns::SENDERS", "senders of flagged ones, once at the start"),
+    ("campaigns::DECISIONS", "a row a decided one, once at the start"),
     ("audit::NEWEST", "in the order of its index, as far as its limit"),
     ("journal_hours::HOURS", "a row an hour of the journal"),
     ("journal_hours::LAST_HOUR", "the last of its key, as far as its limit"),
