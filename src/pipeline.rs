@@ -10,6 +10,7 @@
 
 mod act;
 mod bulk;
+mod bulk_alarms;
 mod bulk_decided;
 mod confirm;
 mod gather;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 pub use bulk::Bulk;
+pub use bulk_alarms::{Alarm, Alarms};
 pub use inspector::{Inspected, Inspector, Judged, Ruleset};
 use jiff::Timestamp;
 use limits::{Counters, Exceeded, Reservation};

@@ -12,7 +12,7 @@ use crate::deliver::next_hop::NextHop;
 use crate::listen::capacity::ContentBudget;
 use crate::listen::log::Log;
 use crate::listen::metrics::Metrics;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Alarm, Alarms, Pipeline};
 use crate::policy;
 use crate::store::Store;
 
@@ -68,6 +68,7 @@ pub(super) async fn watch(watched: Watched) {
         let bulk = watched.pipeline.bulk.figures();
         metrics.campaigns_flagged.raise_to(bulk.flagged.load(Ordering::Relaxed));
         metrics.campaign_mails.raise_to(bulk.braked.load(Ordering::Relaxed));
+        metrics.campaigns_waiting.set(i64::try_from(watched.pipeline.bulk.waiting().len()).unwrap_or(i64::MAX));
         metrics.worker_unprotected.set(workers.refused.iter().count() as i64);
         watched.store.look_at_disks();
         match watched.store.figures().await {
@@ -146,7 +147,7 @@ pub(super) async fn prove(store: Store, away: Arc<Mutex<Option<String>>>, stop: 
 pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: CancellationToken) {
     let mut beat = tokio::time::interval(SWEEP);
     let mut seal = tokio::time::interval(SEAL);
-    let mut started = false;
+    let (mut started, mut alarms) = (false, Alarms::default());
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -170,6 +171,10 @@ pub(super) async fn sweep(store: Store, pipeline: Arc<Pipeline>, stop: Cancellat
         }
         pipeline.inspector.workers.forget_old();
         let now = Timestamp::now();
+        for Alarm { campaign, hours, deferred } in alarms.due(&pipeline.bulk.waiting(), now) {
+            let observed = pipeline.bulk.observes();
+            tracing::error!(%campaign, hours, deferred, observed, "a flagged bulk send waits for a decision");
+        }
         match store.sweep(now).await {
             Ok(swept) => tracing::debug!(?swept, "swept"),
             Err(error) => tracing::error!(%error, "expired copies and records could not be deleted"),

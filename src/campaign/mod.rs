@@ -60,7 +60,7 @@ pub use replay::{IsOwn, LogLine, Prepared, Reading, Replay, Report, own_domains}
 pub use replay_register::{ListFile, register};
 pub use saved::{Saved, SavedRow};
 pub use signature::{Signature, Sketch};
-pub use summary::{FlaggedAt, Summary};
+pub use summary::{FlaggedAt, Summary, Waiting};
 pub use transaction::{Recipients, Sender, Side, Transaction, unit};
 pub use verdict::{Assessment, Brake, Flagged, Reason, Verdict};
 

@@ -50,7 +50,24 @@ pub struct FlaggedAt {
     pub recipients_before: u64,
 }
 
+/// A flagged campaign that nobody has decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    pub campaign: CampaignId,
+    /// When it was flagged, in seconds of Unix time.
+    pub since: i64,
+    /// Transactions put off.
+    pub deferred: u64,
+}
+
 impl Campaigns {
+    /// Flagged campaigns that nobody has decided.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        let waits = self.cases.keys_where(|case| case.state == State::Flagged);
+        let cases = waits.into_iter().filter_map(|key| self.cases.get(key));
+        cases.map(|case| Waiting { campaign: case.id, since: case.flagged_at, deferred: case.deferred }).collect()
+    }
+
     /// Campaigns that ended since this was last asked.
     pub fn ended(&mut self) -> Vec<Summary> {
         self.ended.drain(..).collect()

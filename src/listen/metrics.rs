@@ -152,6 +152,8 @@ pub struct Metrics {
     /// Bulk sends that were flagged, and mails of flagged ones.
     pub campaigns_flagged: Counter,
     pub campaign_mails: Counter,
+    /// Flagged bulk sends that nobody has decided.
+    pub campaigns_waiting: Gauge,
     /// Parts of a worker's sandbox that this kernel refuses.
     pub worker_unprotected: Gauge,
     pub reloads: Counter,
@@ -255,6 +257,7 @@ impl Metrics {
             writeln!(out, "{name} {}", counter.get())?;
         }
         for (name, help, gauge) in [
+            ("octroi_campaigns_waiting", "Flagged bulk sends that nobody has decided.", &self.campaigns_waiting),
             ("octroi_sessions_open", "SMTP sessions open now.", &self.sessions_open),
             ("octroi_content_in_flight_bytes", "Bytes of message content in memory now.", &self.content_in_flight),
             ("octroi_held", "Copies in the quarantine now.", &self.held),

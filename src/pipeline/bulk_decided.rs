@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::bulk::Bulk;
 use crate::access::Resolution;
-use crate::campaign::{CampaignId, Summary};
+use crate::campaign::{CampaignId, Summary, Waiting};
 
 impl Bulk {
     /// All that are open, those that were flagged first.
@@ -16,6 +16,11 @@ impl Bulk {
     /// One that is open.
     pub fn show(&self, campaign: CampaignId) -> Option<Summary> {
         self.campaigns().show(campaign)
+    }
+
+    /// Flagged ones that nobody has decided.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.campaigns().waiting()
     }
 
     /// The addresses of its senders, as far as they are known.

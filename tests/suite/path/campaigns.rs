@@ -139,7 +139,7 @@ fn observed_campaigns_are_told_and_pass() {
     let line = gateway.wait_for_line("a bulk send uses a list outside its purposes");
     assert!(line.contains("portail") && line.contains("observed"), "{line}");
     assert!(setup.copies().is_empty() && hop.mails().len() == 40);
-    for metric in ["octroi_campaigns_flagged_total", "octroi_campaign_mails_total"] {
+    for metric in ["octroi_campaigns_flagged_total", "octroi_campaign_mails_total", "octroi_campaigns_waiting"] {
         wait_until_moved(page, metric);
     }
 }
