@@ -225,6 +225,7 @@ Try in another terminal:
   {octroi} quarantine list --config {config}
   {octroi} quarantine show ID --config {config}
   {octroi} quarantine release ID --reason \"asked by phone\" --config {config}
+    (the marked mail needs two persons: this proposes it, and an approver would confirm)
   {octroi} find karim.zerouali@gmail.com --config {config}
 The mails that left, and the notices: {}
 Metrics: http://{}/metrics

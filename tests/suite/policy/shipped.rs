@@ -133,6 +133,13 @@ fn every_shipped_rule_stands_in_the_table_and_reads_aloud() {
 }
 
 #[test]
+fn marked_content_and_lists_reused_are_decided_by_two_persons() {
+    let policy = shipped(&[]);
+    let asking: Vec<&str> = policy.rules.iter().filter(|rule| rule.needs_two).map(|rule| rule.id.as_str()).collect();
+    assert_eq!(asking, ["list-used-outside-its-purpose", "marked-leaves-house"]);
+}
+
+#[test]
 fn one_private_mailbox_holds_back_one_copy() {
     let policy = shipped(&[]);
     let asked = Asked::to(WEBMAIL).also(OWN).also(PARTNER).also(OTHER).with("agent document/office");
