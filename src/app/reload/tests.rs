@@ -11,40 +11,16 @@ use crate::config::{self, Effect, Loaded, ROWS};
 use crate::listen::log;
 use tracing::instrument::WithSubscriber;
 
-/// A change of one setting, as the environment says it, with what must change beside it; and, where it takes effect at
+/// A change of one setting, as the environment says it, with what must stand beside it; and, where it takes effect at
 /// once, what a part of the gateway has of it before and after.
 struct Case {
     path: &'static str,
     to: &'static str,
-    with: &'static [(&'static str, &'static str)],
-    seen: Seen,
-    before: &'static str,
-    after: &'static str,
+    beside: &'static [(&'static str, &'static str)],
+    seen: Option<Seen>,
 }
 
-type Seen = Option<fn(&Gateway) -> String>;
-
-fn now(
-    path: &'static str,
-    to: &'static str,
-    before: &'static str,
-    after: &'static str,
-    seen: fn(&Gateway) -> String,
-) -> Case {
-    Case { path, to, with: &[], seen: Some(seen), before, after }
-}
-
-fn later(path: &'static str, to: &'static str) -> Case {
-    Case { path, to, with: &[], seen: None, before: "", after: "" }
-}
-
-const TLS: &[(&str, &str)] = &[
-    ("OCTROI_SMTP__TLS__MODE", "required"),
-    ("OCTROI_SMTP__TLS__CERTIFICATE", "cert.pem"),
-    ("OCTROI_SMTP__TLS__KEY", "key.pem"),
-];
-const CA: &[(&str, &str)] =
-    &[("OCTROI_SMTP__UPSTREAM_TLS__MODE", "verified"), ("OCTROI_SMTP__UPSTREAM_TLS__CA", "cert.pem")];
+type Seen = (fn(&Gateway) -> String, &'static str, &'static str);
 
 macro_rules! door {
     ($($field:ident).+) => { |gateway| format!("{:?}", gateway.smtp.load().settings().$($field).+) };
@@ -64,102 +40,28 @@ fn observes(gateway: &Gateway) -> String {
     format!("{:?}", gateway.pipeline.inspector.ruleset.load().policy.mode)
 }
 
-fn cases() -> Vec<Case> {
-    let with = |case: Case, with| Case { with, ..case };
-    vec![
-        later("smtp.listen", "127.0.0.1:10099"),
-        later("smtp.upstream", "127.0.0.1:9"),
-        now("smtp.clients", "127.0.0.0/8", "::1", "127.0.0.0/8", door!(clients)),
-        with(now("smtp.client_certs", "cert.pem", "None", "cert.pem", door!(client_certs)), TLS),
-        now("smtp.client", "submission", "Queue", "Submission", door!(client_kind)),
-        later("smtp.hostname", "other.example"),
-        now("smtp.relay_for", "guest.example", "[]", "guest.example", door!(relay_for)),
-        now("smtp.max_size", "7 MiB", "52428800", "7340032", door!(max_size)),
-        now("smtp.max_recipients", "200", "1000", "200", door!(max_recipients)),
-        now("smtp.max_connections", "300", "1000", "300", door!(max_connections)),
-        now("smtp.max_connections_per_client", "30", "200", "30", door!(max_connections_per_client)),
-        now("smtp.bare_newline", "pass", "Refuse", "Pass", door!(bare_newline)),
-        with(now("smtp.auth", "pass", "Off", "Pass", door!(auth)), TLS),
-        now("smtp.login_domain", "home.example", "None", "home.example", door!(login_domain)),
-        now("smtp.trusted_peers.xclient", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.xclient)),
-        now("smtp.trusted_peers.xforward", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.xforward)),
-        now("smtp.trusted_peers.proxy", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.proxy)),
-        now("smtp.trusted_peers.received", "127.0.0.1", "[]", "127.0.0.1", door!(trusted_peers.received)),
-        with(now("smtp.tls.mode", "required", "Off", "Required", door!(tls.mode)), TLS),
-        with(later("smtp.tls.listen", "127.0.0.1:10465"), TLS),
-        with(now("smtp.tls.certificate", "cert.pem", "None", "cert.pem", door!(tls.certificate)), TLS),
-        with(now("smtp.tls.key", "key.pem", "None", "key.pem", door!(tls.key)), TLS),
-        later("smtp.upstream_tls.mode", "required"),
-        with(later("smtp.upstream_tls.name", "relay.example"), CA),
-        with(later("smtp.upstream_tls.ca", "cert.pem"), CA),
-        later("smtp.pool.size", "7"),
-        later("smtp.pool.idle", "7s"),
-        now("smtp.timeouts.command", "7min", "300s", "420s", door!(timeouts.command)),
-        now("smtp.timeouts.data", "7min", "180s", "420s", door!(timeouts.data)),
-        later("release.via", "127.0.0.1:9"),
-        later("milter.listen", "inet:127.0.0.1:10098"),
-        later("store.url", "sqlite:var/other.db"),
-        later("store.blobs", "file:var/others"),
-        later("store.key", "file:octroi.key2"),
-        later("store.node", "gate-9"),
-        now("store.quota", "7 GiB", "10737418240", "7516192768", |g| format!("{:?}", g.pipeline.store.quota())),
-        now("store.keep_free", "7 MiB", "104857600", "7340032", |g| g.pipeline.store.keep_free().to_string()),
-        later("lists.path", "members"),
-        later("lists.key", "file:other.key"),
-        later("lists.canaries", "stock.txt"),
-        now("campaigns.mode", "observe", "false", "true", |g| g.pipeline.bulk.observes().to_string()),
-        now("retention.quarantine", "40d", "2592000s", "3456000s", retention!(quarantine)),
-        now("retention.warning", "4d", "432000s", "345600s", retention!(warning)),
-        now("retention.journal", "10d", "15811200s", "864000s", retention!(journal)),
-        now("retention.audit", "1000d", "94694400s", "86400000s", retention!(audit)),
-        now("retention.outbox", "4d", "432000s", "345600s", retention!(outbox)),
-        later("web.listen", "127.0.0.1:10097"),
-        later("metrics.listen", "127.0.0.1:10096"),
-        later("metrics.clients", "127.0.0.1"),
-        now("policies.path", "others", "own.example", "others.example", |g| {
-            format!("{:?}", g.pipeline.inspector.ruleset.load().policy.lists.own_domains())
-        }),
-        with(
-            now("policies.mode", "observe", "Enforce", "Observe", observes),
-            &[("OCTROI_POLICIES__UNTIL", "2999-01-01")],
-        ),
-        with(
-            now("policies.until", "2999-01-01", "Enforce", "2999-01-02", observes),
-            &[("OCTROI_POLICIES__MODE", "observe")],
-        ),
-        now("house.name", "Ministère", "None", "Ministère", notices!(house.name)),
-        now("house.contact", "a@own.example", "None", "own.example", notices!(house.contact)),
-        now("house.time_zone", "Asia/Tokyo", "", "Tokyo", notices!(zone)),
-        now("desk.four_eyes", "false", "true", "false", |g| g.desk.persons().four_eyes.to_string()),
-        now("notices.from", "b@own.example", "postmaster", "own.example", notices!(from)),
-        now("notices.language", "nl", "fr", "nl", notices!(language)),
-        now("notices.charter", "https://x.example/", "None", "x.example", notices!(charter)),
-        now("notices.noted_every", "7d", "86400s", "604800s", notices!(noted_every)),
-        now("notices.digest_to", "c@own.example", "None", "own.example", notices!(digest)),
-        with(
-            now("notices.digest_at", "09:15", "None", "09:15", notices!(digest)),
-            &[("OCTROI_NOTICES__DIGEST_TO", "c@own.example")],
-        ),
-        later("dns.server", "127.0.0.1:54"),
-        later("dns.static", "mx2.json"),
-        later("log.format", "json"),
-        now("log.level", "debug", "false", "true", |_| tracing::enabled!(tracing::Level::DEBUG).to_string()),
-        later("log.target", "stdout"),
-        now("limits.memory", "60 MiB", "536870912", "62914560", |g| g.memory.limit().to_string()),
-        now("limits.reading", "60 MiB", "536870912", "62914560", |g| g.pipeline.inspector.memory.bytes().to_string()),
-        later("limits.inspection", "40s"),
-        later("limits.next_hop", "40s"),
-        later("limits.connect", "7s"),
-        later("limits.workers", "1"),
-        later("limits.worker_memory", "512 MiB"),
-        later("limits.ocr", "false"),
-        later("cli.socket", "var/other.sock"),
-        now("cli.accounts", "", "has no account", "someone", |g| match g.desk.caller(54321) {
-            Ok(caller) => caller.name().to_owned(),
-            Err(refusal) => refusal.to_string(),
-        }),
-    ]
+fn once(seen: fn(&Gateway) -> String, before: &'static str, after: &'static str) -> Seen {
+    (seen, before, after)
 }
+
+macro_rules! seen {
+    (at_start) => {
+        None
+    };
+    (at_once $seen:expr, $before:literal, $after:literal) => {
+        Some(once($seen, $before, $after))
+    };
+}
+
+macro_rules! every_setting {
+    ($($path:literal = $to:literal, $beside:expr, $effect:ident$(($($seen:tt)*))?, $file:literal $test:literal;)*) => {
+        fn cases() -> Vec<Case> {
+            vec![$(Case { path: $path, to: $to, beside: $beside, seen: seen!($effect $($($seen)*)?) }),*]
+        }
+    };
+}
+
+include!("../../../tests/suite/config/every_setting.in");
 
 fn load(folder: &Path, case: Option<&Case>) -> Loaded {
     let accounts = case.filter(|case| case.path == "cli.accounts");
@@ -170,8 +72,8 @@ fn load(folder: &Path, case: Option<&Case>) -> Loaded {
     );
     let own = case.filter(|case| !case.to.is_empty());
     let own = own.map(|case| (format!("OCTROI_{}", case.path.replace('.', "__").to_uppercase()), case.to));
-    let with = case.map_or(&[][..], |case| case.with);
-    let environment = own.iter().map(|(name, to)| (name.as_str(), *to)).chain(with.iter().copied());
+    let beside = case.map_or(&[][..], |case| case.beside);
+    let environment = own.iter().map(|(name, to)| (name.as_str(), *to)).chain(beside.iter().copied());
     let loaded = config::parse(&text, &folder.join("octroi.toml"), environment);
     let mut loaded = loaded.unwrap_or_else(|faults| panic!("{}", faults.draw(false)));
     if case.is_none_or(|case| case.path != "smtp.listen") {
@@ -267,16 +169,16 @@ async fn every_setting_changes_at_once_or_is_named() {
     );
     for (case, row) in cases.iter().zip(ROWS) {
         let path = case.path;
-        let before = case.seen.map(|seen| running.seen(seen)).unwrap_or_default();
-        assert!(before.contains(case.before), "{path} before: {before}");
+        let before = case.seen.map(|(seen, ..)| running.seen(seen)).unwrap_or_default();
         let log = running.reload(Ok(load(folder.path(), Some(case)))).await;
         assert!(log.contains(" reloaded "), "{path}: {log}");
         let line = |of: &str| log.lines().find(|line| line.contains(of)).unwrap_or_default().to_owned();
         match case.seen {
-            Some(seen) => {
+            Some((seen, had, has)) => {
                 assert_eq!(row.effect, Effect::AtOnce, "{path}");
                 let after = running.seen(seen);
-                assert!(after.contains(case.after) && after != before, "{path}: {before} -> {after}");
+                let changed = before.contains(had) && after.contains(has) && after != before;
+                assert!(changed, "{path}: {before} -> {after}");
                 assert!(line(" reloaded ").contains(path), "{path}: {log}");
             }
             None => {
@@ -287,7 +189,7 @@ async fn every_setting_changes_at_once_or_is_named() {
         let log = running.reload(Ok(load(folder.path(), None))).await;
         assert!(log.contains(" reloaded "), "{path} and back: {log}");
         assert!(!log.contains("next start"), "{path}: what waited never was in force: {log}");
-        assert_eq!(case.seen.map(|seen| running.seen(seen)).unwrap_or_default(), before, "{path} and back");
+        assert_eq!(case.seen.map(|(seen, ..)| running.seen(seen)).unwrap_or_default(), before, "{path} and back");
     }
     running.gateway.stop().await;
 }
