@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,8 +25,12 @@ pub struct Args {
     once: bool,
 }
 
-/// Columns of the widest line.
+/// Columns of the widest line, where no terminal has fewer.
 const WIDTH: usize = 100;
+/// Columns that the longest word needs beside what stands before it.
+const LEAST: usize = 50;
+/// How long a mail stands before the next comes, where somebody watches.
+const PAUSE: Duration = Duration::from_millis(300);
 /// Columns before a recipient's verdict, and before its reason.
 const VERDICT: usize = 10;
 const REASON: usize = 20;
@@ -49,7 +54,7 @@ async fn show(stay: bool) -> anyhow::Result<ExitCode> {
         () = stop.asked() => return Ok(ExitCode::SUCCESS),
     };
     let shown = tokio::select! {
-        shown = morning(&mut demo, Page { colour }, stay) => shown,
+        shown = morning(&mut demo, Page { colour, width: width(print::terminal_width()) }, stay) => shown,
         () = stop.asked() => Ok(()),
     };
     demo.stop().await;
@@ -63,12 +68,15 @@ async fn morning(demo: &mut Demo, page: Page, stay: bool) -> anyhow::Result<()> 
         let copies = demo.send(sample).await?;
         print::line(page.mail(sample, &copies))?;
         copies.iter().for_each(|copy| count.add(copy));
+        if stay {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
     count.onward = demo.taken().iter().filter(|mail| !mail.is_notice).map(|mail| mail.to.len()).sum();
-    print::line(count.summary())?;
+    print::line(page.prose(&count.summary()))?;
     if !stay {
-        return print::line("\nOn a terminal and without --once the gateway keeps running, so that you can try it.")
-            .map_err(Into::into);
+        let more = "On a terminal and without --once the gateway keeps running, so that you can try it.";
+        return print::line(format!("\n{}", page.prose(more))).map_err(Into::into);
     }
     print::line(where_to_look(demo))?;
     while let Some(event) = demo.next().await {
@@ -102,9 +110,15 @@ impl Stop {
     }
 }
 
+/// The columns there are: the terminal's, within reason.
+fn width(terminal: Option<usize>) -> usize {
+    terminal.unwrap_or(WIDTH).clamp(LEAST, WIDTH)
+}
+
 #[derive(Clone, Copy)]
 struct Page {
     colour: bool,
+    width: usize,
 }
 
 impl Page {
@@ -113,7 +127,7 @@ impl Page {
         let at = copies.first().map(time).unwrap_or_default();
         let from = if sample.from.is_empty() { "<> (a bounce)" } else { sample.from };
         let head = format!("{at:<VERDICT$}{from}  {}", sample.subject);
-        let mut text = cut(&head, WIDTH) + "\n";
+        let mut text = cut(&head, self.width) + "\n";
         for copy in copies {
             text.push_str(&self.copy(copy));
         }
@@ -123,16 +137,21 @@ impl Page {
     /// A copy of a mail that is none of the morning's.
     fn copy_alone(self, copy: &Copy) -> String {
         let from = if copy.sender.is_empty() { "<>" } else { &copy.sender };
-        cut(&print::harmless(&format!("{:<VERDICT$}{from}", time(copy))), WIDTH) + "\n" + &self.copy(copy)
+        cut(&print::harmless(&format!("{:<VERDICT$}{from}", time(copy))), self.width) + "\n" + &self.copy(copy)
+    }
+
+    /// Sentences, a paragraph a line.
+    fn prose(self, text: &str) -> String {
+        text.lines().map(|line| wrapped(line, self.width).join("\n")).collect::<Vec<_>>().join("\n")
     }
 
     fn copy(self, copy: &Copy) -> String {
         let (word, colour) = word(&copy.disposition);
         let gap = " ".repeat(REASON.saturating_sub(VERDICT + word.chars().count()));
         let word = if self.colour { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() };
-        let to = cut(&print::harmless(&copy.recipient), WIDTH - REASON);
+        let to = cut(&print::harmless(&copy.recipient), self.width - REASON);
         let mut text = format!("{:VERDICT$}{word}{gap}{to}\n", "");
-        for line in wrapped(copy.reason.as_deref().unwrap_or_default(), WIDTH - REASON) {
+        for line in wrapped(copy.reason.as_deref().unwrap_or_default(), self.width - REASON) {
             text.push_str(&format!("{:REASON$}{line}\n", ""));
         }
         text
@@ -267,9 +286,12 @@ mod tests {
             reason: Some("Ten words that are long enough to need a second line, é and all. ".repeat(3)),
             reply: "250 ok".into(),
         };
-        let plain = Page { colour: false }.mail(&MORNING[0], std::slice::from_ref(&copy));
-        assert!(plain.lines().all(|line| line.chars().count() <= WIDTH), "{plain}");
-        assert!(plain.contains("held") && !plain.contains('\x1b'), "{plain}");
-        assert!(Page { colour: true }.copy(&copy).contains("\x1b[31mheld\x1b[0m"));
+        for (terminal, columns) in [(None, 100), (Some(80), 80), (Some(20), 50), (Some(300), 100)] {
+            let page = Page { colour: false, width: width(terminal) };
+            let plain = page.mail(&MORNING[0], std::slice::from_ref(&copy)) + &page.prose(&Count::default().summary());
+            assert!(plain.lines().all(|line| line.chars().count() <= columns), "{columns}: {plain}");
+            assert!(plain.contains("held") && !plain.contains('\x1b'), "{plain}");
+        }
+        assert!(Page { colour: true, width: 80 }.copy(&copy).contains("\x1b[31mheld\x1b[0m"));
     }
 }

@@ -70,21 +70,46 @@ pub fn bytes(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Columns as wide as their widest cell; the last one is as long as it likes.
-pub fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    bytes(lay_out(head, rows).as_bytes())
+/// The terminal's columns, where standard output is one.
+pub fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-fn lay_out(head: &[&str], rows: &[Vec<String>]) -> String {
+/// Columns as wide as their widest cell; the last one is as long as it likes. Where a terminal has too few for that, a
+/// row takes several lines: nothing is cut, and no cell is broken that a line can hold.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    bytes(lay_out(head, rows, terminal_width()).as_bytes())
+}
+
+/// Blanks before what a row's second and later lines hold.
+const INDENT: usize = 4;
+
+fn lay_out(head: &[&str], rows: &[Vec<String>], terminal: Option<usize>) -> String {
     let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
     let rows: Vec<Vec<String>> =
         std::iter::once(&head).chain(rows).map(|row| row.iter().map(|cell| harmless(cell)).collect()).collect();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
     let widths: Vec<usize> = (0..head.len()).map(|column| width(column).unwrap_or(0)).collect();
+    // Which columns begin a line.
+    let mut begins = vec![false; widths.len()];
+    let mut used = 0;
+    for (column, width) in widths.iter().enumerate() {
+        if used > 0 && terminal.is_some_and(|terminal| used + width > terminal) {
+            begins[column] = true; // as many as there are columns
+            used = INDENT;
+        }
+        used += width + 2;
+    }
     let mut out = String::new();
     for row in &rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
+        for ((cell, width), begins) in row.iter().zip(&widths).zip(&begins) {
+            if *begins {
+                out.push_str(line.trim_end());
+                out.push('\n');
+                line = " ".repeat(INDENT);
+            }
             line.push_str(&format!("{cell:<width$}  "));
         }
         out.push_str(line.trim_end());
@@ -113,6 +138,17 @@ mod tests {
     #[test]
     fn columns_line_up_and_terminals_are_safe() {
         let rows = vec![vec!["1".into(), "é@x".into(), "a".into()], vec!["22".into(), "\u{1b}[2J".into(), "b".into()]];
-        assert_eq!(lay_out(&["id", "to", "why"], &rows), "id  to    why\n1   é@x   a\n22  \u{fffd}[2J  b\n");
+        assert_eq!(lay_out(&["id", "to", "why"], &rows, None), "id  to    why\n1   é@x   a\n22  \u{fffd}[2J  b\n");
+    }
+
+    #[test]
+    fn a_row_takes_several_lines_where_the_terminal_is_narrow() {
+        let rows = vec![vec!["1".into(), "somebody@example.org".into(), "held".into(), "a, b".into()]];
+        let wide = lay_out(&["id", "to", "state", "rules"], &rows, Some(80));
+        assert_eq!(wide, lay_out(&["id", "to", "state", "rules"], &rows, None));
+        let narrow = lay_out(&["id", "to", "state", "rules"], &rows, Some(26));
+        assert_eq!(narrow, "id  to\n    state  rules\n1   somebody@example.org\n    held   a, b\n");
+        let least = lay_out(&["id", "to", "state", "rules"], &rows, Some(3));
+        assert!(least.contains("\n    somebody@example.org\n"), "{least}");
     }
 }
