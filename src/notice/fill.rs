@@ -34,10 +34,21 @@ pub struct NoticeFacts<'a> {
     pub reason: Option<&'a str>,
     /// None in a notice about what became of a copy later, and in a digest.
     pub outcome: Option<NoticeOutcome>,
+    /// Where copies of the mail fared differently, each group in its turn instead of the one outcome.
+    pub apart: &'a [OutcomeGroup<'a>],
     /// The same for each mail of a notice about several: a line each, by outcome.
     pub mails: Option<&'a BTreeMap<NoticeOutcome, Vec<String>>>,
     pub digest: Option<&'a Digest>,
     pub house: HouseFacts<'a>,
+}
+
+/// Copies of one mail that fared alike.
+#[derive(Debug, Clone)]
+pub struct OutcomeGroup<'a> {
+    pub outcome: NoticeOutcome,
+    /// Addresses, or how many there are.
+    pub recipients: &'a str,
+    pub count: u64,
 }
 
 /// Who writes: the same in every notice.
@@ -83,13 +94,27 @@ impl<'a> Chosen<'a> {
                 filling.passage(passage, &mut blocks);
                 continue;
             };
-            let words = facts.outcome.and_then(|outcome| self.outcomes.get(&outcome));
-            words.iter().flat_map(|text| &text.passages).for_each(|passage| filling.passage(passage, &mut blocks));
+            if facts.apart.is_empty() {
+                self.outcome(facts.outcome, &filling, &mut blocks);
+            }
+            for group in facts.apart {
+                let colon = if self.language == "fr" { " :" } else { ":" };
+                blocks.push(Block::Paragraph(format!("{}{colon}", group.recipients)));
+                let facts = NoticeFacts { recipients: Some(group.recipients), count: group.count, ..*facts };
+                self.outcome(Some(group.outcome), &Filling { facts: &facts, ..filling }, &mut blocks);
+            }
         }
         Filled { language: self.language, title: &self.text.title, blocks }
     }
+
+    /// The words for an outcome.
+    fn outcome(&self, outcome: Option<NoticeOutcome>, filling: &Filling<'_>, blocks: &mut Vec<Block>) {
+        let words = outcome.and_then(|outcome| self.outcomes.get(&outcome));
+        words.iter().flat_map(|text| &text.passages).for_each(|passage| filling.passage(passage, blocks));
+    }
 }
 
+#[derive(Clone, Copy)]
 struct Filling<'f> {
     facts: &'f NoticeFacts<'f>,
     language: &'f str,

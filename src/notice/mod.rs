@@ -28,7 +28,7 @@ pub use dates::date_in;
 pub use digest::{DIGEST, Digest, DigestFigure, DigestList};
 pub use dsn::{Cause, FailureReport, ReportedRecipient, Stamp};
 pub use facts::{counted, named, subject};
-pub use fill::{Block, Chosen, Filled, HouseFacts, NoticeFacts};
+pub use fill::{Block, Chosen, Filled, HouseFacts, NoticeFacts, OutcomeGroup};
 pub use language::spoken;
 pub use layout::{Heading, NoticeError, compose, compose_report};
 pub use outcome::NoticeOutcome;

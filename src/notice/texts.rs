@@ -173,6 +173,7 @@ mod tests {
         subject: None,
         reason: None,
         outcome: Some(NoticeOutcome::Held),
+        apart: &[],
         mails: None,
         digest: None,
         house: HOUSE,

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::tell::report;
 use super::{Copy, Judged, Outcome, Pipeline, PipelineError};
 use crate::campaign::Brake;
 use crate::deliver::deadline::{Deadline, FOR_THE_STORE};
 use crate::deliver::{NextHopError, Onward};
 use crate::mail::{Content, Mail, MailId, Reply, ReversePath, reply};
 use crate::mime::{self, Part};
-use crate::notice::Stamp;
 use crate::policy::settle::{Plan, Settlement, settle};
 use crate::policy::verdict::Verdict;
 use crate::store::{HeldCopy, Keeping, Kept, OutboxContent, OutboxItem, OutboxKind, retry_digest};
@@ -107,7 +105,7 @@ impl Pipeline {
             return Ok(lost(fault, mail));
         }
         let mut keeping = self.keeping(mail, judged, plan);
-        keeping.outbox.extend(self.debt(mail, judged));
+        keeping.outbox.extend(self.owed(mail, judged, &plan.refused));
         if plan.onward.is_empty() {
             let kept = self.keep(&keeping, times.whole).await?;
             checkpoint("kept");
@@ -200,11 +198,7 @@ impl Pipeline {
     pub(super) fn keeping<'a>(&self, mail: &'a Mail, judged: &Judged, plan: &Plan) -> Keeping<'a> {
         let private = judged.is_private();
         let held = plan.held.iter().map(|index| held_copy(judged, *index)).collect();
-        let mut outbox: Vec<OutboxItem> =
-            plan.stripped.iter().map(|group| stripped(mail, judged, &group.parts, &group.copies)).collect();
-        let message_id = format!("refused-{}@{}", mail.id, self.hostname);
-        let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
-        outbox.extend(report::refusal(mail, private, &plan.refused, &stamp));
+        let outbox = plan.stripped.iter().map(|group| stripped(mail, judged, &group.parts, &group.copies)).collect();
         Keeping {
             mail,
             retry_digest: retry_digest(&mail.content),

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::letter::item;
-use super::told_mail::ToldMail;
+use super::told_mail::{Fared, ToldMail};
 use crate::mail::Mailbox;
-use crate::notice::{self, Chosen, NoticeFacts, NoticeOutcome, Notices, SEVERAL};
+use crate::notice::{
+    self, Chosen, FailureReport, NoticeFacts, NoticeOutcome, Notices, OutcomeGroup, SEVERAL, Stamp, dsn,
+};
 use crate::pipeline::Pipeline;
 use crate::store::{Debt, OutboxItem, OutboxKind, StoreError};
 
@@ -55,6 +57,13 @@ impl Pipeline {
     /// The letter about one mail, or about several.
     pub(super) fn letter_about(&self, mails: &[&ToldMail], to: &Mailbox, now: Timestamp) -> Option<OutboxItem> {
         let first = *mails.first()?;
+        let message_id = format!("notice-{}@{}", first.mail, self.hostname);
+        if let ([mail], Some(report)) = (mails, &first.report)
+            && mail.is_refused_in_no_words()
+        {
+            let stamp = Stamp { host: &self.hostname, date: now, message_id: &message_id };
+            return Some(item(OutboxKind::Notice, to, dsn::compose(report, b"", &stamp), now));
+        }
         let (ruleset, notifier) = (self.inspector.ruleset.load(), self.notices.load());
         let spoken = mails.iter().find_map(|mail| mail.language.as_deref());
         let wanted: Vec<&str> = spoken.into_iter().chain([notifier.language.as_str()]).collect();
@@ -67,28 +76,45 @@ impl Pipeline {
         let shown: Vec<Shown> = mails.iter().map(|mail| shown(mail, chosen.language, &notifier.zone)).collect();
         let mut lines: BTreeMap<NoticeOutcome, Vec<String>> = BTreeMap::new();
         for (mail, shown) in mails.iter().zip(&shown) {
-            let own = own_text(&ruleset.notices, mail, &[chosen.language]).filter(|_| !mail.private);
-            lines.entry(mail.outcome).or_default().push(shown.line(own));
+            let has_own = !mail.private && !mail.is_refused_in_no_words();
+            let own = own_text(&ruleset.notices, mail, &[chosen.language]).filter(|_| has_own);
+            for group in mail.groups() {
+                let own = own.filter(|_| group.outcome == mail.outcome);
+                let recipients = recipients_of(&group, mail.private, chosen.language);
+                lines.entry(group.outcome).or_default().push(shown.line(&recipients, own));
+            }
         }
+        // One mail whose copies fared differently: each group by its own words.
+        let groups = if mails.len() == 1 && !first.beside.is_empty() { first.groups() } else { Vec::new() };
+        let named: Vec<String> =
+            groups.iter().map(|group| recipients_of(group, first.private, chosen.language)).collect();
+        let apart: Vec<OutcomeGroup> = groups
+            .iter()
+            .zip(&named)
+            .map(|(group, recipients)| OutcomeGroup { outcome: group.outcome, recipients, count: group.copies as u64 })
+            .collect();
         let together =
             |of: fn(&Shown) -> &str| notice::named(&shown.iter().map(|s| of(s).to_owned()).collect::<Vec<_>>());
         let references = shown.iter().map(|shown| shown.reference.as_str()).collect::<Vec<_>>().join(", ");
         let filled = chosen.fill(&NoticeFacts {
             recipients: Some(&together(|shown| &shown.recipients)),
-            count: mails.iter().map(|mail| mail.copies as u64).sum(),
+            count: mails.iter().flat_map(|mail| mail.groups()).map(|group| group.copies as u64).sum(),
             date: &together(|shown| &shown.date),
             // Where there is no list, each by its reference, however many.
             reference: Some(references.as_str()).filter(|_| several.is_none()),
             subject: first.subject.as_deref().filter(|_| mails.len() == 1),
             reason: first.reason.as_deref().filter(|_| mails.len() == 1),
             outcome: Some(first.outcome),
+            apart: &apart,
             mails: Some(&lines),
             digest: None,
             house: notifier.facts(),
         });
-        let message_id = format!("notice-{}@{}", first.mail, self.hostname);
         let about = first.message_id.as_deref().filter(|_| mails.len() == 1);
-        match notice::compose(&filled, &notifier.heading(to, now, &message_id, about)) {
+        // One event, one mail (decision D40).
+        let reports: Vec<FailureReport> = mails.iter().filter_map(|mail| mail.report.clone()).collect();
+        let heading = notifier.heading(to, now, &message_id, about);
+        match notice::compose_report(&filled, &heading, &reports, &self.hostname) {
             Ok(content) => Some(item(OutboxKind::Notice, to, content, now)),
             Err(error) => {
                 tracing::error!(id = %first.mail, %error, "a notice could not be composed");
@@ -101,12 +127,17 @@ impl Pipeline {
 fn shown(mail: &ToldMail, language: &str, zone: &TimeZone) -> Shown {
     Shown {
         date: notice::date_in(language, mail.received, zone),
-        recipients: match mail.private {
-            true => notice::counted(language, mail.copies),
-            false => notice::named(&mail.recipients),
-        },
+        recipients: recipients_of(&mail.all_copies(), mail.private, language),
         subject: mail.subject.clone(),
         reference: mail.mail.to_string(),
+    }
+}
+
+/// Names copies, or counts those of private mail.
+fn recipients_of(copies: &Fared, private: bool, language: &str) -> String {
+    match private {
+        true => notice::counted(language, copies.copies),
+        false => notice::named(&copies.recipients),
     }
 }
 
@@ -119,9 +150,9 @@ struct Shown {
 }
 
 impl Shown {
-    /// The mail in one line, with the title of the text there is about it.
-    fn line(&self, text: Option<Chosen<'_>>) -> String {
-        let known = [Some(self.date.as_str()), Some(&self.recipients), self.subject.as_deref()];
+    /// The mail to these of its recipients in one line, with the title of the text there is about it.
+    fn line(&self, recipients: &str, text: Option<Chosen<'_>>) -> String {
+        let known = [Some(self.date.as_str()), Some(recipients), self.subject.as_deref()];
         let all = known.into_iter().chain([text.map(|text| text.title()), Some(&self.reference)]);
         all.flatten().collect::<Vec<_>>().join(" — ")
     }
@@ -130,7 +161,8 @@ impl Shown {
 /// What is still to be told. A held mail of which no copy waits any more was told of, or will be, by what became of it.
 fn still_news(debt: &Debt) -> Option<ToldMail> {
     match serde_json::from_slice::<ToldMail>(&debt.facts) {
-        Ok(mail) => Some(mail).filter(|mail| mail.outcome != NoticeOutcome::Held || debt.waits),
+        Ok(mail) if debt.waits => Some(mail),
+        Ok(mail) => mail.without_held(),
         Err(error) => {
             tracing::error!(mail = %debt.mail, %error, "what a sender is owed cannot be read: nobody is told");
             None

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
-use super::told_mail::ToldMail;
+use super::report;
+use super::told_mail::{Fared, ToldMail};
 use crate::mail::{Mail, Mailbox, ReversePath};
 use crate::mime::Message;
-use crate::notice::{self, NoticeOutcome, spoken};
+use crate::notice::{self, NoticeOutcome, Stamp, spoken};
 use crate::pipeline::{Judged, Pipeline};
-use crate::policy::verdict::{Disposition, Reason, Verdicts};
+use crate::policy::verdict::{Disposition, Judgement, Reason, Verdicts};
 use crate::store::{Keeping, NotedTurn, NoticeRecipient, OutboxItem, StoreError, retry_digest};
 
 /// What the sender of one mail is to be told.
@@ -23,10 +24,22 @@ struct Telling<'a> {
 }
 
 impl Pipeline {
-    /// What the sender is still to be told of a mail of which something stays behind, to be kept with it.
-    pub(in crate::pipeline) fn debt(&self, mail: &Mail, judged: &Judged) -> Option<OutboxItem> {
-        let telling = self.telling(mail, judged).filter(|telling| telling.mail.outcome != NoticeOutcome::Delivered)?;
-        Some(telling.mail.debt(telling.to))
+    /// What the sender is still to be told of a mail of which something stays behind, to be kept with it: a notice, which
+    /// carries the failure report about the `refused` copies where both are for one person (decision D40), or either.
+    pub(in crate::pipeline) fn owed(&self, mail: &Mail, judged: &Judged, refused: &[usize]) -> Vec<OutboxItem> {
+        let mut report = report::refusal(mail, judged.is_private(), refused);
+        let telling = self.telling(mail, judged).filter(|telling| telling.mail.outcome != NoticeOutcome::Delivered);
+        let debt = telling.map(|Telling { to, mail: mut told, .. }| {
+            let sender = mail.envelope.reverse_path.mailbox();
+            if sender.is_some_and(|sender| sender.key() == to.key()) {
+                told.report = report.take();
+            }
+            told.debt(to)
+        });
+        let message_id = format!("refused-{}@{}", mail.id, self.hostname);
+        let stamp = Stamp { host: &self.hostname, date: mail.received, message_id: &message_id };
+        let report = report.and_then(|report| report::letter(&report, mail, &stamp));
+        debt.into_iter().chain(report).collect()
     }
 
     /// Tells the sender of a mail whose transaction is over: `kept` is whether a debt stands in the store. The 2xx is
@@ -84,21 +97,27 @@ impl Pipeline {
         }
         let private = judged.is_private();
         let header = |name| judged.message.header(name).filter(|_| !private);
-        let copies = subject.copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
-        let recipients: Vec<String> = copies.map(|recipient| recipient.path.to_string()).collect();
+        let fared = |outcome, copies: &[usize]| {
+            let there = copies.iter().filter_map(|at| mail.envelope.recipients.get(*at));
+            let recipients = there.filter(|_| !private).map(|recipient| recipient.path.to_string()).collect();
+            Fared { outcome, copies: copies.len(), recipients }
+        };
+        let first = fared(subject.outcome, &subject.copies);
         let told = ToldMail {
             mail: mail.id.clone(),
             received: mail.received,
             language: spoken(&judged.message).map(str::to_owned),
             private,
             outcome: subject.outcome,
-            copies: recipients.len(),
-            recipients: if private { Vec::new() } else { recipients },
+            copies: first.copies,
+            recipients: first.recipients,
             // A rule's own text says why, which nobody is told of private mail.
             text: subject.reason.notice.clone().filter(|_| !private),
             reason: Some(subject.reason.text.clone()).filter(|_| !private),
             subject: header("subject").and_then(notice::subject),
             message_id: header("message-id").map(str::to_owned),
+            beside: subject.beside.iter().map(|(outcome, copies)| fared(*outcome, copies)).collect(),
+            report: None,
         };
         Some(Telling { to, rule: &subject.reason.rule, mail: told })
     }
@@ -146,6 +165,8 @@ struct NoticeSubject<'a> {
     outcome: NoticeOutcome,
     /// The copies that fared so, by index into the envelope's recipients.
     copies: Vec<usize>,
+    /// The others of which something stays behind, the strictest first.
+    beside: Vec<(NoticeOutcome, Vec<usize>)>,
 }
 
 impl<'a> NoticeSubject<'a> {
@@ -171,11 +192,24 @@ impl<'a> NoticeSubject<'a> {
                         subject.reason = reason;
                     }
                 }
-                _ => subject = Some(NoticeSubject { reason, outcome, copies: vec![index] }),
+                _ => subject = Some(NoticeSubject { reason, outcome, copies: vec![index], beside: Vec::new() }),
             }
             strictest = disposition;
         }
-        subject
+        let mut subject = subject?;
+        if subject.outcome != NoticeOutcome::Delivered {
+            for outcome in [NoticeOutcome::Refused, NoticeOutcome::Held, NoticeOutcome::Stripped] {
+                let fared_so = |(index, judgement): (usize, &Judgement)| {
+                    let is_so = NoticeOutcome::of(judgement.verdict.disposition()) == Some(outcome);
+                    (is_so && outcome != subject.outcome).then_some(index)
+                };
+                let copies: Vec<usize> = verdicts.0.iter().enumerate().filter_map(fared_so).collect();
+                if !copies.is_empty() {
+                    subject.beside.push((outcome, copies));
+                }
+            }
+        }
+        Some(subject)
     }
 }
 
@@ -194,7 +228,7 @@ fn is_automatic(message: &Message) -> bool {
 mod tests {
     use super::*;
     use crate::mime::ParseBudget;
-    use crate::policy::verdict::{Judgement, Reasons, Verdict};
+    use crate::policy::verdict::{Reasons, Verdict};
 
     fn reasons(rules: &[(&str, Disposition, Option<&str>)]) -> Reasons {
         let reason = |(rule, disposition, notice): &(&str, Disposition, Option<&str>)| Reason {
@@ -240,6 +274,15 @@ mod tests {
         };
         assert_eq!(told(vec![refused(None), notify()]).map(|t| t.0), Some("n".into()), "the report tells the rest");
         assert_eq!(told(vec![refused(Some("never")), notify()]).map(|t| t.3), Some(vec![0]));
+        // What stays behind in another way is told beside.
+        let beside = |all: Vec<Verdict>| {
+            let verdicts = verdicts(all);
+            NoticeSubject::of(&verdicts).map(|subject| (subject.outcome, subject.beside))
+        };
+        let all = |notice| vec![hold("q", None), refused(notice), notify(), refused(notice)];
+        assert_eq!(beside(all(None)), Some((NoticeOutcome::Held, vec![(NoticeOutcome::Refused, vec![1, 3])])));
+        assert_eq!(beside(all(Some("never"))), Some((NoticeOutcome::Refused, vec![(NoticeOutcome::Held, vec![0])])));
+        assert_eq!(beside(vec![refused(None), notify()]), Some((NoticeOutcome::Delivered, vec![])));
     }
 
     #[test]

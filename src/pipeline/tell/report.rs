@@ -6,15 +6,10 @@ use crate::mail::{Mail, Reply, Verbatim};
 use crate::notice::{Cause, FailureReport, ReportedRecipient, Stamp, dsn};
 use crate::store::{OutboxItem, OutboxKind};
 
-/// The outbox item that tells the sender which copies (indices in the envelope) the rules refused while others passed
-/// (decision D1c); `None` if nobody wants a report: null reverse-path, or NOTIFY without FAILURE.
-pub(in crate::pipeline) fn refusal(
-    mail: &Mail,
-    private: bool,
-    refused: &[usize],
-    stamp: &Stamp<'_>,
-) -> Option<OutboxItem> {
-    report(mail, private, Cause::Refused, refused.iter().map(|copy| (*copy, None)), stamp)
+/// What tells the sender which copies (indices in the envelope) the rules refused while others were not (decision D1c);
+/// `None` if nobody wants a report: null reverse-path, or NOTIFY without FAILURE.
+pub(super) fn refusal(mail: &Mail, private: bool, refused: &[usize]) -> Option<FailureReport> {
+    report(mail, private, Cause::Refused, refused.iter().map(|copy| (*copy, None)))
 }
 
 /// Likewise, of copies that the next hop refused for good, each with its own reply, while it took others (decision D2).
@@ -25,7 +20,13 @@ pub(in crate::pipeline) fn undelivered(
     stamp: &Stamp<'_>,
 ) -> Option<OutboxItem> {
     let refused = refused.iter().map(|(copy, reply)| (*copy, Some(reply.to_string())));
-    report(mail, private, Cause::Undeliverable, refused, stamp)
+    letter(&report(mail, private, Cause::Undeliverable, refused)?, mail, stamp)
+}
+
+/// The outbox item that takes a report to the sender.
+pub(super) fn letter(report: &FailureReport, mail: &Mail, stamp: &Stamp<'_>) -> Option<OutboxItem> {
+    let sender = mail.envelope.reverse_path.mailbox()?;
+    Some(item(OutboxKind::Failure, sender, dsn::compose(report, &mail.content, stamp), stamp.date))
 }
 
 fn report(
@@ -33,9 +34,8 @@ fn report(
     private: bool,
     cause: Cause,
     failed: impl Iterator<Item = (usize, Option<String>)>,
-    stamp: &Stamp<'_>,
-) -> Option<OutboxItem> {
-    let sender = mail.envelope.reverse_path.mailbox()?;
+) -> Option<FailureReport> {
+    mail.envelope.reverse_path.mailbox()?;
     let recipients: Vec<_> = failed
         .filter_map(|(copy, reply)| {
             let verbatim = mail.envelope.recipients.get(copy)?.verbatim.clone();
@@ -50,10 +50,7 @@ fn report(
         private,
         recipients,
     };
-    if report.recipients.is_empty() {
-        return None;
-    }
-    Some(item(OutboxKind::Failure, sender, dsn::compose(&report, &mail.content, stamp), stamp.date))
+    (!report.recipients.is_empty()).then_some(report)
 }
 
 #[cfg(test)]
@@ -84,7 +81,7 @@ mod tests {
             content: Content(bytes::Bytes::from_static(b"Subject: plan\r\n\r\nbody\r\n")),
         };
         let stamp = Stamp { host: "gate.town.example", date: Timestamp::UNIX_EPOCH, message_id: "1@gate" };
-        let item = refusal(&mail, false, &[0, 1], &stamp).unwrap();
+        let item = letter(&refusal(&mail, false, &[0, 1]).unwrap(), &mail, &stamp).unwrap();
         assert_eq!(
             (item.reverse_path.as_str(), &item.recipients[..]),
             ("<>", &["<agent@town.example>".to_owned()][..])
@@ -94,8 +91,8 @@ mod tests {
         assert!(
             content.contains("a@x.example") && !content.contains("b@x.example") && !content.contains("c@x.example")
         );
-        assert!(refusal(&mail, false, &[1], &stamp).is_none());
+        assert!(refusal(&mail, false, &[1]).is_none());
         mail.envelope.reverse_path = ReversePath::Null;
-        assert!(refusal(&mail, false, &[0], &stamp).is_none());
+        assert!(refusal(&mail, false, &[0]).is_none());
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::letter::item;
 use crate::mail::{MailId, Mailbox};
-use crate::notice::{ADVICE, HELD, NoticeOutcome};
+use crate::notice::{ADVICE, FailureReport, HELD, NoticeOutcome};
 use crate::store::{OutboxItem, OutboxKind};
 
 /// The facts of one mail. Of private mail: date, outcome and number of copies (decision D20).
@@ -28,6 +28,21 @@ pub(super) struct ToldMail {
     pub subject: Option<String>,
     /// As the header gives it.
     pub message_id: Option<String>,
+    /// Copies of the same mail that stay behind in another way.
+    #[serde(default)]
+    pub beside: Vec<Fared>,
+    /// The failure report about those that were refused, where the notice is for the same person (decision D40).
+    #[serde(default)]
+    pub report: Option<FailureReport>,
+}
+
+/// Copies of one mail that fared alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fared {
+    pub outcome: NoticeOutcome,
+    pub copies: usize,
+    /// One for each copy; none of private mail.
+    pub recipients: Vec<String>,
 }
 
 impl ToldMail {
@@ -35,6 +50,40 @@ impl ToldMail {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let general = if self.outcome == NoticeOutcome::Delivered { ADVICE } else { HELD };
         self.text.as_deref().into_iter().chain([general])
+    }
+
+    /// Whether its rule has no text, and the one there is for held mail would be wrong: the failure report says it all.
+    pub fn is_refused_in_no_words(&self) -> bool {
+        self.outcome == NoticeOutcome::Refused && self.text.is_none()
+    }
+
+    /// Each group of its copies, the one that the text is about first.
+    pub fn groups(&self) -> Vec<Fared> {
+        let first = Fared { outcome: self.outcome, copies: self.copies, recipients: self.recipients.clone() };
+        std::iter::once(first).chain(self.beside.iter().cloned()).collect()
+    }
+
+    /// Those of all groups.
+    pub fn all_copies(&self) -> Fared {
+        let mut all = Fared { outcome: self.outcome, copies: 0, recipients: Vec::new() };
+        for group in self.groups() {
+            all.copies += group.copies;
+            all.recipients.extend(group.recipients);
+        }
+        all
+    }
+
+    /// What is still to be told where no copy waits any more: what became of those is told by itself.
+    pub fn without_held(self) -> Option<ToldMail> {
+        let mut left = self.groups();
+        left.retain(|group| group.outcome != NoticeOutcome::Held);
+        if left.is_empty() {
+            return None;
+        }
+        let Fared { outcome, copies, recipients } = left.remove(0);
+        // The rule that held speaks no more for what is left.
+        let (text, reason) = if outcome == self.outcome { (self.text, self.reason) } else { (None, None) };
+        Some(ToldMail { outcome, copies, recipients, text, reason, beside: left, ..self })
     }
 
     pub fn debt(&self, to: &Mailbox) -> OutboxItem {
@@ -62,6 +111,8 @@ mod tests {
             reason: None,
             subject: None,
             message_id: None,
+            beside: Vec::new(),
+            report: None,
         };
         let names = |mail: &ToldMail| mail.names().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(names(&mail(None, NoticeOutcome::Held)), ["held"]);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use octroi::config::PolicyMode;
 use octroi::mime::Message;
 
-use super::town::{COLLEAGUE, CONTACT, GUARD, HOUSE, OUTSIDE, SENDER, Town, flat, link, marked, texts};
+use super::town::{COLLEAGUE, CONTACT, GUARD, HOUSE, OUTSIDE, SENDER, Town, flat, link, marked, read, texts};
 
 const OTHER: &str = "aline.roux@finances.gouv.example";
 const THIRD: &str = "mairie@vallon.example";
@@ -170,14 +170,68 @@ async fn what_was_noted_is_told_once_a_day_for_each_sender_and_rule() {
     town.close().await;
 }
 
+/// One event, one mail (decision D40): the words for held and for refused copies, and the failure report for programs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_beside_held_copies_is_told_in_the_same_mail() {
+    const HELD: &str = "archives@atelier.example";
+    const REFUSED: &str = "copie@atelier.example";
+    for own_text in ["", "@notice(\"lookalike\")\n"] {
+        let rules = rule("paper", "quarantine", "", HELD) + &rule("never", "reject", own_text, REFUSED);
+        let town = Town::with_rules(PolicyMode::Enforce, &rules).await;
+        let start = tomorrow();
+        let mail =
+            |number: u32| link(SENDER, &format!("X-Number: {number}\n")).replace("we.tl", "intranet.gouv.example");
+        let id = town.hand_in(start, SENDER, &[HELD, REFUSED], &mail(1)).await;
+        town.notices().await;
+        let due = town.due(start).await;
+        let [(to, content)] = &due[..] else { panic!("one mail, not {due:?}") };
+        assert_eq!(to, &format!("<{SENDER}>"));
+        let message = read(content);
+        let kind = message.header("content-type").unwrap();
+        assert!(kind.starts_with("multipart/report; report-type=delivery-status"), "{kind}");
+        let machine = content.split("Content-Type: message/delivery-status\r\n").nth(1).unwrap();
+        assert!(machine.contains(&format!("Final-Recipient: rfc822;{REFUSED}\r\nAction: failed\r\nStatus: 5.7.1")));
+        assert!(!machine.contains(HELD), "{machine}");
+        let said = text(&message);
+        for words in [
+            format!("{HELD} : Votre message est retenu"),
+            format!("{REFUSED} : Votre message est refusé"),
+            "le destinataire concerné".into(),
+            id,
+        ] {
+            assert!(said.contains(&words), "{words} is not in {said}");
+        }
+        // What was decided before it is told goes without saying; what was refused beside it does not.
+        let second = town.hand_in(start + minutes(1), SENDER, &[HELD, REFUSED], &mail(2)).await;
+        town.notices().await;
+        let reviewer = caller("a.martin", &[octroi::access::Role::Reviewer], "*");
+        let store = &town.pipeline().store;
+        for copy in town.held().await.iter().filter(|copy| copy.id.mail() == *second.as_str()) {
+            store.reject(copy.id.as_str(), &reviewer, start + minutes(2)).await.unwrap();
+        }
+        town.pipeline().tell_owed(None, start + minutes(60)).await.unwrap();
+        let due = town.due(start + minutes(60)).await;
+        let [(_, content)] = &due[..] else { panic!("one mail, not {due:?}") };
+        assert!(content.contains(&format!("Final-Recipient: rfc822;{REFUSED}\r\nAction: failed")), "{content}");
+        assert!(content.contains(&second) && !content.contains(HELD), "{content}");
+        // In the words of its rule, or in those of every failure report.
+        let message = read(content);
+        let own = message.header("subject") != Some("Message non remis / Mail not delivered");
+        assert_eq!(own, !own_text.is_empty(), "{content}");
+        assert!(!content.contains("Votre message est retenu") && !content.contains("envoi est retenu"), "{content}");
+        town.close().await;
+    }
+}
+
+fn rule(id: &str, disposition: &str, more: &str, to: &str) -> String {
+    format!(
+        "@id(\"{id}\")\n@disposition(\"{disposition}\")\n@reason(\"Les archives partent sur papier.\")\n{more}\
+         forbid (principal, action, resource) when {{ resource.address == \"{to}\" }};\n"
+    )
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_without_a_text_is_told_by_its_reason_and_a_refusal_stands_among_the_others() {
-    let rule = |id: &str, disposition: &str, more: &str, to: &str| {
-        format!(
-            "@id(\"{id}\")\n@disposition(\"{disposition}\")\n@reason(\"Les archives partent sur papier.\")\n{more}\
-             forbid (principal, action, resource) when {{ resource.address == \"{to}\" }};\n"
-        )
-    };
     let rules = rule("paper", "quarantine", "", "archives@atelier.example")
         + &rule("never", "reject", "@notice(\"lookalike\")\n", "copie@atelier.example");
     let town = Town::with_rules(PolicyMode::Enforce, &rules).await;
