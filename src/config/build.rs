@@ -25,9 +25,11 @@ pub fn build(values: Values, source: Source, base: &Path, faults: Vec<Diagnostic
     let Reader { values, source, mut faults, .. } = reader;
     let locations = Locations::new(values.entries, source);
     let (more, warnings) = between::check(&settings, &locations);
-    // A listener that could not be read is not missing.
-    let unread = faults.iter().any(|fault| fault.message.starts_with("smtp.listen"));
-    faults.extend(more.into_iter().filter(|fault| !(unread && fault.message.starts_with("smtp.listen: is empty"))));
+    // A listener that could not be read is not missing, and a mode that could not is none to fit a day to.
+    let unread = |path: &str| faults.iter().any(|fault| fault.message.starts_with(path));
+    let only_follows = [("smtp.listen", "smtp.listen: is empty"), ("policies.mode", "policies.until: is only for")];
+    let follows: Vec<&str> = only_follows.iter().filter(|(path, _)| unread(path)).map(|(_, text)| *text).collect();
+    faults.extend(more.into_iter().filter(|fault| !follows.iter().any(|text| fault.message.starts_with(text))));
     if !faults.is_empty() {
         return Err(Diagnostics(faults));
     }

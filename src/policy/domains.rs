@@ -7,6 +7,7 @@
 //! partner, allowed, lists of the administration) a plain `domain` means only itself, because a sub-domain may belong
 //! to somebody else.
 
+mod entry;
 mod standing;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 use crate::diagnostic::{Diagnostic, Source, distance};
 use crate::directory::{Class, ClassifiedRecipient};
 use crate::mail::{Domain, ForwardPath, Identity, Mailbox};
+use entry::{Entry, Named, lines};
 
 /// The list of exceptions (decision D19).
 pub const ALLOWED: &str = "allowed";
@@ -45,7 +47,6 @@ const PARTNER: u64 = 1 << 1;
 const DISPOSABLE: u64 = 1 << 2;
 const WEBMAIL: u64 = 1 << 3;
 const ALLOWED_BIT: u64 = 1 << 4;
-const OPTIONS: [&str; 7] = ["owner", "reason", "until", "scope", "source", "date", "note"];
 
 /// One exception: who may receive mail, from whom, until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,20 +113,16 @@ impl DomainLists {
             }
             let name = list_name;
             for (line, span) in lines(text) {
-                match Entry::parse(line, span.start, &source) {
-                    Ok(None) => {}
-                    Ok(Some(entry)) => {
-                        if name == ALLOWED {
-                            exceptions.push((entry.clone(), source.clone()));
-                        }
-                        if standing::is_looked_at(name, &entry) {
-                            let (list, entry, source) = (name.to_owned(), entry.clone(), source.clone());
-                            placed.push(standing::Placed { list, entry, source });
-                        }
-                        lists.add(list as u8, name, entry);
-                    }
-                    Err(fault) => faults.push(fault),
+                // An entry with a wrong option is looked at all the same: one fault hides no other.
+                let Some(entry) = Entry::parse(line, span.start, &source, &mut faults) else { continue };
+                if name == ALLOWED {
+                    exceptions.push((entry.clone(), source.clone()));
                 }
+                if standing::is_looked_at(name, &entry) {
+                    let (list, entry, source) = (name.to_owned(), entry.clone(), source.clone());
+                    placed.push(standing::Placed { list, entry, source });
+                }
+                lists.add(list as u8, name, entry);
             }
         }
         faults.extend(exceptions.iter().filter_map(|(entry, source)| lists.check_exception(entry, source)));
@@ -374,112 +371,6 @@ fn whole_list(name: &str) -> &str {
         .into_iter()
         .find(|whole| name.strip_prefix(whole).is_some_and(|rest| rest.starts_with('-')))
         .unwrap_or(name)
-}
-
-/// One line of a list.
-#[derive(Debug, Clone)]
-struct Entry {
-    /// As written.
-    pattern: String,
-    /// Where the pattern stands in the file.
-    at: usize,
-    names: Named,
-    /// It began with `*.`.
-    wild: bool,
-    until: Option<Date>,
-    options: Vec<(String, String)>,
-}
-
-/// What an entry names.
-#[derive(Debug, Clone)]
-enum Named {
-    Mailbox(Mailbox),
-    Domain(Domain),
-}
-
-impl Entry {
-    fn option(&self, name: &str) -> &str {
-        self.options.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
-    }
-
-    /// Reads a line that begins at byte `start`; `None` for blank lines and comments.
-    fn parse(line: &str, start: usize, source: &Source) -> Result<Option<Entry>, Diagnostic> {
-        let mut words = words(line, start, source)?.into_iter();
-        let Some((pattern, at)) = words.next() else { return Ok(None) };
-        let fault = |message: String| Diagnostic::at(source, at..at + pattern.len(), message);
-        let wild = pattern.starts_with("*.");
-        let names = if pattern.contains('@') {
-            Named::Mailbox(Mailbox::parse(&pattern).map_err(|e| fault(format!("`{pattern}` is not an address: {e}")))?)
-        } else {
-            let domain = pattern.strip_prefix("*.").unwrap_or(&pattern);
-            let domain = Domain::parse(domain).ok().filter(|d| !d.is_literal());
-            Named::Domain(domain.ok_or_else(|| {
-                fault(format!("`{pattern}` is not a domain"))
-                    .help("write `town.example`, `*.town.example` or `name@town.example`")
-            })?)
-        };
-        let mut entry = Entry { pattern: pattern.clone(), at, names, wild, until: None, options: Vec::new() };
-        for (word, at) in words {
-            let fault = |message: String| Diagnostic::at(source, at..at + word.len(), message);
-            let Some((key, value)) = word.split_once('=') else {
-                return Err(fault(format!("`{word}` is not an option"))
-                    .help("write options as `key=value`, comments after `#`"));
-            };
-            if !OPTIONS.contains(&key) {
-                return Err(fault(format!("unknown option `{key}`")).nearest(key, OPTIONS));
-            }
-            let value = value.trim_matches('"');
-            if key == "until" {
-                let day = value.parse::<Date>().map_err(|_| {
-                    fault(format!("`{value}` is not a date")).help("write the last valid day: `until=2027-03-31`")
-                })?;
-                entry.until = Some(day);
-            }
-            entry.options.push((key.to_owned(), value.to_owned()));
-        }
-        Ok(Some(entry))
-    }
-}
-
-/// Lines with their bytes.
-fn lines(text: &str) -> impl Iterator<Item = (&str, std::ops::Range<usize>)> {
-    let mut at = 0;
-    text.split_inclusive('\n').map(move |line| {
-        let start = at;
-        at += line.len();
-        (line.trim_end_matches(['\r', '\n']), start..at)
-    })
-}
-
-/// Words of a line with their places; quotes hold words together, `#` ends the line outside of them.
-fn words(line: &str, start: usize, source: &Source) -> Result<Vec<(String, usize)>, Diagnostic> {
-    let (mut found, mut word, mut begin, mut quoted) = (Vec::new(), String::new(), 0, false);
-    // A byte order mark is what some editors put before the first line.
-    let marks = line.len() - line.trim_start_matches('\u{feff}').len();
-    for (i, c) in line.char_indices().skip_while(|(i, _)| *i < marks) {
-        if !quoted && (c.is_whitespace() || c == '#') {
-            if !word.is_empty() {
-                found.push((std::mem::take(&mut word), start + begin));
-            }
-            if c == '#' {
-                return Ok(found);
-            }
-            continue;
-        }
-        if word.is_empty() {
-            begin = i;
-        }
-        quoted ^= c == '"';
-        word.push(c);
-    }
-    if quoted {
-        return Err(Diagnostic::at(source, start + begin..start + line.len(), "the closing quotation mark is missing")
-            .help(r#"write `reason="in words"`"#));
-    }
-    if !word.is_empty() {
-        found.push((word, start + begin));
-    }
-    Ok(found)
 }
 
 fn join(words: &[&str]) -> String {

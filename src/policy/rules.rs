@@ -88,6 +88,12 @@ impl Rules {
                 Ok(read) => read,
                 Err(errors) => {
                     faults.extend(errors.iter().map(|error| from_cedar(error, &source, 0..text.len())));
+                    // What stands above and below the broken place is looked at all the same.
+                    for span in statements(text) {
+                        if let Some(policy) = annotated(text, &span) {
+                            let _ = read_rule(&policy, &source, span, &mut faults);
+                        }
+                    }
                     continue;
                 }
             };
@@ -380,6 +386,14 @@ fn statements(text: &str) -> Vec<Range<usize>> {
         at += 1;
     }
     found
+}
+
+/// A statement by itself; of a broken one, what can be read: its annotations.
+fn annotated(text: &str, span: &Range<usize>) -> Option<cedar_policy::Policy> {
+    const NO_CONDITION: &str = "forbid (principal, action, resource);";
+    let whole = text.get(span.clone())?;
+    let above = || Some(format!("{}{NO_CONDITION}", text.get(span.start..head(text, span).start)?));
+    cedar_policy::Policy::parse(None, whole).ok().or_else(|| cedar_policy::Policy::parse(None, above()?).ok())
 }
 
 /// The statement that Cedar calls `policyN`.

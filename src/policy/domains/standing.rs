@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{ALLOWED, DISPOSABLE, DomainLists, Entry, Named, OWN, WEBMAIL, whole_list};
+use super::entry::{Entry, Named};
+use super::{ALLOWED, DISPOSABLE, DomainLists, OWN, WEBMAIL, whole_list};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::lists::entry::Standing as Whose;
 use crate::mail::Domain;

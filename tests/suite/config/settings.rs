@@ -228,6 +228,14 @@ fn numbers_fit_each_other() {
 fn observing_has_a_last_day_and_ends_by_itself() {
     one_fault("[policies]\nmode = \"observe\"\n", (2, 8), "needs a last day", "until = ");
     one_fault("[policies]\nuntil = 2027-03-31\n", (2, 9), "is only for mode = \"observe\"", "observe");
+    // One fault hides no other, and makes none.
+    one_fault("[policies]\nmode = \"observ\"\nuntil = 2027-03-31\n", (2, 8), "did you mean \"observe\"?", "mode = ");
+    one_fault("[policies]\nmode = \"observe\"\nuntil = \"soon\"\n", (3, 9), "is not a date", "2027-03-31");
+    let both = faults("[policies]\nmode = \"observ\"\nuntil = \"soon\"\n");
+    for says in ["not valid", "is not a date"] {
+        assert_eq!(both.iter().filter(|fault| fault.message.contains(says)).count(), 1, "{says}: {both:#?}");
+    }
+    assert_eq!(both.len(), 2, "{both:#?}");
     let loaded = read("[policies]\nmode = \"observe\"\nuntil = 2027-03-31\n");
     assert!(loaded.warnings.iter().any(|warning| warning.message.contains("only observes until")));
     let policies = loaded.settings.policies;

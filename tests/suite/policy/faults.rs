@@ -44,6 +44,57 @@ fn a_permit_is_an_error() {
     assert!(message.contains("can only forbid") && help.contains("unless"), "{message} {help}");
 }
 
+/// Whoever mends a row mends it once.
+#[test]
+fn one_fault_of_a_row_hides_no_other() {
+    const UNITS: &str = "[unit.\"sg/budget\"]\ntitle = \"Budget\"\n";
+    let rule = |annotations: &str, condition: &str| {
+        format!(
+            "@id(\"a\") @disposition(\"notify\") @reason(\"x.\") {annotations}\nforbid (principal, action, resource) when {{ {condition} }};"
+        )
+    };
+    let dates = "@mode(\"obsrve\") @until(\"1.3.2026\")";
+    let two = format!("{}\n{}", rule("", "context.rank => 2"), rule(dates, "context.rank > 2"));
+    for (path, text, wanted) in [
+        (
+            "domains/allowed.list",
+            "a@gmail.com owner=sg scope=sg/budgt until=2026-13-01 resaon=x noet=y\n",
+            &["`2026-13-01` is not a date", "unknown option `resaon`", "unknown option `noet`", "no unit `sg/budgt`"][..],
+        ),
+        (
+            "domains/allowed.list",
+            "a@gmail.com until=soon x\n",
+            &["not a date", "`x` is not an option", "owner` and `reason"],
+        ),
+        (
+            "domains/partner.list",
+            "gmail.com until=2026-02-30\n",
+            &["`2026-02-30` is not a date", "cannot be on the list"],
+        ),
+        ("domains/partner.list", "a@@b until=2026-02-30\n", &["`2026-02-30` is not a date", "is not an address"]),
+        (
+            "rules/x.cedar",
+            &rule(dates, "context.rank => 2"),
+            &["unexpected token", "`obsrve` is not a mode", "not a date"],
+        ),
+        ("rules/x.cedar", &rule(dates, "context.rnak > 2"), &["rnak", "`obsrve` is not a mode", "not a date"]),
+        ("rules/x.cedar", &two, &["unexpected token", "`obsrve` is not a mode", "`1.3.2026` is not a date"]),
+        (
+            "limits.toml",
+            "[[limit]]\nper = \"sendr\"\nrecipients = 5\nevery = \"1h\"\nreason = \"r\"\nmode = \"x\"\nonly = [\"unit:sg/budgt\"]\n",
+            &["`sendr` is not", "`x` is not a value of `mode`", "no unit `sg/budgt`"],
+        ),
+    ] {
+        let webmail = ("domains/private-webmail.list", "gmail.com\n");
+        let faults = faults(&[(path, text), webmail, ("units/units.toml", UNITS)]);
+        for wanted in wanted {
+            let said = faults.0.iter().filter(|fault| fault.message.contains(wanted)).count();
+            assert_eq!(said, 1, "{wanted} of {text}\n{faults}");
+        }
+        assert_eq!(faults.0.len(), wanted.len(), "{text}\n{faults}");
+    }
+}
+
 #[test]
 fn annotations_are_required_known_and_sound() {
     let rule = "\nforbid (principal, action, resource) when { context.rank > 1 };";
