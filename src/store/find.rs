@@ -61,7 +61,7 @@ impl Store {
         found.extend(before);
         let mut rows = self.with_beside(found).await?;
         let known: HashSet<CopyId> = rows.iter().filter_map(|row| row.copy.clone()).collect();
-        let mut held = self.held_unjournaled(&text, by_address).await?;
+        let mut held = self.held_unjournaled(&text, by_address, &mut damage).await?;
         more |= held.len() > MOST_FOUND;
         held.retain(|beside| beside.row.copy.as_ref().is_none_or(|copy| !known.contains(copy)));
         rows.extend(self.with_beside(held).await?);
@@ -218,42 +218,51 @@ impl Store {
     }
 
     /// Held copies whose journal row is not there (yet, or lost): they are never invisible.
-    async fn held_unjournaled(&self, text: &str, by_address: bool) -> Result<Vec<Beside>, StoreError> {
+    async fn held_unjournaled(
+        &self,
+        text: &str,
+        by_address: bool,
+        damage: &mut Damage,
+    ) -> Result<Vec<Beside>, StoreError> {
         // No address is empty; the null reverse-path is not searched for.
         let address = Some(address_key(text)).filter(|_| by_address);
         let rows: Vec<Row> = self.reader().fetch_all(HELD, args![text, &address, LIMIT]).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
-            let recipient: String = row.get("recipient")?;
-            let (sender, state, rules): (String, String, String) =
-                (row.get("sender")?, row.get("state")?, row.get("rules")?);
-            let private: bool = row.get("private")?;
-            let held = FindRow {
-                time: instant(row.get("held_at")?),
-                queue_id: row.get("queue_id")?,
-                message_id: row.get::<Option<String>>("message_id")?.filter(|_| !private),
-                sender: (!private).then_some(sender),
-                disposition: "quarantine".into(),
-                observed: None,
-                rules: serde_json::from_str(&rules).unwrap_or_default(),
-                state: CopyState::parse(&state),
-                outbox: None,
-                reply: None,
-                cause: None,
-                times: 1,
-                last: None,
-                maybe_duplicate: false,
-                client_tls: None,
-                next_hop_tls: None,
-                copy: Some(row.get("id")?),
-                recipient: (!private).then(|| recipient.clone()),
-                unit: None,
-                mail: row.get("mail")?,
-            };
-            found.push(Beside { row: held, address: recipient, private, may_be: None });
+            found.extend(damage.without(held_alone(&row))?);
         }
         Ok(found)
     }
+}
+
+/// A held copy by what the quarantine knows.
+fn held_alone(row: &Row) -> Result<Beside, StoreError> {
+    let recipient: String = row.get("recipient")?;
+    let (sender, state, rules): (String, String, String) = (row.get("sender")?, row.get("state")?, row.get("rules")?);
+    let private: bool = row.get("private")?;
+    let held = FindRow {
+        time: instant(row.get("held_at")?),
+        queue_id: row.get("queue_id")?,
+        message_id: row.get::<Option<String>>("message_id")?.filter(|_| !private),
+        sender: (!private).then_some(sender),
+        disposition: "quarantine".into(),
+        observed: None,
+        rules: serde_json::from_str(&rules).unwrap_or_default(),
+        state: CopyState::parse(&state),
+        outbox: None,
+        reply: None,
+        cause: None,
+        times: 1,
+        last: None,
+        maybe_duplicate: false,
+        client_tls: None,
+        next_hop_tls: None,
+        copy: Some(row.get("id")?),
+        recipient: (!private).then(|| recipient.clone()),
+        unit: None,
+        mail: row.get("mail")?,
+    };
+    Ok(Beside { row: held, address: recipient, private, may_be: None })
 }
 
 async fn with_tls(sealed: &mut Sealed, words: &mut Spelled<'_>) -> Result<(), StoreError> {

@@ -146,9 +146,10 @@ impl Store {
         self.reader().fetch_readable(listed, values).await
     }
 
-    /// All copies of a mail that were held, whatever became of them, in the order of their recipients.
+    /// All copies of a mail that were held, whatever became of them, in the order of their recipients. One whose id is
+    /// damaged keeps nobody from deciding the others.
     pub async fn copies_of(&self, mail: &MailId) -> Result<Vec<CopyId>, StoreError> {
-        let copies: Vec<(CopyId,)> = self.reader().fetch_all(OF_MAIL, args![mail]).await?;
+        let copies: Vec<(CopyId,)> = self.reader().fetch_readable(OF_MAIL, args![mail]).await?;
         let mut copies: Vec<CopyId> = copies.into_iter().map(|(copy,)| copy).collect();
         copies.sort_by_key(CopyId::number);
         Ok(copies)

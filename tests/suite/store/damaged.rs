@@ -117,6 +117,10 @@ async fn a_damaged_id_stops_no_work_but_its_own() {
     sqlx::raw_sql(damage).execute(&mut database).await.unwrap();
     let listed = store.list(&Default::default()).await.unwrap();
     assert_eq!(listed.len(), 1, "the quarantine's list");
+    let copies = store.copies_of(&kept.id).await.unwrap();
+    assert_eq!(copies.iter().map(|copy| copy.as_str()).collect::<Vec<_>>(), ["M1-2"], "a mail's copies");
+    let found = store.find("M1").await.unwrap();
+    assert_eq!((found.rows.len(), found.damaged), (1, 1), "the search");
     assert_eq!(store.outbox_list(true, 10).await.unwrap().len(), 1, "the outbox's list");
     assert_eq!(store.outbox_take(noon(), 10).await.unwrap().len(), 1, "the courier");
     assert_eq!(store.sweep(noon() + days(400)).await.unwrap().expired, 1, "the sweep");
