@@ -86,6 +86,7 @@ impl PipelineError {
     fn cause(&self) -> &'static str {
         match self {
             PipelineError::Store(_) => "store",
+            PipelineError::Worker(WorkerError::Busy) => "busy",
             PipelineError::Worker(_) => "worker",
             PipelineError::Task => "task",
             PipelineError::Memory => "memory",

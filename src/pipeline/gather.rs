@@ -67,7 +67,7 @@ impl Inspector {
             let file = File { name: this.name.clone().unwrap_or_default(), bytes: bytes.clone(), passwords };
             let (workers, reserved) = (self.workers.clone(), reserved.clone());
             waiting.spawn(async move {
-                let extract = match deadline.wait(open_document(&file, &workers, &reserved)).await {
+                let extract = match deadline.wait(open_document(&file, &workers, &reserved, deadline)).await {
                     Ok(extract) => extract?,
                     Err(_) => over_budget(&file),
                 };
@@ -85,12 +85,19 @@ impl Inspector {
 
 /// Opens one document as far as the memory goes: a little at first, then all of it. Nobody waits for memory with a
 /// worker's answer in hand (decision D32).
-async fn open_document(file: &File, workers: &Workers, reserved: &Reserved) -> Result<Arc<Extract>, PipelineError> {
+async fn open_document(
+    file: &File,
+    workers: &Workers,
+    reserved: &Reserved,
+    deadline: Deadline,
+) -> Result<Arc<Extract>, PipelineError> {
     let mut attempt = Attempt::Quick;
     loop {
         let Some(mut leave) = reserved.may_open(attempt).await? else { return Ok(over_budget(file)) };
         let extent = leave.extent;
-        let answer = workers.open(file, extent, |told, has_more| leave.answered(told, has_more)).await?;
+        // Half of the time that is left: a full pool is our fault and no fault of the document, which needs the rest.
+        let patience = deadline.left() / 2;
+        let answer = workers.open(file, extent, patience, |told, has_more| leave.answered(told, has_more)).await?;
         match leave.next().filter(|_| answer.has_more) {
             Some(next) => attempt = next,
             None => {
@@ -174,5 +181,36 @@ fn add(word: &str, found: &mut Vec<String>) {
     let plausible = (4..=64).contains(&word.chars().count());
     if plausible && found.len() < MOST_PASSWORDS && !found.iter().any(|f| f == word) {
         found.push(word.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::memory_budget::MemoryBudget;
+    use crate::worker::{Extent, WorkerError, WorkerSettings};
+
+    /// A pool of workers that never answer, all of them taken: whoever asks is told that, before its time is up.
+    #[tokio::test]
+    async fn a_full_pool_is_no_fault_of_the_document() {
+        use std::os::unix::fs::PermissionsExt;
+        const LONG: Duration = Duration::from_secs(600);
+        let folder = tempfile::tempdir().unwrap();
+        let (program, marker) = (folder.path().join("stand-in"), folder.path().join("started"));
+        std::fs::write(&program, format!("#!/bin/sh\n: > {}\nexec /bin/sleep 600\n", marker.display())).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let settings = WorkerSettings { count: 1, deadline: LONG, timeout: LONG, ..WorkerSettings::new(program) };
+        let workers = Arc::new(Workers::new(settings));
+        let file = |bytes: &'static [u8]| File { name: "a".into(), bytes: bytes.into(), passwords: Vec::new() };
+        let (theirs, slow) = (workers.clone(), file(b"slow"));
+        let slow = tokio::spawn(async move { theirs.open(&slow, Extent::WHOLE, LONG, |_, _| ()).await });
+        while !marker.exists() {
+            tokio::task::yield_now().await;
+        }
+        let reserved = MemoryBudget::new(64 << 20).take(1024, Deadline::after(LONG)).await.ok().unwrap();
+        let deadline = Deadline::after(Duration::from_secs(2));
+        let opened = deadline.wait(open_document(&file(b"other"), &workers, &reserved, deadline)).await;
+        assert!(matches!(opened, Ok(Err(PipelineError::Worker(WorkerError::Busy)))), "{:?}", opened.map(|_| ()));
+        slow.abort();
     }
 }

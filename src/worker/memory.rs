@@ -57,6 +57,13 @@ impl Memory {
         }
     }
 
+    /// Forgets all extracts: what could not be read for want of memory may be readable now.
+    pub fn forget_extracts(&mut self) {
+        while !self.order.is_empty() {
+            self.forget_oldest();
+        }
+    }
+
     pub fn bad(&self, hash: &Hash) -> Option<DocumentError> {
         self.bad.get(hash).copied()
     }

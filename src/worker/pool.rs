@@ -2,11 +2,12 @@
 //! The pool of workers: which are free, which are killed, and what the death of a worker means.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::aside::aside;
 use super::extent::Extent;
@@ -59,22 +60,30 @@ pub struct Workers {
     starter: Arc<Starter>,
 }
 
-type Asked = HashMap<Hash, Arc<OnceCell<Answer>>>;
+type Asked = HashMap<Hash, Arc<Reading>>;
+
+/// A file that is being read, or waits for a worker.
+#[derive(Default)]
+struct Reading {
+    answer: OnceCell<Answer>,
+    /// A worker has it.
+    has_worker: AtomicBool,
+}
 
 /// An entry of the files being read, taken away whether the answer came or was no longer waited for.
 struct Entry<'w> {
     reading: &'w Mutex<Asked>,
     hash: Hash,
     /// Always there until it is dropped.
-    cell: Option<Arc<OnceCell<Answer>>>,
+    asked: Option<Arc<Reading>>,
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
         // The last who waits for it takes it away. Newcomers find the memory.
         let mut reading = lock(self.reading);
-        self.cell = None;
-        if reading.get(&self.hash).is_some_and(|cell| Arc::strong_count(cell) == 1) {
+        self.asked = None;
+        if reading.get(&self.hash).is_some_and(|asked| Arc::strong_count(asked) == 1) {
             reading.remove(&self.hash);
         }
     }
@@ -123,23 +132,33 @@ impl Workers {
         }
     }
 
-    /// Changes how many bytes of extracts are remembered, and how many of pictures may wait.
+    /// Changes how many bytes of extracts are remembered, and how many of pictures may wait. Where more may, what was
+    /// left unread may be read the next time.
     pub fn resize(&self, cache: usize, picture_bytes: usize) {
         self.cache.store(cache, Relaxed);
+        if picture_bytes > self.picture_bytes.bytes() {
+            lock(&self.memory).forget_extracts();
+        }
         self.picture_bytes.resize(picture_bytes);
     }
 
     /// Opens one file, as far as `extent` says. Identical files are read once: the result may carry another name (of an
     /// earlier mail) and then gets its own name. `answered` is told once a worker has answered, before its pictures are
-    /// read; where the answer is known already, it is told the whole.
+    /// read; where the answer is known already, it is told the whole. Who waits for a worker waits as long as `patience`
+    /// and the settings both allow: whoever asks keeps time for reading.
+    ///
+    /// # Errors
+    /// No worker could be started, or none was free in time: neither says anything of the file.
     pub async fn open(
         &self,
         file: &File,
         extent: Extent,
+        patience: Duration,
         answered: impl FnOnce(&Extract, bool) + Send,
     ) -> Result<Answer, WorkerError> {
+        let until = Instant::now() + patience.min(self.settings.timeout);
         let mut answered = Some(answered);
-        let answer = self.answer(file, extent, &mut answered).await?;
+        let answer = self.answer(file, extent, until, &mut answered).await?;
         if let Some(answered) = answered {
             answered(&answer.extract, answer.has_more);
         }
@@ -150,25 +169,33 @@ impl Workers {
         &self,
         file: &File,
         extent: Extent,
+        until: Instant,
         answered: &mut Option<F>,
     ) -> Result<Answer, WorkerError> {
         let hash = aside(file.bytes.len(), || hash(file, extent));
-        if let Some(known) = lock(&self.memory).answer(&hash, Instant::now()) {
+        if let Some(known) = lock(&self.memory).answer(&hash, std::time::Instant::now()) {
             return Ok(known.named(&file.name));
         }
         if let Some(fault) = lock(&self.memory).bad(&hash) {
             return Ok(failed(file, fault));
         }
-        let cell = Arc::clone(lock(&self.reading).entry(hash).or_default());
-        let entry = Entry { reading: &self.reading, hash, cell: Some(cell) };
-        let Some(cell) = &entry.cell else { return Err(WorkerError::Busy) };
-        let answer = cell.get_or_try_init(|| self.read(file, extent, hash, answered)).await.cloned();
-        answer.map(|answer| answer.named(&file.name))
+        let asked = Arc::clone(lock(&self.reading).entry(hash).or_default());
+        let entry = Entry { reading: &self.reading, hash, asked: Some(asked) };
+        let Some(asked) = &entry.asked else { return Err(WorkerError::Busy) };
+        let reading = asked.answer.get_or_try_init(|| self.read(file, extent, hash, until, asked, answered));
+        tokio::pin!(reading);
+        let answer = match tokio::time::timeout_at(until, &mut reading).await {
+            Ok(answer) => answer,
+            // Somebody else waits for a worker on behalf of both, and may do so for longer.
+            Err(_) if !asked.has_worker.load(Relaxed) => return Err(WorkerError::Busy),
+            Err(_) => reading.await,
+        };
+        answer.map(|answer| answer.clone().named(&file.name))
     }
 
     /// Forgets old extracts where nobody asks for any; called now and then by the wiring.
     pub fn forget_old(&self) {
-        lock(&self.memory).forget_old(Instant::now());
+        lock(&self.memory).forget_old(std::time::Instant::now());
     }
 
     /// What has happened since the start.
@@ -181,11 +208,15 @@ impl Workers {
         file: &File,
         extent: Extent,
         hash: Hash,
+        until: Instant,
+        asked: &Reading,
         answered: &mut Option<F>,
     ) -> Result<Answer, WorkerError> {
-        let mut room = None;
+        asked.has_worker.store(false, Relaxed);
+        let (mut room, mut until) = (None, until);
         loop {
-            let (told, is_kept) = match self.told(file, extent, hash, room.take()).await? {
+            let told = self.told(file, extent, hash, until, asked, room.take()).await?;
+            let (told, is_kept) = match told {
                 Outcome::Told(Heard { told, pictures: Pictured::None }) => (told, true),
                 Outcome::Told(Heard { mut told, pictures: Pictured::Here(_taken) }) => {
                     // Pictures are slow, and documents do not wait for them.
@@ -201,6 +232,7 @@ impl Workers {
                     match tokio::time::timeout(self.settings.pictures / 2, taking).await {
                         Ok(Some(taken)) => {
                             room = Some(taken);
+                            until = Instant::now() + self.settings.timeout;
                             continue;
                         }
                         _ => {
@@ -219,7 +251,7 @@ impl Workers {
     fn keep(&self, hash: Hash, told: Told, is_whole: bool) -> Answer {
         let answer = Answer { extract: Arc::new(told.extract), has_more: told.has_more };
         if is_whole {
-            lock(&self.memory).keep(hash, &answer, self.cache.load(Relaxed), Instant::now());
+            lock(&self.memory).keep(hash, &answer, self.cache.load(Relaxed), std::time::Instant::now());
         }
         answer
     }
@@ -230,14 +262,16 @@ impl Workers {
         file: &File,
         extent: Extent,
         hash: Hash,
+        until: Instant,
+        asked: &Reading,
         mut room: Option<Taken>,
     ) -> Result<Outcome, WorkerError> {
-        let until = tokio::time::Instant::now() + self.settings.timeout;
         let _long = match extent.is_quick {
             true => None,
             false => Some(place(&self.long, until).await?),
         };
         let _place = place(&self.free, until).await?;
+        asked.has_worker.store(true, Relaxed);
         let pictures = self.picture_bytes.bytes();
         let request = Request { name: file.name.clone(), passwords: file.passwords.clone(), extent, pictures };
         let used = lock(&self.idle).pop();
@@ -262,7 +296,7 @@ impl Workers {
         };
         if extent.is_quick && matches!(death, Death::Overrun) {
             let slow = Answer { has_more: true, ..failed(file, fault) };
-            lock(&self.memory).keep(hash, &slow, self.cache.load(Relaxed), Instant::now());
+            lock(&self.memory).keep(hash, &slow, self.cache.load(Relaxed), std::time::Instant::now());
             return Ok(Outcome::Lost(slow));
         }
         lock(&self.memory).condemn(hash, fault);
@@ -320,7 +354,7 @@ impl Workers {
     }
 }
 
-async fn place(places: &Semaphore, until: tokio::time::Instant) -> Result<SemaphorePermit<'_>, WorkerError> {
+async fn place(places: &Semaphore, until: Instant) -> Result<SemaphorePermit<'_>, WorkerError> {
     match tokio::time::timeout_at(until, places.acquire()).await {
         Ok(Ok(place)) => Ok(place),
         _ => Err(WorkerError::Busy),

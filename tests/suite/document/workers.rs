@@ -30,7 +30,7 @@ pub async fn open(
     passwords: Vec<String>,
 ) -> Result<Arc<Extract>, WorkerError> {
     let file = File { name: name.into(), bytes: bytes.into(), passwords };
-    workers.open(&file, Extent::WHOLE, |_, _| ()).await.map(|answer| answer.extract)
+    workers.open(&file, Extent::WHOLE, Duration::MAX, |_, _| ()).await.map(|answer| answer.extract)
 }
 
 /// A program that stands in for a worker.
@@ -117,7 +117,7 @@ async fn a_quick_look_that_takes_too_long_asks_for_a_longer_one() {
         (Extent::long(1 << 20), false, 3),
         (Extent::long(1 << 20), false, 3),
     ] {
-        let answer = workers.open(&file, extent, |_, _| ()).await.expect("killed");
+        let answer = workers.open(&file, extent, Duration::MAX, |_, _| ()).await.expect("killed");
         assert_eq!((answer.extract.fault, answer.has_more), (Some(DocumentError::Budget), has_more));
         assert_eq!(std::fs::read_to_string(&log).expect("log").lines().count(), starts, "{extent:?}");
     }
@@ -139,7 +139,7 @@ async fn what_may_take_long_leaves_a_worker_to_the_quick() {
     let ask = |bytes: &[u8], extent| {
         let file = File { name: "a".into(), bytes: Bytes::copy_from_slice(bytes), passwords: Vec::new() };
         let workers = workers.clone();
-        tokio::spawn(async move { workers.open(&file, extent, |_, _| ()).await })
+        tokio::spawn(async move { workers.open(&file, extent, Duration::MAX, |_, _| ()).await })
     };
     let slow = [ask(b"slow", Extent::WHOLE), ask(b"slow as well", Extent::WHOLE)];
     while !marker.exists() {
@@ -151,12 +151,46 @@ async fn what_may_take_long_leaves_a_worker_to_the_quick() {
     slow.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
+/// A full pool says nothing of the file: whoever asks has another cause than that the file took too long.
+#[tokio::test]
+async fn who_finds_no_worker_in_time_is_told_so() {
+    let folder = tempfile::tempdir().expect("folder");
+    let marker = folder.path().join("started");
+    let executable = script(folder.path(), &format!(": > {}\nexec /bin/sleep 600", marker.display()));
+    const LONG: Duration = Duration::from_secs(600);
+    let settings = WorkerSettings { count: 1, deadline: LONG, timeout: LONG, ..WorkerSettings::new(executable) };
+    let workers = Arc::new(Workers::new(settings));
+    let ask = |bytes: &'static [u8], patience| {
+        let (workers, file) =
+            (workers.clone(), File { name: "a".into(), bytes: Bytes::from_static(bytes), passwords: Vec::new() });
+        tokio::spawn(async move { workers.open(&file, Extent::WHOLE, patience, |_, _| ()).await })
+    };
+    let slow = ask(b"slow", LONG);
+    while !marker.exists() {
+        tokio::task::yield_now().await;
+    }
+    // One waits for long; who asks for the same file waits no longer than it likes.
+    let patient = ask(b"other", LONG);
+    for bytes in [&b"third"[..], b"other"] {
+        // A minute guards against waiting for ever.
+        let asked = ask(bytes, Duration::from_millis(50));
+        let asked = tokio::time::timeout(LONG / 10, asked).await.expect("in time").expect("task");
+        assert!(matches!(asked, Err(WorkerError::Busy)), "{asked:?}");
+    }
+    // Where a worker has the file already, its answer is waited for.
+    let same = ask(b"slow", Duration::from_millis(50));
+    let turned_away = ask(b"third", Duration::from_millis(100)).await.expect("task");
+    assert!(matches!(turned_away, Err(WorkerError::Busy)));
+    assert!(!same.is_finished());
+    [slow, patient, same].iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 #[tokio::test]
 async fn pictures_without_memory_are_left_unread_and_not_remembered_so() {
     let workers = Workers::new(WorkerSettings {
         count: 1,
         picture_bytes: 1 << 10,
-        pictures: Duration::from_millis(200),
+        pictures: Duration::from_secs(60),
         ..WorkerSettings::new(env!("CARGO_BIN_EXE_octroi").into())
     });
     let scan = super::matrix::made("scan.png");
@@ -164,6 +198,10 @@ async fn pictures_without_memory_are_left_unread_and_not_remembered_so() {
     let extract = open(&workers, "scan.png", scan, Vec::new()).await.expect("a worker");
     assert!(extract.properties.contains(&("ocr".into(), "unread".into())), "{:?}", extract.properties);
     assert!(extract.pictures.is_empty());
+    // With memory, another try reads more of the same.
+    workers.resize(1 << 20, 64 << 20);
+    let extract = open(&workers, "scan.png", super::matrix::made("scan.png"), Vec::new()).await.expect("a worker");
+    assert!(!extract.properties.contains(&("ocr".into(), "unread".into())), "{:?}", extract.properties);
 }
 
 #[tokio::test]
