@@ -12,6 +12,9 @@ const COLUMN: f32 = 1.5;
 /// Letters looked back at for one that is drawn twice, as bold letters are.
 const TWICE: usize = 80;
 
+/// How far a letter that is drawn twice stands from itself, in ems: less than the narrowest letter is wide.
+const SHIFT: f32 = 0.1;
+
 /// How far letters of one size stand off their baseline, in ems, and how far indices do.
 const WAVER: f32 = 0.3;
 const INDEXED: f32 = 0.5;
@@ -138,8 +141,16 @@ impl Line {
             return self.push(stroke, is_apart);
         };
         let gap = start - last.end;
+        // The last letter of a bold word stands on itself, narrow as it may be.
+        let is_over_last = gap < 0.0 && (start - last.start).abs() < SHIFT * em && self.piece(last) == text;
         // Most letters follow each other.
-        if is_plain && !is_apart && !self.is_special && start >= last.start && (-0.3 * em..WORD * em).contains(&gap) {
+        if is_plain
+            && !is_over_last
+            && !is_apart
+            && !self.is_special
+            && start >= last.start
+            && (-0.3 * em..WORD * em).contains(&gap)
+        {
             return self.push(stroke, false);
         }
         if (self.is_special || !is_plain) && self.accent(text, start, end, em) {
@@ -151,7 +162,7 @@ impl Line {
         let right = gap / em;
         let left = (last.start - end) / em;
         let is_back = start < last.start - 0.05 * em;
-        if (is_back || right < -0.3) && self.is_twice(text, start, em) {
+        if is_over_last || (is_back || right < -0.3) && self.is_twice(text, start, em) {
             return;
         }
         // Letters may lean over each other.

@@ -103,6 +103,25 @@ fn fonts_of_many_makers_are_read() {
     }
 }
 
+/// Bold without a bold font: a word, or each of its letters, drawn a second time a little beside.
+#[test]
+fn what_is_drawn_twice_is_read_once() {
+    let font = "/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>";
+    let rows = [
+        ("(conseil) Tj 0.3 0 Td (conseil) Tj", "conseil"),
+        ("(Oui !) Tj 0.25 0 Td (Oui !) Tj", "Oui !"),
+        ("(SECRET I) Tj 0.3 0 Td (SECRET I) Tj 0.3 0 Td (SECRET I) Tj", "SECRET I"),
+        ("(i) Tj 0.3 0 Td (i) Tj 1.92 0 Td (l) Tj 0.3 0 Td (l) Tj", "il"),
+        // Letters that are there twice.
+        ("(villa) Tj", "villa"),
+        ("(l) Tj 2.22 0 Td (l) Tj 2.22 0 Td (l) Tj", "lll"),
+    ];
+    for (drawn, expected) in rows {
+        let content = format!("BT /F 10 Tf 50 400 Td {drawn} ET");
+        assert_eq!(at(&read(&page(content.as_bytes(), "", font, &[])), "#page1"), expected, "{drawn}");
+    }
+}
+
 #[test]
 fn letters_that_nobody_can_tell_are_said_to_be_unread() {
     let font = "/Font << /F << /Type /Font /Subtype /Type0 /BaseFont /Any /Encoding /Identity-H /DescendantFonts \
