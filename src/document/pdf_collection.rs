@@ -13,15 +13,18 @@ use super::pdf_stream;
 /// What a map of a font may unpack to.
 const LIMIT: usize = 16 << 20;
 
-/// Maps from numbers to letters that were read, by collection.
+/// Maps that were read, each once for a document.
 #[derive(Default)]
 pub(super) struct Collections {
-    read: RefCell<Vec<(CidFamily, Option<Rc<CMap>>)>>,
+    /// From numbers to letters, by collection.
+    letters: RefCell<Vec<(CidFamily, Option<Rc<CMap>>)>>,
+    /// From codes to numbers, by name: the predefined ones are large, and fonts share them.
+    predefined: RefCell<Vec<(Vec<u8>, Option<Rc<CMap>>)>>,
 }
 
 /// A font's codes as numbers of a collection, and the letters of these.
 pub(super) struct Collection {
-    numbers: CMap,
+    numbers: Rc<CMap>,
     letters: Rc<CMap>,
 }
 
@@ -37,19 +40,34 @@ impl Collections {
             }
             _ => None,
         };
-        let numbers = numbers(&font.get::<Object<'_>>("Encoding")?)?;
+        let numbers = self.numbers(&font.get::<Object<'_>>("Encoding")?)?;
         let of_map = numbers.metadata().character_collection.as_ref().map(|collection| collection.family.clone());
         let letters = [of_map, told].into_iter().flatten().find_map(|family| self.letters(family))?;
         Some(Collection { numbers, letters })
     }
 
+    /// The map from codes to numbers: one of the predefined (§9.7.5.2), or the font's own.
+    fn numbers(&self, encoding: &Object<'_>) -> Option<Rc<CMap>> {
+        let name = match encoding {
+            Object::Name(name) => name,
+            Object::Stream(stream) => return own(stream).map(Rc::new),
+            _ => return None,
+        };
+        if let Some((_, known)) = self.predefined.borrow().iter().find(|(known, _)| known == name.as_ref()) {
+            return known.clone();
+        }
+        let map = predefined(name).map(Rc::new);
+        self.predefined.borrow_mut().push((name.as_ref().to_vec(), map.clone()));
+        map
+    }
+
     fn letters(&self, family: CidFamily) -> Option<Rc<CMap>> {
-        if let Some((_, known)) = self.read.borrow().iter().find(|(known, _)| *known == family) {
+        if let Some((_, known)) = self.letters.borrow().iter().find(|(known, _)| *known == family) {
             return known.clone();
         }
         let map = family.ucs2_cmap().and_then(load_embedded).and_then(|map| CMap::parse(map, load_embedded));
         let map = map.map(Rc::new);
-        self.read.borrow_mut().push((family, map.clone()));
+        self.letters.borrow_mut().push((family, map.clone()));
         map
     }
 }
@@ -58,15 +76,6 @@ impl Collection {
     pub fn text(&self, code: u32) -> Option<BfString> {
         let number = (1..=4).find_map(|length| self.numbers.lookup_cid_code(code, length))?;
         self.letters.lookup_bf_string(number)
-    }
-}
-
-/// The map from codes to numbers: one of the predefined (§9.7.5.2), or the font's own.
-fn numbers(encoding: &Object<'_>) -> Option<CMap> {
-    match encoding {
-        Object::Name(name) => predefined(name),
-        Object::Stream(stream) => own(stream),
-        _ => None,
     }
 }
 
@@ -80,4 +89,30 @@ fn predefined(name: &Name<'_>) -> Option<CMap> {
 
 fn own(stream: &Stream<'_>) -> Option<CMap> {
     CMap::parse(&pdf_stream::unpack(stream, LIMIT).ok()?, load_embedded)
+}
+
+#[cfg(test)]
+mod tests {
+    use hayro_syntax::object::FromBytes;
+
+    use super::*;
+
+    #[test]
+    fn fonts_share_a_predefined_map() {
+        let font = |encoding: &str| {
+            format!(
+                "<< /Type /Font /Subtype /Type0 /Encoding /{encoding} /DescendantFonts [<< /Subtype /CIDFontType0 \
+                 /CIDSystemInfo << /Registry (Adobe) /Ordering (Japan1) /Supplement 2 >> >>] >>"
+            )
+        };
+        let collections = Collections::default();
+        let of = |encoding: &str| {
+            let text = font(encoding);
+            let font = Dict::from_bytes(text.as_bytes()).expect("a dictionary");
+            collections.of(&font).expect("a collection")
+        };
+        let (one, other, third) = (of("UniJIS-UTF16-H"), of("UniJIS-UTF16-H"), of("90ms-RKSJ-H"));
+        assert!(Rc::ptr_eq(&one.numbers, &other.numbers) && Rc::ptr_eq(&one.letters, &third.letters));
+        assert!(!Rc::ptr_eq(&one.numbers, &third.numbers));
+    }
 }
