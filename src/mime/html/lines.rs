@@ -20,6 +20,8 @@ struct Row {
     cells: Vec<usize>,
     /// A table stands in it.
     is_layout: bool,
+    /// The last cell is inline, and so goes on in the next one that is.
+    is_inline: bool,
 }
 
 impl Lines {
@@ -75,12 +77,14 @@ impl Lines {
         }
     }
 
-    pub fn begin_cell(&mut self) {
+    /// Inline cells that follow each other are one (CSS 2.2 §17.2.1).
+    pub fn begin_cell(&mut self, is_inline: bool) {
         let at = self.text.len();
-        if let Some(Some(row)) = self.tables.last_mut()
-            && row.cells.len() < CELLS
-        {
-            row.cells.push(at);
+        if let Some(Some(row)) = self.tables.last_mut() {
+            let goes_on = std::mem::replace(&mut row.is_inline, is_inline) && is_inline;
+            if !goes_on && row.cells.len() < CELLS {
+                row.cells.push(at);
+            }
         }
     }
 
@@ -116,6 +120,20 @@ mod tests {
             ("<table><tr><td><p>a</p><p>b</p></td><td>c</td></tr></table>", "a||b||c|"),
             ("<table><tr><td>a<table><tr><td>b</td><td>c</td></tr></table></td><td>d</td></tr></table>", "a|b\tc|d|"),
             ("<tr><td>no</td><td>table</td></tr>", "no|table|"),
+            // Cells that are none.
+            (
+                "<table><tr><td style='display:inline'>SEC</td><td style='display:inline'>RET</td></tr></table>",
+                "SECRET|",
+            ),
+            (
+                "<table><tr><td>a</td><td style='display:inline'>SEC<td style='display:inline'>RET<td>b</table>",
+                "a\tSECRET\tb|",
+            ),
+            (
+                "<table><tr><th style='display:inline-block'>SEC</th><th style='display: inline'>RET</th></tr>\
+                 <tr><td>a</td><td>b</td></tr></table>",
+                "SECRET|a\tb|",
+            ),
         ] {
             assert_eq!(text(html).shown.replace("\r\n", "|"), expected, "{html}");
         }
@@ -123,7 +141,15 @@ mod tests {
 
     #[test]
     fn what_is_hidden_beside_a_row_repeats_no_cell() {
-        let shown = text("<p style='display:none'>x</p><table><tr><td>a</td><td>b</td></tr></table>");
-        assert_eq!((shown.shown.as_str(), shown.hidden.as_str()), ("a\tb\r\n", "x\r\n"));
+        let table = |cells: &str| format!("<table><tr>{cells}</tr></table>");
+        for (html, shown, hidden) in [
+            ("<p style='display:none'>x</p>".to_owned() + &table("<td>a</td><td>b</td>"), "a\tb|", "x|"),
+            (table("<td>a</td><td style='display:none'>x</td><td>b</td>"), "a\t\tb|", "x|"),
+            (table("<td hidden>x</td><td>a</td><td>b</td>"), "\ta\tb|", "x|"),
+        ] {
+            let told = text(&html);
+            let told = (told.shown.replace("\r\n", "|"), told.hidden.replace("\r\n", "|"));
+            assert_eq!((told.0.as_str(), told.1.as_str()), (shown, hidden), "{html}");
+        }
     }
 }

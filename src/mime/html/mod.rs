@@ -121,7 +121,7 @@ impl Page {
         match name.as_str() {
             "table" => self.each(Lines::begin_table),
             "tr" => self.each(Lines::begin_row),
-            "td" | "th" => self.each(Lines::begin_cell),
+            "td" | "th" => self.each(|lines| lines.begin_cell(flow.inline)),
             _ => {}
         }
         match kind {
@@ -360,8 +360,11 @@ impl Page {
         let shown = as_displayed(logical.trim_end_matches(' ')).into_owned();
         let mut hidden = self.hidden;
         let mut more = |lines: &str| {
-            let known: HashSet<&str> = shown.lines().chain(hidden.lines()).map(str::trim).collect();
-            let new = lines.lines().map(str::trim).filter(|line| !line.is_empty() && !known.contains(line));
+            let known: HashSet<&str> = shown.lines().chain(hidden.lines()).flat_map(line_and_cells).collect();
+            // A row of cells that are known says nothing new, whichever of them is hidden.
+            let is_known =
+                |line: &str| line.split('\t').all(|cell| cell.trim().is_empty() || known.contains(cell.trim()));
+            let new = lines.lines().map(str::trim).filter(|line| !known.contains(line) && !is_known(line));
             let new: String = new.flat_map(|line| [line, "\r\n"]).collect();
             hidden.push_str(&new);
         };
@@ -373,6 +376,10 @@ impl Page {
         }
         Shown { shown, hidden }
     }
+}
+
+fn line_and_cells(line: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(line).chain(line.split('\t')).map(str::trim)
 }
 
 /// Fields whose value no one sees.
