@@ -57,6 +57,7 @@ mod tar;
 mod text;
 mod tnef;
 mod unread;
+mod word_rows;
 mod xlsb;
 pub(crate) mod xml;
 mod zip;

@@ -10,11 +10,13 @@ use office_oxide::doc::SubDocumentKind;
 
 use super::opening::Opening;
 use super::property_set::{self, le16, le32};
-use super::{Budget, DocumentError, agile, drawing, kind_of, letters, open, sheet, standard};
+use super::{Budget, DocumentError, agile, drawing, kind_of, letters, open, sheet, standard, word_rows};
 use crate::mime::charset;
 
 /// Office's own password, with which it opens a file without asking (MS-OFFCRYPTO, Excel's read-only workbooks).
 const DEFAULT_PASSWORD: &str = "VelvetSweatshop";
+/// Bytes of a text that is parted into rows of tables.
+const TABLES: usize = 4 << 20;
 /// Bytes searched for lines already told, about a tenth of a second.
 const SEARCH: usize = 500_000_000;
 
@@ -163,7 +165,12 @@ fn body(opening: &mut Opening<'_>) -> Result<(), DocumentError> {
         for part in document.as_doc().map(|doc| doc.subdocuments()).unwrap_or_default() {
             texts.push((place(part.kind), part.text.clone()));
         }
-        texts.push(("#body", document.plain_text()));
+        let mut body = document.plain_text();
+        // Where a table ends a row, two marks follow each other.
+        if format == DocumentFormat::Doc && body.len() <= TABLES && body.contains("\t\t") {
+            body = word_rows::in_rows(&body, &document.to_ir());
+        }
+        texts.push(("#body", body));
         Some(texts)
     }));
     let texts = read.ok().flatten().ok_or(DocumentError::Broken)?;

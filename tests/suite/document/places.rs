@@ -80,3 +80,23 @@ fn files_inside_documents_are_children() {
         assert_eq!((child.kind.as_str(), at(child, "#body")), ("txt", "in embedded"));
     }
 }
+
+/// Word 97 writes a table as one run of cells.
+#[test]
+fn rows_of_an_old_document_are_lines() {
+    let extract = read(&super::matrix::made("rows.doc"));
+    let body: Vec<&str> = at(&extract, "#body").lines().filter(|line| !line.trim().is_empty()).collect();
+    let expected = [
+        "avant le tableau",
+        "Niveau\tDIFFUSION RESTREINTE",
+        "Auteur",
+        "une ligne",
+        "et une autre",
+        "en page",
+        "entre\tdeux\ttableaux",
+        "haut\tun\tdeux",
+        "trois\tquatre",
+        "après",
+    ];
+    assert_eq!(body.iter().map(|line| line.trim()).collect::<Vec<_>>(), expected);
+}
