@@ -30,7 +30,7 @@ pub fn write<S: Read + Seek, W: Write>(
         false => Box::new(Ldif::new(source)),
     };
     let mut out = Letterer { out, letters };
-    if letters.mark && letters.is_wide() {
+    if letters.mark {
         out.text("\u{feff}")?;
     }
     let mut plantings = plantings.iter().peekable();

@@ -216,6 +216,8 @@ fn directories_get_entries() {
             row[3], row[3], base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{} É.", row[1])), row[2], row[4])
     }).collect::<String>();
     let (_, places, file) = check(ldif.as_bytes(), 5);
+    let (.., marked) = check(format!("\u{feff}{ldif}").as_bytes(), 5);
+    assert_eq!(marked, [b"\xef\xbb\xbf", &file[..]].concat());
     assert_eq!(places.len(), 4);
     let text = String::from_utf8(file).unwrap();
     let entries: Vec<&str> = text.split("\n\n").filter(|entry| entry.starts_with("dn:")).collect();

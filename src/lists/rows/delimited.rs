@@ -113,23 +113,13 @@ impl<R: Read> Delimited<R> {
         self.line += lines + 1;
         Ok(Outcome::Record)
     }
-
-    /// Passes over a mark of the byte order.
-    fn skip_mark(&mut self) -> Result<(), RowsError> {
-        self.at_start = false;
-        let head = self.feed.available()?;
-        if head.starts_with(b"\xef\xbb\xbf") {
-            self.feed.consume(3);
-        }
-        Ok(())
-    }
 }
 
 impl<R: Read> Rows for Delimited<R> {
     fn next(&mut self, row: &mut Row) -> Result<bool, RowsError> {
         row.legacy = self.legacy;
-        if self.at_start {
-            self.skip_mark()?;
+        if std::mem::take(&mut self.at_start) {
+            self.feed.skip_mark()?;
         }
         match self.record(row, true)? {
             Outcome::End => return Ok(false),

@@ -6,6 +6,8 @@ use std::io::{self, Read};
 use encoding_rs::{CoderResult, Decoder, Encoding};
 
 const CHUNK: usize = 64 << 10;
+/// U+FEFF in UTF-8, which some programs put before a text.
+const MARK: [u8; 3] = *b"\xef\xbb\xbf";
 
 /// A buffered source to which bytes can be given back.
 pub struct Feed<R> {
@@ -55,6 +57,19 @@ impl<R: Read> Feed<R> {
         buffer.extend_from_slice(bytes);
         buffer.extend_from_slice(&self.buffer[self.at..]);
         (self.buffer, self.at) = (buffer, 0);
+    }
+
+    /// Passes over a mark of the byte order; for the beginning of a text.
+    pub fn skip_mark(&mut self) -> io::Result<()> {
+        let mut read = Vec::with_capacity(MARK.len());
+        while read.len() < MARK.len() && MARK.starts_with(&read) {
+            let Some(byte) = self.byte()? else { break };
+            read.push(byte);
+        }
+        if read != MARK {
+            self.unread(&read);
+        }
+        Ok(())
     }
 
     fn fill(&mut self) -> io::Result<bool> {
@@ -127,19 +142,46 @@ mod tests {
         assert_eq!(feed.peek().unwrap(), None);
     }
 
+    /// A source that gives one byte at a time.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
+            into[0] = *first;
+            self.0 = rest;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_mark_is_passed_over_and_nothing_else() {
+        for (text, expected) in [
+            (&b"\xef\xbb\xbfab"[..], &b"ab"[..]),
+            (b"\xef\xbb\xbf", b""),
+            (b"\xef\xbbab", b"\xef\xbbab"),
+            (b"\xef", b"\xef"),
+            (b"ab", b"ab"),
+            (b"", b""),
+        ] {
+            let (mut whole, mut drip) = (Feed::new(text), Feed::new(Drip(text)));
+            whole.skip_mark().unwrap();
+            drip.skip_mark().unwrap();
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            while let Some(byte) = whole.byte().unwrap() {
+                one.push(byte);
+            }
+            while let Some(byte) = drip.byte().unwrap() {
+                other.push(byte);
+            }
+            assert_eq!((one, other), (expected.to_vec(), expected.to_vec()), "{text:?}");
+        }
+    }
+
     #[test]
     fn wide_letters_survive_every_cut() {
         let text = "\u{feff}é;😀;漢字漢字漢字\n";
         let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        struct Drip<'a>(&'a [u8]);
-        impl Read for Drip<'_> {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-                let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
-                into[0] = *first;
-                self.0 = rest;
-                Ok(1)
-            }
-        }
         let mut read = String::new();
         Wide::new(Drip(&bytes), UTF_16LE).read_to_string(&mut read).unwrap();
         assert_eq!(read, &text[3..]);

@@ -26,6 +26,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct Ldif<R> {
     feed: Feed<R>,
     line: u64,
+    at_start: bool,
     names: Vec<String>,
     columns: HashMap<String, usize>,
 }
@@ -87,7 +88,7 @@ pub fn unfold(raw: &[u8]) -> Vec<Vec<u8>> {
 
 impl<R: Read> Ldif<R> {
     pub fn new(source: R) -> Ldif<R> {
-        Ldif { feed: Feed::new(source), line: 1, names: Vec::new(), columns: HashMap::new() }
+        Ldif { feed: Feed::new(source), line: 1, at_start: true, names: Vec::new(), columns: HashMap::new() }
     }
 
     /// Reads the lines of one entry and the blank ones behind it.
@@ -131,6 +132,9 @@ impl<R: Read> Ldif<R> {
 impl<R: Read> Rows for Ldif<R> {
     /// Entries only: what a search says of itself, and changes to entries, are passed over with no cells.
     fn next(&mut self, row: &mut Row) -> Result<bool, RowsError> {
+        if std::mem::take(&mut self.at_start) {
+            self.feed.skip_mark()?;
+        }
         if !self.entry(row)? {
             return Ok(false);
         }
@@ -189,7 +193,7 @@ mod tests {
                 all.push(row.cells().map(String::from).collect());
             }
         }
-        assert_eq!(raw, text.as_bytes());
+        assert_eq!(raw, text.trim_start_matches('\u{feff}').as_bytes());
         (reader.names.clone(), all)
     }
 
@@ -207,6 +211,15 @@ mod tests {
                 vec!["cn=Bo", "", "bo@town.example", "Petit"],
             ]
         );
+    }
+
+    #[test]
+    fn a_mark_belongs_to_no_entry() {
+        for head in ["", "version: 1\n", "# people\n"] {
+            let text = format!("{head}dn: cn=Anne\nmail: anne@town.example\n\ndn: cn=Bo\n");
+            assert_eq!(entries(&format!("\u{feff}{text}")), entries(&text), "{head:?}");
+            assert_eq!(entries(&text).1.len(), 2, "{head:?}");
+        }
     }
 
     #[test]
