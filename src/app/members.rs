@@ -23,6 +23,8 @@ pub struct Registered {
     pub files: Vec<MemberFile>,
     /// The house's mailboxes that canaries are taken from.
     stock: Stock,
+    /// Lists of a house that cannot be read.
+    faults: Vec<Diagnostic>,
 }
 
 impl Registered {
@@ -36,7 +38,7 @@ impl Registered {
         if files.is_empty() {
             return Ok(Registered::default());
         }
-        Ok(Registered { key: Some(store.key()?), files, stock: store.stock()?.0 })
+        Ok(Registered { key: Some(store.key()?), files, stock: store.stock()?.0, faults: Vec::new() })
     }
 
     /// None where nothing was ever registered.
@@ -51,8 +53,13 @@ impl Registered {
         self.key.filter(|_| !files.is_empty()).map(|key| Lookup::new(key, files)).unwrap_or_default()
     }
 
+    /// What is wrong with lists, or with files of the policies because of them.
+    pub fn faults(&self, policies: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
+        [self.faults.clone(), self.leaks(policies)].concat()
+    }
+
     /// Canaries that stand where they must not: in files of the policies, on another list, in two exports.
-    pub fn leaks(&self, policies: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
+    fn leaks(&self, policies: &BTreeMap<String, Vec<u8>>) -> Vec<Diagnostic> {
         let Some(key) = &self.key else { return Vec::new() };
         let mut planted = Vec::new();
         for mailbox in &self.stock.mailboxes {
@@ -92,30 +99,66 @@ pub fn member_store(settings: &Settings) -> MemberStore {
 }
 
 /// The lists of a house that cases are about: `lists/NAME.csv` (or another form that import knows) in its folder. No
-/// secret: whoever reads the cases reads them.
+/// secret: whoever reads the cases reads them. One that cannot be read is a fault: without its members a case may pass
+/// that must not.
 pub fn of_house(policies: &BTreeMap<String, Vec<u8>>, house: &str) -> Registered {
     let folder = format!("tests/houses/{house}/lists/");
     let key = ListKey::new([0; 32]);
-    let mut files = Vec::new();
+    let (mut files, mut faults) = (Vec::new(), Vec::new());
     for (path, bytes) in policies {
         let Some(name) = path.strip_prefix(&folder).and_then(|name| name.split_once('.')) else { continue };
+        // Entries of the register, and what stands in folders of lists, such as templates, have no members.
+        if name.1 == "toml" || name.0.contains('/') {
+            continue;
+        }
         let mut rows = Vec::new();
         let read = import(&mut Cursor::new(bytes), &Options::default(), &key, &mut |person| {
             rows.push((key.member(person.identity), Place { position: person.position, own: false }));
         });
-        if let (Ok(read), false) = (read, name.1 == "toml") {
-            let about = About {
-                list: name.0.to_owned(),
-                export: None,
-                date: Date::ZERO,
-                for_whom: None,
-                rows: read.rows,
-                keyed_by: Vec::new(),
-                planted: Vec::new(),
-                key: key.check(),
-            };
-            files.push(MemberFile { about, members: Members::new(rows), keys: Members::new(Vec::new()) });
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => {
+                faults.push(Diagnostic::of_file(path, error.to_string()));
+                continue;
+            }
+        };
+        let about = About {
+            list: name.0.to_owned(),
+            export: None,
+            date: Date::ZERO,
+            for_whom: None,
+            rows: read.rows,
+            keyed_by: Vec::new(),
+            planted: Vec::new(),
+            key: key.check(),
+        };
+        files.push(MemberFile { about, members: Members::new(rows), keys: Members::new(Vec::new()) });
+    }
+    Registered { key: Some(key), files, stock: Stock::default(), faults }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_a_house_is_read_or_said_to_be_unreadable() {
+        let read = "mail\nanne@town.example\nbo@town.example\n";
+        for (path, text, lists, faults) in [
+            ("agents.csv", read, 1, 0),
+            ("agents.csv", "name\nAnne\nBo\n", 0, 1),
+            ("agents.csv", "", 0, 1),
+            ("agents.xlsx", "PK\u{3}\u{4}", 0, 1),
+            ("agents.toml", "owner = \"x\"", 0, 0),
+            ("agents.toml", read, 0, 0),
+            ("letters/one.txt", "Madam,", 0, 0),
+        ] {
+            let path = format!("tests/houses/town/lists/{path}");
+            let files = BTreeMap::from([(path.clone(), text.as_bytes().to_vec())]);
+            let house = of_house(&files, "town");
+            let said = house.faults(&files);
+            assert_eq!((house.files.len(), said.len()), (lists, faults), "{path}: {text}");
+            assert!(said.iter().all(|fault| fault.to_string().contains(&path)), "{said:?}");
         }
     }
-    Registered { key: Some(key), files, stock: Stock::default() }
 }

@@ -125,7 +125,7 @@ fn build(
     mode: Mode,
 ) -> Result<Ruleset, PoliciesError> {
     let loaded = Policy::load_for(files, house);
-    let leaks = registered.leaks(files);
+    let of_lists = registered.faults(files);
     // A fault elsewhere hides no rule whose text is missing.
     let rules = loaded.is_err().then(|| Rules::parse(Rules::texts(files)).ok()).flatten();
     let rules = loaded.as_ref().ok().map(|policy| &policy.rules).or(rules.as_ref());
@@ -140,14 +140,14 @@ fn build(
     // Lists are checked where they are known.
     let unknown = unknown_words(Rules::texts(files), &Known { lists: None, markings: &known });
     let (policy, notices, markings, words) = match (loaded, notices, markings, words) {
-        (Ok(policy), Ok(notices), Ok(markings), Ok(words)) if unknown.is_empty() && leaks.is_empty() => {
+        (Ok(policy), Ok(notices), Ok(markings), Ok(words)) if unknown.is_empty() && of_lists.is_empty() => {
             (policy.in_mode(mode), notices, markings, words)
         }
         // The faults of all files at once, whichever room reads them.
         (policy, notices, markings, words) => {
             let mut faults = policy.err().map(|faults| faults.0).unwrap_or_default();
             faults.extend(unknown);
-            faults.extend(leaks);
+            faults.extend(of_lists);
             faults.extend(notices.err().into_iter().flatten());
             let text =
                 |path: &str| texts.iter().chain(&spoken).find(|(known, _)| *known == path).map_or("", |(_, text)| text);
