@@ -239,13 +239,55 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Answered<T> + Send +
 /// What was registered counts from now on; where the policies cannot be read again, from the next reload.
 async fn registered(lists: &Lists, report: Report, mut warnings: Vec<String>) -> Imported {
     let put_in_force = lists.put_in_force.clone();
-    let version = match tokio::task::spawn_blocking(move || put_in_force()).await {
-        Ok(Ok(version)) => Some(version),
-        Ok(Err(why)) => {
+    let put = tokio::task::spawn_blocking(move || put_in_force()).await;
+    let version = match put.unwrap_or_else(|_| Err("reading the policies crashed".to_owned())) {
+        Ok(version) => Some(version),
+        Err(why) => {
             warnings.push(format!("the members are registered and count after the next reload: {why}"));
             None
         }
-        Err(_) => None,
     };
     Imported { report, version, warnings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type PutInForce = fn() -> Result<String, String>;
+
+    fn report() -> Report {
+        Report {
+            list: "agents".into(),
+            export: None,
+            rows: 1,
+            members: 1,
+            duplicates: 0,
+            without_address: 0,
+            invalid: 0,
+            canaries: 0,
+            bytes: 20,
+            seconds: 0.0,
+            digest: String::new(),
+            format: "LDIF".into(),
+            column: "`mail`".into(),
+            other_columns: Vec::new(),
+            bad_lines: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn members_that_do_not_count_yet_are_said() {
+        let cases: [(&str, PutInForce, usize); 3] = [
+            ("in force", || Ok("v2".into()), 0),
+            ("refused", || Err("a rule is wrong".into()), 1),
+            ("crashed", || panic!("a broken policy"), 1),
+        ];
+        for (name, put_in_force, warnings) in cases {
+            let store = MemberStore::new("members".into(), "key".into(), "canaries".into());
+            let lists = Lists::new(store, Arc::new(|| unreachable!("nobody judges here")), Arc::new(put_in_force));
+            let imported = registered(&lists, report(), Vec::new()).await;
+            assert_eq!((imported.version.is_none(), imported.warnings.len()), (warnings > 0, warnings), "{name}");
+        }
+    }
 }
