@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::detect::finding::{Finding, FindingKind};
 use crate::detect::reading::inspection::{Inspection, file_of, is_body};
 use crate::directory::Class;
-use crate::lists::attachment::{List, Register, Search};
+use crate::lists::attachment::{List, Register, Search, Searched};
 use crate::mail::Domain;
 
 pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
@@ -47,10 +47,34 @@ pub fn detect(inspection: &Inspection<'_>, findings: &mut Vec<Finding>) {
         let written: Vec<&str> = written.map(|(_, line)| line).collect();
         search.text(&text.place, &written.join("\n"));
     }
-    for found in search.finish() {
+    report(search.finish(), &lists, findings);
+}
+
+fn report(searched: Searched, lists: &[List<'_>], findings: &mut Vec<Finding>) {
+    // Rows beyond the bound were not looked up: nobody may take them for clean.
+    findings.extend(searched.cut.map(|place| Finding::new(FindingKind::Uninspectable, place).value("budget")));
+    for found in searched.found {
         let Some(list) = lists.get(found.list) else { continue };
         let rows = u32::try_from(found.rows).unwrap_or(u32::MAX);
         findings
             .push(Finding::new(FindingKind::AddressList, found.place).value(list.name).count(rows).share(found.share));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_beyond_the_bound_are_uninspectable() {
+        for (cut, expected) in [(None, 0), (Some("attachment:list.csv".to_owned()), 1)] {
+            let mut findings = Vec::new();
+            report(Searched { found: Vec::new(), cut: cut.clone() }, &[], &mut findings);
+            assert_eq!(findings.len(), expected);
+            for finding in findings {
+                assert_eq!((finding.kind, finding.value.as_deref()), (FindingKind::Uninspectable, Some("budget")));
+                assert_eq!(Some(finding.place), cut);
+            }
+        }
     }
 }

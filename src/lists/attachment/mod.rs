@@ -19,8 +19,8 @@ use crate::mail::{Domain, Identity, Mailbox};
 
 /// Rows above which they are a list that leaves.
 pub const MANY: usize = 10;
-/// Addresses of one mail that are looked up.
-const MAX_ADDRESSES: usize = 4_000_000;
+/// Addresses, and as many keys, of one mail that are looked up.
+const MAX_ELEMENTS: usize = 4_000_000;
 /// A smaller list that has this part of the rows of a larger one is what they were taken from.
 const EXPLAINS: f64 = 0.9;
 
@@ -53,7 +53,7 @@ pub struct Found {
     pub list: usize,
     /// Distinct rows.
     pub rows: usize,
-    /// Part of the addresses and keys found that are on the list, 0 to 1.
+    /// Part of the addresses, and of the keys that some list has, that are on this list, 0 to 1.
     pub share: f64,
     /// Part of the list that is here.
     pub coverage: f64,
@@ -61,32 +61,48 @@ pub struct Found {
     pub place: String,
 }
 
+/// What a search ends with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Searched {
+    pub found: Vec<Found>,
+    /// Where there was more than is looked at.
+    pub cut: Option<String>,
+}
+
 /// One mail's attachments while they are searched.
 pub struct Search<'r> {
     register: &'r Register<'r>,
     /// Rows by list, each with the address or key that hit it, and where the first stood.
     hits: HashMap<usize, (Vec<(u32, u32)>, String)>,
-    /// Addresses and keys met.
+    /// Addresses met, and keys that a list has.
     elements: u32,
     /// Addresses met, by hashes nobody can foresee, so that each counts once and a large file takes little.
     seen: Set,
+    /// The same of keys. Any cell may be one, so they have a bound of their own: no address is left out for them.
+    seen_keys: Set,
     hasher: RandomState,
     /// Who is no row.
     talking: HashSet<Identity>,
-    /// Whether there was more than is looked at.
-    pub is_cut: bool,
+    most: usize,
+    cut: Option<String>,
 }
 
 impl<'r> Search<'r> {
     pub fn new(register: &'r Register<'r>) -> Search<'r> {
+        Search::bounded(register, MAX_ELEMENTS)
+    }
+
+    fn bounded(register: &'r Register<'r>, most: usize) -> Search<'r> {
         Search {
             register,
             hits: HashMap::new(),
             elements: 0,
             seen: Set::default(),
+            seen_keys: Set::default(),
             hasher: RandomState::new(),
             talking: HashSet::new(),
-            is_cut: false,
+            most,
+            cut: None,
         }
     }
 
@@ -101,14 +117,16 @@ impl<'r> Search<'r> {
             if (self.register.is_own)(mailbox.domain()) {
                 return;
             }
-            if self.seen.len() >= MAX_ADDRESSES {
-                self.is_cut = true;
-                return;
-            }
             let identity = mailbox.identity();
-            if self.talking.contains(&identity) || !self.seen.insert(self.hasher.hash_one(&identity)) {
+            let hash = self.hasher.hash_one(&identity);
+            if self.talking.contains(&identity) || self.seen.contains(&hash) {
                 return;
             }
+            if self.seen.len() >= self.most {
+                self.cut.get_or_insert_with(|| place.to_owned());
+                return;
+            }
+            self.seen.insert(hash);
             let mut hits = Vec::new();
             (self.register.by_address)(&identity, &mut |list, position| hits.push((list, position)));
             if hits.is_empty()
@@ -121,9 +139,21 @@ impl<'r> Search<'r> {
         if let Some(by_key) = self.register.by_key {
             for cell in text.split(['\t', '\n']).filter(|cell| cell.len() >= 5) {
                 let Some(key) = key_of(cell) else { continue };
+                let hash = self.hasher.hash_one(&key);
+                if self.seen_keys.contains(&hash) {
+                    continue;
+                }
+                if self.seen_keys.len() >= self.most {
+                    self.cut.get_or_insert_with(|| place.to_owned());
+                    break;
+                }
+                self.seen_keys.insert(hash);
                 let mut hits = Vec::new();
                 by_key(&key, &mut |list, position| hits.push((list, position)));
-                self.element(hits, place);
+                // What no list knows may be anything: a name, a town.
+                if !hits.is_empty() {
+                    self.element(hits, place);
+                }
             }
         }
     }
@@ -140,8 +170,8 @@ impl<'r> Search<'r> {
 
     /// The lists of which more than [`MANY`] rows were found: first the one that explains most, then those that explain what
     /// it leaves.
-    pub fn finish(mut self) -> Vec<Found> {
-        let all = self.seen.len();
+    pub fn finish(mut self) -> Searched {
+        let all = self.elements as usize;
         let mut found = Vec::new();
         while let Some((list, rows)) = self.best() {
             let Some((hits, place)) = self.hits.remove(&list) else { break };
@@ -150,7 +180,7 @@ impl<'r> Search<'r> {
             found.push(Found {
                 list,
                 rows,
-                share: rows as f64 / all.max(rows) as f64,
+                share: elements.len() as f64 / all.max(1) as f64,
                 coverage: rows as f64 / members.max(rows as u64) as f64,
                 place,
             });
@@ -158,7 +188,7 @@ impl<'r> Search<'r> {
                 hits.retain(|(_, element)| !elements.contains(element));
             }
         }
-        found
+        Searched { found, cut: self.cut }
     }
 
     /// The list with most rows, or the smallest that has nearly as many.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EUPL-1.2
 //! A list of a thousand leaves, in whole or in part, in other orders and letters.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::*;
@@ -14,6 +15,18 @@ const LISTS: [List<'static>; 4] = [
 
 /// `voters` are all, `region` is every tenth of them, `staff` is everybody.
 fn search(texts: &[(&str, &str)], with_keys: bool) -> Vec<(&'static str, usize, u32)> {
+    let (found, cut, _) = bounded(texts, with_keys, MAX_ELEMENTS);
+    assert_eq!(cut, None);
+    found
+}
+
+/// What is found within a bound, where more than that began, and how often a key was looked up.
+fn bounded(
+    texts: &[(&str, &str)],
+    with_keys: bool,
+    most: usize,
+) -> (Vec<(&'static str, usize, u32)>, Option<String>, usize) {
+    let looked_up = Cell::new(0);
     let mut members: HashMap<String, Vec<(usize, u32)>> = HashMap::new();
     for n in 0..1000_u32 {
         let on = members.entry(format!("v{n}.hélène@mail.example").replace('é', "e").replace('è', "e")).or_default();
@@ -29,6 +42,7 @@ fn search(texts: &[(&str, &str)], with_keys: bool) -> Vec<(&'static str, usize, 
         members.get(&identity.to_string()).into_iter().flatten().for_each(|(list, at)| each(*list, *at));
     };
     let by_key = |key: &str, each: &mut dyn FnMut(usize, u32)| {
+        looked_up.set(looked_up.get() + 1);
         if let Some(at) = key.strip_prefix("nir2850578").and_then(|at| at.parse().ok()) {
             each(0, at);
         }
@@ -39,13 +53,15 @@ fn search(texts: &[(&str, &str)], with_keys: bool) -> Vec<(&'static str, usize, 
         by_key: with_keys.then_some(&by_key as _),
         is_own: &|domain| domain.is_within("town.example"),
     };
-    let mut search = Search::new(&register);
+    let mut search = Search::bounded(&register, most);
     texts.iter().for_each(|(place, text)| search.text(place, text));
-    search
-        .finish()
+    let searched = search.finish();
+    let found = searched
+        .found
         .into_iter()
         .map(|found| (LISTS[found.list].name, found.rows, (found.share * 100.0).round() as u32))
-        .collect()
+        .collect();
+    (found, searched.cut, looked_up.get())
 }
 
 fn sheet(rows: impl Iterator<Item = u32>, line: impl Fn(u32) -> String) -> String {
@@ -104,4 +120,40 @@ fn keys_find_rows_without_addresses() {
     let rows = sheet(0..20, |n| format!("Martin\tNIR 2 85 05 78-{n}"));
     assert_eq!(search(&[("x", &rows)], true), [("voters", 20, 100)]);
     assert_eq!(search(&[("x", &rows)], false), []);
+}
+
+#[test]
+fn what_is_beyond_the_bound_is_said() {
+    let address = sheet(0..40, plain);
+    let key = sheet(0..40, |n| format!("NIR 2 85 05 78-{n:02}"));
+    for (name, text) in [("addresses", &address), ("keys", &key)] {
+        let texts = [("a", "Lille\n"), ("b", text.as_str()), ("c", text.as_str())];
+        assert_eq!(bounded(&texts, true, 20).1.as_deref(), Some("b"), "{name}");
+        // What was seen within the bound is no more than that when it comes again.
+        assert_eq!(bounded(&texts, true, 41).1, None, "{name}");
+    }
+    // Cells of any kind push no address out.
+    let cells = sheet(0..100, |n| format!("town hall {n}"));
+    assert_eq!(bounded(&[("a", &cells), ("b", &address)], true, 50).0, [("voters", 40, 100)]);
+}
+
+#[test]
+fn a_key_is_looked_up_once() {
+    let key = sheet(0..20, |n| format!("NIR 2 85 05 78-{n}\tMartin"));
+    let (found, _, looked_up) = bounded(&[("a", &key), ("b", &key)], true, MAX_ELEMENTS);
+    assert_eq!((found, looked_up), (vec![("voters", 20, 100)], 21));
+}
+
+#[test]
+fn the_part_is_of_addresses_and_keys() {
+    let keys = sheet(0..30, |n| format!("NIR 2 85 05 78-{n}"));
+    let strangers = sheet(0..90, |n| format!("s{n}@else.example"));
+    let both = sheet(0..30, |n| format!("{}\tNIR 2 85 05 78-{n}", plain(n)));
+    for (text, part) in [
+        (keys.clone() + &strangers, 25),
+        (both.clone(), 100),
+        (both + &sheet(0..60, |n| format!("s{n}@else.example")), 50),
+    ] {
+        assert_eq!(search(&[("x", &text)], true), [("voters", 30, part)]);
+    }
 }
