@@ -4,6 +4,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::document::xml;
 use crate::lists::hashed::mix;
 
 /// What reads a text.
@@ -16,6 +17,16 @@ pub trait Reader {
 
 /// The word that each number, date and reference becomes.
 const NUMBER: u64 = 0x9ae1_6a3b_2f90_404f;
+
+/// Octets of a link in front of its path: a host has 253 (RFC 1035 §2.3.4), a user's name some more.
+const MAX_AUTHORITY: usize = 1024;
+
+/// What was looked for and stands nowhere behind: nobody looks for it again, so that a text is read once, whatever is in it.
+#[derive(Default)]
+struct Missing {
+    comment_end: bool,
+    tag_end: bool,
+}
 
 #[derive(Clone, Copy)]
 struct Word {
@@ -44,7 +55,7 @@ impl Word {
 /// Reads plain text or HTML; both give the same words where they say the same.
 pub fn read(text: &str, reader: &mut impl Reader) {
     let mut word = Word::NONE;
-    let mut rest = text;
+    let (mut rest, mut missing) = (text, Missing::default());
     while let Some(first) = rest.as_bytes().first() {
         match first {
             b'a'..=b'z' | b'A'..=b'Z' => {
@@ -66,7 +77,7 @@ pub fn read(text: &str, reader: &mut impl Reader) {
             }
             b'<' => {
                 word.end(reader);
-                rest = after_tag(rest, reader).unwrap_or(&rest[1..]);
+                rest = after_tag(rest, &mut missing, reader).unwrap_or(&rest[1..]);
             }
             b'&' => {
                 let (letter, after) = entity(rest);
@@ -125,43 +136,75 @@ fn fold(letter: char, word: &mut Word, reader: &mut impl Reader) {
 
 /// The host of a link at the beginning of `text`, and what follows the link.
 fn link(text: &str) -> Option<(String, &str)> {
+    let (host, path) = host(text)?;
+    Some((host, &path[path.find(ends_link).unwrap_or(path.len())..]))
+}
+
+fn ends_link(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '<' | '>' | ')' | ']' | '}' | '|' | '«' | '»' | '“' | '”')
+}
+
+/// The host of a link at the beginning of `text`, and what follows the host.
+fn host(text: &str) -> Option<(String, &str)> {
     let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
     let scheme = ["https://", "http://", "www."].into_iter().find(|scheme| starts(scheme))?;
     let begin = if scheme == "www." { 0 } else { scheme.len() };
-    let ends =
-        |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | ')' | ']' | '}' | '|' | '«' | '»' | '“' | '”');
-    let end = text[begin..].find(ends).map_or(text.len(), |end| begin + end);
-    let authority = text[begin..end].split(['/', '?', '#', '\\']).next()?;
+    let head = &text[begin..text.floor_char_boundary(begin + MAX_AUTHORITY)];
+    let authority = match head.find(|c| ends_link(c) || matches!(c, '/' | '?' | '#' | '\\')) {
+        Some(end) => &head[..end],
+        None if begin + head.len() == text.len() => head,
+        None => return None,
+    };
+    let after = &text[begin + authority.len()..];
     let host = authority.rsplit('@').next()?.split(':').next()?.trim_matches(|c: char| !c.is_alphanumeric());
     let host = host.strip_prefix("www.").unwrap_or(host);
     let host = if host.is_ascii() { host.to_ascii_lowercase() } else { idna::domain_to_ascii(host).ok()? };
-    host.contains('.').then_some((host, &text[end..]))
+    host.contains('.').then_some((host, after))
 }
 
 /// What follows a tag, a comment, a style or a script; links in its attributes are read.
-fn after_tag<'a>(text: &'a str, reader: &mut impl Reader) -> Option<&'a str> {
+fn after_tag<'a>(text: &'a str, missing: &mut Missing, reader: &mut impl Reader) -> Option<&'a str> {
     let second = *text.as_bytes().get(1)?;
-    if !(second.is_ascii_alphabetic() || matches!(second, b'/' | b'!' | b'?')) || link(&text[1..]).is_some() {
+    if !(second.is_ascii_alphabetic() || matches!(second, b'/' | b'!' | b'?')) || host(&text[1..]).is_some() {
         return None;
     }
     if text.starts_with("<!--") {
-        return text.find("-->").map(|end| &text[end + 3..]);
+        return behind(text, "-->", &mut missing.comment_end);
     }
-    let end = text.find('>')?;
-    let (tag, after) = (&text[1..end], &text[end + 1..]);
+    let after = behind(text, ">", &mut missing.tag_end)?;
+    let end = text.len() - after.len() - 1;
+    let tag = &text[1..end];
     for (at, _) in tag.match_indices("http") {
-        if let Some((host, _)) = link(&tag[at..]) {
+        if let Some((host, _)) = host(&tag[at..]) {
             reader.host(&host);
             reader.word(mix(host_key(&host)));
         }
     }
     for hidden in ["style", "script"] {
         if tag.get(..hidden.len()).is_some_and(|name| name.eq_ignore_ascii_case(hidden)) {
-            let close = format!("</{hidden}");
-            return Some(after.to_ascii_lowercase().find(&close).map_or("", |end| &after[end..]));
+            return Some(closing(after, hidden));
         }
     }
     Some(after)
+}
+
+/// What follows a mark; `None`, and no more searching, where it stands nowhere.
+fn behind<'a>(text: &'a str, mark: &str, missing: &mut bool) -> Option<&'a str> {
+    if *missing {
+        return None;
+    }
+    let found = text.find(mark);
+    *missing = found.is_none();
+    found.map(|at| &text[at + mark.len()..])
+}
+
+/// From the closing tag of this name on; nothing where there is none.
+fn closing<'a>(text: &'a str, name: &str) -> &'a str {
+    let is_close = |at: &usize| {
+        let tag = text[*at..].strip_prefix("</").and_then(|tag| tag.get(..name.len()));
+        tag.is_some_and(|tag| tag.eq_ignore_ascii_case(name))
+    };
+    memchr::memchr_iter(b'<', text.as_bytes()).find(is_close).map_or("", |at| &text[at..])
 }
 
 /// The letter that a character reference means, and what follows it.
@@ -169,12 +212,8 @@ fn entity(text: &str) -> (Option<char>, &str) {
     let body = text[1..].bytes().take(10).position(|byte| byte == b';').map(|end| &text[1..=end]);
     let Some(name) = body else { return (None, &text[1..]) };
     let after = &text[name.len() + 2..];
-    let number = |digits: &str, base| u32::from_str_radix(digits, base).ok().and_then(char::from_u32);
-    if let Some(digits) = name.strip_prefix("#x").or_else(|| name.strip_prefix("#X")) {
-        return (number(digits, 16), after);
-    }
-    if let Some(digits) = name.strip_prefix('#') {
-        return (number(digits, 10), after);
+    if let Some(letter) = xml::entity(name) {
+        return (Some(letter), after);
     }
     // HTML 4 §24.2: the names of Latin letters begin with the letter without its accent, which is all we keep of it.
     let letter = ["acute", "grave", "circ", "uml", "cedil", "tilde", "ring", "slash", "caron"]
@@ -185,7 +224,7 @@ fn entity(text: &str) -> (Option<char>, &str) {
         "oelig" => Some('œ'),
         "aelig" => Some('æ'),
         "szlig" => Some('ß'),
-        "rsquo" | "lsquo" | "apos" => Some('’'),
+        "rsquo" | "lsquo" => Some('’'),
         _ => None,
     });
     (letter, after)
@@ -251,6 +290,44 @@ mod tests {
         }
         assert_eq!(heard("<https://a.example>").1, ["a.example"]);
         assert!(heard("https:// rien, http://seul www.").1.is_empty());
+    }
+
+    #[test]
+    fn hostile_texts_are_read_once() {
+        let megabytes = |piece: &str| piece.repeat((2 << 20) / piece.len());
+        for (piece, words, hosts) in [
+            ("<!-- ", 0, 0),
+            ("<a ", 1, 0),
+            ("<style></style>", 0, 0),
+            ("<script>x</SCRIPT>", 0, 0),
+            ("http://", 1, 0),
+            ("<p http://", 2, 0),
+            ("http://http.http", 1, 1),
+        ] {
+            let text = megabytes(piece);
+            let heard = heard(&text);
+            let count = text.len() / piece.len();
+            let at_most = |heard: usize, each: usize| heard <= each * count;
+            assert!(at_most(heard.0.len(), words + hosts) && at_most(heard.1.len(), hosts), "{piece}");
+        }
+        // Open to its end: the whole tail is one tag.
+        let links = format!("<a {}>", megabytes("http://"));
+        assert_eq!(heard(&links), Heard::default());
+    }
+
+    #[test]
+    fn what_closes_nowhere_is_no_tag() {
+        for (text, expected) in [
+            ("<!-- a <!-- b", "a b"),
+            ("<!-- a --> b <!-- c", "b c"),
+            ("<p>a</p> <b c <i d", "a b c i d"),
+            ("<STYLE>x<b></Style>a", "a"),
+            ("<style>x</styl", ""),
+            ("<script>x</style></script>a", "a"),
+            ("&amp;a&#233;&eacute;&apos;b", "aéé b"),
+        ] {
+            assert_eq!(heard(text), heard(expected), "{text}");
+        }
     }
 
     proptest! {
