@@ -13,13 +13,16 @@ use super::pdf_stream;
 /// What a map of a font may unpack to.
 const LIMIT: usize = 16 << 20;
 
+/// A map by its name; none where it could not be read.
+type NamedMap = (Vec<u8>, Option<Rc<CMap>>);
+
 /// Maps that were read, each once for a document.
 #[derive(Default)]
 pub(super) struct Collections {
     /// From numbers to letters, by collection.
     letters: RefCell<Vec<(CidFamily, Option<Rc<CMap>>)>>,
     /// From codes to numbers, by name: the predefined ones are large, and fonts share them.
-    predefined: RefCell<Vec<(Vec<u8>, Option<Rc<CMap>>)>>,
+    predefined: RefCell<Vec<NamedMap>>,
 }
 
 /// A font's codes as numbers of a collection, and the letters of these.

@@ -2,6 +2,7 @@
 //! Between inspecting and judging a mail is seen beside others: which bulk send it belongs to, and whether that misuses an
 //! administrative list. Costs nothing where no list has members, nor for mail that stays in the house and with partners.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -206,8 +207,8 @@ impl Bulk {
 
 impl Names {
     fn note(&mut self, member: Member, mailbox: &Mailbox) {
-        if !self.known.contains_key(&member) {
-            self.known.insert(member, mailbox.to_string());
+        if let Entry::Vacant(unknown) = self.known.entry(member) {
+            unknown.insert(mailbox.to_string());
             self.new.push(member);
         }
     }

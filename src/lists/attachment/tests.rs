@@ -20,12 +20,10 @@ fn search(texts: &[(&str, &str)], with_keys: bool) -> Vec<(&'static str, usize, 
     found
 }
 
+type FoundRows = Vec<(&'static str, usize, u32)>;
+
 /// What is found within a bound, where more than that began, and how often a key was looked up.
-fn bounded(
-    texts: &[(&str, &str)],
-    with_keys: bool,
-    most: usize,
-) -> (Vec<(&'static str, usize, u32)>, Option<String>, usize) {
+fn bounded(texts: &[(&str, &str)], with_keys: bool, most: usize) -> (FoundRows, Option<String>, usize) {
     let looked_up = Cell::new(0);
     let mut members: HashMap<String, Vec<(usize, u32)>> = HashMap::new();
     for n in 0..1000_u32 {
