@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use octroi::document::DocumentError;
-use octroi::document::Extract;
+use octroi::document::{DocumentError, Extract, kind_of};
 use octroi::worker::{Extent, File, WorkerError, WorkerSettings, Workers};
 
 use super::make::{self, all};
@@ -279,33 +278,48 @@ async fn mutants_never_cost_more_than_a_worker() {
     assert_eq!(after.fault, None);
 }
 
-/// Ten thousand mutants, with figures: `cargo test --test suite ten_thousand -- --ignored --nocapture`.
+/// Ten thousand mutants of each format, with figures. `OCTROI_PROGRAM` names another build for the workers,
+/// `OCTROI_MUTANTS` another number.
 #[tokio::test]
-#[ignore = "half a minute; a part of them goes through above"]
-async fn ten_thousand_mutants() {
-    let workers = Workers::new(WorkerSettings {
-        count: 2,
-        pictures: Duration::ZERO,
-        ..WorkerSettings::new(env!("CARGO_BIN_EXE_octroi").into())
-    });
+#[ignore = "minutes; tests/run --all runs it, and a part goes through above"]
+async fn ten_thousand_mutants_of_each_format() {
+    let number = std::env::var("OCTROI_MUTANTS").map_or(10_000, |number| number.parse().expect("a number"));
+    let executable = std::env::var("OCTROI_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_octroi").into());
+    let settings = WorkerSettings { count: 2, pictures: Duration::ZERO, ..WorkerSettings::new(executable.into()) };
+    let workers = Arc::new(Workers::new(settings));
     let seeds = seeds();
-    let mut dice = Dice(0x0C_7203);
-    let mut faults = std::collections::BTreeMap::new();
-    let (mut peak, mut slowest) = (0, Duration::ZERO);
-    for round in 0..10_000 {
-        let other = &seeds[dice.below(seeds.len())];
-        let mutant = dice.mutate(&seeds[round % seeds.len()], other);
-        let size = mutant.len() as u64;
-        let began = std::time::Instant::now();
-        let extract = open(&workers, "mutant", mutant, Vec::new()).await.expect("never our fault");
-        slowest = slowest.max(began.elapsed());
-        assert_eq!(extract.size, size);
-        *faults.entry(format!("{:?}", extract.faults().first().map(|(_, fault)| *fault))).or_insert(0) += 1;
-        peak = peak.max(workers_peak());
+    let mut formats = std::collections::BTreeMap::<_, Vec<_>>::new();
+    for seed in &seeds {
+        formats.entry(kind_of(seed)).or_default().push(seed);
     }
-    let own = peak_of("self").unwrap_or(0);
-    println!("faults {faults:?}; slowest {slowest:?}; peak of a worker {peak} KiB, of the pool's process {own} KiB");
-    assert!(peak < 1 << 20, "the address space of a worker is 1 GiB");
+    println!("| format | mutants | whole | broken | over budget | crashed | slowest | largest worker |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    for (format, own) in formats {
+        let (mut dice, mut slowest, mut peak) = (Dice(0x0C_7203), Duration::ZERO, 0);
+        let (mut whole, mut broken, mut over, mut crashed) = (0, 0, 0, 0);
+        for round in 0..number {
+            let other = &seeds[dice.below(seeds.len())];
+            let mutant = dice.mutate(own[round % own.len()], other);
+            let (size, began) = (mutant.len() as u64, std::time::Instant::now());
+            let extract = open(&workers, "mutant", mutant, Vec::new()).await.expect("never our fault");
+            slowest = slowest.max(began.elapsed());
+            assert_eq!(extract.size, size);
+            let faults: Vec<_> = extract.faults().into_iter().map(|(_, fault)| fault).collect();
+            match faults.first() {
+                _ if faults.contains(&DocumentError::Crashed) => crashed += 1,
+                _ if faults.contains(&DocumentError::Budget) => over += 1,
+                None => whole += 1,
+                Some(_) => broken += 1,
+            }
+            // A worker tells the most it ever had.
+            if round % 100 == 99 {
+                peak = peak.max(workers_peak());
+            }
+        }
+        let (slowest, peak) = (slowest.as_millis(), peak >> 10);
+        println!("| {format} | {number} | {whole} | {broken} | {over} | {crashed} | {slowest} ms | {peak} MiB |");
+        assert!(peak < 1 << 10, "the address space of a worker is 1 GiB");
+    }
     let after = open(&workers, "note.docx", make::docx(), Vec::new()).await.expect("a worker");
     assert_eq!(after.fault, None);
 }
