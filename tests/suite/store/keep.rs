@@ -198,7 +198,7 @@ async fn holds_a_second() {
             let store = store.clone();
             tasks.spawn(async move {
                 for n in 0..total / at_once {
-                    let mut mail = mail(&format!("{at_once}-{lane}-{n}"), &["a@home.example"]);
+                    let mut mail = mail(&format!("{at_once}L{lane}N{n}"), &["a@home.example"]);
                     mail.content = Content(Bytes::from(format!("X: {lane} {n}\r\n\r\n{}", "text ".repeat(800))));
                     store.keep(&all_held(&mail)).await.unwrap();
                 }
