@@ -9,6 +9,7 @@ mod desk;
 mod detect;
 mod document;
 mod limits;
+mod measurements;
 mod mime;
 mod notices;
 mod pages;
