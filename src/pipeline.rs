@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Onward;
-use crate::deliver::deadline::{Deadline, Late};
+use crate::deliver::deadline::{Deadline, FOR_THE_STORE, Late};
 use crate::directory::ClassifiedRecipient;
 use crate::mail::{Client, CopyId, Mail, Reply, ReversePath, Tls, reply};
 use crate::policy::KeptCopy;
@@ -217,10 +217,12 @@ impl Pipeline {
         // Here a mail is seen beside others: what it is a part of, its verdicts may depend on.
         let seen = self.bulk.assign(&mail, &mut inspected);
         // A flag outlives a crash (decision D22). It binds in any case: the mail need not wait for a store that is away.
-        if seen.is_first
-            && let Err(fault) = self.bulk.save(&self.store).await
-        {
-            tracing::error!(%fault, "the flag of a bulk send could not be written down yet");
+        if seen.is_first {
+            match deadline.at_most(FOR_THE_STORE).wait(self.bulk.save(&self.store)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => tracing::error!(%fault, "the flag of a bulk send could not be written down yet"),
+                Err(fault) => tracing::error!(%fault, "the flag of a bulk send could not be written down in time"),
+            }
         }
         let mut judged = match self.inspector.judge(inspected, &seen.facts) {
             Ok(judged) => judged,

@@ -20,9 +20,9 @@ pub fn list(config: Option<&Path>, state: Option<BulkState>, json: bool) -> anyh
                 ["CAMPAIGN", "STATE", "FLAGGED AT", "LIST", "SHARE", "RECIPIENTS", "BEFORE", "PUT OFF", "SENDERS"];
             print::table(&head, &rows.iter().map(row).collect::<Vec<_>>())?;
         }
-        Answer::Campaigns(BulkSends::Counts { open, flagged, allowed, stopped }) => {
+        Answer::Campaigns(BulkSends::Counts { open, flagged, allowed, stopped, lapsed }) => {
             let counted = format!(
-                "{open} open, {flagged} flagged, {allowed} allowed, {stopped} stopped (the role of this account sees only \
+                "{open} open, {flagged} flagged, {allowed} allowed, {stopped} stopped, {lapsed} lapsed (the role of this account sees only \
                  numbers; section [cli.accounts] of the settings says who has which role)"
             );
             // `list --json` promises one object a bulk send: counts are none.

@@ -95,7 +95,7 @@ impl BulkState {
 #[serde(rename_all = "kebab-case")]
 pub enum BulkSends {
     Rows(Vec<BulkSend>),
-    Counts { open: u64, flagged: u64, allowed: u64, stopped: u64 },
+    Counts { open: u64, flagged: u64, allowed: u64, stopped: u64, lapsed: u64 },
 }
 
 /// What a decision came to.

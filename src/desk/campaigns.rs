@@ -38,6 +38,7 @@ impl Desk {
                 flagged: count(BulkState::Flagged),
                 allowed: count(BulkState::Allowed),
                 stopped: count(BulkState::Stopped),
+                lapsed: count(BulkState::Lapsed),
             });
         }
         let mut rows = Vec::new();
@@ -118,7 +119,8 @@ impl Desk {
         let id = summary.campaign.to_string();
         Ok(CampaignCase {
             units: persons.map(|person| person.unit.clone()).filter(|unit| !unit.is_empty()).collect(),
-            is_sender: senders.iter().any(|sender| caller.is(sender)),
+            // By hash: of senders before the flag no address is kept.
+            is_sender: senders.iter().any(|sender| caller.is(sender)) || is_among(caller, summary, ruleset),
             proposal: self.store.proposal(&id).await?,
             id,
         })
@@ -189,4 +191,10 @@ fn state_of(summary: &Summary, now: Timestamp) -> BulkState {
         Some(State::Allowed { .. }) => BulkState::Lapsed,
         Some(State::Stopped) => BulkState::Stopped,
     }
+}
+
+/// Whether this person's own mailbox is one of those that send it.
+fn is_among(caller: &Caller, summary: &Summary, ruleset: &Ruleset) -> bool {
+    let (Some(own), Some(lists)) = (caller.mail(), &ruleset.lists) else { return false };
+    summary.senders.contains(&lists.key.member(&own.sender_identity()))
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::list_answers::{Canaries, ExportList, ImportList, Imported, Matched, MatchedList};
 use super::list_files::{Import, Written, import, write_out};
@@ -39,6 +39,11 @@ impl Lists {
         put_in_force: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
     ) -> Lists {
         Lists { store, ruleset, put_in_force, turn: Mutex::new(()) }
+    }
+
+    /// Whoever comes meanwhile does not wait: a file may be long, and waiting takes places of the control socket.
+    fn turn(&self) -> Answered<MutexGuard<'_, ()>> {
+        self.turn.try_lock().map_err(|_| Refusal::NotNow("another import or export is under way".to_owned()))
     }
 }
 
@@ -115,7 +120,7 @@ impl Desk {
         if let Some(label) = &ask.export {
             check_label(label)?;
         }
-        let _turn = lists.turn.lock().await;
+        let _turn = lists.turn()?;
         let (begun, now) = (Instant::now(), (self.clock)());
         let work = Import {
             store: lists.store.clone(),
@@ -126,8 +131,9 @@ impl Desk {
             ruleset: ruleset.clone(),
             now,
         };
-        let report = blocking(move || import(work, source)).await?;
+        // First: nothing is registered or written for somebody without a trace.
         self.store.note((self.clock)(), permit.entry()).await?;
+        let report = blocking(move || import(work, source)).await?;
         Ok(registered(lists, Report { seconds: seconds(begun), ..report }, Vec::new()).await)
     }
 
@@ -139,7 +145,7 @@ impl Desk {
         let permit = caller.permit::<ListExport>(&Object::of_the_house(&ask.name), Some(ground))?;
         let (lists, ruleset) = self.register()?;
         entry(&ruleset, &ask.name)?;
-        let _turn = lists.turn.lock().await;
+        let _turn = lists.turn()?;
         let (begun, now) = (Instant::now(), (self.clock)());
         let work = Written {
             import: Import {
@@ -154,8 +160,9 @@ impl Desk {
             for_whom: ask.for_whom.trim().to_owned(),
             canaries: ask.canaries,
         };
-        let (report, warnings) = blocking(move || write_out(work, source, out)).await?;
+        // First: nothing is registered or written for somebody without a trace.
         self.store.note((self.clock)(), permit.entry()).await?;
+        let (report, warnings) = blocking(move || write_out(work, source, out)).await?;
         Ok(registered(lists, Report { seconds: seconds(begun), ..report }, warnings).await)
     }
 

@@ -67,7 +67,7 @@ impl Store {
 
     /// All that was written down. What cannot be read is said and left out: it hides nothing else.
     pub async fn campaigns(&self) -> Result<Saved, StoreError> {
-        let rows: Vec<(i64, i64, Vec<u8>)> = self.reader().fetch_all(CAMPAIGNS, args![]).await?;
+        let rows: Vec<(i64, i64, Vec<u8>)> = self.reader().fetch_readable(CAMPAIGNS, args![]).await?;
         let rows = rows.into_iter().map(|(kind, key, value)| SavedRow {
             // A kind that is none of ours is left out below.
             kind: u8::try_from(kind).unwrap_or(u8::MAX),
@@ -87,24 +87,31 @@ impl Store {
     /// The senders of flagged campaigns.
     pub async fn campaign_senders(&self) -> Result<Vec<(Member, String)>, StoreError> {
         let chain = self.chain();
-        let rows: Vec<(i64, Vec<u8>)> = self.reader().fetch_all(SENDERS, args![]).await?;
+        let rows: Vec<(i64, Vec<u8>)> = self.reader().fetch_readable(SENDERS, args![]).await?;
         let read = |(member, sealed): (i64, Vec<u8>)| {
             let member = Member(member.cast_unsigned());
-            // What does not open is a name that is not shown.
-            Some((member, chain.open_words(&place(member), &sealed)?))
+            let address = chain.open_words(&place(member), &sealed);
+            if address.is_none() {
+                tracing::error!("the address of a sender of a bulk send cannot be read, and is not shown");
+            }
+            Some((member, address?))
         };
         Ok(rows.into_iter().filter_map(read).collect())
     }
 
-    /// What was decided about campaigns that are known.
+    /// What was decided about campaigns that are known. What cannot be read is said and left out: its campaign stays
+    /// flagged, and mail flows.
     pub async fn campaign_decisions(&self) -> Result<Vec<DecidedCampaign>, StoreError> {
-        let rows: Vec<(String, String, i64)> = self.reader().fetch_all(DECISIONS, args![]).await?;
-        let read =
-            |(campaign, to, at): (String, String, i64)| match (CampaignId::parse(&campaign), Resolution::parse(&to)) {
-                (Some(campaign), Some(to)) => Ok(DecidedCampaign { campaign, to, at: instant(at) }),
-                _ => Err(StoreError::Damaged { what: format!("the decision about the bulk send {campaign}") }),
+        let rows: Vec<(String, String, i64)> = self.reader().fetch_readable(DECISIONS, args![]).await?;
+        let read = |(campaign, to, at): (String, String, i64)| {
+            let read = (CampaignId::parse(&campaign), Resolution::parse(&to));
+            let (Some(known), Some(to @ (Resolution::Allow | Resolution::Stop))) = read else {
+                tracing::error!(campaign, "the decision about a bulk send cannot be read, and is left out");
+                return None;
             };
-        rows.into_iter().map(read).collect()
+            Some(DecidedCampaign { campaign: known, to, at: instant(at) })
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     /// Writes a decision about a flagged campaign down, with its audit entries in the same commit; the first of two

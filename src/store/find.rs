@@ -247,7 +247,7 @@ fn held_alone(row: &Row) -> Result<Beside, StoreError> {
         sender: (!private).then_some(sender),
         disposition: "quarantine".into(),
         observed: None,
-        rules: serde_json::from_str(&rules).unwrap_or_default(),
+        rules: serde_json::from_str(&rules).map_err(|_| StoreError::row("the rules of a held copy"))?,
         state: CopyState::parse(&state),
         outbox: None,
         reply: None,

@@ -183,10 +183,10 @@ impl Store {
             }
             _ => Ok(None),
         };
-        let findings = open(id.as_str(), row.get("findings")?)?;
+        let findings = open(id.as_str(), row.get("findings")?)?.map(|text| serde_json::from_str(&text));
         Ok(HeldDetail {
             subject: open("subject", row.get("subject")?)?,
-            findings: findings.and_then(|text| serde_json::from_str(&text).ok()),
+            findings: findings.transpose().map_err(|_| StoreError::row("the findings of a held copy"))?,
             message_id: row.get("message_id")?,
             client: row.get("client")?,
             login: row.get("login")?,

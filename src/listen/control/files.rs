@@ -51,6 +51,9 @@ pub async fn receive(stream: &UnixStream, limit: usize) -> io::Result<(Vec<u8>, 
             }
             Ok(received.bytes)
         });
+        if files.len() > MOST {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "more files than a request has"));
+        }
         match received {
             Ok(0) => return Ok((line, files)),
             Ok(count) => line.extend_from_slice(&chunk[..count]),
@@ -60,6 +63,27 @@ pub async fn receive(stream: &UnixStream, limit: usize) -> io::Result<(Vec<u8>, 
         if line.contains(&b'\n') || line.len() >= limit {
             line.truncate(limit);
             return Ok((line, files));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn more_files_than_a_request_has_are_not_taken() {
+        for (times, is_taken) in [(1, true), (3, false)] {
+            let (here, there) = Blocking::pair().unwrap();
+            there.set_nonblocking(true).unwrap();
+            let there = UnixStream::from_std(there).unwrap();
+            let file = File::open("/dev/null").unwrap();
+            for _ in 0..times {
+                send(&here, b"a", &[&file, &file]).unwrap();
+            }
+            send(&here, b"\n", &[]).unwrap();
+            let received = receive(&there, 100).await;
+            assert_eq!(received.is_ok(), is_taken, "{times}: {received:?}");
         }
     }
 }

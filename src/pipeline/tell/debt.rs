@@ -46,7 +46,10 @@ impl Pipeline {
     }
 
     fn own_addressee(&self, to: &str, now: Timestamp) -> Option<Mailbox> {
-        let to = Mailbox::parse(to).ok()?;
+        let Ok(to) = Mailbox::parse(to) else {
+            tracing::error!("no notice: the sender that the store names is no address");
+            return None;
+        };
         let is_own = self.inspector.ruleset.load().policy.lists.is_own(&to, now);
         if !is_own {
             tracing::info!(%to, "no notice: the sender is no longer of our domains");

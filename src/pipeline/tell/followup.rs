@@ -46,7 +46,10 @@ impl Pipeline {
         let first = copies.first()?;
         let name = first.event.as_str();
         let (ruleset, notifier) = (self.inspector.ruleset.load(), self.notices.load());
-        let to = Mailbox::parse(&first.to).ok()?;
+        let Ok(to) = Mailbox::parse(&first.to) else {
+            tracing::error!(copy = %first.copy, name, "no notice: the sender that the store names is no address");
+            return None;
+        };
         if !ruleset.policy.lists.is_own(&to, now) {
             tracing::info!(copy = %first.copy, name, "no notice: the sender is no longer in our own domains");
             return None;

@@ -234,7 +234,8 @@ fn an_export_has_canaries_that_only_the_officer_sees() {
 
     // Nothing of them in log and audit; a leak is a fault that names none.
     let audit = audit(&setup);
-    assert_eq!(audit.iter().filter(|(action, _)| action == "list-export").count(), 2, "{audit:?}");
+    // The entry comes before the deed: the export that did not come to be has one too.
+    assert_eq!(audit.iter().filter(|(action, _)| action == "list-export").count(), 3, "{audit:?}");
     assert!(audit.contains(&("look".to_owned(), "agents".to_owned())), "{audit:?}");
     setup.policy("units/people.csv", &format!("mail,given,surname\n{},Zo,Ro\n", planted[0]));
     let checked = setup.run(&["check"]);

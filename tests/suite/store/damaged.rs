@@ -146,3 +146,22 @@ async fn a_second_person_is_not_taken_for_a_stranger_where_rows_are_damaged() {
     let asked = store.case(&id, Some(&own), &octroi::access::Scope::All).await;
     assert!(matches!(asked, Err(StoreError::Damaged { .. })), "{asked:?}");
 }
+
+/// What was decided about a bulk send, and who sent it: a start reads both, and does not fail over one row.
+#[tokio::test]
+async fn a_damaged_decision_about_a_bulk_send_hides_no_other() {
+    let (folder, store) = house().await;
+    let mut database = connect(folder.path()).await;
+    for row in [
+        "INSERT INTO campaign_decision VALUES ('no id', 'allow', 0)",
+        "INSERT INTO campaign_decision VALUES ('9f1c33d06a4be217', 'release', 0)",
+        "INSERT INTO campaign_decision VALUES ('9f1c33d06a4be218', x'00', 0)",
+        "INSERT INTO campaign_decision VALUES ('9f1c33d06a4be219', 'stop', 1)",
+        "INSERT INTO campaign_sender VALUES (1, x'00')",
+    ] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(row)).execute(&mut database).await.unwrap();
+    }
+    let decided = store.campaign_decisions().await.unwrap();
+    assert_eq!(decided.iter().map(|decided| decided.campaign.to_string()).collect::<Vec<_>>(), ["9f1c33d06a4be219"]);
+    assert_eq!(store.campaign_senders().await.unwrap(), []);
+}
